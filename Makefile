@@ -1,0 +1,87 @@
+# Everything that a user, a contributor or CI runs. `make help` lists it.
+PYTHON ?= python3
+VENV ?= .venv
+# pytest's own options, e.g. make test-python PYTEST="-k lif"
+PYTEST ?=
+BENCH ?=
+
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+# The native crate compiles against this interpreter, also outside maturin.
+export PYO3_PYTHON := $(abspath $(PY))
+
+NATIVE := Cargo.toml Cargo.lock pyproject.toml $(shell find rust csrc -type f -not -path '*/target/*')
+SOURCES := $(NATIVE) $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo develop test test-rust test-python bench lint format docs wheel sdist clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.plot ## install into .venv, simulate a network of 4,000 neurons, write raster.png
+	$(PY) -m spikeloop demo
+
+develop: $(VENV)/.tools ## install in place: Python edits take effect at once, native ones after another `make develop`
+	rm -f $(VENV)/.wheel
+	$(BIN)/maturin develop --release --quiet --extras plot,test
+
+test: test-rust test-python ## all tests, against the installed wheel
+
+test-rust: ## tests of the Rust crates
+	cargo test --locked --workspace --exclude spikeloop-native
+
+test-python: $(VENV)/.test ## Python tests, against the installed wheel
+	$(PY) -m pytest $(PYTEST)
+
+bench: $(VENV)/.bench ## time the scenes of benches/ on this machine
+	$(PY) benches/run.py $(BENCH)
+
+lint: $(VENV)/.tools $(VENV)/.test ## ruff, rustfmt, clippy, pyright
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	$(BIN)/pyright --pythonpath $(PY)
+
+format: $(VENV)/.tools ## rewrite the sources as lint wants them
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	cargo fmt --all
+
+docs: $(VENV)/.docs $(VENV)/.test ## run the code of every page and example, then build the site
+	$(PY) -m pytest docs examples
+	$(BIN)/mkdocs build --strict --quiet
+
+wheel: dist/.wheel ## a wheel in dist/, tagged for the oldest Linux it runs on
+	@ls -l dist/*.whl
+
+sdist: $(VENV)/.tools ## a source distribution in dist/
+	$(BIN)/maturin sdist --out dist
+
+clean: ## remove everything that this file makes
+	rm -rf $(VENV) dist site target raster.png
+	find python -name '*.so' -delete
+
+$(PY):
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --upgrade 'pip>=25.1'
+
+# Build and lint tools, in the versions that pyproject.toml pins.
+$(VENV)/.tools: pyproject.toml | $(PY)
+	$(PY) -m pip install --quiet --group dev
+	@touch $@
+
+dist/.wheel: $(SOURCES) | $(VENV)/.tools
+	@mkdir -p dist && rm -f dist/*.whl
+	$(BIN)/maturin build --release --quiet --interpreter $(PY) --out dist
+	@touch $@
+
+$(VENV)/.wheel: dist/.wheel | $(PY)
+	$(PY) -m pip install --quiet --force-reinstall --no-deps dist/*.whl
+	@touch $@
+
+# An extra: the wheel (installed above, so already satisfied) with what the extra adds.
+$(VENV)/.plot $(VENV)/.test $(VENV)/.bench $(VENV)/.docs: $(VENV)/.%: $(VENV)/.wheel
+	$(PY) -m pip install --quiet "$$(echo dist/*.whl)[$*]"
+	@touch $@
