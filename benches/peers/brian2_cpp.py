@@ -1,0 +1,98 @@
+"""Brian2, C++ standalone: -O3 -ffast-math -march=native, float32 preferred, OpenMP above one thread."""
+
+from __future__ import annotations
+
+import atexit
+import resource
+import shutil
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from benches.peers._session import Run
+from benches.scenes import DT_MS, Scene
+from benches.scenes._balanced import Balanced
+
+b2 = import_module("brian2")
+
+VERSIONS_OF = ("brian2", "numpy", "Cython")
+
+CONDUCTANCE = """
+dv/dt = (E_L - v + drive + ge*(E_e - v) + gi*(E_i - v)) / tau : volt (unless refractory)
+dge/dt = -ge / tau_e : 1
+dgi/dt = -gi / tau_i : 1
+"""
+CURRENT = """
+dv/dt = (E_L - v + drive + ge + gi) / tau : volt (unless refractory)
+dge/dt = -ge / tau_e : volt
+dgi/dt = -gi / tau_i : volt
+"""
+
+
+def numbers(p: Balanced) -> dict[str, Any]:
+    mV, ms = b2.mV, b2.ms
+    weight = mV if p.E_e is None else 1.0
+    values = {
+        "E_L": p.E_L * mV, "V_th": p.V_th * mV, "V_reset": p.V_reset * mV, "drive": p.drive * mV,
+        "tau": p.tau * ms, "tau_e": p.tau_e * ms, "tau_i": p.tau_i * ms,
+        "w_e": p.w_e * weight, "w_i": p.w_i * weight,
+    }  # fmt: skip
+    if p.E_e is not None and p.E_i is not None:
+        values |= {"E_e": p.E_e * mV, "E_i": p.E_i * mV}
+    return values
+
+
+def network(p: Balanced, n: int) -> tuple[Any, Any]:
+    """The network and its spike counter; out-degrees are binomial around `out_degree`."""
+    space = numbers(p)
+    neurons = b2.NeuronGroup(
+        n, CURRENT if p.E_e is None else CONDUCTANCE, threshold="v > V_th", reset="v = V_reset",
+        refractory=p.t_ref * b2.ms, method="exact" if p.E_e is None else "exponential_euler", namespace=space,
+    )  # fmt: skip
+    kind, a, b = p.v_init
+    neurons.v = f"({a} + {b} * randn()) * mV" if kind == "normal" else f"({a} + ({b} - {a}) * rand()) * mV"
+    parts = [neurons]
+    excitatory, inhibitory = neurons[: p.n_exc(n)], neurons[p.n_exc(n) :]
+    for target, weight, sources in (("ge", "w_e", excitatory), ("gi", "w_i", inhibitory)):
+        synapses = b2.Synapses(sources, neurons, on_pre=f"{target}_post += {weight}", namespace=space)
+        synapses.connect(p=p.out_degree / n)
+        parts.append(synapses)
+    counter = b2.SpikeMonitor(neurons, record=False)
+    return b2.Network(*parts, counter), counter
+
+
+class StandaloneSession:
+    """One compiled program: Brian2 writes the step count into it, so one step count a session."""
+
+    def __init__(self, p: Balanced, n: int, steps: int, threads: int):
+        self.n, self.steps = n, steps
+        self.folder = tempfile.mkdtemp(prefix="brian2-")
+        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
+        b2.prefs.core.default_float_dtype = import_module("numpy").float32
+        b2.prefs.codegen.cpp.extra_compile_args_gcc = ["-w", "-O3", "-ffast-math", "-march=native"]
+        b2.prefs.devices.cpp_standalone.openmp_threads = threads if threads > 1 else 0
+        b2.set_device("cpp_standalone", directory=self.folder, build_on_run=False)
+        b2.defaultclock.dt = DT_MS * b2.ms
+        net, self.counter = network(p, n)
+        net.run(steps * DT_MS * b2.ms)
+        b2.device.build(directory=self.folder, compile=True, run=False, debug=False)
+
+    def check(self) -> Run:
+        return self.run(self.steps)
+
+    def run(self, steps: int) -> Run:
+        if steps != self.steps:
+            raise ValueError(f"built for {self.steps} steps, asked for {steps}")
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        b2.device.run()
+        cpu = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+        # Written by the program around its loop alone: "seconds completed_fraction".
+        seconds = float((Path(self.folder) / "results" / "last_run_info.txt").read_text().split()[0])
+        rate = float(self.counter.num_spikes) / self.n / (steps * DT_MS * 1e-3)
+        return Run(steps, seconds, cpu, rate)
+
+
+def prepare(scene: Scene, n: int, steps: tuple[int, ...], threads: int) -> StandaloneSession:
+    params = import_module(f"benches.scenes.{scene.name}").PARAMS
+    return StandaloneSession(params, n, max(steps), threads)
