@@ -1,0 +1,38 @@
+"""The errors a user meets, one class for each kind of mistake."""
+
+from __future__ import annotations
+
+
+class SpikeloopError(Exception):
+    """Base of the errors below."""
+
+
+class TraceContextError(SpikeloopError, RuntimeError):
+    """A State was used where JAX's own transformations cannot follow it."""
+
+
+class StateChangedError(SpikeloopError, TypeError):
+    """A State changed its structure, unit, shape or dtype where it has to keep them."""
+
+
+class BatchAxisError(SpikeloopError, ValueError):
+    """A State received batched values inside `vmap` without being declared as batched."""
+
+
+class MissingSettingError(SpikeloopError, KeyError):
+    """A setting of `environ`, such as dt, was read but never given."""
+
+    def __str__(self) -> str:  # KeyError would print the message with escaped line ends
+        return str(self.args[0])
+
+
+class NotInitializedError(SpikeloopError, AttributeError):
+    """A model was used before `init_all_states`."""
+
+
+class UnitError(SpikeloopError, TypeError):
+    """A value has another physical dimension than the parameter it was given for."""
+
+
+class ShapeError(SpikeloopError, ValueError):
+    """A value has another shape than its place in the model asks for."""

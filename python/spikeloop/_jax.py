@@ -1,0 +1,110 @@
+"""Everything that JAX does not promise to keep: tracing internals and the FFI. No other file imports them.
+
+Checked against jax 0.9 to 0.12.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+from jax._src import core as _core
+from jax._src.interpreters.partial_eval import DynamicJaxprTrace as _StagingTrace
+from jax.extend.core import ClosedJaxpr, Primitive
+from jax.interpreters import ad, batching, mlir, xla
+
+__all__ = [
+    "Aval",
+    "ClosedJaxpr",
+    "Primitive",
+    "ad",
+    "aval_of",
+    "batching",
+    "bind_inputs",
+    "current_trace",
+    "ffi_lowering",
+    "inputs_to_arguments",
+    "is_staging",
+    "is_tracer",
+    "mlir",
+    "new_primitive",
+    "register_target",
+    "run_jaxpr",
+]
+
+Aval = jax.core.ShapedArray
+
+# An equation `input[token, avals]` stands for values that a traced function found outside its arguments. It exists
+# only until the trace is finished, when `inputs_to_arguments` turns its results into arguments.
+_input_p = Primitive("spikeloop_input")
+_input_p.multiple_results = True
+_input_p.def_abstract_eval(lambda *, token, avals: list(avals))
+
+
+def current_trace() -> Any:
+    """The JAX trace that operations are recorded in at this moment."""
+    return _core.trace_ctx.trace
+
+
+def is_staging(trace: Any) -> bool:
+    """Whether `trace` records a program (`jit`, `scan`, `make_jaxpr`), so that values read now become constants."""
+    return isinstance(trace, _StagingTrace)
+
+
+def is_tracer(value: Any) -> bool:
+    """Whether `value` is an abstract value of a running trace."""
+    return isinstance(value, jax.core.Tracer)
+
+
+def aval_of(leaf: Any) -> Aval:
+    """The strongly typed abstract value of an array leaf."""
+    aval = jax.typeof(leaf)
+    return aval.update(weak_type=False) if getattr(aval, "weak_type", False) else aval
+
+
+def bind_inputs(trace: Any, token: Any, avals: Sequence[Aval]) -> list[Any]:
+    """Tracers of the staging `trace` for new inputs, also from inside a transformation nested in it."""
+    with _core.set_current_trace(trace):
+        return _input_p.bind(token=token, avals=tuple(avals))
+
+
+def inputs_to_arguments(closed: ClosedJaxpr, tokens: Sequence[tuple[Any, Sequence[Aval]]]) -> ClosedJaxpr:
+    """Replace the input equations of `closed` by arguments, appended in the order of `tokens`."""
+    jaxpr = closed.jaxpr
+    found: dict[Any, Sequence[Any]] = {}
+    body = []
+    for eqn in jaxpr.eqns:
+        if eqn.primitive is _input_p:
+            found[eqn.params["token"]] = eqn.outvars
+        else:
+            body.append(eqn)
+    new = [v for token, avals in tokens for v in found.get(token) or [_core.Var(a) for a in avals]]
+    info = jaxpr.debug_info._replace(arg_names=None, result_paths=None)
+    jaxpr = jaxpr.replace(invars=[*jaxpr.invars, *new], eqns=body, debug_info=info)
+    return ClosedJaxpr(jaxpr, closed.consts)
+
+
+def run_jaxpr(closed: ClosedJaxpr, consts: Sequence[Any], args: Sequence[Any]) -> list[Any]:
+    """Evaluate `closed` with `consts` in place of its own constants."""
+    return _core.eval_jaxpr(closed.jaxpr, consts, *args)
+
+
+def new_primitive(name: str, abstract_eval: Callable, reference: Callable) -> Primitive:
+    """A primitive with several results that runs `reference` wherever no platform has a lowering of its own."""
+    primitive = Primitive(name)
+    primitive.multiple_results = True
+    primitive.def_impl(lambda *args, **params: xla.apply_primitive(primitive, *args, **params))
+    primitive.def_abstract_eval(abstract_eval)
+    mlir.register_lowering(primitive, mlir.lower_fun(reference, multiple_results=True))
+    return primitive
+
+
+def ffi_lowering(target: str, aliases: dict[int, int]) -> Callable:
+    """The lowering to the custom call `target`, with operands updated in place as `aliases` {operand: result} says."""
+    return jax.ffi.ffi_lowering(target, operand_output_aliases=aliases)
+
+
+def register_target(name: str, capsule: Any, platform: str) -> None:
+    """Make the native handler `capsule` known to XLA under `name`."""
+    jax.ffi.register_ffi_target(name, capsule, platform=platform)

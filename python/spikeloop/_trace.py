@@ -1,0 +1,173 @@
+"""The record of what a traced function reads and writes besides its arguments.
+
+While a transformation runs the user's function, a `Trace` stands on a stack that belongs to the thread. The function
+sees the values that the trace holds, never those of the State objects, which keep their value until the compiled
+program has run. So an exception needs no clean-up, and two threads do not see each other's traces.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+
+from ._errors import TraceContextError
+from ._jax import Aval, aval_of, bind_inputs, current_trace, is_staging
+
+if TYPE_CHECKING:
+    from ._state import State
+
+UNSET: Any = type("Unset", (), {"__repr__": lambda self: "<unset>"})()
+
+
+class Spec(NamedTuple):
+    """The structure (with units), shapes and dtypes of a value."""
+
+    tree: Any
+    avals: tuple[Aval, ...]
+
+    def __str__(self) -> str:
+        return repr(jax.tree.unflatten(self.tree, [Short(aval) for aval in self.avals]))
+
+
+class Short(str):
+    """An array's dtype and shape, printed without quotes: `float32[100]`."""
+
+    def __new__(cls, array: Any) -> Short:
+        return super().__new__(cls, f"{array.dtype.name}[{','.join(map(str, array.shape))}]")
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def spec_of(value: Any, where: str) -> Spec:
+    """The Spec of `value`, which stands at `where` in the model."""
+    leaves, tree = jax.tree.flatten(value)
+    try:
+        return Spec(tree, tuple(aval_of(leaf) for leaf in leaves))
+    except TypeError as error:
+        msg = f"{where} holds {value!r}, which is no array: a compiled function can only use States of numbers."
+        raise TypeError(msg) from error
+
+
+def _one_lane(spec: Spec, axis: int) -> Spec:
+    shapes = [list(aval.shape) for aval in spec.avals]
+    for shape in shapes:
+        del shape[axis]
+    return Spec(spec.tree, tuple(Aval(tuple(s), a.dtype) for s, a in zip(shapes, spec.avals, strict=True)))
+
+
+class Trace:
+    """What one traced function has read and written so far."""
+
+    def __init__(self, parent: Trace | None, lanes: Mapping[State, int] | None = None):
+        self.parent = parent
+        self.lanes = lanes or {}
+        self.base: Any = None  # the JAX trace that records the function
+        self.values: dict[State, Any] = {}
+        self.inputs: dict[State, Spec] = {}
+        self.written: dict[State, None] = {}
+        self.created: list[weakref.ref[State]] = []
+        self.settings: dict[str, Any] = {}
+        self.setting_inputs: dict[str, Spec] = {}
+        self.setting_keys: dict[str, Any] = {}
+
+    def read(self, state: State) -> Any:
+        """The value of `state` as the traced function sees it."""
+        try:
+            return self.values[state]
+        except KeyError:
+            spec = spec_of(self.outer_value(state), state.path)
+            if state in self.lanes:
+                spec = _one_lane(spec, self.lanes[state])
+            self.inputs[state] = spec
+            self.values[state] = value = self._bind(state, spec)
+            return value
+
+    def write(self, state: State, value: Any) -> None:
+        """Give `state` a new value, seen only by the traced function until its program has run."""
+        if current_trace() is not self.base:
+            raise TraceContextError(_written_in_raw_jax(state))
+        self.values[state] = value
+        self.written[state] = None
+
+    def create(self, state: State, value: Any) -> None:
+        """Take up a State that the traced function has made."""
+        self.values[state] = value
+        self.created.append(weakref.ref(state))
+
+    def read_setting(self, key: str, value: Any) -> Any:
+        """The setting `key`, whose value outside is the array `value`."""
+        if key not in self.settings:
+            self.setting_inputs[key] = spec = spec_of(value, f"environ {key!r}")
+            self.settings[key] = self._bind(key, spec)
+        return self.settings[key]
+
+    def note_setting(self, key: str, identity: Any) -> None:
+        """Remember that the program holds only while the setting `key` is `identity`."""
+        self.setting_keys[key] = identity
+
+    def outer_value(self, state: State) -> Any:
+        """The value of `state` around this trace."""
+        trace = self.parent
+        while trace is not None:
+            if state in trace.values:
+                return trace.values[state]
+            trace = trace.parent
+        return state.raw_value
+
+    def _bind(self, token: Any, spec: Spec) -> Any:
+        return jax.tree.unflatten(spec.tree, bind_inputs(self.base, token, spec.avals))
+
+
+class _Stack(threading.local):
+    top: Trace | None = None
+
+
+_stack = _Stack()
+
+
+def current() -> Trace | None:
+    """The innermost trace of this thread."""
+    return _stack.top
+
+
+class running:
+    """Context in which `trace` is the innermost one."""
+
+    def __init__(self, trace: Trace | None):
+        self.trace = trace
+
+    def __enter__(self) -> None:
+        self.outer, _stack.top = _stack.top, self.trace
+
+    def __exit__(self, *exc: object) -> None:
+        _stack.top = self.outer
+
+
+def check_readable(state: State) -> None:
+    """Refuse to read `state` where raw JAX records a program: the value would be frozen into it."""
+    if is_staging(current_trace()):
+        msg = (
+            f"State {state.path} is read inside a function that jax itself traces (jax.jit, jax.lax.scan, "
+            "jax.make_jaxpr), where its present value would be frozen into the program.\n"
+            "Use the same transformation from spikeloop.transform: it passes States in and out."
+        )
+        raise TraceContextError(msg)
+
+
+def check_writable(state: State, value: Any) -> None:
+    """Refuse to leave a tracer of raw JAX in `state`."""
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value)):
+        raise TraceContextError(_written_in_raw_jax(state))
+
+
+def _written_in_raw_jax(state: State) -> str:
+    return (
+        f"State {state.path} is written inside a function that jax itself transforms (jax.jit, jax.grad, jax.vmap, "
+        "jax.lax.scan); the new value would be lost or leak. The State keeps its value.\n"
+        "Use the same transformation from spikeloop.transform: it passes States in and out."
+    )

@@ -1,0 +1,259 @@
+"""Settings that a whole simulation shares: the time step `dt`, the time `t`, the step index `i`, the precision.
+
+The innermost `context` wins over the outer ones, which win over `set`. Contexts belong to the thread. A compiled
+function remembers which settings it read: `dt` and other plain values by value, times and arrays as inputs, so that a
+new `dt` compiles again and a new `t` does not.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from . import _trace
+from ._errors import MissingSettingError
+
+__all__ = [
+    "all",
+    "context",
+    "dftype",
+    "ditype",
+    "get",
+    "get_dt",
+    "get_host_device_count",
+    "get_platform",
+    "get_precision",
+    "pop",
+    "reset",
+    "set",
+    "set_host_device_count",
+    "set_platform",
+    "set_precision",
+    "tolerance",
+]
+
+I, T, DT, FIT = "i", "t", "dt", "fit"  # noqa: E741  the peer's constants
+
+_TRACED = frozenset({T, I})  # numbers that change every step: always inputs
+_MISSING: Any = _trace.UNSET
+
+
+class _Frame(NamedTuple):
+    values: dict[str, Any]
+    trace: _trace.Trace | None
+
+
+class _Contexts(threading.local):
+    def __init__(self) -> None:
+        self.frames: list[_Frame] = []
+
+
+_globals: dict[str, Any] = {"precision": 32}
+_contexts = _Contexts()
+
+
+@contextlib.contextmanager
+def context(*, env: Any = None, **settings: Any) -> Iterator[dict[str, Any]]:
+    """Settings that hold inside the `with` block.
+
+    `precision=64` also switches JAX to 64 bits for the block. `platform` and `host_device_count` hold for the whole
+    process and are refused here. `env` is accepted for call compatibility; there is one environment.
+    """
+    del env
+    for key in ("platform", "host_device_count"):
+        if key in settings:
+            raise ValueError(f"environ.context cannot change {key!r}; call environ.set({key}=...) once at the start.")
+    _check(settings)
+    wide = settings.get("precision") == 64
+    with jax.enable_x64(wide) if "precision" in settings else contextlib.nullcontext():
+        _contexts.frames.append(_Frame(settings, _trace.current()))
+        try:
+            yield all()
+        finally:
+            _contexts.frames.pop()
+
+
+def get(key: str, default: Any = _MISSING, desc: str | None = None, *, env: Any = None) -> Any:
+    """The setting `key`, else `default`, else a MissingSettingError that says how to give it."""
+    del env
+    value, trace = _find(key)
+    inner = _trace.current()
+    if inner is not None and trace is not inner:
+        value = _follow(inner, key, value)
+    if value is not _MISSING:
+        return value
+    if default is not _MISSING:
+        return default
+    raise MissingSettingError(_missing(key, desc))
+
+
+def get_dt(*, env: Any = None) -> Any:
+    """The time step."""
+    return get(DT, env=env)
+
+
+def all() -> dict[str, Any]:
+    """All settings that hold here, as a new dict."""
+    merged = dict(_globals)
+    for frame in _contexts.frames:
+        merged.update(frame.values)
+    return merged
+
+
+def set(  # noqa: A001  the peer's name
+    platform: str | None = None,
+    host_device_count: int | None = None,
+    precision: int | str | None = None,
+    dt: Any = None,
+    *,
+    env: Any = None,
+    **settings: Any,
+) -> None:
+    """Settings that hold everywhere outside a `context` that overrides them."""
+    del env
+    given = {"platform": platform, "host_device_count": host_device_count, "precision": precision, DT: dt}
+    settings = {**{k: v for k, v in given.items() if v is not None}, **settings}
+    _check(settings)
+    if "platform" in settings:
+        set_platform(settings.pop("platform"))
+    if "host_device_count" in settings:
+        set_host_device_count(settings.pop("host_device_count"))
+    if "precision" in settings:
+        set_precision(settings.pop("precision"))
+    _globals.update(settings)
+
+
+def pop(key: str, default: Any = _MISSING, *, env: Any = None) -> Any:
+    """Remove the global setting `key` and return it."""
+    del env
+    if builtins.any(key in frame.values for frame in _contexts.frames):
+        raise ValueError(f"environ.pop({key!r}) inside a context that sets it; leave the `with` block first.")
+    if key not in _globals and default is _MISSING:
+        raise MissingSettingError(_missing(key, None))
+    return _globals.pop(key, default)
+
+
+def reset() -> None:
+    """Forget every global setting."""
+    _globals.clear()
+    set_precision(32)
+
+
+def set_precision(precision: int | str) -> None:
+    """The number of bits of floats made from now on: 16, 32, 64 or 'bf16'."""
+    _check({"precision": precision})
+    _globals["precision"] = precision
+    jax.config.update("jax_enable_x64", precision == 64)
+
+
+def get_precision() -> int | str:
+    """The number of bits of floats."""
+    return get("precision")
+
+
+def set_platform(platform: str) -> None:
+    """The platform JAX computes on: 'cpu', 'gpu' or 'tpu'."""
+    _globals["platform"] = platform
+    jax.config.update("jax_platform_name", platform)
+
+
+def get_platform() -> str:
+    """The platform JAX computes on."""
+    return _globals.get("platform", jax.default_backend())
+
+
+def set_host_device_count(n: int) -> None:
+    """The number of devices that the CPU shows; call it before the first computation."""
+    _globals["host_device_count"] = n
+    jax.config.update("jax_num_cpu_devices", n)
+
+
+def get_host_device_count() -> int:
+    """The number of devices that the CPU shows."""
+    return _globals.get("host_device_count", jax.local_device_count("cpu"))
+
+
+def dftype() -> Any:
+    """The default float dtype."""
+    return {16: jnp.float16, 32: jnp.float32, 64: jnp.float64, "bf16": jnp.bfloat16}[get_precision()]
+
+
+def ditype() -> Any:
+    """The default integer dtype."""
+    return jnp.int64 if get_precision() == 64 else jnp.int32
+
+
+def tolerance() -> float:
+    """A relative tolerance that fits the precision."""
+    return 1e-12 if get_precision() == 64 else 1e-5
+
+
+def _find(key: str) -> tuple[Any, _trace.Trace | None]:
+    for frame in reversed(_contexts.frames):
+        if key in frame.values:
+            return frame.values[key], frame.trace
+    return _globals.get(key, _MISSING), None
+
+
+def _follow(trace: _trace.Trace, key: str, value: Any) -> Any:
+    """Let `trace` see `value`, which was set outside it."""
+    if _is_input(key, value):
+        if not _holds_tracer(value):
+            value = jax.tree.map(_strong, value)
+        return trace.read_setting(key, value)
+    trace.note_setting(key, identity(value))
+    return value
+
+
+def identity(value: Any) -> Any:
+    """What tells two plain settings apart."""
+    leaves, tree = jax.tree.flatten(value)
+    return tree, tuple(leaf.item() if getattr(leaf, "ndim", None) == 0 else leaf for leaf in leaves)
+
+
+def _is_input(key: str, value: Any) -> bool:
+    if value is _MISSING or value is None or isinstance(value, (bool, str)):
+        return False
+    if _holds_tracer(value) or key in _TRACED:
+        return True
+    return key != DT and not isinstance(value, (int, float)) and builtins.all(map(_is_array, jax.tree.leaves(value)))
+
+
+def _is_array(leaf: Any) -> bool:
+    return isinstance(leaf, (jax.Array, np.ndarray, np.generic, float, int)) and not isinstance(leaf, bool)
+
+
+def _holds_tracer(value: Any) -> bool:
+    return builtins.any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value))
+
+
+def _strong(leaf: Any) -> Any:
+    dtype = ditype() if isinstance(leaf, int) else dftype() if isinstance(leaf, float) else jnp.result_type(leaf)
+    return jnp.asarray(leaf, dtype)
+
+
+def _check(settings: dict[str, Any]) -> None:
+    dt = settings.get(DT)
+    if dt is not None and builtins.any(jnp.shape(leaf) != () for leaf in jax.tree.leaves(dt)):
+        raise TypeError(f"dt must be one number, such as 0.1 * u.ms; given {dt!r}.")
+    precision = settings.get("precision", 32)
+    if precision not in (16, 32, 64, "bf16"):
+        raise ValueError(f"precision must be 16, 32, 64 or 'bf16'; given {precision!r}.")
+
+
+
+def _missing(key: str, desc: str | None) -> str:
+    what = f" ({desc})" if desc else ""
+    example = {DT: "0.1 * u.ms", T: "t", I: "i"}.get(key, "...")
+    return (
+        f"{key!r}{what} is needed here but was not given.\n"
+        f"Run the model inside `with sl.environ.context({key}={example}):`, "
+        f"or call `sl.environ.set({key}={example})` once."
+    )

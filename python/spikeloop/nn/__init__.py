@@ -1,0 +1,10 @@
+"""Module and the layers between populations."""
+
+from ._desc import Desc as Desc
+from ._init_states import call_all_fns as call_all_fns
+from ._init_states import init_all_states as init_all_states
+from ._init_states import load_states as load_states
+from ._init_states import reset_all_states as reset_all_states
+from ._init_states import save_states as save_states
+from ._init_states import vmap_init_all_states as vmap_init_all_states
+from ._module import Module as Module

@@ -1,0 +1,53 @@
+"""Descriptions of Modules: a class and its arguments, to be made later by whoever knows the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+
+class Desc:
+    """A class and its arguments. Calling it makes the object; two that would make equal objects compare equal."""
+
+    def __init__(self, cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]):
+        self.cls, self.args, self.kwargs = cls, args, kwargs
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.cls(*self.args, *args, **{**self.kwargs, **kwargs})
+
+    def key(self) -> Hashable:
+        """The class and the values of its arguments: arrays count by content, other objects by identity."""
+        return self.cls, _key(self.args), _key(self.kwargs)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Desc) and self.key() == other.key()
+
+    def __hash__(self) -> int:
+        return hash(self.key())
+
+    def __repr__(self) -> str:
+        args = [*map(repr, self.args), *(f"{k}={v!r}" for k, v in self.kwargs.items())]
+        return f"{self.cls.__name__}.desc({', '.join(args)})"
+
+
+def _key(value: Any) -> Hashable:
+    import jax
+    import numpy as np
+
+    from .._state import State
+
+    if isinstance(value, (State, jax.core.Tracer)):
+        return id(value)
+    if isinstance(value, (jax.Array, np.ndarray)):
+        array = np.asarray(value)
+        return array.shape, array.dtype.str, array.tobytes()
+    leaves, tree = jax.tree.flatten(value)
+    if len(leaves) != 1 or leaves[0] is not value:
+        return tree, tuple(_key(leaf) for leaf in leaves)
+    if hasattr(value, "key") and callable(value.key):
+        return value.key()
+    try:
+        hash(value)
+    except TypeError:
+        return id(value)
+    return type(value), value

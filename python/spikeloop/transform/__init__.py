@@ -1,0 +1,29 @@
+"""Transformations of functions that use States: compile, loop, differentiate, vectorise, branch."""
+
+from ._autodiff import GradientTransform as GradientTransform
+from ._autodiff import grad as grad
+from ._autodiff import hessian as hessian
+from ._autodiff import jacfwd as jacfwd
+from ._autodiff import jacobian as jacobian
+from ._autodiff import jacrev as jacrev
+from ._autodiff import jvp as jvp
+from ._autodiff import value_and_grad as value_and_grad
+from ._autodiff import vector_grad as vector_grad
+from ._autodiff import vjp as vjp
+from ._checkpoint import checkpoint as checkpoint
+from ._checkpoint import checkpointed_for_loop as checkpointed_for_loop
+from ._checkpoint import checkpointed_scan as checkpointed_scan
+from ._checkpoint import remat as remat
+from ._conditions import cond as cond
+from ._conditions import ifelse as ifelse
+from ._conditions import switch as switch
+from ._eager import clear as clear_caches
+from ._inspect import eval_shape as eval_shape
+from ._inspect import make_jaxpr as make_jaxpr
+from ._jit import JitFunction as JitFunction
+from ._jit import jit as jit
+from ._loops import for_loop as for_loop
+from ._loops import scan as scan
+from ._loops import while_loop as while_loop
+from ._progress import ProgressBar as ProgressBar
+from ._vmap import vmap as vmap

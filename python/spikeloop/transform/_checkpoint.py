@@ -1,0 +1,119 @@
+"""Trading time for memory in reverse mode: keep few values of the forward pass and compute the others again."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from . import _eager
+from ._loops import Loop, _check_length
+from ._progress import ProgressBar, as_progress_bar, scan_with_progress
+from ._traced import trace_function
+
+
+def checkpoint(fun: Callable[..., Any] | None = None, *, prevent_cse: bool = True, policy: Any = None) -> Any:
+    """`fun`, whose intermediate values are computed again in the backward pass instead of being kept."""
+    if fun is None:
+        return functools.partial(checkpoint, prevent_cse=prevent_cse, policy=policy)
+
+    @functools.wraps(fun)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return _eager.run(_checkpoint, (fun,), (prevent_cse, policy), (args, kwargs))
+
+    return wrapped
+
+
+remat = checkpoint
+
+
+def _checkpoint(functions: tuple[Any], config: tuple, args: tuple) -> Any:
+    prevent_cse, policy = config
+    traced = trace_function(functions[0], *args, keep_created=True)
+    run = jax.checkpoint(traced.run, prevent_cse=prevent_cse, policy=policy)
+    outs, new = run(jax.tree.leaves(args), traced.state_values(), traced.setting_values())
+    traced.commit(new)
+    return traced.result(outs)
+
+
+def checkpointed_for_loop(
+    f: Callable[..., Any],
+    *xs: Any,
+    length: int | None = None,
+    base: int | None = None,
+    pbar: ProgressBar | int | bool | None = None,
+) -> Any:
+    """`for_loop` with bounded memory in reverse mode; same results and gradients.
+
+    The loop is cut into `base` pieces, and pieces longer than `base` again: the backward pass keeps the State at the
+    start of each piece and runs one piece at a time again. A loop of n steps keeps about `base` States for each of
+    its log(n)/log(base) levels, and computes the forward pass once more for each level but the last.
+
+    | name | meaning | default |
+    |---|---|---|
+    | `base` | pieces per level, at least 2 | √n: two levels |
+    """
+    config = (_check_length(xs, length), _check_base(base), as_progress_bar(pbar))
+    return _eager.run(_checkpointed_for_loop, (f,), config, xs)
+
+
+def checkpointed_scan(
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    base: int | None = None,
+    pbar: ProgressBar | int | bool | None = None,
+) -> tuple[Any, Any]:
+    """`scan` with bounded memory in reverse mode; see `checkpointed_for_loop`."""
+    config = (_check_length((xs,), length), _check_base(base), as_progress_bar(pbar))
+    return _eager.run(_checkpointed_scan, (f,), config, (init, xs))
+
+
+def _checkpointed_for_loop(functions: tuple[Any], config: tuple, xs: tuple) -> Any:
+    (f,) = functions
+    return _checkpointed_scan((lambda carry, x: (carry, f(*x)),), config, (None, xs))[1]
+
+
+def _checkpointed_scan(functions: tuple[Any], config: tuple, args: tuple) -> tuple[Any, Any]:
+    length, base, bar = config
+    loop = Loop(functions[0], *args)
+    base = base or max(2, math.isqrt(max(length - 1, 0)) + 1)
+    if bar is None:
+        carry, ys = _nested(loop.step, loop.start, loop.xs, length, base)
+        return loop.finish(carry, ys)
+    chunk = jax.checkpoint(loop.step, prevent_cse=False)
+    carry, ys = scan_with_progress(chunk, loop.start, loop.xs, bar, length=length, reverse=False, unroll=1)
+    return loop.finish(carry, ys)
+
+
+def _nested(step: Any, carry: Any, xs: Any, length: int, base: int) -> tuple[Any, Any]:
+    """`jax.lax.scan` in at most `base` pieces, each one run again in the backward pass."""
+    if length <= base:
+        return jax.lax.scan(step, carry, xs, length=length)
+    size = base ** (math.ceil(round(math.log(length, base), 9)) - 1)
+    pieces = length // size
+    head = jax.tree.map(lambda x: x[: pieces * size].reshape(pieces, size, *x.shape[1:]), xs)
+    tail = jax.tree.map(lambda x: x[pieces * size :], xs)
+
+    @functools.partial(jax.checkpoint, prevent_cse=False)
+    def piece(carry: Any, part: Any) -> tuple[Any, Any]:
+        return _nested(step, carry, part, size, base)
+
+    carry, ys = jax.lax.scan(piece, carry, head, length=pieces)
+    ys = jax.tree.map(lambda y: y.reshape(pieces * size, *y.shape[2:]), ys)
+    if rest := length - pieces * size:
+        last = jax.checkpoint(lambda c, x: _nested(step, c, x, rest, base), prevent_cse=False)
+        carry, more = last(carry, tail)
+        ys = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), ys, more)
+    return carry, ys
+
+
+def _check_base(base: int | None) -> int | None:
+    if base is not None and (not isinstance(base, int) or base < 2):
+        raise ValueError(f"base must be a whole number of at least 2; given {base!r}.")
+    return base

@@ -1,0 +1,99 @@
+"""Branches: every branch is traced, and States written in one of them pass through the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from .._state import State
+from .._trace import Spec, spec_of
+from . import _eager
+from ._traced import Traced, trace_function
+
+
+def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any) -> Any:
+    """`true_fun(*operands)` if `pred`, else `false_fun(*operands)`."""
+    index = jnp.asarray(pred, bool)
+    if index.shape != ():
+        raise TypeError(f"cond needs one truth value; given shape {index.shape}. Use jnp.where or vmap.")
+    return _eager.run(_switch, (false_fun, true_fun), "cond", (index, operands))
+
+
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """`branches[index](*operands)`; the index is clamped to the number of branches."""
+    if not branches:
+        raise ValueError("switch needs at least one branch.")
+    index = jnp.asarray(index)
+    if index.shape != () or not jnp.issubdtype(index.dtype, jnp.integer):
+        raise TypeError(f"switch needs one integer index; given {index.dtype}{list(index.shape)}.")
+    return _eager.run(_switch, tuple(branches), "switch", (index, operands))
+
+
+def ifelse(conditions: Sequence[Any], branches: Sequence[Any], *operands: Any, check_cond: bool = True) -> Any:
+    """The branch of the first condition that holds; the last branch may belong to `True`.
+
+    `branches` may be values instead of functions. With `check_cond`, exactly as many conditions as branches are asked.
+    """
+    if check_cond and len(conditions) != len(branches):
+        raise ValueError(f"ifelse: {len(conditions)} conditions for {len(branches)} branches; they must be as many.")
+    functions = [branch if callable(branch) else _constant(branch) for branch in branches]
+    return switch(jnp.argmax(jnp.stack([jnp.asarray(c, bool) for c in conditions])), functions, *operands)
+
+
+def _constant(value: Any) -> Callable[..., Any]:
+    return lambda *_: value
+
+
+def _switch(functions: tuple[Any, ...], kind: str, args: tuple) -> Any:
+    index, operands = args
+    leaves = jax.tree.leaves((tuple(operands), {}))
+    traced = [trace_function(fun, operands) for fun in functions]
+    written = _common_states(traced, kind)
+    _check_results(traced, kind)
+    outside = [state.value for state in written]
+    branches = [_branch(t, written, outside) for t in traced]
+    index = index.astype(jnp.int32) if kind == "cond" else index
+    outs, new = jax.lax.switch(index, branches, leaves)
+    for state, value in zip(written, new, strict=True):
+        state.value = value
+    return traced[0].result(outs)
+
+
+def _branch(traced: Traced, written: Sequence[State], outside: Sequence[Any]) -> Callable[[Any], Any]:
+    states, settings = traced.state_values(), traced.setting_values()
+
+    def branch(leaves: Any) -> Any:
+        outs, new = traced.run(leaves, states, settings)
+        own = dict(zip(traced.written, traced.unpack(new), strict=True))
+        return [_strong(out) for out in outs], [own.get(s, v) for s, v in zip(written, outside, strict=True)]
+
+    return branch
+
+
+def _common_states(traced: Sequence[Traced], kind: str) -> list[State]:
+    specs: dict[State, Spec] = {}
+    for t in traced:
+        t.check_unchanged(f"a branch of {kind}")
+        specs.update(zip(t.written, t.written_specs, strict=True))
+    for state, spec in specs.items():
+        assert spec == spec_of(state.value, state.path)
+    return list(specs)
+
+
+def _check_results(traced: Sequence[Traced], kind: str) -> None:
+    first = _result_spec(traced[0])
+    for i, t in enumerate(traced[1:], 1):
+        if (spec := _result_spec(t)) != first:
+            raise TypeError(f"The branches of {kind} must return the same type: branch 0 {first}, branch {i} {spec}.")
+
+
+def _result_spec(traced: Traced) -> Spec:
+    avals = (aval.update(weak_type=False) for aval in traced.jaxpr.out_avals[: traced.num_out])
+    return Spec(traced.out_tree, tuple(avals))
+
+
+def _strong(leaf: Any) -> Any:
+    return jax.lax.convert_element_type(leaf, leaf.dtype) if jax.typeof(leaf).weak_type else leaf

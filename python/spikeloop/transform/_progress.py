@@ -1,0 +1,121 @@
+"""Progress bars for loops that run as one compiled program."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+_UPDATES = 50  # a bar moves this often by default
+
+
+@dataclass(frozen=True)
+class ProgressBar:
+    """A live bar with the number of steps per second, in terminals and notebooks (tqdm).
+
+    | name | meaning | default |
+    |---|---|---|
+    | `freq` | steps between two updates | a 50th of the loop |
+    | `count` | number of updates, instead of `freq` | 50 |
+    | `desc` | text before the bar | `Running` |
+    | `**options` | passed to `tqdm` | |
+    """
+
+    freq: int | None = None
+    count: int | None = None
+    desc: str | None = None
+    options: tuple[tuple[str, Any], ...] = field(default=())
+
+    def __init__(self, freq: int | None = None, count: int | None = None, desc: str | None = None, **options: Any):
+        for name, value in (("freq", freq), ("count", count)):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise ValueError(f"ProgressBar: {name} must be a positive number of steps; given {value!r}.")
+        if freq is not None and count is not None:
+            raise ValueError("ProgressBar: give freq or count, not both.")
+        for name, value in (("freq", freq), ("count", count), ("desc", desc)):
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "options", tuple(sorted(options.items())))
+
+    def chunk(self, length: int) -> int:
+        """The number of steps between two updates in a loop of `length` steps."""
+        return max(1, min(self.freq or length // (self.count or _UPDATES), length))
+
+
+def as_progress_bar(pbar: Any) -> ProgressBar | None:
+    """What the `pbar=` of a loop means."""
+    if pbar is None or pbar is False or isinstance(pbar, ProgressBar):
+        return pbar or None
+    if pbar is True:
+        return ProgressBar()
+    if isinstance(pbar, int):
+        return ProgressBar(freq=pbar)
+    raise TypeError(f"pbar must be a ProgressBar, a number of steps, True or None; given {pbar!r}.")
+
+
+class _Display:
+    """The bar on the screen; each run of the loop opens a new one."""
+
+    def __init__(self, bar: ProgressBar, length: int):
+        self._bar, self._length = bar, length
+        self._shown: Any = None
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        from tqdm.auto import tqdm
+
+        with self._lock:
+            if self._shown is not None:
+                self._shown.close()
+            options = {"desc": self._bar.desc or "Running", "unit": "step", **dict(self._bar.options)}
+            self._shown = tqdm(total=self._length, **options)
+
+    def advance(self, steps: int) -> None:
+        with self._lock:
+            if self._shown is None:
+                return
+            self._shown.update(steps)
+            if self._shown.n >= self._length:
+                self._shown.close()
+                self._shown = None
+
+
+def scan_with_progress(
+    step: Callable[..., Any], init: Any, xs: Any, bar: ProgressBar, *, length: int, reverse: bool, unroll: Any
+) -> tuple[Any, Any]:
+    """`jax.lax.scan` in chunks, with one call of Python after each: no cost inside the chunk."""
+    display = _Display(bar, length)
+    size = bar.chunk(length) if length else 1
+    chunks = length // size
+    body = jax.tree.map(lambda x: x[: chunks * size].reshape(chunks, size, *x.shape[1:]), xs)
+    rest = jax.tree.map(lambda x: x[chunks * size :], xs)
+
+    def run(carry: Any, part: Any, steps: int) -> tuple[Any, Any]:
+        carry, ys = jax.lax.scan(step, carry, part, length=steps, reverse=reverse, unroll=unroll)
+        _report(display, carry, steps)
+        return carry, ys
+
+    def run_chunks(carry: Any) -> tuple[Any, Any]:
+        carry, ys = jax.lax.scan(lambda c, x: run(c, x, size), carry, body, length=chunks, reverse=reverse)
+        return carry, jax.tree.map(lambda y: y.reshape(chunks * size, *y.shape[2:]), ys)
+
+    jax.debug.callback(lambda *_: display.start(), ordered=False)
+    if reverse:
+        carry, tail = run(init, rest, length - chunks * size)
+        carry, head = run_chunks(carry)
+    else:
+        carry, head = run_chunks(init)
+        carry, tail = run(carry, rest, length - chunks * size)
+    return carry, jax.tree.map(lambda a, b: jnp.concatenate([a, b]) if b.shape[0] else a, head, tail)
+
+
+def _report(display: _Display, carry: Any, steps: int) -> None:
+    """Advance the bar when `carry` is ready."""
+    if steps:
+        sizes = jax.tree.leaves(carry)
+        ready = min(sizes, key=jnp.size) if sizes else 0
+        ready = jnp.ravel(jnp.asarray(ready))[:1]
+        jax.debug.callback(lambda _: display.advance(steps), ready, ordered=False)

@@ -1,0 +1,222 @@
+"""`vmap`: one call for many lanes, with States that have one value per lane."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from .._errors import BatchAxisError
+from .._state import State
+from . import _eager
+from ._traced import Traced, trace_function
+
+
+class _Config(NamedTuple):
+    in_axes: Any
+    out_axes: Any
+    axis_size: int | None
+    options: tuple[tuple[str, Any], ...]
+    in_state_axes: tuple[int, ...]
+    out_state_axes: tuple[int, ...] | None  # None: every written State gets axis 0
+
+
+def vmap(
+    fn: Callable[..., Any] | None = None,
+    *,
+    in_axes: Any = 0,
+    out_axes: Any = 0,
+    axis_name: str | None = None,
+    axis_size: int | None = None,
+    spmd_axis_name: str | None = None,
+    in_states: Any = None,
+    out_states: Any = None,
+) -> Any:
+    """`fn` for many lanes at once. Also a decorator.
+
+    States named in `in_states` hold one value per lane; those in `out_states` (by default the same) receive one per
+    lane. Other States are shared: `fn` may read them, and write them only values that are equal in all lanes.
+    A random state is split, so that every lane draws its own numbers.
+
+    | name | meaning |
+    |---|---|
+    | `in_axes`, `out_axes`, `axis_name`, `axis_size`, `spmd_axis_name` | as in `jax.vmap` |
+    | `in_states`, `out_states` | a State, a list or dict of States (lanes on axis 0), or a dict {axis: those} |
+
+    Raises BatchAxisError when a State that is not in `out_states` is written with values that differ between lanes.
+    """
+    if fn is None:
+        return functools.partial(
+            vmap,
+            in_axes=in_axes,
+            out_axes=out_axes,
+            axis_name=axis_name,
+            axis_size=axis_size,
+            spmd_axis_name=spmd_axis_name,
+            in_states=in_states,
+            out_states=out_states,
+        )
+    ins = _by_axis(in_states)
+    outs = {**ins, **_by_axis(out_states)}
+    options = (("axis_name", axis_name), ("spmd_axis_name", spmd_axis_name))
+    axes = jax.tree.map(lambda x: x, in_axes) if not isinstance(in_axes, list) else tuple(in_axes)
+    config = _Config(axes, out_axes, axis_size, options, tuple(ins.values()), tuple(outs.values()))
+
+    @functools.wraps(fn)
+    def mapped(*args: Any, **kwargs: Any) -> Any:
+        return _eager.run(_vmap, (fn, list(ins), list(outs)), config, (args, kwargs))
+
+    return mapped
+
+
+def vmap_call(fn: Callable[[], Any], axis_size: int, shared: Iterable[State] = ()) -> Any:
+    """Call `fn` once per lane; every State that it writes or makes gets the lanes as axis 0, except the `shared` ones."""
+    config = _Config(0, 0, axis_size, (), (), None)
+    return _vmap((fn, [], list(shared)), config, ((), {}))
+
+
+def _by_axis(states: Any) -> dict[State, int]:
+    if states is None:
+        return {}
+    if isinstance(states, dict) and states and all(isinstance(axis, int) for axis in states):
+        return {state: axis for axis, group in states.items() for state in _states_in(group)}
+    return dict.fromkeys(_states_in(states), 0)
+
+
+def _states_in(group: Any) -> list[State]:
+    leaves = jax.tree.leaves(group)
+    for leaf in leaves:
+        if not isinstance(leaf, State):
+            raise TypeError(f"vmap: in_states and out_states name States; given {leaf!r}.")
+    return leaves
+
+
+def _vmap(functions: tuple, config: _Config, call: tuple) -> Any:
+    fn, in_states, out_states = functions
+    args, kwargs = call
+    arg_axes = _flat_axes(config.in_axes, args)
+    size = _axis_size(config, args, arg_axes, kwargs, in_states)
+    lanes = dict(zip(in_states, config.in_state_axes, strict=True))
+    example = jax.tree.unflatten(
+        jax.tree.structure((args, kwargs)), _drop_axes(jax.tree.leaves((args, kwargs)), _all_axes(arg_axes, kwargs))
+    )
+    traced = trace_function(fn, *example, keep_created=True, lanes=lanes)
+    state_axes = [lanes.get(state) for state in traced.states]
+    values, state_axes, keys = _split_keys(traced, traced.state_values(), state_axes, size)
+    if config.out_state_axes is None:
+        written_axes = [None if state in out_states else 0 for state in traced.written]
+    else:
+        declared = dict(zip(out_states, config.out_state_axes, strict=True))
+        written_axes = [0 if state in keys else declared.get(state) for state in traced.written]
+    ins = (_all_axes(arg_axes, kwargs), state_axes)
+    outs, new = _mapped(traced, config, size, ins, written_axes)(jax.tree.leaves((args, kwargs)), values)
+    for state, value in zip(traced.written, new, strict=True):
+        state.value = keys.get(state, value)
+    return traced.result(outs)
+
+
+def _mapped(traced: Traced, config: _Config, size: int, ins: Any, written_axes: list[int | None]) -> Callable:
+    settings = traced.setting_values()
+    out_axes = _flat_out_axes(config.out_axes, traced)
+
+    def lane(leaves: Any, states: Any) -> Any:
+        outs, new = traced.run(leaves, states, settings)
+        return outs, traced.unpack(new)
+
+    def run(leaves: Any, states: Any) -> Any:
+        try:
+            vectorized = jax.vmap(lane, ins, (out_axes, written_axes), axis_size=size, **dict(config.options))
+            return vectorized(leaves, states)
+        except ValueError as error:
+            raise _culprits(traced, lane, ins, written_axes, size, leaves, states) or error from error
+
+    return run
+
+
+def _culprits(traced: Traced, lane: Any, ins: Any, axes: list[Any], size: int, *inputs: Any) -> Exception | None:
+    """The error that names the States that are written per lane without being declared."""
+    names = []
+    for i, (state, axis) in enumerate(zip(traced.written, axes, strict=True)):
+        if axis is None:
+            try:
+                jax.eval_shape(jax.vmap(lambda *a, i=i: lane(*a)[1][i], ins, None, axis_size=size), *inputs)
+            except ValueError:
+                names.append(state.path)
+    if not names:
+        return None
+    return BatchAxisError(
+        f"Inside vmap {', '.join(names)} {'receives' if len(names) == 1 else 'receive'} values that differ between "
+        "lanes, but one value is kept. Name such States in out_states (and in in_states if they hold lanes already)."
+    )
+
+
+def _split_keys(traced: Traced, values: list[Any], axes: list[int | None], size: int) -> Any:
+    """Random keys, one for each lane, and the keys that the random States hold afterwards."""
+    from ..random import RandomState
+
+    keys = {}
+    for i, state in enumerate(traced.states):
+        if isinstance(state, RandomState) and axes[i] is None:
+            keys[state], lane_keys = state.split_lanes(values[i], size)
+            values[i], axes[i] = lane_keys, 0
+    return values, axes, keys
+
+
+def _flat_axes(in_axes: Any, args: tuple) -> list[int | None]:
+    if in_axes is None or isinstance(in_axes, int):
+        return [in_axes] * len(jax.tree.leaves(args))
+    if len(in_axes) != len(args):
+        raise ValueError(f"vmap: in_axes={in_axes} has {len(in_axes)} entries for {len(args)} arguments.")
+    flat = []
+    for axes, arg in zip(in_axes, args, strict=True):
+        flat += jax.tree.leaves(
+            jax.tree.map(lambda a, sub: [a] * len(jax.tree.leaves(sub)), axes, arg, is_leaf=_is_none)
+            if not (axes is None or isinstance(axes, int))
+            else [axes] * len(jax.tree.leaves(arg)),
+            is_leaf=_is_none,
+        )
+    return flat
+
+
+def _is_none(x: Any) -> bool:
+    return x is None
+
+
+def _all_axes(arg_axes: list[Any], kwargs: dict) -> list[Any]:
+    return [*arg_axes, *[0] * len(jax.tree.leaves(kwargs))]
+
+
+def _flat_out_axes(out_axes: Any, traced: Traced) -> Any:
+    if out_axes is None or isinstance(out_axes, int):
+        return [out_axes] * traced.num_out
+    axes = jax.tree.map(lambda a, sub: [a] * sub.num_leaves, tuple(out_axes), tuple(traced.out_tree.children()),
+                        is_leaf=_is_none)  # fmt: skip
+    return jax.tree.leaves(axes, is_leaf=_is_none)
+
+
+def _drop_axes(leaves: Sequence[Any], axes: Sequence[int | None]) -> list[Any]:
+    return [leaf if axis is None else _drop(leaf, axis) for leaf, axis in zip(leaves, axes, strict=True)]
+
+
+def _drop(leaf: Any, axis: int) -> jax.ShapeDtypeStruct:
+    shape = list(jnp.shape(leaf))
+    del shape[axis]
+    return jax.ShapeDtypeStruct(tuple(shape), jnp.result_type(leaf))
+
+
+def _axis_size(config: _Config, args: tuple, axes: list[Any], kwargs: dict, in_states: list[State]) -> int:
+    sizes = {
+        jnp.shape(leaf)[axis]
+        for leaf, axis in zip(jax.tree.leaves((args, kwargs)), _all_axes(axes, kwargs), strict=True)
+        if axis is not None
+    }
+    for state, axis in zip(in_states, config.in_state_axes, strict=True):
+        sizes |= {jnp.shape(leaf)[axis] for leaf in jax.tree.leaves(state.value)}
+    if config.axis_size is not None:
+        sizes.add(config.axis_size)
+    if len(sizes) != 1:
+        raise ValueError(f"vmap: the number of lanes is not clear, found {sorted(sizes)}. Pass axis_size=n, or mend in_axes.")
+    return sizes.pop()
