@@ -35,7 +35,7 @@ test-python: $(VENV)/.test ## Python tests, against the installed wheel
 	$(PY) -m pytest $(PYTEST)
 
 bench: $(VENV)/.bench ## time the scenes of benches/ on this machine
-	$(PY) benches/run.py $(BENCH)
+	$(PY) -m benches.run $(BENCH)
 
 lint: $(VENV)/.tools $(VENV)/.test ## ruff, rustfmt, clippy, pyright
 	$(BIN)/ruff check .
