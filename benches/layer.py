@@ -41,7 +41,8 @@ def cpu_of_import(modules: str) -> float:
 
 def import_cost(rounds: int) -> Iterator[Cost]:
     bare, ours = "jax, brainunit", "spikeloop, jax, brainunit"
-    cpu_of_import(bare), cpu_of_import(ours)  # writes the byte code
+    for modules in (bare, ours):
+        cpu_of_import(modules)  # writes the byte code
     pairs = [(cpu_of_import(bare), cpu_of_import(ours)) for _ in range(rounds)]
     yield Cost("import", median(o for _, o in pairs), "s CPU")
     more = median(o - b for b, o in pairs)
@@ -86,7 +87,8 @@ def dispatched(states: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
 def dispatch_cost(rounds: int, calls: int) -> Iterator[Cost]:
     for states in (1, 10, 100):
         ours, raw = dispatched(states)
-        per_call(ours, 20), per_call(raw, 20)
+        for call in (ours, raw):
+            per_call(call, 20)
         pairs = [(per_call(ours, calls), per_call(raw, calls)) for _ in range(rounds)]
         yield Cost(f"dispatch, {states} States", median(o for o, _ in pairs), "µs")
         yield Cost(f"dispatch, {states} States, raw", median(r for _, r in pairs), "µs")
@@ -199,8 +201,7 @@ def main() -> int:
         print(f"{cost.name:<50}{cost.value:>10.4g} {cost.unit:<6}{limit}", flush=True)
     if args.out or not args.check:
         records: list[dict[str, object]] = [
-            {**common, "cost": c.name, "value": f"{c.value:.4g}", "unit": c.unit, "limit": c.limit}
-            for c in found
+            {**common, "cost": c.name, "value": f"{c.value:.4g}", "unit": c.unit, "limit": c.limit} for c in found
         ]
         print(f"recorded in {report.save(args.out or report.RESULTS, records, '-layer')}")
     # Counts of traces and compiles do not depend on who else uses the machine.

@@ -25,6 +25,7 @@ def interpreter(peer: str, given: dict[str, str]) -> str:
     """`--peer-python PEER=PATH`, else SPIKELOOP_BENCH_<PEER>, else the interpreter that runs the harness."""
     if peer in SAME_INTERPRETER:
         return sys.executable
+    peer = "genn_cpu" if peer == "genn_lif" else peer
     return given.get(peer) or os.environ.get(f"SPIKELOOP_BENCH_{peer.upper()}") or sys.executable
 
 

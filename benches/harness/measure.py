@@ -103,9 +103,7 @@ def one_round(worker: Worker, scene: Scene, size: Size, entry: Entry) -> None:
     entry.cpu_over_wall, entry.rss_mb = long["cpu_seconds"] / long["seconds"], long["rss_mb"]
 
 
-def start_all(
-    stack: ExitStack, scene: Scene, size: Size, entries: list[Entry], options: Options
-) -> dict[str, Worker]:
+def start_all(stack: ExitStack, scene: Scene, size: Size, entries: list[Entry], options: Options) -> dict[str, Worker]:
     """The workers that may be timed; the others' entries say why not."""
     workers: dict[str, Worker] = {}
     for entry in entries:

@@ -26,7 +26,8 @@ class LoopSession:
         else:
             self.counted = self._compile(self._network(True), True, self.longest)
         for run in {*self.timed.values(), self.counted}:
-            run(), run()  # brainstate compiles again on the second call
+            for _ in range(2):  # brainstate compiles again on the second call
+                run()
 
     def _network(self, count: bool) -> Any:
         self.api.random.seed(0)

@@ -19,60 +19,73 @@ genn = import_module("pygenn")
 
 VERSIONS_OF = ("pygenn", "numpy")
 
-# Isyn is in mV: conductances and currents are in units of the leak.
-COUNTING_LIF = {
-    "params": ["decay", "rest", "Vreset", "Vthresh", "TauRefrac"],
-    "vars": [("V", "scalar"), ("RefracTime", "scalar"), ("nSpk", "scalar")],
-    "sim_code": """
-        if (RefracTime <= 0.0) {
-            const scalar alpha = Isyn + rest;
-            V = alpha - (decay * (alpha - V));
-        }
-        else {
+# Currents and conductances are in units of the leak: Isyn is in mV, gE and gI have no unit.
+CURRENT = "V += (1.0 - decay) * (rest - V + Isyn);"
+# Exponential Euler with the derivative of the whole right-hand side, as the other simulators integrate it.
+EXPONENTIAL_EULER = """
+            const scalar J = 1.0 + gE + gI;
+            V += (1.0 - exp(-dtTau * J)) / J * (rest - V + gE * (Ee - V) + gI * (Ei - V));"""
+# The arithmetic of GeNN's own LIF with ExpCond: conductances enter as currents at the old V, no exponential.
+AS_CURRENTS = "V += (1.0 - decay) * (rest - V + gE * (Ee - V) + gI * (Ei - V));"
+SIM_CODE = """
+        if (RefracTime <= 0.0) {{
+            {integrate}
+        }}
+        else {{
             RefracTime -= dt;
-        }""",
-    "threshold_condition_code": "RefracTime <= 0.0 && V >= Vthresh",
-    "reset_code": "V = Vreset; RefracTime = TauRefrac; nSpk += 1.0;",
-    "auto_refractory_required": False,
-}
+        }}"""
 
 
-def receptor(p: Balanced, post: Any, excitatory: bool) -> Any:
-    """An exponential receptor on which a spike adds the weight (ExpCurr would scale it to unit area)."""
-    tau, E = (p.tau_e, p.E_e) if excitatory else (p.tau_i, p.E_i)
-    if E is not None:
-        potential = {"V": genn.create_var_ref(post, "V")}
-        return genn.init_postsynaptic("ExpCond", {"tau": tau, "E": E}, var_refs=potential)
-    step = genn.create_postsynaptic_model(
-        "ExpStep", params=["decay"], sim_code="injectCurrent(inSyn); inSyn *= decay;"
-    )
-    return genn.init_postsynaptic(step, {"decay": exp(-DT_MS / tau)})
+def neuron(p: Balanced, conductance: str) -> tuple[Any, dict[str, float]]:
+    """A LIF that counts its spikes, and its parameters."""
+    values = {"rest": p.E_L + p.drive, "Vreset": p.V_reset, "Vthresh": p.V_th, "TauRefrac": p.t_ref}
+    if p.E_e is None or p.E_i is None:
+        integrate, inputs = CURRENT, []
+    else:
+        integrate, inputs = conductance, [("gE", "scalar", 0.0), ("gI", "scalar", 0.0)]
+        values |= {"Ee": p.E_e, "Ei": p.E_i}
+    values |= {"dtTau": DT_MS / p.tau, "decay": exp(-DT_MS / p.tau)}
+    model = genn.create_neuron_model(
+        "CountingLIF", params=list(values),
+        vars=[("V", "scalar"), ("RefracTime", "scalar"), ("nSpk", "scalar")],
+        additional_input_vars=inputs, sim_code=SIM_CODE.format(integrate=integrate),
+        threshold_condition_code="RefracTime <= 0.0 && V >= Vthresh",
+        reset_code="V = Vreset; RefracTime = TauRefrac; nSpk += 1.0;",
+        auto_refractory_required=False,
+    )  # fmt: skip
+    return model, values
+
+
+# A spike adds the weight, which decays exponentially (ExpCurr would scale it to unit area).
+# Module-level: GeNN keeps a pointer to the model, not a reference.
+STEP = genn.create_postsynaptic_model("ExpStep", params=["decay"], sim_code="injectCurrent(inSyn); inSyn *= decay;")
+
+
+def receptor(tau: float) -> Any:
+    return genn.init_postsynaptic(STEP, {"decay": exp(-DT_MS / tau)})
 
 
 def connect(model: Any, p: Balanced, populations: dict[str, Any], n: int) -> None:
     """GeNN has no view of a part of a population: four projections, the out-degree shared by size."""
     rule = "FixedNumberPostWithReplacement"
-    for pre, weight in (("E", p.w_e), ("I", p.w_i)):
+    for pre, weight, tau in (("E", p.w_e, p.tau_e), ("I", p.w_i, p.tau_i)):
         for post, size in (("E", p.n_exc(n)), ("I", n - p.n_exc(n))):
-            model.add_synapse_population(
+            synapses = model.add_synapse_population(
                 pre + post, "SPARSE", populations[pre], populations[post],
-                genn.init_weight_update("StaticPulseConstantWeight", {"g": weight}),
-                receptor(p, populations[post], excitatory=pre == "E"),
+                genn.init_weight_update("StaticPulseConstantWeight", {"g": weight}), receptor(tau),
                 genn.init_sparse_connectivity(rule, {"num": p.out_degree * size // n}),
             )  # fmt: skip
+            if p.E_e is not None:
+                synapses.post_target_var = f"g{pre}"
 
 
-def network(p: Balanced, n: int) -> tuple[Any, dict[str, Any]]:
+def network(p: Balanced, n: int, conductance: str) -> tuple[Any, dict[str, Any]]:
     model = genn.GeNNModel("float", "balanced", backend="single_threaded_cpu", optimize_code=True)
     model.dt = DT_MS
     kind, a, b = p.v_init
     start = {"mean": a, "sd": b} if kind == "normal" else {"min": a, "max": b}
     state = {"V": genn.init_var(kind.capitalize(), start), "RefracTime": 0.0, "nSpk": 0.0}
-    values = {
-        "decay": exp(-DT_MS / p.tau), "rest": p.E_L + p.drive,
-        "Vreset": p.V_reset, "Vthresh": p.V_th, "TauRefrac": p.t_ref,
-    }  # fmt: skip
-    lif = genn.create_neuron_model("CountingLIF", **COUNTING_LIF)
+    lif, values = neuron(p, conductance)
     sizes = {"E": p.n_exc(n), "I": n - p.n_exc(n)}
     populations = {k: model.add_neuron_population(k, size, lif, values, state) for k, size in sizes.items()}
     connect(model, p, populations, n)
@@ -82,13 +95,13 @@ def network(p: Balanced, n: int) -> tuple[Any, dict[str, Any]]:
 class GeNNSession:
     """Every run goes on from the state that the last one left."""
 
-    def __init__(self, p: Balanced, n: int, steps: int):
+    def __init__(self, p: Balanced, n: int, steps: int, conductance: str = EXPONENTIAL_EULER):
         self.n, self.steps = n, steps
         folder = tempfile.mkdtemp(prefix="genn-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         # Read by the generated Makefile, which overrides CXXFLAGS.
         os.environ["CXX"] = "g++ -march=native"
-        self.model, populations = network(p, n)
+        self.model, populations = network(p, n, conductance)
         self.counts = [population.vars["nSpk"] for population in populations.values()]
         self.model.build(folder)
         self.model.load()

@@ -16,7 +16,7 @@ SCENE = Scene(
         Size(40_000, 5_000, (18.0, 26.0)),
         Size(400_000, 2_000, (18.0, 28.0)),
     ),
-    peers=("brainpy_state", "brian2_cpp", "genn_cpu"),
+    peers=("brainpy_state", "brian2_cpp", "genn_cpu", "genn_lif"),
     network=lambda api, n, count: network(api, PARAMS, n),
     targets=(
         Target(4_000, max_us=4.0),

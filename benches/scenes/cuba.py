@@ -3,9 +3,7 @@
 from benches.scenes._balanced import Balanced, network
 from benches.scenes._spec import Scene, Size
 
-PARAMS = Balanced(
-    E_L=-49.0, w_e=1.62, w_i=-9.0, drive=0.0, E_e=None, E_i=None, v_init=("uniform", -60.0, -50.0)
-)
+PARAMS = Balanced(E_L=-49.0, w_e=1.62, w_i=-9.0, drive=0.0, E_e=None, E_i=None, v_init=("uniform", -60.0, -50.0))
 
 SCENE = Scene(
     name="cuba",

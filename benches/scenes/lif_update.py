@@ -1,7 +1,7 @@
 """The update of a LIF population with refractoriness, and nothing else.
 
-No target: with constant parameters the pure-JAX loop has no exponential left to compute, and runs at the speed
-of its memory traffic (0.25 ns a neuron and step). `coba_update` is the scene with work in it.
+No target: with constant parameters the pure-JAX loop has no exponential left to compute, and runs at the
+speed of its memory traffic (0.25 ns a neuron and step). `coba_update` is the scene with work in it.
 """
 
 from benches.scenes._spec import Scene, Size
