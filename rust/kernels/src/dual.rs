@@ -1,0 +1,150 @@
+//! Dual numbers over lanes: a value and `K` tangents, from which every derivative is taken.
+
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use crate::lane::Lane;
+use crate::math;
+use crate::real::{Real, Spike};
+use crate::surrogate::Slope;
+
+/// A value and its tangents.
+#[derive(Debug, Clone, Copy)]
+pub struct Dual<L, const K: usize> {
+    /// The value.
+    pub re: L,
+    /// Its tangents.
+    pub eps: [L; K],
+}
+
+impl<L: Lane, const K: usize> Dual<L, K> {
+    /// `re`, with tangents scaled by `slope`: the chain rule.
+    #[inline(always)]
+    fn chain(self, re: L, slope: L) -> Self {
+        let mut eps = self.eps;
+        for e in &mut eps {
+            *e = *e * slope;
+        }
+        Self { re, eps }
+    }
+}
+
+impl<L: Lane, const K: usize> Add for Dual<L, K> {
+    type Output = Self;
+    #[inline(always)]
+    fn add(mut self, b: Self) -> Self {
+        for k in 0..K {
+            self.eps[k] = self.eps[k] + b.eps[k];
+        }
+        Self { re: self.re + b.re, eps: self.eps }
+    }
+}
+
+impl<L: Lane, const K: usize> Sub for Dual<L, K> {
+    type Output = Self;
+    #[inline(always)]
+    fn sub(mut self, b: Self) -> Self {
+        for k in 0..K {
+            self.eps[k] = self.eps[k] - b.eps[k];
+        }
+        Self { re: self.re - b.re, eps: self.eps }
+    }
+}
+
+impl<L: Lane, const K: usize> Mul for Dual<L, K> {
+    type Output = Self;
+    #[inline(always)]
+    fn mul(mut self, b: Self) -> Self {
+        for k in 0..K {
+            self.eps[k] = self.eps[k].mul_add(b.re, self.re * b.eps[k]);
+        }
+        Self { re: self.re * b.re, eps: self.eps }
+    }
+}
+
+impl<L: Lane, const K: usize> Div for Dual<L, K> {
+    type Output = Self;
+    #[inline(always)]
+    fn div(mut self, b: Self) -> Self {
+        let re = self.re / b.re;
+        let inverse = L::constant(1.0) / b.re;
+        for k in 0..K {
+            self.eps[k] = re.mul_add(-b.eps[k], self.eps[k]) * inverse;
+        }
+        Self { re, eps: self.eps }
+    }
+}
+
+impl<L: Lane, const K: usize> Neg for Dual<L, K> {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(self) -> Self {
+        let mut eps = self.eps;
+        for e in &mut eps {
+            *e = -*e;
+        }
+        Self { re: -self.re, eps }
+    }
+}
+
+impl<L: Lane, const K: usize> Real for Dual<L, K> {
+    type Lane = L;
+
+    #[inline(always)]
+    fn lift(re: L) -> Self {
+        Self { re, eps: [L::constant(0.0); K] }
+    }
+    #[inline(always)]
+    fn value(self) -> L {
+        self.re
+    }
+    #[inline(always)]
+    fn mul_add(self, a: Self, b: Self) -> Self {
+        let mut eps = b.eps;
+        for k in 0..K {
+            eps[k] = self.eps[k].mul_add(a.re, self.re.mul_add(a.eps[k], eps[k]));
+        }
+        Self { re: self.re.mul_add(a.re, b.re), eps }
+    }
+    #[inline(always)]
+    fn exp(self) -> Self {
+        let y = math::exp(self.re);
+        self.chain(y, y)
+    }
+    #[inline(always)]
+    fn exp_m1(self) -> Self {
+        let y = math::exp_m1(self.re);
+        self.chain(y, y + L::constant(1.0))
+    }
+    #[inline(always)]
+    fn exprel(self) -> Self {
+        let y = math::exprel(self.re);
+        self.chain(y, math::exprel_slope(self.re, y))
+    }
+    #[inline(always)]
+    fn ln(self) -> Self {
+        self.chain(math::ln(self.re), L::constant(1.0) / self.re)
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        let y = self.re.sqrt();
+        self.chain(y, L::constant(0.5) / y)
+    }
+    #[inline(always)]
+    fn select(mask: L::Mask, yes: Self, no: Self) -> Self {
+        let mut eps = no.eps;
+        for k in 0..K {
+            eps[k] = L::select(mask, yes.eps[k], eps[k]);
+        }
+        Self { re: L::select(mask, yes.re, no.re), eps }
+    }
+    #[inline(always)]
+    fn spike(self, slope: &Slope<L>) -> Spike<Self> {
+        let Spike { on, value } = self.re.spike(slope);
+        Spike { on, value: self.chain(value, slope.at(self.re)) }
+    }
+    #[inline(always)]
+    fn reset_to(self, target: Self, spike: Spike<Self>) -> Self {
+        let smooth = self - (self.detach() - target) * spike.value;
+        Self { re: L::select(spike.on, target.re, self.re), eps: smooth.eps }
+    }
+}

@@ -1,0 +1,87 @@
+//! Event propagation: work grows with the spikes, not with the synapses stored.
+
+use crate::error::{Error, Result};
+use crate::lane::Float;
+
+mod gather;
+mod outer;
+mod rows;
+mod scatter;
+
+pub use gather::gather;
+pub use outer::outer;
+pub use rows::{Index, Indices, Indptr, Rows};
+pub use scatter::scatter;
+
+/// Spikes: row-major (batch, total).
+#[derive(Debug, Clone, Copy)]
+pub enum Spikes<'a, T> {
+    /// Graded; 0 is no spike.
+    Float(&'a [T]),
+    /// Bytes; 0 is no spike.
+    Bool(&'a [u8]),
+}
+
+impl<T> Spikes<'_, T> {
+    /// Number of elements.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Float(s) => s.len(),
+            Self::Bool(s) => s.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The sizes of a propagation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dims {
+    /// Batch rows.
+    pub batch: usize,
+    /// Spikes a batch row, of which …
+    pub n_total: usize,
+    /// … those from here on belong to the connectivity's rows.
+    pub offset: usize,
+    /// Target neurons.
+    pub n_post: usize,
+}
+
+impl Dims {
+    fn check<T: Float>(&self, spikes: &Spikes<'_, T>, n_pre: usize) -> Result<()> {
+        length("spikes", spikes.len(), self.batch * self.n_total)?;
+        if self.offset + n_pre > self.n_total {
+            return Err(Error::Length { name: "spikes", given: self.n_total, expected: self.offset + n_pre });
+        }
+        Ok(())
+    }
+}
+
+fn length(name: &'static str, given: usize, expected: usize) -> Result<()> {
+    if given == expected { Ok(()) } else { Err(Error::Length { name, given, expected }) }
+}
+
+/// One weight for all synapses, or one each.
+#[derive(Debug, Clone, Copy)]
+enum Weight<'a, T> {
+    Same(T),
+    Each(&'a [T]),
+}
+
+impl<'a, T: Float> Weight<'a, T> {
+    /// A single stored synapse has a weight of its own; that is the same thing.
+    fn of(weight: &'a [T], nnz: usize) -> Result<Self> {
+        match weight {
+            [w] => Ok(Self::Same(*w)),
+            each => {
+                length("weight", each.len(), nnz)?;
+                Ok(Self::Each(each))
+            }
+        }
+    }
+}

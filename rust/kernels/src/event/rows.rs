@@ -1,0 +1,112 @@
+//! Compressed rows of connectivity.
+
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+
+/// An unsigned integer that stores a target.
+pub trait Index: Copy + Send + Sync + 'static {
+    /// The target.
+    fn get(self) -> usize;
+}
+
+impl Index for u16 {
+    #[inline(always)]
+    fn get(self) -> usize {
+        self.into()
+    }
+}
+
+impl Index for u32 {
+    #[inline(always)]
+    fn get(self) -> usize {
+        self as usize
+    }
+}
+
+/// Targets of all synapses, row after row.
+#[derive(Debug, Clone, Copy)]
+pub enum Indices<'a> {
+    /// For up to 65,536 targets.
+    U16(&'a [u16]),
+    /// For more.
+    U32(&'a [u32]),
+}
+
+/// Where each row begins, and after the last one where it ends.
+#[derive(Debug, Clone, Copy)]
+pub enum Indptr<'a> {
+    /// All rows have the same length.
+    Fixed,
+    /// 32 bits.
+    I32(&'a [i32]),
+    /// 64 bits.
+    I64(&'a [i64]),
+}
+
+/// Connectivity: the targets of each source neuron.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a> {
+    indices: Indices<'a>,
+    indptr: Indptr<'a>,
+    n_pre: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// Connectivity of `n_pre` rows; an empty `indptr` says that they are of one length.
+    ///
+    /// # Errors
+    /// If the lengths do not fit. What the arrays hold is checked as it is used.
+    pub fn new(indices: Indices<'a>, indptr: Indptr<'a>, n_pre: usize) -> Result<Self> {
+        let indptr = match indptr {
+            Indptr::I32([]) | Indptr::I64([]) => Indptr::Fixed,
+            given => given,
+        };
+        let rows = Self { indices, indptr, n_pre };
+        let (name, given, expected) = match indptr {
+            Indptr::Fixed => {
+                let whole = rows.nnz().checked_div(n_pre).unwrap_or(0) * n_pre;
+                ("indices", rows.nnz(), whole)
+            }
+            Indptr::I32(p) => ("indptr", p.len(), n_pre + 1),
+            Indptr::I64(p) => ("indptr", p.len(), n_pre + 1),
+        };
+        if given == expected { Ok(rows) } else { Err(Error::Length { name, given, expected }) }
+    }
+
+    /// Number of synapses stored.
+    #[must_use]
+    pub fn nnz(&self) -> usize {
+        match self.indices {
+            Indices::U16(i) => i.len(),
+            Indices::U32(i) => i.len(),
+        }
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn n_pre(&self) -> usize {
+        self.n_pre
+    }
+
+    pub(super) fn indices(&self) -> Indices<'a> {
+        self.indices
+    }
+
+    /// The synapses of a row.
+    #[inline]
+    pub(super) fn row(&self, row: usize) -> Result<Range<usize>> {
+        let (start, end) = match self.indptr {
+            Indptr::Fixed => {
+                let k = self.nnz() / self.n_pre;
+                (Some(row * k), Some((row + 1) * k))
+            }
+            Indptr::I32(p) => (p[row].try_into().ok(), p[row + 1].try_into().ok()),
+            Indptr::I64(p) => (p[row].try_into().ok(), p[row + 1].try_into().ok()),
+        };
+        match (start, end) {
+            (Some(start), Some(end)) if start <= end && end <= self.nnz() => Ok(start..end),
+            _ => Err(Error::Row { row, size: self.nnz() }),
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The one SIMD abstraction: lanes of floats, and the choice of instruction set at run time.
+//!
+//! Generic code over [`Lane`] is `#[inline(always)]` and thus becomes part of the entry point
+//! that [`dispatch`] selects; only there are the instructions of its lanes enabled.
+
+use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::sync::OnceLock;
+
+pub mod portable;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+/// A vector of floats.
+///
+/// # Safety
+/// An implementation's `load` and `store` touch exactly `WIDTH` elements. Values exist only
+/// inside [`dispatch`], where the instructions of the type are known to be there.
+pub unsafe trait Lane:
+    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
+{
+    /// The float.
+    type Elem: Float;
+    /// One truth value an element.
+    type Mask: Copy;
+    /// Number of elements.
+    const WIDTH: usize;
+
+    /// All elements `x`.
+    fn splat(x: Self::Elem) -> Self;
+    /// # Safety
+    /// `WIDTH` elements from `ptr` on can be read.
+    unsafe fn load(ptr: *const Self::Elem) -> Self;
+    /// # Safety
+    /// `WIDTH` elements from `ptr` on can be written.
+    unsafe fn store(self, ptr: *mut Self::Elem);
+    /// `self * a + b`, rounded once where the instruction set can, never through a libm call.
+    fn mul_add(self, a: Self, b: Self) -> Self;
+    /// The greater; `other` where one of them is NaN.
+    fn max(self, other: Self) -> Self;
+    /// The smaller; `other` where one of them is NaN.
+    fn min(self, other: Self) -> Self;
+    /// The square root.
+    fn sqrt(self) -> Self;
+    /// `self >= other`.
+    fn ge(self, other: Self) -> Self::Mask;
+    /// `self > other`.
+    fn gt(self, other: Self) -> Self::Mask;
+    /// Whether no element of the mask is true.
+    fn none(mask: Self::Mask) -> bool;
+    /// `yes` where the mask is true, else `no`.
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+    /// Bitwise and with the bits of `other`.
+    fn and(self, other: Self) -> Self;
+    /// Bitwise or with the bits of `other`.
+    fn or(self, other: Self) -> Self;
+    /// The bits shifted left by the length of the mantissa: a small integer becomes an exponent.
+    fn to_exponent(self) -> Self;
+    /// The bits shifted right by the length of the mantissa: the exponent becomes an integer.
+    fn from_exponent(self) -> Self;
+
+    /// All elements `x`, rounded.
+    #[inline(always)]
+    fn constant(x: f64) -> Self {
+        Self::splat(Self::Elem::from_f64(x))
+    }
+
+    /// The magnitude.
+    #[inline(always)]
+    fn abs(self) -> Self {
+        self.and(Self::splat(Self::Elem::MAGNITUDE))
+    }
+}
+
+/// An element type: `f32` or `f64`.
+pub trait Float: sealed::Sealed + Copy + Default + PartialOrd + Send + Sync + 'static
+where
+    Self: Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + std::ops::AddAssign,
+    Self: std::fmt::Debug,
+{
+    /// Its lane where nothing is known about the machine.
+    type Baseline: Lane<Elem = Self>;
+    /// Its lane with AVX2 and FMA.
+    #[cfg(target_arch = "x86_64")]
+    type Avx2: Lane<Elem = Self>;
+    /// Its lane with AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    type Avx512: Lane<Elem = Self>;
+    /// Constants of the type's format and polynomials, see [`crate::math`].
+    const MATH: crate::math::Table<Self>;
+    /// All bits but the sign.
+    const MAGNITUDE: Self;
+    /// 0.
+    const ZERO: Self;
+    /// 1.
+    const ONE: Self;
+
+    /// Rounded from `f64`.
+    fn from_f64(x: f64) -> Self;
+    /// Widened to `f64`.
+    fn to_f64(self) -> f64;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+
+impl Float for f32 {
+    type Baseline = portable::Portable<f32, 4>;
+    #[cfg(target_arch = "x86_64")]
+    type Avx2 = x86::F32x8;
+    #[cfg(target_arch = "x86_64")]
+    type Avx512 = x86::F32x16;
+    const MATH: crate::math::Table<f32> = crate::math::F32;
+    const MAGNITUDE: f32 = f32::from_bits(!0 >> 1);
+    const ZERO: f32 = 0.0;
+    const ONE: f32 = 1.0;
+
+    #[inline(always)]
+    fn from_f64(x: f64) -> f32 {
+        x as f32
+    }
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Float for f64 {
+    type Baseline = portable::Portable<f64, 2>;
+    #[cfg(target_arch = "x86_64")]
+    type Avx2 = x86::F64x4;
+    #[cfg(target_arch = "x86_64")]
+    type Avx512 = x86::F64x8;
+    const MATH: crate::math::Table<f64> = crate::math::F64;
+    const MAGNITUDE: f64 = f64::from_bits(!0 >> 1);
+    const ZERO: f64 = 0.0;
+    const ONE: f64 = 1.0;
+
+    #[inline(always)]
+    fn from_f64(x: f64) -> f64 {
+        x
+    }
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        self
+    }
+}
+
+/// Work that can be done with any lane; `run` must be `#[inline(always)]`.
+pub(crate) trait Job<T: Float> {
+    type Out;
+    fn run<L: Lane<Elem = T>>(self) -> Self::Out;
+}
+
+/// Runs a job with the widest lanes of this machine.
+#[inline]
+pub(crate) fn dispatch<T: Float, J: Job<T>>(job: J) -> J::Out {
+    match level() {
+        Level::Baseline => job.run::<T::Baseline>(),
+        // SAFETY: `level` found the instructions in this machine.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => unsafe { avx2(job) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => unsafe { avx512(job) },
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
+fn avx2<T: Float, J: Job<T>>(job: J) -> J::Out {
+    job.run::<T::Avx2>()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,fma,bmi1,bmi2,lzcnt,popcnt")]
+fn avx512<T: Float, J: Job<T>>(job: J) -> J::Out {
+    job.run::<T::Avx512>()
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+enum Level {
+    Baseline,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+/// The instruction set in use: `"baseline"`, `"avx2"` or `"avx512"`.
+///
+/// The environment variable `SPIKELOOP_SIMD`, read once, caps it to one of these.
+#[must_use]
+pub fn simd_level() -> &'static str {
+    match level() {
+        Level::Baseline => "baseline",
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => "avx2",
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => "avx512",
+    }
+}
+
+#[inline]
+fn level() -> Level {
+    static LEVEL: OnceLock<Level> = OnceLock::new();
+    *LEVEL.get_or_init(|| {
+        let cap = std::env::var("SPIKELOOP_SIMD").unwrap_or_default();
+        detect(&cap)
+    })
+}
+
+#[cfg(target_arch = "x86_64")]
+fn detect(cap: &str) -> Level {
+    use std::arch::is_x86_feature_detected as has;
+    let avx2 = has!("avx2") && has!("fma") && has!("bmi2") && has!("lzcnt");
+    let avx512 = avx2 && has!("avx512f") && has!("avx512dq") && has!("avx512vl") && has!("avx512bw");
+    match cap {
+        "baseline" => Level::Baseline,
+        "avx2" if avx2 => Level::Avx2,
+        _ if avx512 => Level::Avx512,
+        _ if avx2 => Level::Avx2,
+        _ => Level::Baseline,
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn detect(_cap: &str) -> Level {
+    Level::Baseline
+}

@@ -1,0 +1,159 @@
+//! Lanes of AVX2 with FMA, and of AVX-512.
+
+use std::arch::x86_64::*;
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use super::Lane;
+
+/// Both sets of lanes name the same operations; only the intrinsics and the masks differ.
+macro_rules! lane {
+    ($name:ident, $doc:literal, $float:ident x $width:literal, mantissa $digits:literal, $vector:ident, mask $mask:ty,
+     [$splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident
+      $fma:ident $max:ident $min:ident $sqrt:ident],
+     [$bits:ident $float_bits:ident $and:ident $or:ident $shl:ident $shr:ident],
+     ge $ge:expr, gt $gt:expr, none $none:expr, select $select:expr) => {
+        #[doc = $doc]
+        #[derive(Clone, Copy)]
+        pub struct $name($vector);
+
+        lane!(@op $name Add add $add);
+        lane!(@op $name Sub sub $sub);
+        lane!(@op $name Mul mul $mul);
+        lane!(@op $name Div div $div);
+
+        impl Neg for $name {
+            type Output = Self;
+            #[inline(always)]
+            fn neg(self) -> Self {
+                Self::splat(-0.0) - self
+            }
+        }
+
+        // SAFETY: the intrinsics touch one whole vector; values of the type exist only inside
+        // `dispatch`, which has checked for their instructions. This holds for all the calls
+        // below.
+        unsafe impl Lane for $name {
+            type Elem = $float;
+            type Mask = $mask;
+            const WIDTH: usize = $width;
+
+            #[inline(always)]
+            fn splat(x: $float) -> Self {
+                // SAFETY: see the impl.
+                Self(unsafe { $splat(x) })
+            }
+            #[inline(always)]
+            unsafe fn load(ptr: *const $float) -> Self {
+                // SAFETY: see the impl; the caller vouches for the elements.
+                Self(unsafe { $load(ptr) })
+            }
+            #[inline(always)]
+            unsafe fn store(self, ptr: *mut $float) {
+                // SAFETY: see the impl; the caller vouches for the elements.
+                unsafe { $store(ptr, self.0) }
+            }
+            #[inline(always)]
+            fn mul_add(self, a: Self, b: Self) -> Self {
+                // SAFETY: see the impl.
+                Self(unsafe { $fma(self.0, a.0, b.0) })
+            }
+            #[inline(always)]
+            fn max(self, other: Self) -> Self {
+                // SAFETY: see the impl.
+                Self(unsafe { $max(self.0, other.0) })
+            }
+            #[inline(always)]
+            fn min(self, other: Self) -> Self {
+                // SAFETY: see the impl.
+                Self(unsafe { $min(self.0, other.0) })
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                // SAFETY: see the impl.
+                Self(unsafe { $sqrt(self.0) })
+            }
+            #[inline(always)]
+            fn ge(self, other: Self) -> $mask {
+                // SAFETY: see the impl.
+                unsafe { $ge(self.0, other.0) }
+            }
+            #[inline(always)]
+            fn gt(self, other: Self) -> $mask {
+                // SAFETY: see the impl.
+                unsafe { $gt(self.0, other.0) }
+            }
+            #[inline(always)]
+            fn none(mask: $mask) -> bool {
+                // SAFETY: see the impl.
+                unsafe { $none(mask) }
+            }
+            #[inline(always)]
+            fn select(mask: $mask, yes: Self, no: Self) -> Self {
+                // SAFETY: see the impl.
+                Self(unsafe { $select(mask, yes.0, no.0) })
+            }
+            #[inline(always)]
+            fn and(self, other: Self) -> Self {
+                // SAFETY: see the impl.
+                Self(unsafe { $float_bits($and($bits(self.0), $bits(other.0))) })
+            }
+            #[inline(always)]
+            fn or(self, other: Self) -> Self {
+                // SAFETY: see the impl.
+                Self(unsafe { $float_bits($or($bits(self.0), $bits(other.0))) })
+            }
+            #[inline(always)]
+            fn to_exponent(self) -> Self {
+                // SAFETY: see the impl.
+                Self(unsafe { $float_bits($shl::<$digits>($bits(self.0))) })
+            }
+            #[inline(always)]
+            fn from_exponent(self) -> Self {
+                // SAFETY: see the impl.
+                Self(unsafe { $float_bits($shr::<$digits>($bits(self.0))) })
+            }
+        }
+    };
+    (@op $name:ident $trait:ident $op:ident $intrinsic:ident) => {
+        impl $trait for $name {
+            type Output = Self;
+            #[inline(always)]
+            fn $op(self, other: Self) -> Self {
+                // SAFETY: see the impl of `Lane`.
+                Self(unsafe { $intrinsic(self.0, other.0) })
+            }
+        }
+    };
+}
+
+lane!(F32x8, "8 `f32`, AVX2 and FMA.", f32 x 8, mantissa 23, __m256, mask __m256,
+    [_mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps
+     _mm256_div_ps _mm256_fmadd_ps _mm256_max_ps _mm256_min_ps _mm256_sqrt_ps],
+    [_mm256_castps_si256 _mm256_castsi256_ps _mm256_and_si256 _mm256_or_si256
+     _mm256_slli_epi32 _mm256_srli_epi32],
+    ge _mm256_cmp_ps::<_CMP_GE_OQ>, gt _mm256_cmp_ps::<_CMP_GT_OQ>,
+    none |m| _mm256_movemask_ps(m) == 0, select |m, yes, no| _mm256_blendv_ps(no, yes, m));
+
+lane!(F64x4, "4 `f64`, AVX2 and FMA.", f64 x 4, mantissa 52, __m256d, mask __m256d,
+    [_mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd
+     _mm256_div_pd _mm256_fmadd_pd _mm256_max_pd _mm256_min_pd _mm256_sqrt_pd],
+    [_mm256_castpd_si256 _mm256_castsi256_pd _mm256_and_si256 _mm256_or_si256
+     _mm256_slli_epi64 _mm256_srli_epi64],
+    ge _mm256_cmp_pd::<_CMP_GE_OQ>, gt _mm256_cmp_pd::<_CMP_GT_OQ>,
+    none |m| _mm256_movemask_pd(m) == 0, select |m, yes, no| _mm256_blendv_pd(no, yes, m));
+
+lane!(F32x16, "16 `f32`, AVX-512.", f32 x 16, mantissa 23, __m512, mask __mmask16,
+    [_mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps
+     _mm512_div_ps _mm512_fmadd_ps _mm512_max_ps _mm512_min_ps _mm512_sqrt_ps],
+    [_mm512_castps_si512 _mm512_castsi512_ps _mm512_and_si512 _mm512_or_si512
+     _mm512_slli_epi32 _mm512_srli_epi32],
+    ge _mm512_cmp_ps_mask::<_CMP_GE_OQ>, gt _mm512_cmp_ps_mask::<_CMP_GT_OQ>,
+    none |m| _kortestz_mask16_u8(m, m) == 1, select |m, yes, no| _mm512_mask_blend_ps(m, no, yes));
+
+lane!(F64x8, "8 `f64`, AVX-512.", f64 x 8, mantissa 52, __m512d, mask __mmask8,
+    [_mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd
+     _mm512_div_pd _mm512_fmadd_pd _mm512_max_pd _mm512_min_pd _mm512_sqrt_pd],
+    [_mm512_castpd_si512 _mm512_castsi512_pd _mm512_and_si512 _mm512_or_si512
+     _mm512_slli_epi64 _mm512_srli_epi64],
+    ge _mm512_cmp_pd_mask::<_CMP_GE_OQ>, gt _mm512_cmp_pd_mask::<_CMP_GT_OQ>,
+    none |m| _kortestz_mask8_u8(m, m) == 1, select |m, yes, no| _mm512_mask_blend_pd(m, no, yes));

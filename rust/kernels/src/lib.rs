@@ -1,0 +1,25 @@
+//! Kernels of spiking networks as plain functions over buffers: no Python, no XLA.
+//!
+//! A neuron model is one file under [`neuron`], written once for any [`Real`]: the lanes of
+//! [`lane`] run it forwards, the dual numbers of [`dual`] derive its tangents from it.
+
+pub mod connect;
+pub mod dual;
+mod error;
+pub mod event;
+pub mod lane;
+pub mod math;
+pub mod neuron;
+mod operand;
+pub mod random;
+mod real;
+mod receptor;
+mod surrogate;
+pub mod threads;
+
+pub use error::{Error, Result};
+pub use lane::{Float, simd_level};
+pub use operand::{Arg, Operand, Ret, Shape};
+pub use real::{Real, Spike};
+pub use receptor::Receptor;
+pub use surrogate::{Slope, Surrogate};

@@ -1,0 +1,42 @@
+//! Leaky integrate-and-fire.
+
+use super::{Drive, Neuron};
+use crate::real::{Real, Spike};
+
+/// τ dV/dt = −(V − `V_rest`) + R I, integrated by the exponential Euler method.
+pub struct Lif;
+
+fields! {
+    /// Parameters of [`Lif`]; `dt_tau` is dt/τ.
+    pub struct LifParams { V_rest, V_th, V_reset, R, dt_tau }
+    /// State of [`Lif`].
+    pub struct LifState { V }
+}
+
+impl Neuron for Lif {
+    const NAME: &'static str = "lif";
+    type Params<T: Real> = LifParams<T>;
+    type State<T: Real> = LifState<T>;
+
+    #[inline(always)]
+    fn threshold<T: Real>(p: &LifParams<T>, s: &LifState<T>) -> T {
+        // A product, so that the division leaves the loop where the parameters are scalars.
+        (s.V - p.V_th) * (T::constant(1.0) / (p.V_th - p.V_reset))
+    }
+
+    #[inline(always)]
+    fn reset<T: Real>(p: &LifParams<T>, s: &mut LifState<T>, spike: Spike<T>, hard: bool) {
+        s.V = if hard {
+            s.V.reset_to(p.V_reset, spike)
+        } else {
+            (p.V_reset - p.V_th).mul_add(spike.value, s.V)
+        };
+    }
+
+    #[inline(always)]
+    fn integrate<T: Real>(p: &LifParams<T>, s: &mut LifState<T>, drive: Drive<T>) {
+        let f = p.R.mul_add(drive.current, drive.volt) + (p.V_rest - s.V);
+        let slope = drive.slope - T::constant(1.0);
+        s.V = (p.dt_tau * (p.dt_tau * slope).exprel()).mul_add(f, s.V);
+    }
+}

@@ -1,0 +1,167 @@
+//! A population through one step: forwards, its tangents, its cotangents.
+
+use std::marker::PhantomData;
+
+use super::lanes::{StepSpan, TangentSpan};
+use super::mode::Direction;
+use super::plan::{Plan, Slot};
+use super::{Config, Layout, Model, Neuron};
+use crate::error::{Error, Result};
+use crate::lane::{Float, dispatch};
+use crate::operand::{Arg, Ret};
+
+/// Tangents that a backward pass takes at once: they share the primal computation.
+const TANGENTS: usize = 4;
+
+/// Steps a population. The order of `args` and `rets` is that of [`Layout`]; a result may have
+/// the buffer of the argument that it replaces.
+///
+/// # Errors
+/// If the number of buffers or a buffer's length does not fit.
+///
+/// # Safety
+/// The buffers are valid for their lengths, and overlap only as said above.
+pub unsafe fn step<M: Neuron, T: Float>(config: &Config<'_>, args: &[Arg<T>], rets: &[Ret<T>]) -> Result<()> {
+    let layout = Model::of::<M>().layout(config);
+    count("arguments", args.len(), layout.args())?;
+    count("results", rets.len(), layout.rets())?;
+    let mut plan = Plan::new(config.shape);
+    for (k, arg) in args.iter().enumerate() {
+        plan.read(arg, || layout.arg_name(k))?;
+    }
+    for (k, ret) in rets.iter().enumerate() {
+        plan.write(ret, || layout.arg_name(layout.state + k))?;
+    }
+    let layout = &layout;
+    // SAFETY: the plan holds the layout's ports, and the caller vouches for the buffers.
+    unsafe {
+        if plan.uniform(layout.n_ref) {
+            plan.run(|span| dispatch(StepSpan::<M, T, true> { layout, span, model: PhantomData }));
+        } else {
+            plan.run(|span| dispatch(StepSpan::<M, T, false> { layout, span, model: PhantomData }));
+        }
+    }
+    Ok(())
+}
+
+/// Tangents of a step's differentiable results. `args` are those of [`step`] and after them the
+/// tangents of the arguments at the positions `active`.
+///
+/// # Errors
+/// If the number of buffers or a buffer's length does not fit, or an active argument has no
+/// derivative.
+///
+/// # Safety
+/// The buffers are valid for their lengths; no result overlaps an argument.
+pub unsafe fn jvp<M: Neuron, T: Float>(
+    config: &Config<'_>,
+    active: &[usize],
+    args: &[Arg<T>],
+    rets: &[Ret<T>],
+) -> Result<()> {
+    let layout = &Model::of::<M>().layout(config);
+    layout.check_active(active)?;
+    let primals = layout.args();
+    count("arguments", args.len(), primals + active.len())?;
+    count("results", rets.len(), layout.smooth_rets())?;
+    let mut plan = Plan::new(config.shape);
+    for (k, arg) in args[..primals].iter().enumerate() {
+        plan.read(arg, || layout.arg_name(k))?;
+    }
+    plan.sources.resize(2 * primals, Slot::ZERO);
+    for (&port, arg) in active.iter().zip(&args[primals..]) {
+        plan.sources[primals + port] = plan.slot(arg, || format!("tangent of {}", layout.arg_name(port)))?;
+    }
+    plan.sinks.resize(layout.rets(), std::ptr::null_mut());
+    for (k, ret) in rets.iter().enumerate() {
+        let port = layout.smooth_arg(k);
+        plan.sinks[port - layout.state] =
+            plan.sink(ret, || format!("tangent of {}", layout.arg_name(port)))?;
+    }
+    let direction = Direction::Push;
+    // SAFETY: the plan holds the ports of a tangent, and the caller vouches for the buffers.
+    unsafe {
+        plan.run(|span| dispatch(TangentSpan::<M, T, 1> { layout, span, direction, model: PhantomData }));
+    }
+    Ok(())
+}
+
+/// Cotangents of the arguments at the positions `active`. `args` are those of [`step`] and after
+/// them the cotangents of its differentiable results; the results have one value per neuron and
+/// batch row, whatever the argument has.
+///
+/// # Errors
+/// If the number of buffers or a buffer's length does not fit, or an active argument has no
+/// derivative.
+///
+/// # Safety
+/// The buffers are valid for their lengths; no result overlaps an argument.
+pub unsafe fn vjp<M: Neuron, T: Float>(
+    config: &Config<'_>,
+    active: &[usize],
+    args: &[Arg<T>],
+    rets: &[Ret<T>],
+) -> Result<()> {
+    let layout = &Model::of::<M>().layout(config);
+    layout.check_active(active)?;
+    count("arguments", args.len(), layout.args() + layout.smooth_rets())?;
+    count("results", rets.len(), active.len())?;
+    let mut plan = Plan::new(config.shape);
+    for (k, arg) in args[..layout.args()].iter().enumerate() {
+        plan.read(arg, || layout.arg_name(k))?;
+    }
+    let mut weights = vec![Slot::ZERO; layout.rets()];
+    for (k, arg) in args[layout.args()..].iter().enumerate() {
+        let port = layout.smooth_arg(k);
+        weights[port - layout.state] =
+            plan.slot(arg, || format!("cotangent of {}", layout.arg_name(port)))?;
+    }
+    for (&port, ret) in active.iter().zip(rets) {
+        let sink = plan.sink(ret, || format!("cotangent of {}", layout.arg_name(port)))?;
+        plan.sinks.push(sink);
+    }
+    // SAFETY: the caller vouches for the buffers.
+    unsafe { pull::<M, T>(layout, active, plan, &weights) };
+    Ok(())
+}
+
+/// Takes the tangents along the active arguments, a few at a time.
+///
+/// # Safety
+/// The plan holds the layout's arguments, and as sinks the results for `active`.
+unsafe fn pull<M: Neuron, T: Float>(
+    layout: &Layout<'_>,
+    active: &[usize],
+    mut plan: Plan<T>,
+    weights: &[Slot<T>],
+) {
+    let args = layout.args();
+    let sinks = std::mem::take(&mut plan.sinks);
+    let width = if active.len() == 1 { 1 } else { TANGENTS };
+    for (ports, sinks) in active.chunks(width).zip(sinks.chunks(width)) {
+        plan.sources.truncate(args);
+        plan.sources.resize(args * (width + 1), Slot::ZERO);
+        for (k, port) in ports.iter().enumerate() {
+            plan.sources[args * (k + 1) + port] = Slot::ONE;
+        }
+        plan.sources.extend_from_slice(weights);
+        plan.sinks = sinks.to_vec();
+        let direction = Direction::Pull(ports.len());
+        // SAFETY: the plan now holds the ports of a tangent with cotangents.
+        unsafe {
+            if width == 1 {
+                plan.run(|span| {
+                    dispatch(TangentSpan::<M, T, 1> { layout, span, direction, model: PhantomData })
+                });
+            } else {
+                plan.run(|span| {
+                    dispatch(TangentSpan::<M, T, TANGENTS> { layout, span, direction, model: PhantomData });
+                });
+            }
+        }
+    }
+}
+
+fn count(list: &'static str, given: usize, expected: usize) -> Result<()> {
+    if given == expected { Ok(()) } else { Err(Error::Count { list, given, expected }) }
+}

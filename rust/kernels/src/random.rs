@@ -1,0 +1,102 @@
+//! Random numbers by counter: Philox 4×32-10 (Salmon et al. 2011), the same for any number of
+//! threads.
+
+/// Multipliers of a round.
+const MULTIPLY: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+/// What a round adds to the key.
+const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+
+/// Four random words of a counter under a key.
+#[inline]
+#[must_use]
+pub fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
+    let ([mut a, mut b, mut c, mut d], [mut k, mut l]) = (counter, key);
+    for _ in 0..10 {
+        let x = u64::from(MULTIPLY[0]) * u64::from(a);
+        let y = u64::from(MULTIPLY[1]) * u64::from(c);
+        a = (y >> 32) as u32 ^ b ^ k;
+        b = y as u32;
+        c = (x >> 32) as u32 ^ d ^ l;
+        d = x as u32;
+        k = k.wrapping_add(WEYL[0]);
+        l = l.wrapping_add(WEYL[1]);
+    }
+    [a, b, c, d]
+}
+
+/// The random words of one stream of a seed: counter (draw, purpose, stream), key seed.
+#[derive(Debug, Clone)]
+pub struct Stream {
+    key: [u32; 2],
+    counter: [u32; 4],
+    words: [u32; 4],
+    used: usize,
+}
+
+impl Stream {
+    /// The stream with this number. `purpose` keeps the draws of different uses apart.
+    #[must_use]
+    pub fn new(seed: u64, stream: u64, purpose: u32) -> Self {
+        let halves = |x: u64| [x as u32, (x >> 32) as u32];
+        let [low, high] = halves(stream);
+        Self { key: halves(seed), counter: [0, purpose, low, high], words: [0; 4], used: 4 }
+    }
+
+    /// The next word.
+    #[inline]
+    pub fn word(&mut self) -> u32 {
+        if self.used == 4 {
+            self.words = philox(self.counter, self.key);
+            self.counter[0] = self.counter[0].wrapping_add(1);
+            self.used = 0;
+        }
+        self.used += 1;
+        self.words[self.used - 1]
+    }
+
+    /// A number below `bound`, each with the same probability (Lemire 2019); 0 if `bound` is 0.
+    #[inline]
+    pub fn below(&mut self, bound: u32) -> u32 {
+        let mut wide = u64::from(self.word()) * u64::from(bound);
+        if (wide as u32) < bound {
+            let reject = bound.wrapping_neg() % bound;
+            while (wide as u32) < reject {
+                wide = u64::from(self.word()) * u64::from(bound);
+            }
+        }
+        (wide >> 32) as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The known answers of Random123's distribution, file `kat_vectors`.
+    #[test]
+    fn known_answers() {
+        let ones = u32::MAX;
+        let pi = [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344];
+        let cases = [
+            ([0; 4], [0; 2], [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]),
+            ([ones; 4], [ones; 2], [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]),
+            (pi, [0xa409_3822, 0x299f_31d0], [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]),
+        ];
+        for (counter, key, expected) in cases {
+            assert_eq!(philox(counter, key), expected);
+        }
+    }
+
+    #[test]
+    fn below_is_uniform() {
+        let mut stream = Stream::new(7, 3, 0);
+        let mut counts = [0u32; 7];
+        for _ in 0..70_000 {
+            counts[stream.below(7) as usize] += 1;
+        }
+        let chi2: f64 = counts.iter().map(|&c| (f64::from(c) - 1e4).powi(2) / 1e4).sum();
+        assert!(chi2 < 22.5, "chi² {chi2} at 6 degrees of freedom");
+        assert_eq!(stream.below(1), 0);
+        assert_eq!(stream.below(0), 0);
+    }
+}

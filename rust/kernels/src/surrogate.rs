@@ -1,0 +1,111 @@
+//! The derivatives that stand in for a spike's own.
+
+use std::f64::consts::PI;
+
+use crate::error::{Error, Result};
+use crate::lane::Lane;
+use crate::math::exp;
+
+/// A family of surrogate derivatives; its parameters are operands, in the order of the variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surrogate {
+    /// α s (1 − s), s = sigmoid(α x). Parameter α.
+    Sigmoid,
+    /// max(α w − α |x|, 0). Parameters α, w.
+    ReluGrad,
+    /// 1/(α |x| + 1)². Parameter α.
+    InvSquareGrad,
+    /// α/2 / (1 + (π/2 α x)²). Parameter α.
+    Arctan,
+    /// α exp(−x²/2σ²)/(√2π σ). Parameters σ, α.
+    GaussianGrad,
+    /// max(α − α² |x|, 0). Parameter α.
+    PiecewiseQuadratic,
+    /// α/2 exp(−α |x|). Parameter α.
+    SlayerGrad,
+    /// x < 0: α s (1 − s), s = sigmoid(α x); else β/(x + 1). Parameters α, β.
+    S2nn,
+    /// x < 0: α; else β. Parameters α, β.
+    LeakyRelu,
+    /// λ ((1 + h) N(x; 0, σ) − h N(x; σ, sσ) − h N(x; −σ, sσ)). Parameters h, s, σ, λ.
+    MultiGaussianGrad,
+}
+
+impl Surrogate {
+    /// In the order of their codes.
+    const ALL: [Self; 10] = [
+        Self::Sigmoid,
+        Self::ReluGrad,
+        Self::InvSquareGrad,
+        Self::Arctan,
+        Self::GaussianGrad,
+        Self::PiecewiseQuadratic,
+        Self::SlayerGrad,
+        Self::S2nn,
+        Self::LeakyRelu,
+        Self::MultiGaussianGrad,
+    ];
+
+    /// The family with this code.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn from_code(code: i32) -> Result<Self> {
+        let found = usize::try_from(code).ok().and_then(|code| Self::ALL.get(code));
+        found.copied().ok_or(Error::Code { what: "surrogate", given: code.into() })
+    }
+}
+
+/// A surrogate derivative with its parameters.
+#[derive(Debug, Clone, Copy)]
+pub struct Slope<L> {
+    /// The family.
+    pub kind: Surrogate,
+    /// Its parameters; those it does not have are unread.
+    pub params: [L; 4],
+}
+
+impl<L: Lane> Slope<L> {
+    /// The derivative at `x`, the scaled distance to threshold.
+    #[inline(always)]
+    pub fn at(&self, x: L) -> L {
+        let [a, b, c, d] = self.params;
+        let (zero, one) = (L::constant(0.0), L::constant(1.0));
+        match self.kind {
+            Surrogate::Sigmoid => logistic(a, x),
+            Surrogate::ReluGrad => (a * (b - x.abs())).max(zero),
+            Surrogate::InvSquareGrad => {
+                let y = a.mul_add(x.abs(), one);
+                one / (y * y)
+            }
+            Surrogate::Arctan => {
+                let y = L::constant(PI / 2.0) * a * x;
+                L::constant(0.5) * a / y.mul_add(y, one)
+            }
+            Surrogate::GaussianGrad => b * normal(x, a),
+            Surrogate::PiecewiseQuadratic => (a - a * a * x.abs()).max(zero),
+            Surrogate::SlayerGrad => L::constant(0.5) * a * exp(-(a * x.abs())),
+            Surrogate::S2nn => L::select(x.ge(zero), b / (x + one), logistic(a, x)),
+            Surrogate::LeakyRelu => L::select(x.ge(zero), b, a),
+            Surrogate::MultiGaussianGrad => {
+                let sides = normal(x - c, b * c) + normal(x + c, b * c);
+                d * ((one + a) * normal(x, c) - a * sides)
+            }
+        }
+    }
+}
+
+/// The derivative of sigmoid(a x) by x; even in x, so the exponential never overflows.
+#[inline(always)]
+fn logistic<L: Lane>(a: L, x: L) -> L {
+    let e = exp(-(a * x).abs());
+    let sum = e + L::constant(1.0);
+    a * e / (sum * sum)
+}
+
+/// The normal density.
+#[inline(always)]
+fn normal<L: Lane>(x: L, sigma: L) -> L {
+    let z = x / sigma;
+    exp(z * z * L::constant(-0.5)) / (L::constant((2.0 * PI).sqrt()) * sigma)
+}
