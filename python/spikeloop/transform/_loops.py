@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from .. import _trace
+from ..kernels._fold_slices import fold_slices
 from . import _eager
 from ._progress import ProgressBar, as_progress_bar, scan_with_progress
 from ._traced import Traced, trace_function
@@ -91,7 +93,8 @@ class Loop:
     def __init__(self, f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any):
         init = jax.tree.map(_strong_array, init)
         self.xs, self._xs_tree = jax.tree.flatten(xs)
-        self.traced = trace_function(f, (init, jax.tree.map(_slice_shape, xs)))
+        traced = trace_function(f, (init, jax.tree.map(_slice_shape, xs)))
+        self.traced = dataclasses.replace(traced, jaxpr=fold_slices(traced.jaxpr))
         self.name = self.traced.name
         self._init_leaves, self._init_tree = jax.tree.flatten(init)
         self._split_result()

@@ -1,0 +1,61 @@
+"""`info`: what this installation can do."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from typing import Any
+
+import jax
+
+
+class Info(dict[str, Any]):
+    """A dict that prints as a table."""
+
+    def __repr__(self) -> str:
+        width = max(map(len, self))
+        return "\n".join(f"{key.ljust(width)}  {value}" for key, value in self.items())
+
+
+def info() -> Info:
+    """Versions, device, native kernels (and why they are missing), SIMD level, threads, kernels that fell back."""
+    from .kernels import _library
+
+    native = _library.native
+    versions = {name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "numpy", "brainunit")}
+    return Info(
+        {
+            "spikeloop": _version(),
+            "python": platform.python_version(),
+            **versions,
+            "device": f"{jax.default_backend()} ({', '.join(sorted({d.device_kind for d in jax.devices()}))})",
+            "native": ", ".join(sorted(_library.targets)) if native else f"none: {_library.why_missing}",
+            "simd": native.simd_level() if native else "-",
+            "threads": native.get_num_threads() if native else "-",
+            "fallbacks": ", ".join(_library.fallbacks()) or "none",
+        }
+    )
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("spikeloop")
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed (source tree)"
+
+
+def set_num_threads(n: int) -> None:
+    """The number of threads that native kernels use; results do not depend on it."""
+    from .kernels import _library
+
+    if isinstance(n, bool) or not hasattr(n, "__index__") or n < 1:
+        raise ValueError(f"set_num_threads: give a number of threads of at least 1; given {n!r}.")
+    if _library.native is not None:
+        _library.native.set_num_threads(int(n))
+
+
+def get_num_threads() -> int:
+    """The number of threads that native kernels use; 1 without the native library."""
+    from .kernels import _library
+
+    return 1 if _library.native is None else _library.native.get_num_threads()

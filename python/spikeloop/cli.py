@@ -1,0 +1,127 @@
+"""The command `spikeloop`: show the installation, run the standard networks."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    args = _parser().parse_args(argv)
+    return args.command(args)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="spikeloop", description="Spiking neural networks on JAX with native kernels.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    info = commands.add_parser("info", help="versions, device, native kernels, threads")
+    info.set_defaults(command=_info)
+    run = commands.add_parser("run", help="simulate a standard network")
+    run.add_argument("network", choices=("coba", "cuba"))
+    _add_options(run, raster=None)
+    demo = commands.add_parser("demo", help="simulate the COBA network and draw its spikes")
+    _add_options(demo, raster="raster.png")
+    demo.set_defaults(network="coba")
+    return parser
+
+
+def _add_options(parser: argparse.ArgumentParser, raster: str | None) -> None:
+    parser.add_argument("--neurons", type=_positive(int), default=4000, metavar="N", help="size (default 4000)")
+    parser.add_argument("--seconds", type=_positive(float), default=1.0, metavar="S", help="biological time (default 1)")
+    parser.add_argument("--dt", type=_positive(float), default=0.1, metavar="MS", help="time step in ms (default 0.1)")
+    parser.add_argument("--threads", type=_positive(int), default=1, metavar="T", help="threads (default 1)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--raster", default=raster, metavar="FILE", help="draw the spikes into FILE")
+    parser.set_defaults(command=_run)
+
+
+def _positive(kind: type) -> Any:
+    def parse(text: str) -> Any:
+        value = kind(text)
+        if value <= 0:
+            raise argparse.ArgumentTypeError(f"must be positive, given {text}")
+        return value
+
+    parse.__name__ = kind.__name__
+    return parse
+
+
+def _info(_: argparse.Namespace) -> int:
+    import spikeloop as sl
+
+    print(sl.info())
+    return 0
+
+
+def _run(args: argparse.Namespace) -> int:
+    import brainunit as u
+    import jax
+    import jax.numpy as jnp
+
+    import spikeloop as sl
+
+    sl.set_num_threads(args.threads)
+    sl.random.seed(args.seed)
+    began = time.perf_counter()
+    net = getattr(sl.networks, args.network.upper())(args.neurons, seed=args.seed)
+    sl.nn.init_all_states(net)
+    built = time.perf_counter() - began
+    steps = round(args.seconds * 1000 / args.dt)
+    shown = min(args.neurons, 4000) if args.raster else 0
+
+    def step(t: Any) -> Any:
+        spikes = net.update(t)
+        return spikes[:shown] > 0
+
+    @sl.transform.jit
+    def run() -> Any:
+        times = u.Quantity(jnp.arange(steps) * args.dt, unit=u.ms)
+        return sl.transform.for_loop(step, times, pbar=sl.transform.ProgressBar(desc=args.network.upper()))
+
+    with sl.environ.context(dt=args.dt * u.ms):
+        began = time.perf_counter()
+        run.compile()
+        compiling = time.perf_counter() - began
+        began = time.perf_counter()
+        spikes = jax.block_until_ready(run())
+        wall = time.perf_counter() - began
+    _report(args, net, steps, built, compiling, wall)
+    if args.raster:
+        _draw(args, spikes)
+    return 0
+
+
+def _report(args: argparse.Namespace, net: Any, steps: int, built: float, compiling: float, wall: float) -> None:
+    import brainunit as u
+
+    rate = net.mean_rate(args.seconds * u.second).to_decimal(u.Hz)
+    sys.stderr.flush()
+    print(f"{args.network.upper()}, {args.neurons} neurons, {args.seconds:g} s of biological time, dt {args.dt:g} ms")
+    print(f"mean rate          {rate:8.2f} Hz")
+    print(f"build              {built:8.3f} s")
+    print(f"trace and compile  {compiling:8.3f} s")
+    print(f"wall time          {wall:8.3f} s")
+    print(f"real-time factor   {wall / args.seconds:8.4f}   (wall time / biological time)")
+    print(f"per step           {wall / steps * 1e6:8.2f} µs")
+
+
+def _draw(args: argparse.Namespace, spikes: Any) -> None:
+    import brainunit as u
+    import matplotlib
+    import numpy as np
+
+    import spikeloop as sl
+
+    matplotlib.use("Agg")
+    axes = sl.plot.raster(np.asarray(spikes), dt=args.dt * u.ms, title=f"{args.network.upper()}, {args.neurons} neurons")
+    figure = (axes[0] if isinstance(axes, (tuple, list, np.ndarray)) else axes).figure
+    figure.savefig(args.raster, dpi=150)
+    print(f"raster             {args.raster}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""The compiled library: found, registered with XLA, or missed aloud."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import warnings
+from typing import Any
+
+from .._jax import register_target
+
+PREFIX = "spikeloop."
+
+try:
+    if os.environ.get("SPIKELOOP_NATIVE", "1") == "0":
+        raise ImportError("switched off by SPIKELOOP_NATIVE=0")
+    native: Any = importlib.import_module("spikeloop._native")
+    why_missing: str | None = None
+except ImportError as error:
+    native = None
+    why_missing = str(error)
+
+targets: dict[str, str] = {}  # kernel -> platform, for sl.info()
+_warned: set[str] = set()
+
+
+def _register() -> None:
+    for name, capsule in native.registrations().items():
+        register_target(name, capsule, "cpu")
+        targets[name.removeprefix(PREFIX)] = "cpu"
+
+
+if native is not None:
+    _register()
+
+
+def has(kernel: str) -> bool:
+    """Whether `kernel` runs native on the CPU; warns once if it should but cannot."""
+    if kernel in targets:
+        return True
+    if kernel not in _warned:
+        _warned.add(kernel)
+        reason = why_missing or "the installed library was built without it"
+        warnings.warn(
+            f"Kernel {kernel!r} runs as its JAX reference, several times slower: {reason}. "
+            "Reinstall spikeloop, or build it with `pip install .` (needs a Rust toolchain and a C++17 compiler).",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return False
+
+
+def fallbacks() -> list[str]:
+    """Kernels that were asked for and ran as their reference."""
+    return sorted(_warned)

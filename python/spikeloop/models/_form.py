@@ -1,0 +1,224 @@
+"""The form that a model fills in: its parameters and states, declared once as class attributes.
+
+From the declarations come the constructor and its signature, the checks of units and shapes, the initial states, the
+operands of the native kernel and the table of models in the documentation.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .. import environ, init
+from .._errors import ShapeError, UnitError
+from .._state import State
+from ..nn import Module
+
+
+@dataclass(frozen=True)
+class Param:
+    """A constant of a model: a number, an array over the population, an initializer, or a ParamState."""
+
+    default: Any
+    positive: bool
+    unit: Any
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A state of a model; the constructor takes `<name>_initializer`."""
+
+    default: Any  # an initializer, a Quantity, or the name of a parameter
+    unit: Any
+
+
+def param(default: Any, *, positive: bool = False) -> Any:
+    """Declare a constant; its default gives the unit, in which the model computes."""
+    return Param(default, positive, unit_of(default))
+
+
+def variable(default: Any, unit: Any = u.UNITLESS) -> Any:
+    """Declare a state: its unit, and the initial value, initializer or parameter that it starts from."""
+    return Variable(default, unit)
+
+
+def unit_of(value: Any) -> Any:
+    """The unit of a value, UNITLESS for plain numbers."""
+    return value.unit if isinstance(value, u.Quantity) else u.UNITLESS
+
+
+def number_in(value: Any, unit: Any, where: str) -> Any:
+    """The plain number(s) of `value` in `unit`; refuses another dimension."""
+    check_unit(value, unit, where)
+    if not isinstance(value, u.Quantity):
+        return value
+    return value.mantissa if value.unit == unit else value.to_decimal(unit)
+
+
+def check_unit(value: Any, unit: Any, where: str) -> None:
+    """Refuse a value of another dimension than `unit`."""
+    given = unit_of(value)
+    if not given.has_same_dim(unit):
+        example = "a plain number" if unit.is_unitless else f"a value such as `1. * u.{_unit_name(unit)}`"
+        raise UnitError(f"{where} needs {example}; given {_show(value)}.")
+
+
+def _unit_name(unit: Any) -> str:
+    return str(unit)
+
+
+def _show(value: Any) -> str:
+    unit = unit_of(value)
+    text = f"{value}" if jnp.ndim(value) == 0 and not isinstance(value, jax.core.Tracer) else f"an array in {unit}"
+    return text if not unit.is_unitless else f"{text} without a unit" if jnp.ndim(value) == 0 else "a plain array"
+
+
+class Form(Module):
+    """Base of models that are declared by `param` and `variable`."""
+
+    params: ClassVar[dict[str, Param]] = {}
+    state_vars: ClassVar[dict[str, Variable]] = {}
+    state_names: ClassVar[tuple[str, ...]] = ()  # made by init_state
+    options: ClassVar[dict[str, Any]] = {}  # further arguments of the constructor: name -> default
+    has_size: ClassVar[bool] = True  # the first argument is the shape of the population
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        declared = {k: v for k, v in vars(cls).items() if isinstance(v, (Param, Variable))}
+        dropped = {k for k, v in vars(cls).items() if v is None and k in cls.params}
+        kept = {k: v for k, v in cls.params.items() if k not in dropped}
+        cls.params = {**kept, **{k: v for k, v in declared.items() if isinstance(v, Param)}}
+        cls.state_vars = {**cls.state_vars, **{k: v for k, v in declared.items() if isinstance(v, Variable)}}
+        for name in declared:
+            delattr(cls, name)
+        cls.options = {k: v for base in reversed(cls.__mro__) for k, v in vars(base).get("options", {}).items()}
+        cls.state_names = (*cls.state_vars, *cls.state_names)
+        cls.__signature__ = _signature(cls)
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        given = self.__signature__.bind(*args, **kwargs)
+        given.apply_defaults()
+        values = given.arguments
+        super().__init__(values.pop("name"))
+        if self.has_size:
+            self.in_size = self.out_size = values.pop("in_size")
+        self._initializers = {name: values.pop(f"{name}_initializer") for name in self.state_vars}
+        for name, declared in self.params.items():
+            setattr(self, name, self._checked(name, declared, values.pop(name)))
+        for name in self._initializers:
+            self._check_initializer(name)
+        self._configure(**values)
+
+    def _configure(self, **options: Any) -> None:
+        """Take the arguments that are neither parameters nor initial values."""
+        for name, value in options.items():
+            setattr(self, name, value)
+
+    @property
+    def varshape(self) -> tuple[int, ...]:
+        """The shape of the population."""
+        assert self.in_size is not None
+        return self.in_size
+
+    def init_state(self, batch_size: int | None = None, **_: Any) -> None:
+        """Make the states, with a first axis of `batch_size` samples if given."""
+        for name, declared in self.state_vars.items():
+            setattr(self, name, init_variable(self._start(name), declared.unit, self.varshape, batch_size,
+                                              f"{self.path}.{name}"))  # fmt: skip
+
+    def _start(self, name: str) -> Any:
+        value = self._initializers[name]
+        value = self.state_vars[name].default if value is None else value
+        return getattr(self, value) if isinstance(value, str) else value
+
+    def number(self, name: str) -> Any:
+        """The parameter `name` as plain number(s) in the unit of its declaration."""
+        value = getattr(self, name)
+        if isinstance(value, State):
+            return number_in(value.value, self.params[name].unit, f"{self.path}.{name}")
+        # NumPy: what follows from constants is computed once, while tracing, and not in every step
+        return np.asarray(number_in(value, self.params[name].unit, f"{self.path}.{name}"), np.float64)[()]
+
+    def numbers(self) -> SimpleNamespace:
+        """All parameters as plain numbers in their units."""
+        return SimpleNamespace(**{name: self.number(name) for name in self.params})
+
+    def dt(self) -> Any:
+        """The time step in ms."""
+        return time_step(self.path)
+
+    def _checked(self, name: str, declared: Param, value: Any) -> Any:
+        where = f"{type(self).__name__}: {name}"
+        inner = value.value if isinstance(value, State) else value
+        if callable(inner):
+            value = inner = inner(self.varshape)
+        check_unit(inner, declared.unit, where)
+        shape = jnp.shape(inner)
+        if shape != () and self.has_size and not _fits(shape, self.varshape):
+            raise ShapeError(f"{where} must be one number or have the shape {self.varshape} of the population; "
+                             f"given shape {shape}.")  # fmt: skip
+        self._check_values(where, declared, inner)
+        return value
+
+    def _check_values(self, where: str, declared: Param, value: Any) -> None:
+        if isinstance(value, jax.core.Tracer) or any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(value)):
+            return
+        numbers = np.asarray(number_in(value, declared.unit, where))
+        if np.isnan(numbers).any():
+            raise ValueError(f"{where} holds NaN.")
+        if declared.positive and not (numbers > 0).all():
+            raise ValueError(f"{where} must be positive; given {_show(value)}.")
+
+    def _check_initializer(self, name: str) -> None:
+        value = self._initializers[name]
+        if value is not None and not callable(value):
+            check_unit(value, self.state_vars[name].unit, f"{type(self).__name__}: {name}_initializer")
+
+
+def init_variable(start: Any, unit: Any, shape: tuple[int, ...], batch_size: int | None, where: str) -> Any:
+    """The HiddenState that begins at `start`, in `unit`."""
+    from .._state import HiddenState
+
+    start = start.value if isinstance(start, State) else start
+    value = init.param(start, shape, batch_size)
+    numbers = jnp.asarray(number_in(value, unit, where), environ.dftype())
+    full = (*(() if batch_size is None else (batch_size,)), *shape)
+    numbers = jnp.broadcast_to(numbers, full) + jnp.zeros((), numbers.dtype)  # an array of its own, to be overwritten
+    return HiddenState(numbers if unit.is_unitless else u.Quantity(numbers, unit=unit))
+
+
+def time_step(where: str) -> Any:
+    """dt in ms, with an error that names who asked."""
+    dt = environ.get("dt", desc=f"the time step, by {where}")
+    return number_in(dt, u.ms, f"environ dt (used by {where})")
+
+
+def _fits(shape: tuple[int, ...], population: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(shape, population) == population
+    except ValueError:
+        return False
+
+
+def _signature(cls: type[Form]) -> inspect.Signature:
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter("in_size", kind)] if cls.has_size else []
+    defaults = {
+        **{name: p.default for name, p in cls.params.items()},
+        **{f"{name}_initializer": None for name in cls.state_vars},
+        **cls.options,
+        "name": None,
+    }
+    parameters += [inspect.Parameter(name, kind, default=value) for name, value in defaults.items()]
+    return inspect.Signature(parameters)
+
+
+Initializer = Callable[..., Any]

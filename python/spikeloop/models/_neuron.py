@@ -1,0 +1,212 @@
+"""Neuron: what all neuron models share."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .. import environ, surrogate
+from .._errors import ShapeError
+from .._state import ShortTermState
+from ..kernels import Drive, Pass
+from ..kernels._neuron import step
+from ._form import Form, number_in
+from ._receptor import Receptor
+
+_LARGEST_COUNT = 1 << 24  # whole numbers up to here are exact in float32
+
+
+class Neuron(Form):
+    """Base of neuron models.
+
+    A model declares its constants with `param` and its states with `variable`, the first of which is the membrane
+    potential V, and defines
+
+    - `operands` and `derive`: the numbers that its equations use, from the constants and dt,
+    - `threshold`: the scaled distance of V from threshold; a neuron spikes where it is ≥ 0,
+    - `integrate`: one step of the equations; and, if it differs from the one here, `reset`.
+
+    These three work on plain numbers in the units of the declarations and are the reference of the native kernel that
+    `kernel` names. A step resets what spiked in the step before, integrates, and compares with the threshold, so a
+    recorded V may exceed the threshold for one step. A model with a constant `tau_ref` is refractory.
+    """
+
+    options: ClassVar[dict[str, Any]] = {"spk_fun": surrogate.ReluGrad(), "spk_reset": "soft"}
+    state_names: ClassVar[tuple[str, ...]] = ("spike", "ref_left", "delta")
+    kernel: ClassVar[str | None] = None
+    operands: ClassVar[tuple[str, ...]] = ()
+    current_unit: ClassVar[Any] = u.mA
+
+    spike: ShortTermState
+    ref_left: ShortTermState
+    delta: ShortTermState
+
+    @staticmethod
+    def derive(p: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
+        """The operands, from the constants and the time step in ms."""
+        raise NotImplementedError
+
+    @staticmethod
+    def threshold(p: SimpleNamespace, s: SimpleNamespace) -> Any:
+        """The scaled distance of V from threshold."""
+        return (s.V - p.V_th) / (p.V_th - p.V_reset)
+
+    @staticmethod
+    def reset(p: SimpleNamespace, s: SimpleNamespace, spike: Any, hard: bool) -> None:
+        """Soft: V falls by V_th − V_reset. Hard: V becomes V_reset."""
+        s.V = hard_reset(s.V, p.V_reset, spike) if hard else s.V - (p.V_th - p.V_reset) * spike
+
+    @staticmethod
+    def integrate(p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> None:
+        """One step of the equations."""
+        raise NotImplementedError
+
+    @staticmethod
+    def gain(p: SimpleNamespace) -> Any:
+        """What a synaptic current is multiplied by to become the drive of `integrate`."""
+        return 1.0
+
+    def _configure(self, spk_fun: Any, spk_reset: str, **options: Any) -> None:
+        if spk_reset not in ("soft", "hard"):
+            raise ValueError(f"{type(self).__name__}: spk_reset must be 'soft' or 'hard'; given {spk_reset!r}.")
+        if not callable(spk_fun):
+            raise TypeError(f"{type(self).__name__}: spk_fun must be a surrogate function; given {spk_fun!r}.")
+        self.spk_fun, self.spk_reset = spk_fun, spk_reset
+        self.receptors: list[Receptor] = []
+        self._takes_delta = False
+        super()._configure(**options)
+
+    def init_state(self, batch_size: int | None = None, **_: Any) -> None:
+        """Make the states, with a first axis of `batch_size` samples if given."""
+        super().init_state(batch_size)
+        numbers = self._state_numbers()
+        like = numbers[0]
+        s = SimpleNamespace(**dict(zip(self.state_vars, numbers, strict=True)))
+        above = self.threshold(self._operand_space(self.derive(self.numbers(), 1.0)), s) >= 0
+        self.spike = ShortTermState(jnp.broadcast_to(above, like.shape).astype(like.dtype))
+        if self.is_refractory:
+            self.ref_left = ShortTermState(jnp.zeros_like(like))
+        if self._takes_delta:
+            self.delta = ShortTermState(u.Quantity(jnp.zeros_like(like), unit=self.state_vars["V"].unit))
+
+    @property
+    def is_refractory(self) -> bool:
+        """Whether the model has a refractory period."""
+        return "tau_ref" in self.params
+
+    def take_delta(self) -> None:
+        """Keep a buffer of jumps in V, to be filled between steps."""
+        self._takes_delta = True
+
+    def add_delta_input(self, key: str, inp: Any, label: str | None = None) -> None:
+        """Let V jump by `inp` at the end of the next step."""
+        del key, label
+        if not self._takes_delta:
+            raise ValueError(f"{self.path}: call take_delta() before init_all_states to use add_delta_input.")
+        self.delta.value = self.delta.value + inp
+
+    def get_spike(self, V: Any = None) -> Any:
+        """1 where the last step spiked, else 0; or the same for a potential `V`."""
+        if V is None:
+            return self.spike.value
+        p = self._operand_space(self.derive(self.numbers(), 1.0))
+        numbers = [number_in(V, self.state_vars["V"].unit, f"{self.path}: V"), *self._state_numbers()[1:]]
+        return self.spk_fun(self.threshold(p, SimpleNamespace(**dict(zip(self.state_vars, numbers, strict=True)))))
+
+    def update(self, x: Any = None) -> Any:
+        """One step with the external current `x`, one number or one per neuron; returns the spikes (0 or 1)."""
+        config = self._pass()
+        p, dt = self.numbers(), self.dt()
+        gain = self.gain(p)
+        args = [
+            *self.derive(p, dt),
+            *([self._refractory_steps(dt)] if config.refractory else []),
+            *(operand for receptor in self.receptors for operand in receptor.operands(self, gain, dt)),
+            *self.spk_fun.parameters(),
+            *self._state_numbers(),
+            *([self.ref_left.value] if config.refractory else []),
+            *(state for receptor in self.receptors for state in receptor.state_numbers()),
+            *([number_in(self.delta.value, self.state_vars["V"].unit, "delta")] if config.delta else []),
+            self.spike.value,
+            self._current(x),
+        ]
+        return self._take(config, step(config, args))
+
+    def _take(self, config: Pass, results: list[Any]) -> Any:
+        """Put the results of a pass into the states."""
+        rest = iter(results)
+        for name, declared in self.state_vars.items():
+            value = next(rest)
+            getattr(self, name).value = value if declared.unit.is_unitless else u.Quantity(value, unit=declared.unit)
+        if config.refractory:
+            self.ref_left.value = next(rest)
+        for receptor in self.receptors:
+            receptor.take(rest)
+        if config.delta:
+            self.delta.value = u.Quantity(next(rest), unit=self.state_vars["V"].unit)
+        self.spike.value = next(rest)
+        return self.spike.value
+
+    def _pass(self) -> Pass:
+        kinds = tuple(receptor.kind for receptor in self.receptors)
+        return Pass(type(self), self.is_refractory, self._takes_delta, self.spk_reset == "hard", self.spk_fun, kinds)
+
+    def _state_numbers(self) -> list[Any]:
+        return [
+            number_in(getattr(self, name).value, declared.unit, f"{self.path}.{name}")
+            for name, declared in self.state_vars.items()
+        ]
+
+    def _operand_space(self, operands: tuple[Any, ...]) -> SimpleNamespace:
+        return SimpleNamespace(**dict(zip(self.operands, operands, strict=True)))
+
+    def _refractory_steps(self, dt: Any) -> Any:
+        """The refractory period in steps, rounded to the nearest."""
+        tau_ref = self.number("tau_ref")
+        if isinstance(tau_ref, jax.core.Tracer) or isinstance(dt, jax.core.Tracer):
+            return jnp.round(tau_ref / dt)
+        steps = np.round(np.asarray(tau_ref) / float(dt))
+        if (steps > _LARGEST_COUNT).any():
+            raise ValueError(f"{self.path}.tau_ref is longer than {_LARGEST_COUNT} steps of dt = {dt} ms.")
+        return steps
+
+    def _current(self, x: Any) -> Any:
+        if x is None:
+            return jnp.zeros((), environ.dftype())
+        x = jnp.asarray(number_in(x, self.current_unit, f"{self.path}: the input current"))
+        expected = self.spike.value.shape
+        try:
+            fits = jnp.broadcast_shapes(x.shape, expected) == expected
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ShapeError(
+                f"{self.path} takes an input of shape {expected}, or one that repeats to it; given {x.shape}. "
+                "For a batch, call init_all_states(model, batch_size=...)."
+            )
+        return x
+
+
+@jax.custom_jvp
+def hard_reset(V: Any, V_reset: Any, spike: Any) -> Any:
+    """V_reset where `spike`, else V; as V − (stop_gradient(V) − V_reset)·spike to derivatives."""
+    return jnp.where(spike > 0, V_reset, V)
+
+
+@hard_reset.defjvp
+def _hard_reset_jvp(primals: tuple, tangents: tuple) -> tuple[Any, Any]:
+    V, V_reset, spike = primals
+    dV, dV_reset, d_spike = tangents
+    return hard_reset(V, V_reset, spike), dV - (V - V_reset) * d_spike + spike * dV_reset
+
+
+def exprel(x: Any) -> Any:
+    """(eˣ − 1)/x, which is 1 at 0."""
+    small = jnp.abs(x) < 1e-5
+    safe = jnp.where(small, 1.0, x)
+    return jnp.where(small, 1.0 + x / 2, jnp.expm1(safe) / safe)

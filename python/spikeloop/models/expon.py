@@ -1,0 +1,44 @@
+"""Exponential synapse."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ._form import param, variable
+from ._synapse import Synapse
+
+
+class Expon(Synapse):
+    r"""Synapse whose conductance jumps at a spike and decays exponentially.
+
+    $$\tau \dot g = -g, \qquad g \leftarrow g + w \text{ at a spike}$$
+
+    Integrated exactly.
+
+    | parameter | meaning | unit | default |
+    |---|---|---|---|
+    | `in_size` | shape of the population | | |
+    | `tau` | decay time constant | ms | 8 |
+    | `g_initializer` | initial g; its unit is that of g | any | 0 mS |
+    """
+
+    tau = param(8.0 * u.ms, positive=True)
+    g = variable(0.0 * u.mS, u.mS)
+
+    dynamics = "expon"
+    align_post = True
+
+    @staticmethod
+    def derive(p: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
+        return (exp(-dt / p.tau),)
+
+
+def exp(x: Any) -> Any:
+    """eˣ, computed while tracing if x is a constant."""
+    return jnp.exp(x) if isinstance(x, jax.core.Tracer) else np.exp(x)

@@ -1,0 +1,38 @@
+"""Benchmark network with conductance-based synapses."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import brainunit as u
+
+from ..models import COBA as ConductanceOutput
+from ._balanced import Balanced
+
+
+class COBA(Balanced):
+    """The network with conductance-based synapses of Vogels & Abbott (2005), benchmark 1 of Brette et al. (2007).
+
+    | name | meaning | default |
+    |---|---|---|
+    | `size` | number of neurons | 4000 |
+    | `out_degree` | targets of each neuron | 80 |
+    | `seed` | seed of the connectivity | 0 |
+
+    Vogels TP, Abbott LF (2005) J. Neurosci. 25:10786. Brette R et al. (2007) J. Comput. Neurosci. 23:349.
+    """
+
+    neuron: ClassVar = {
+        "V_rest": -60.0 * u.mV,
+        "V_th": -50.0 * u.mV,
+        "V_reset": -60.0 * u.mV,
+        "tau": 20.0 * u.ms,
+        "tau_ref": 5.0 * u.ms,
+        "R": 100.0 * u.Mohm,
+    }
+    synapses: ClassVar = {
+        "E": (6.0 * u.nS, 5.0 * u.ms, ConductanceOutput.desc(E=0.0 * u.mV)),
+        "I": (67.0 * u.nS, 10.0 * u.ms, ConductanceOutput.desc(E=-80.0 * u.mV)),
+    }
+    drive = 0.2 * u.nA
+    expected_rate = (15.0, 30.0)
