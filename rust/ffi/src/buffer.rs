@@ -1,0 +1,125 @@
+//! Buffers of a call: element types, dimensions, and their memory as slices.
+
+use crate::abi::{RawBuffer, dtype};
+use spikeloop_kernels::Shape;
+use std::ffi::{c_int, c_void};
+use std::mem::align_of;
+use std::{fmt, ptr, slice};
+
+/// A buffer's element type, as far as kernels take it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dtype {
+    Pred,
+    I32,
+    I64,
+    U16,
+    U32,
+    F32,
+    F64,
+    /// Any other, by its code in the ABI.
+    Other(c_int),
+}
+
+impl Dtype {
+    pub(crate) fn new(code: c_int) -> Self {
+        match code {
+            dtype::PRED => Self::Pred,
+            dtype::S32 => Self::I32,
+            dtype::S64 => Self::I64,
+            dtype::U16 => Self::U16,
+            dtype::U32 => Self::U32,
+            dtype::F32 => Self::F32,
+            dtype::F64 => Self::F64,
+            other => Self::Other(other),
+        }
+    }
+}
+
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pred => f.write_str("bool"),
+            Self::I32 => f.write_str("int32"),
+            Self::I64 => f.write_str("int64"),
+            Self::U16 => f.write_str("uint16"),
+            Self::U32 => f.write_str("uint32"),
+            Self::F32 => f.write_str("float32"),
+            Self::F64 => f.write_str("float64"),
+            Self::Other(code) => write!(f, "another type (code {code} in XLA)"),
+        }
+    }
+}
+
+/// A type that a buffer's bytes may be read as.
+///
+/// # Safety
+/// Every byte pattern that XLA writes in a buffer of `DTYPE` is a value of the type.
+pub(crate) unsafe trait Element: Copy {
+    /// The buffer type it stands for.
+    const DTYPE: Dtype;
+}
+
+macro_rules! elements {
+    ($($t:ty => $d:ident),*) => {
+        // SAFETY: plain numbers accept every pattern.
+        $(unsafe impl Element for $t { const DTYPE: Dtype = Dtype::$d; })*
+    };
+}
+elements!(u8 => Pred, i32 => I32, i64 => I64, u16 => U16, u32 => U32, f32 => F32, f64 => F64);
+
+/// One operand or result.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Buffer<'a> {
+    pub(crate) dtype: Dtype,
+    pub(crate) dims: &'a [i64],
+    data: *mut c_void,
+}
+
+impl<'a> Buffer<'a> {
+    /// # Safety
+    /// `raw` is one of the runtime's buffers and outlives `'a`.
+    pub(crate) unsafe fn new(raw: &'a RawBuffer) -> Self {
+        let rank = usize::try_from(raw.rank).unwrap_or(0);
+        // SAFETY: `dims` has `rank` entries; a scalar's pointer may be null and is not read.
+        let dims = if rank == 0 { &[] } else { unsafe { slice::from_raw_parts(raw.dims, rank) } };
+        Self { dtype: Dtype::new(raw.dtype), dims, data: raw.data }
+    }
+
+    /// The number of elements.
+    pub(crate) fn len(&self) -> usize {
+        self.dims.iter().map(|&d| d as usize).product()
+    }
+
+    /// The buffer as rows of neurons: the last dimension is the population's, all others are batches.
+    pub(crate) fn population(&self) -> Shape {
+        match self.dims.split_last() {
+            None => Shape { batch: 1, n: 1 },
+            Some((&n, rest)) => Shape { batch: rest.iter().map(|&d| d as usize).product(), n: n as usize },
+        }
+    }
+
+    /// The address of the first element; dangling but aligned when there is none.
+    pub(crate) fn ptr<T: Element>(&self) -> *mut T {
+        debug_assert_eq!(self.dtype, T::DTYPE);
+        let p = self.data.cast::<T>();
+        if p.is_null() { ptr::without_provenance_mut(align_of::<T>()) } else { p }
+    }
+
+    /// The elements of an operand that no result of the call aliases.
+    ///
+    /// # Safety
+    /// Nothing writes the buffer while the slice lives.
+    pub(crate) unsafe fn slice<T: Element>(&self) -> &'a [T] {
+        // SAFETY: XLA's buffers hold `len` elements of their type, aligned to 16 bytes or more.
+        unsafe { slice::from_raw_parts(self.ptr(), self.len()) }
+    }
+
+    /// The elements of a result, or of an operand aliased with one.
+    ///
+    /// # Safety
+    /// Nothing else reads or writes the buffer while the slice lives.
+    pub(crate) unsafe fn slice_mut<T: Element>(&self) -> &'a mut [T] {
+        // SAFETY: as in `slice`, and exclusive by the contract of this function.
+        unsafe { slice::from_raw_parts_mut(self.ptr(), self.len()) }
+    }
+}

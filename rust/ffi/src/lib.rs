@@ -1,0 +1,16 @@
+//! XLA's FFI C ABI over the kernels: call frames are decoded and checked here, and nowhere else does
+//! unsafe code meet the runtime's memory.
+
+pub mod abi;
+mod buffer;
+mod error;
+mod event;
+mod frame;
+mod handler;
+mod list;
+mod neuron;
+mod register;
+#[cfg(test)]
+mod testing;
+
+pub use register::{Registration, registrations};

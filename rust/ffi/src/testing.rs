@@ -1,0 +1,224 @@
+//! Call frames as the runtime would build them, for unit tests.
+
+use crate::abi::{
+    ATTR_ARRAY, ATTR_SCALAR, Api, ApiVersion, Array, Attrs, ByteSpan, CallFrame, ErrorCreateArgs, Handler,
+    Operands, RawBuffer, STAGE_EXECUTE, Scalar, XlaError, dtype,
+};
+use crate::buffer::{Dtype, Element};
+use std::ffi::{CStr, c_int, c_void};
+use std::ptr;
+
+/// A buffer that owns its memory, aligned as XLA's.
+struct Memory {
+    dtype: c_int,
+    dims: Vec<i64>,
+    words: Vec<u128>,
+}
+
+enum Attr {
+    Flag(u8),
+    Int(i64),
+    Ints(Vec<i32>),
+}
+
+/// A call in the making.
+#[derive(Default)]
+pub(crate) struct Call {
+    memory: Vec<Memory>,
+    args: Vec<usize>,
+    rets: Vec<usize>,
+    attrs: Vec<(&'static str, Attr)>,
+}
+
+fn code_of(dtype: Dtype) -> c_int {
+    match dtype {
+        Dtype::Pred => dtype::PRED,
+        Dtype::I32 => dtype::S32,
+        Dtype::I64 => dtype::S64,
+        Dtype::U16 => dtype::U16,
+        Dtype::U32 => dtype::U32,
+        Dtype::F32 => dtype::F32,
+        Dtype::F64 => dtype::F64,
+        Dtype::Other(code) => code,
+    }
+}
+
+impl Call {
+    fn store<T: Element>(&mut self, data: &[T], dims: &[i64]) -> usize {
+        assert_eq!(data.len() as i64, dims.iter().product::<i64>());
+        let mut words = vec![0_u128; size_of_val(data).div_ceil(16)];
+        // SAFETY: `words` has room for the bytes of `data`.
+        unsafe { ptr::copy_nonoverlapping(data.as_ptr(), words.as_mut_ptr().cast(), data.len()) };
+        self.memory.push(Memory { dtype: code_of(T::DTYPE), dims: dims.to_vec(), words });
+        self.memory.len() - 1
+    }
+
+    /// Adds an operand.
+    pub(crate) fn arg<T: Element>(mut self, data: &[T], dims: &[i64]) -> Self {
+        let id = self.store(data, dims);
+        self.args.push(id);
+        self
+    }
+
+    /// Adds a vector operand.
+    pub(crate) fn vector<T: Element>(self, data: &[T]) -> Self {
+        self.arg(data, &[data.len() as i64])
+    }
+
+    /// Adds a result with memory of its own.
+    pub(crate) fn ret<T: Element>(mut self, data: &[T], dims: &[i64]) -> Self {
+        let id = self.store(data, dims);
+        self.rets.push(id);
+        self
+    }
+
+    /// Adds a result that is operand `arg` updated in place.
+    pub(crate) fn alias(mut self, arg: usize) -> Self {
+        self.rets.push(self.args[arg]);
+        self
+    }
+
+    pub(crate) fn flag(mut self, name: &'static str, value: bool) -> Self {
+        self.attrs.push((name, Attr::Flag(value.into())));
+        self
+    }
+
+    pub(crate) fn int(mut self, name: &'static str, value: i64) -> Self {
+        self.attrs.push((name, Attr::Int(value)));
+        self
+    }
+
+    pub(crate) fn ints(mut self, name: &'static str, value: &[i32]) -> Self {
+        self.attrs.push((name, Attr::Ints(value.to_vec())));
+        self
+    }
+
+    /// The values of result `i` after a run.
+    pub(crate) fn result<T: Element>(&self, i: usize) -> Vec<T> {
+        let memory = &self.memory[self.rets[i]];
+        assert_eq!(memory.dtype, code_of(T::DTYPE));
+        let n = memory.dims.iter().product::<i64>() as usize;
+        // SAFETY: `store` put `n` elements of this type there.
+        unsafe { std::slice::from_raw_parts(memory.words.as_ptr().cast::<T>(), n) }.to_vec()
+    }
+
+    /// Calls `handler`; its error as code and message.
+    pub(crate) fn run(&mut self, handler: Handler) -> Result<(), (c_int, String)> {
+        let mut raw: Vec<RawBuffer> = self.memory.iter_mut().map(raw_buffer).collect();
+        let base = raw.as_mut_ptr();
+        // SAFETY: ids are indices into `memory`, which `raw` mirrors.
+        let pointers = |ids: &[usize]| ids.iter().map(|&i| unsafe { base.add(i) }).collect::<Vec<_>>();
+        let (mut args, mut rets) = (pointers(&self.args), pointers(&self.rets));
+        let mut attrs = RawAttrs::new(&mut self.attrs);
+        let api = api();
+        let mut frame = CallFrame {
+            struct_size: size_of::<CallFrame>(),
+            extension_start: ptr::null_mut(),
+            api: &raw const api,
+            ctx: ptr::null_mut(),
+            stage: STAGE_EXECUTE,
+            args: operands(&mut args),
+            rets: operands(&mut rets),
+            attrs: attrs.as_attrs(),
+            future: ptr::null_mut(),
+        };
+        // SAFETY: the frame is complete and lives until the handler returns.
+        let error = unsafe { handler(&raw mut frame) };
+        if error.is_null() {
+            return Ok(());
+        }
+        // SAFETY: made by `create_error`.
+        Err(*unsafe { Box::from_raw(error.cast::<(c_int, String)>()) })
+    }
+}
+
+fn raw_buffer(memory: &mut Memory) -> RawBuffer {
+    RawBuffer {
+        struct_size: size_of::<RawBuffer>(),
+        extension_start: ptr::null_mut(),
+        dtype: memory.dtype,
+        data: memory.words.as_mut_ptr().cast(),
+        rank: memory.dims.len() as i64,
+        dims: memory.dims.as_mut_ptr(),
+    }
+}
+
+fn operands(buffers: &mut [*mut RawBuffer]) -> Operands {
+    Operands {
+        struct_size: size_of::<Operands>(),
+        extension_start: ptr::null_mut(),
+        size: buffers.len() as i64,
+        types: ptr::null_mut(),
+        buffers: buffers.as_mut_ptr(),
+    }
+}
+
+/// The attribute tables of a frame; what they point to is leaked, tests being short.
+struct RawAttrs {
+    types: Vec<c_int>,
+    names: Vec<*mut ByteSpan>,
+    values: Vec<*mut c_void>,
+}
+
+fn leak<T>(value: T) -> *mut T {
+    Box::into_raw(Box::new(value))
+}
+
+impl RawAttrs {
+    fn new(attrs: &mut [(&'static str, Attr)]) -> Self {
+        attrs.sort_by_key(|(name, _)| *name);
+        let mut out = Self { types: vec![], names: vec![], values: vec![] };
+        for (name, attr) in attrs {
+            out.names.push(leak(ByteSpan { ptr: name.as_ptr().cast(), len: name.len() }));
+            match attr {
+                Attr::Flag(v) => out.scalar(dtype::PRED, (&raw mut *v).cast()),
+                Attr::Int(v) => out.scalar(dtype::S64, (&raw mut *v).cast()),
+                Attr::Ints(v) => out.array(v),
+            }
+        }
+        out
+    }
+
+    fn scalar(&mut self, dtype: c_int, value: *mut c_void) {
+        self.types.push(ATTR_SCALAR);
+        self.values.push(leak(Scalar { dtype, value }).cast());
+    }
+
+    fn array(&mut self, values: &mut [i32]) {
+        let data = values.as_mut_ptr().cast();
+        self.types.push(ATTR_ARRAY);
+        self.values.push(leak(Array { dtype: dtype::S32, size: values.len(), data }).cast());
+    }
+
+    fn as_attrs(&mut self) -> Attrs {
+        Attrs {
+            struct_size: size_of::<Attrs>(),
+            extension_start: ptr::null_mut(),
+            size: self.types.len() as i64,
+            types: self.types.as_mut_ptr(),
+            names: self.names.as_mut_ptr(),
+            values: self.values.as_mut_ptr(),
+        }
+    }
+}
+
+pub(crate) fn api() -> Api {
+    Api {
+        struct_size: size_of::<Api>(),
+        extension_start: ptr::null_mut(),
+        version: ApiVersion {
+            struct_size: size_of::<ApiVersion>(),
+            extension_start: ptr::null_mut(),
+            major: 0,
+            minor: 5,
+        },
+        internal: ptr::null(),
+        error_create: create_error,
+    }
+}
+
+unsafe extern "C" fn create_error(args: *mut ErrorCreateArgs) -> *mut XlaError {
+    // SAFETY: the handler passes live arguments with a terminated message.
+    let (code, message) = unsafe { ((*args).code, CStr::from_ptr((*args).message)) };
+    Box::into_raw(Box::new((code, message.to_string_lossy().into_owned()))).cast()
+}
