@@ -2,6 +2,8 @@
 
 from . import environ as environ
 from . import nn as nn
+from . import random as random
+from . import surrogate as surrogate
 from . import transform as transform
 from ._state import BatchState as BatchState
 from ._state import DelayState as DelayState
