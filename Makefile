@@ -22,7 +22,7 @@ help: ## this list
 demo: $(VENV)/.plot ## install into .venv, simulate a network of 4,000 neurons, write raster.png
 	$(PY) -m spikeloop demo
 
-develop: $(VENV)/.tools ## install in place: Python edits take effect at once, native ones after another `make develop`
+develop: $(VENV)/.build ## install in place: Python edits take effect at once, native ones after another `make develop`
 	rm -f $(VENV)/.wheel
 	$(BIN)/maturin develop --release --quiet --extras plot,test
 
@@ -37,14 +37,14 @@ test-python: $(VENV)/.test ## Python tests, against the installed wheel
 bench: $(VENV)/.bench ## time the scenes of benches/ on this machine
 	$(PY) -m benches.run $(BENCH)
 
-lint: $(VENV)/.tools $(VENV)/.test ## ruff, rustfmt, clippy, pyright
+lint: $(VENV)/.check $(VENV)/.test ## ruff, rustfmt, clippy, pyright
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(BIN)/pyright --pythonpath $(PY)
 
-format: $(VENV)/.tools ## rewrite the sources as lint wants them
+format: $(VENV)/.check ## rewrite the sources as lint wants them
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 	cargo fmt --all
@@ -56,7 +56,7 @@ docs: $(VENV)/.docs $(VENV)/.test ## run the code of every page and example, the
 wheel: dist/.wheel ## a wheel in dist/, tagged for the oldest Linux it runs on
 	@ls -l dist/*.whl
 
-sdist: $(VENV)/.tools ## a source distribution in dist/
+sdist: $(VENV)/.build ## a source distribution in dist/
 	$(BIN)/maturin sdist --out dist
 
 clean: ## remove everything that this file makes
@@ -67,12 +67,12 @@ $(PY):
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --upgrade 'pip>=25.1'
 
-# Build and lint tools, in the versions that pyproject.toml pins.
-$(VENV)/.tools: pyproject.toml | $(PY)
-	$(PY) -m pip install --quiet --group dev
+# Build tools, and checkers in the versions that pyproject.toml pins.
+$(VENV)/.build $(VENV)/.check: $(VENV)/.%: pyproject.toml | $(PY)
+	$(PY) -m pip install --quiet --group $*
 	@touch $@
 
-dist/.wheel: $(SOURCES) | $(VENV)/.tools
+dist/.wheel: $(SOURCES) | $(VENV)/.build
 	@mkdir -p dist && rm -f dist/*.whl
 	$(BIN)/maturin build --release --quiet --interpreter $(PY) --out dist
 	@touch $@
