@@ -26,7 +26,7 @@ class Rule:
 
     def __call__(self, in_size: Any, out_size: Any) -> Connection:
         in_size, out_size = as_size(in_size, "source size"), as_size(out_size, "target size")
-        seed = random.DEFAULT.python_seed() if self.seed is None else _checked_seed(self.seed)
+        seed = _fresh_seed() if self.seed is None else _checked_seed(self.seed)
         indices, indptr = self.draw(seed, int(np.prod(in_size)), int(np.prod(out_size)))
         return Connection(indices, indptr, self.weight, in_size, out_size, param_type=self.param_type)
 
@@ -71,6 +71,10 @@ class FixedOutDegree(Rule):
 
     def __repr__(self) -> str:
         return f"FixedOutDegree({self.num})"
+
+
+def _fresh_seed() -> int:
+    return int.from_bytes(np.asarray(random.split_key(), np.uint32).tobytes(), "little")
 
 
 def _checked_seed(seed: int) -> int:

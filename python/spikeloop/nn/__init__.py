@@ -8,3 +8,6 @@ from ._init_states import reset_all_states as reset_all_states
 from ._init_states import save_states as save_states
 from ._init_states import vmap_init_all_states as vmap_init_all_states
 from ._module import Module as Module
+
+# isort: split
+from ._event import EventFixedNumConn as EventFixedNumConn
