@@ -88,7 +88,9 @@ class RandomState(KeyState):
             check_range(where, 0, scale=scale)
         shape, dtype = _size(where, size, lower, upper, loc, scale), _float(dtype)
         lower, upper, loc, scale = (jnp.asarray(x, dtype) for x in (lower, upper, loc, scale))
-        x = jax.random.truncated_normal(self.next_key(key), (lower - loc) / scale, (upper - loc) / scale, shape, dtype)
+        divisor = jnp.where(scale > 0, scale, 1)
+        low, high = (lower - loc) / divisor, (upper - loc) / divisor
+        x = jax.random.truncated_normal(self.next_key(key), low, high, shape, dtype)
         return attach(jnp.clip(loc + scale * x, lower, upper), unit)
 
     def exponential(self, scale: Any = None, size: Size = None, key: Any = None, dtype: Any = None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import operator
 import os
 import threading
@@ -47,10 +48,8 @@ class KeyState(State):
         with _lock:
             if backup:
                 self.backup_key()
-            after, keys = self.split_lanes(self.value, 1 if n is None else n)
-            self.value = after
-        keys = jax.random.wrap_key_data(keys, impl=_IMPL)
-        return keys[0] if n is None else keys
+            self.value, keys = _split(self.value, n)
+        return keys
 
     def split_keys(self, n: int, backup: bool = False) -> jax.Array:
         """`n` new keys."""
@@ -85,12 +84,18 @@ class KeyState(State):
     @staticmethod
     def split_lanes(value: Any, n: int) -> tuple[jax.Array, jax.Array]:
         """(the value to hold afterwards, the values of `n` lanes stacked) for a State that holds `value`."""
-        keys = jax.random.key_data(jax.random.split(as_key(value), n + 1))
-        return keys[0], keys[1:]
+        after, keys = _split(value, n)
+        return after, jax.random.key_data(keys)
 
     def next_key(self, key: Any) -> jax.Array:
         """The key of one draw: a new one, or `key` if given."""
         return self.split_key() if key is None else as_key(key_data(key))
+
+
+@functools.partial(jax.jit, static_argnums=1, inline=True)  # one call to JAX for every number drawn outside loops
+def _split(data: Any, n: int | None) -> tuple[jax.Array, jax.Array]:
+    keys = jax.random.split(as_key(data), 2 if n is None else n + 1)
+    return jax.random.key_data(keys[0]), keys[1] if n is None else keys[1:]
 
 
 def as_key(data: Any) -> jax.Array:

@@ -1,0 +1,26 @@
+"""Initial values of weights and states."""
+
+from ._base import Initializer as Initializer
+from ._base import param as param
+from ._matrices import Identity as Identity
+from ._matrices import KaimingNormal as KaimingNormal
+from ._matrices import KaimingUniform as KaimingUniform
+from ._matrices import LecunNormal as LecunNormal
+from ._matrices import LecunUniform as LecunUniform
+from ._matrices import Orthogonal as Orthogonal
+from ._matrices import VarianceScaling as VarianceScaling
+from ._matrices import XavierNormal as XavierNormal
+from ._matrices import XavierUniform as XavierUniform
+from ._values import Beta as Beta
+from ._values import Clipped as Clipped
+from ._values import Constant as Constant
+from ._values import Exponential as Exponential
+from ._values import Gamma as Gamma
+from ._values import LogNormal as LogNormal
+from ._values import Normal as Normal
+from ._values import OneInit as OneInit
+from ._values import Scaled as Scaled
+from ._values import TruncatedNormal as TruncatedNormal
+from ._values import Uniform as Uniform
+from ._values import Weibull as Weibull
+from ._values import ZeroInit as ZeroInit

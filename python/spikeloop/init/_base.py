@@ -1,0 +1,168 @@
+"""What all initializers share, and `param`, which turns what a user gives into an array."""
+
+from __future__ import annotations
+
+import dataclasses
+import operator
+from collections.abc import Hashable
+from typing import Any, ClassVar, dataclass_transform
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .. import environ
+from .._errors import ShapeError
+from .._jax import is_tracer
+from .._state import State
+from ..random import DEFAULT, RandomState
+from ..random._units import attach, common_unit
+
+
+@dataclass_transform(frozen_default=True, eq_default=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Initializer:
+    """A rule for values: `init(size)` makes an array of that shape, with the unit of the rule's parameters.
+
+    Subclass it with annotated parameters and `draw(self, shape, rng, key, dtype)`. Instances are immutable, and equal
+    if their types and parameters are. A parameter `unit` is the unit of those parameters in `sized` that have none.
+    """
+
+    sized: ClassVar[tuple[str, ...]] = ()
+    """The parameters that have the dimension of the result."""
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
+
+    def __post_init__(self) -> None:
+        unit = getattr(self, "unit", None)
+        if unit is not None and self.sized:
+            for name in self.sized:
+                value = getattr(self, name)
+                if value is not None and not isinstance(value, u.Quantity):
+                    object.__setattr__(self, name, attach(value, unit))
+            object.__setattr__(self, "unit", None)
+        common_unit(type(self).__name__, **self.values())
+
+    def values(self) -> dict[str, Any]:
+        """The parameters that have the dimension of the result."""
+        return {name: getattr(self, name) for name in self.sized}
+
+    def draw(self, shape: tuple[int, ...], rng: RandomState, key: Any, dtype: Any) -> Any:
+        """The values."""
+        raise NotImplementedError(f"{type(self).__name__} does not define draw(shape, rng, key, dtype).")
+
+    def __call__(self, size: Any, *, key: Any = None, rng: RandomState | None = None, dtype: Any = None) -> Any:
+        """An array of shape `size`, drawn from `key` (a JAX key or a seed), else from `rng`, else from the default."""
+        dtype = environ.dftype() if dtype is None else dtype
+        return self.draw(as_shape(size), DEFAULT if rng is None else rng, key, dtype)
+
+    def key(self) -> Hashable:
+        """The type and the values of the parameters: arrays count by content."""
+        return type(self), tuple(_value_key(getattr(self, f.name)) for f in dataclasses.fields(self))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Initializer) and self.key() == other.key()
+
+    def __hash__(self) -> int:
+        return hash(self.key())
+
+    def __repr__(self) -> str:
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in values.items() if v is not None)})"
+
+
+def param(
+    init: Any,
+    sizes: Any,
+    batch_size: int | None = None,
+    allow_none: bool = True,
+    allow_scalar: bool = True,
+    **kwargs: Any,
+) -> Any:
+    """The parameter that `init` stands for, as an array or Quantity of `environ.dftype()`.
+
+    | `init` | result |
+    |---|---|
+    | None | None |
+    | a number | that number; with `allow_scalar=False` an array full of it |
+    | an array | itself; it must fit into `sizes`. With `batch_size`, repeated to (batch_size, *sizes) |
+    | a function, such as an initializer | `init(sizes, **kwargs)`, or `init((batch_size, *sizes), **kwargs)` |
+    | a State | that State; its value must fit |
+
+    Raises ShapeError for an array that does not fit, TypeError for anything else, and for None with `allow_none=False`.
+    """
+    if init is None:
+        if allow_none:
+            return None
+        raise TypeError("A number, an array or a function of the shape is needed here; given None.")
+    shape = as_shape(sizes)
+    full = shape if batch_size is None else (operator.index(batch_size), *shape)
+    if isinstance(init, State):
+        for leaf in jax.tree.leaves(init.value):
+            _check_fits(jnp.shape(leaf), shape, full, f"State {init.path}")
+        return init
+    if callable(init):
+        value = _as_array(init(full, **kwargs))
+        _check_fits(value.shape, full, full, f"The result of {init!r}")
+        return value
+    value = _as_array(init)
+    if value.shape == () and allow_scalar:
+        return value
+    _check_fits(value.shape, shape, full, "An array")
+    return _spread(value, full) if batch_size is not None or value.shape == () else value
+
+
+def as_shape(size: Any) -> tuple[int, ...]:
+    """A shape as a tuple."""
+    return tuple(map(operator.index, size)) if isinstance(size, (tuple, list)) else (operator.index(size),)
+
+
+def fill(value: Any, unit: Any, shape: tuple[int, ...], dtype: Any, where: str) -> Any:
+    """An array of this shape with the number or numbers `value`."""
+    value = jnp.asarray(value, dtype)
+    _check_fits(value.shape, shape, shape, where)
+    return attach(jnp.broadcast_to(value, shape), unit)
+
+
+def _as_array(value: Any) -> Any:
+    numbers, unit = (value.mantissa, value.unit) if isinstance(value, u.Quantity) else (value, u.UNITLESS)
+    if not isinstance(numbers, (int, float, complex, np.ndarray, np.generic, jax.Array, list, tuple)):
+        raise TypeError(f"A number, an array or a function of the shape is needed here; given {value!r}.")
+    numbers = numbers if isinstance(numbers, jax.Array) else np.asarray(numbers)
+    if not (jnp.issubdtype(numbers.dtype, jnp.number) or numbers.dtype == bool):
+        raise TypeError(f"A number, an array or a function of the shape is needed here; given {value!r}.")
+    real = numbers.dtype != bool and not jnp.issubdtype(numbers.dtype, jnp.complexfloating)
+    return attach(jnp.asarray(numbers, environ.dftype() if real else numbers.dtype), unit)
+
+
+def _spread(value: Any, shape: tuple[int, ...]) -> Any:
+    if isinstance(value, u.Quantity):
+        return u.Quantity(jnp.broadcast_to(value.mantissa, shape), unit=value.unit)
+    return jnp.broadcast_to(value, shape)
+
+
+def _check_fits(given: tuple[int, ...], shape: tuple[int, ...], full: tuple[int, ...], what: str) -> None:
+    if given == full:
+        return
+    try:
+        if jnp.broadcast_shapes(given, shape) == shape:
+            return
+    except ValueError:
+        pass
+    expected = f"{shape}" if shape == full else f"{shape} or {full}"
+    raise ShapeError(f"{what} of shape {given} does not fit here; expected one number or shape {expected}.")
+
+
+def _value_key(value: Any) -> Hashable:
+    if isinstance(value, State) or is_tracer(value):
+        return id(value)
+    if isinstance(value, (jax.Array, np.ndarray)):
+        array = np.asarray(value)
+        return array.shape, array.dtype.str, array.tobytes()
+    leaves, tree = jax.tree.flatten(value)
+    if len(leaves) == 1 and leaves[0] is value:
+        return type(value), value
+    return tree, tuple(_value_key(leaf) for leaf in leaves)

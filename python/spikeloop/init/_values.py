@@ -1,0 +1,181 @@
+"""Initializers that make every value alike, or draw each from one distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import brainunit as u
+import jax.numpy as jnp
+
+from ..random import RandomState
+from ..random._units import attach, check_range, common_unit, known
+from ._base import Initializer, fill
+
+Shape = tuple[int, ...]
+
+
+class Constant(Initializer):
+    """`value` everywhere; an array must fit into the size."""
+
+    sized = ("value",)
+    value: Any
+    unit: Any = None
+
+    def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
+        unit, (value,) = common_unit("Constant", value=self.value)
+        return fill(value, unit, shape, dtype, "Constant: an array")
+
+
+class ZeroInit(Initializer):
+    """0 in `unit` everywhere."""
+
+    unit: Any = u.UNITLESS
+
+    def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
+        return attach(jnp.zeros(shape, dtype), self.unit)
+
+
+class OneInit(Initializer):
+    """1 in `unit` everywhere."""
+
+    unit: Any = u.UNITLESS
+
+    def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
+        return attach(jnp.ones(shape, dtype), self.unit)
+
+
+class Uniform(Initializer):
+    """Uniform on [low, high)."""
+
+    sized = ("low", "high")
+    low: Any = 0.0
+    high: Any = 1.0
+    unit: Any = None
+
+    def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
+        return rng.uniform(self.low, self.high, shape, key, dtype)
+
+
+class Normal(Initializer):
+    """Normal with this mean and standard deviation."""
+
+    sized = ("mean", "std")
+    mean: Any = 0.0
+    std: Any = 1.0
+    unit: Any = None
+
+    def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
+        return rng.normal(self.mean, self.std, shape, key, dtype)
+
+
+class TruncatedNormal(Initializer):
+    """Normal with this mean and standard deviation, given that the value lies in [low, high]."""
+
+    sized = ("mean", "std", "low", "high")
+    mean: Any = 0.0
+    std: Any = 1.0
+    low: Any = None
+    high: Any = None
+    unit: Any = None
+
+    def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
+        unit, (mean, std, low, high) = common_unit("TruncatedNormal", **self.values())
+        low, high = (-math.inf if low is None else low), (math.inf if high is None else high)
+        return attach(rng.truncated_normal(low, high, shape, mean, std, key, dtype), unit)
+
+
+class LogNormal(Initializer):
+    """Log-normal with this mean and standard deviation (of the values, not of their logarithm)."""
+
+    sized = ("mean", "std")
+    mean: Any
+    std: Any
+    unit: Any = None
+
+    def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
+        unit, (mean, std) = common_unit("LogNormal", **self.values())
+        check_range("LogNormal", 0, std=std)
+        if (number := known(mean)) is not None and not (number > 0).all():
+            raise ValueError(f"LogNormal: mean must be positive; given {self.mean}.")
+        mean, std = jnp.asarray(mean, dtype), jnp.asarray(std, dtype)
+        variance = jnp.log1p((std / mean) ** 2)  # of the logarithm
+        return attach(rng.lognormal(jnp.log(mean) - variance / 2, jnp.sqrt(variance), shape, key, dtype), unit)
+
+
+class Gamma(Initializer):
+    """Gamma with mean `shape`·`scale`."""
+
+    sized = ("scale",)
+    shape: Any
+    scale: Any
+    unit: Any = None
+
+    def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
+        return rng.gamma(self.shape, self.scale, shape, key, dtype)
+
+
+class Exponential(Initializer):
+    """Exponential with mean `scale`."""
+
+    sized = ("scale",)
+    scale: Any
+    unit: Any = None
+
+    def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
+        return rng.exponential(self.scale, shape, key, dtype)
+
+
+class Weibull(Initializer):
+    """Weibull: distribution function 1 − exp(−(x/scale)^shape)."""
+
+    sized = ("scale",)
+    shape: Any
+    scale: Any
+    unit: Any = None
+
+    def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
+        return rng.weibull_min(self.shape, self.scale, shape, key, dtype)
+
+
+class Beta(Initializer):
+    """Beta(alpha, beta), stretched from [0, 1] to [low, high]."""
+
+    sized = ("low", "high")
+    alpha: Any
+    beta: Any
+    low: Any = 0.0
+    high: Any = 1.0
+    unit: Any = None
+
+    def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
+        unit, (low, high) = common_unit("Beta", **self.values())
+        low, high = jnp.asarray(low, dtype), jnp.asarray(high, dtype)
+        return attach(low + (high - low) * rng.beta(self.alpha, self.beta, shape, key, dtype), unit)
+
+
+class Scaled(Initializer):
+    """`base`, multiplied by `scale_factor`."""
+
+    base: Initializer
+    scale_factor: Any
+
+    def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
+        unit, (value,) = common_unit("Scaled", base=self.base.draw(shape, rng, key, dtype))
+        factor_unit, (factor,) = common_unit("Scaled", scale_factor=self.scale_factor)
+        return attach(value * jnp.asarray(factor, dtype), unit * factor_unit)
+
+
+class Clipped(Initializer):
+    """`base`, with values outside [min_val, max_val] moved to the nearer bound."""
+
+    sized = ("min_val", "max_val")
+    base: Initializer
+    min_val: Any = None
+    max_val: Any = None
+
+    def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
+        value = self.base.draw(shape, rng, key, dtype)
+        unit, (value, low, high) = common_unit("Clipped", base=value, **self.values())
+        low, high = (None if bound is None else jnp.asarray(bound, dtype) for bound in (low, high))
+        return attach(jnp.clip(value, low, high), unit)
