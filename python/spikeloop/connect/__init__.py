@@ -2,4 +2,5 @@
 
 from ._connection import Connection as Connection
 from ._rules import FixedOutDegree as FixedOutDegree
+from ._rules import FixedProb as FixedProb
 from ._rules import Rule as Rule

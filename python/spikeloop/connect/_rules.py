@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 
 from .. import random
@@ -28,6 +30,8 @@ class Rule:
         in_size, out_size = as_size(in_size, "source size"), as_size(out_size, "target size")
         seed = _fresh_seed() if self.seed is None else _checked_seed(self.seed)
         indices, indptr = self.draw(seed, int(np.prod(in_size)), int(np.prod(out_size)))
+        if indices.size == 0:
+            warnings.warn(f"{self!r} from {in_size} to {out_size} makes no synapse at all.", stacklevel=2)
         return Connection(indices, indptr, self.weight, in_size, out_size, param_type=self.param_type)
 
     def draw(self, seed: int, n_pre: int, n_post: int) -> tuple[np.ndarray, np.ndarray]:
@@ -73,8 +77,61 @@ class FixedOutDegree(Rule):
         return f"FixedOutDegree({self.num})"
 
 
+class FixedProb(Rule):
+    """Every pair of neurons is connected with the same probability, independently (Bernoulli).
+
+    | name | meaning | default |
+    |---|---|---|
+    | `prob` | probability of a synapse, from 0 to 1 | |
+    | `weight` | one weight, one per synapse, or an initializer | |
+    | `autapses` | whether source i may reach target i | True |
+    | `seed` | seed of the draw | from `sl.random` |
+    | `param_type` | kind of State that holds the weights | ParamState |
+    """
+
+    def __init__(
+        self,
+        prob: float,
+        weight: Any,
+        *,
+        autapses: bool = True,
+        seed: int | None = None,
+        param_type: Callable[..., State] = ParamState,
+    ):
+        super().__init__(weight, seed, param_type)
+        if not 0.0 <= prob <= 1.0:
+            raise ValueError(f"FixedProb: prob must lie in [0, 1]; given {prob!r}.")
+        self.prob, self.autapses = float(prob), autapses
+
+    def draw(self, seed: int, n_pre: int, n_post: int) -> tuple[np.ndarray, np.ndarray]:
+        """(indices, indptr) of the synapses."""
+        sources, targets = np.divmod(_successes(seed, n_pre * n_post, self.prob), max(n_post, 1))
+        if not self.autapses:
+            sources, targets = sources[sources != targets], targets[sources != targets]
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(sources, minlength=n_pre))])
+        return targets.astype(np.uint32), indptr
+
+    def __repr__(self) -> str:
+        return f"FixedProb({self.prob:g})"
+
+
+def _successes(seed: int, trials: int, prob: float) -> np.ndarray:
+    """The numbers of those among `trials` independent trials that succeed, from the gaps between them."""
+    if prob == 0.0 or trials == 0:
+        return np.zeros(0, np.int64)
+    rng = np.random.Generator(np.random.Philox(seed))
+    found, last = [], -1
+    while last < trials:
+        expected = (trials - last) * prob
+        gaps = rng.geometric(prob, int(expected + 5 * expected**0.5) + 16)
+        found.append(last + np.cumsum(gaps))
+        last = int(found[-1][-1])
+    positions = np.concatenate(found)
+    return positions[: np.searchsorted(positions, trials)]
+
+
 def _fresh_seed() -> int:
-    return int.from_bytes(np.asarray(random.split_key(), np.uint32).tobytes(), "little")
+    return int.from_bytes(np.asarray(jax.random.key_data(random.split_key())).tobytes(), "little")
 
 
 def _checked_seed(seed: int) -> int:

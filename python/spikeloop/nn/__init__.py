@@ -11,3 +11,4 @@ from ._module import Module as Module
 
 # isort: split
 from ._event import EventFixedNumConn as EventFixedNumConn
+from ._event import EventFixedProb as EventFixedProb

@@ -8,11 +8,21 @@ from typing import Any
 import numpy as np
 
 from .._state import ParamState, State
-from ..connect import Connection, FixedOutDegree
+from ..connect import Connection, FixedOutDegree, FixedProb, Rule
 from ._module import as_size
 
 
-class EventFixedNumConn(Connection):
+class _Drawn(Connection):
+    """A connection that draws its own synapses."""
+
+    def __init__(self, rule: Rule, in_size: Any, out_size: Any, name: str | None):
+        drawn = rule(in_size, out_size)
+        super().__init__(
+            drawn.indices, drawn.indptr, rule.weight, in_size, out_size, param_type=rule.param_type, name=name
+        )
+
+
+class EventFixedNumConn(_Drawn):
     """Every source has the same number of targets; work grows with the number of spikes.
 
     | name | meaning | default |
@@ -37,11 +47,35 @@ class EventFixedNumConn(Connection):
         name: str | None = None,
         param_type: Callable[..., State] = ParamState,
     ):
-        n_post = int(np.prod(as_size(out_size, "out_size")))
-        num = _targets(conn_num, n_post)
+        num = _targets(conn_num, int(np.prod(as_size(out_size, "out_size"))))
         rule = FixedOutDegree(num, conn_weight, multapses=allow_multi_conn, seed=seed, param_type=param_type)
-        drawn = rule(in_size, out_size)
-        super().__init__(drawn.indices, drawn.indptr, conn_weight, in_size, out_size, param_type=param_type, name=name)
+        super().__init__(rule, in_size, out_size, name)
+
+
+class EventFixedProb(_Drawn):
+    """Every pair of neurons is connected with the same probability, independently; work grows with spikes.
+
+    | name | meaning | default |
+    |---|---|---|
+    | `in_size`, `out_size` | shapes of source and target | |
+    | `conn_num` | probability of a synapse | |
+    | `conn_weight` | one weight, one per synapse, or an initializer | |
+    | `seed` | seed of the draw | from `sl.random` |
+    | `param_type` | kind of State that holds the weights | ParamState |
+    """
+
+    def __init__(
+        self,
+        in_size: Any,
+        out_size: Any,
+        conn_num: float,
+        conn_weight: Any,
+        *,
+        seed: int | None = None,
+        name: str | None = None,
+        param_type: Callable[..., State] = ParamState,
+    ):
+        super().__init__(FixedProb(conn_num, conn_weight, seed=seed, param_type=param_type), in_size, out_size, name)
 
 
 def _targets(conn_num: int | float, n_post: int) -> int:
