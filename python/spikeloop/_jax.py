@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+from jax._src import config as _config
 from jax._src import core as _core
 from jax._src.interpreters.partial_eval import DynamicJaxprTrace as _StagingTrace
 from jax.extend.core import ClosedJaxpr, Primitive
@@ -22,11 +23,15 @@ __all__ = [
     "aval_of",
     "batching",
     "bind_inputs",
+    "consts_to_arguments",
     "current_trace",
     "ffi_lowering",
     "inputs_to_arguments",
+    "is_eager",
+    "is_jit_disabled",
     "is_staging",
     "is_tracer",
+    "is_wide",
     "mlir",
     "new_primitive",
     "register_target",
@@ -47,6 +52,21 @@ def current_trace() -> Any:
     return _core.trace_ctx.trace
 
 
+def is_eager() -> bool:
+    """Whether JAX computes right away at this moment, outside all of its transformations."""
+    return _core.trace_ctx.trace is _core.eval_trace
+
+
+def is_jit_disabled() -> bool:
+    """Whether `jax.disable_jit` holds."""
+    return _config.disable_jit.value
+
+
+def is_wide() -> bool:
+    """Whether JAX makes 64-bit numbers."""
+    return _config.enable_x64.value
+
+
 def is_staging(trace: Any) -> bool:
     """Whether `trace` records a program (`jit`, `scan`, `make_jaxpr`), so that values read now become constants."""
     return isinstance(trace, _StagingTrace)
@@ -63,16 +83,19 @@ def aval_of(leaf: Any) -> Aval:
     return aval.update(weak_type=False) if getattr(aval, "weak_type", False) else aval
 
 
-def bind_inputs(trace: Any, token: Any, avals: Sequence[Aval]) -> list[Any]:
-    """Tracers of the staging `trace` for new inputs, also from inside a transformation nested in it."""
+def bind_inputs(trace: Any, token: int, avals: Sequence[Aval]) -> list[Any]:
+    """Tracers of the staging `trace` for new inputs, also from inside a transformation nested in it.
+
+    The token is a number because JAX keeps the parameters of equations in its caches.
+    """
     with _core.set_current_trace(trace):
         return _input_p.bind(token=token, avals=tuple(avals))
 
 
-def inputs_to_arguments(closed: ClosedJaxpr, tokens: Sequence[tuple[Any, Sequence[Aval]]]) -> ClosedJaxpr:
+def inputs_to_arguments(closed: ClosedJaxpr, tokens: Sequence[tuple[int, Sequence[Aval]]]) -> ClosedJaxpr:
     """Replace the input equations of `closed` by arguments, appended in the order of `tokens`."""
     jaxpr = closed.jaxpr
-    found: dict[Any, Sequence[Any]] = {}
+    found: dict[int, Sequence[Any]] = {}
     body = []
     for eqn in jaxpr.eqns:
         if eqn.primitive is _input_p:
@@ -85,9 +108,17 @@ def inputs_to_arguments(closed: ClosedJaxpr, tokens: Sequence[tuple[Any, Sequenc
     return ClosedJaxpr(jaxpr, closed.consts)
 
 
-def run_jaxpr(closed: ClosedJaxpr, consts: Sequence[Any], args: Sequence[Any]) -> list[Any]:
-    """Evaluate `closed` with `consts` in place of its own constants."""
-    return _core.eval_jaxpr(closed.jaxpr, consts, *args)
+def consts_to_arguments(closed: ClosedJaxpr) -> ClosedJaxpr:
+    """`closed` with its constants as its first arguments."""
+    jaxpr = closed.jaxpr
+    info = jaxpr.debug_info._replace(arg_names=None, result_paths=None)
+    jaxpr = jaxpr.replace(constvars=[], invars=[*jaxpr.constvars, *jaxpr.invars], debug_info=info)
+    return ClosedJaxpr(jaxpr, [])
+
+
+def run_jaxpr(closed: ClosedJaxpr, args: Sequence[Any]) -> list[Any]:
+    """Evaluate `closed`."""
+    return _core.eval_jaxpr(closed.jaxpr, closed.consts, *args)
 
 
 def new_primitive(name: str, abstract_eval: Callable, reference: Callable) -> Primitive:

@@ -74,6 +74,7 @@ class Trace:
         self.settings: dict[str, Any] = {}
         self.setting_inputs: dict[str, Spec] = {}
         self.setting_keys: dict[str, Any] = {}
+        self._tokens: dict[int, int] = {}  # id of a Spec in `inputs` or `setting_inputs`: number of its equation
 
     def read(self, state: State) -> Any:
         """The value of `state` as the traced function sees it."""
@@ -84,7 +85,7 @@ class Trace:
             if state in self.lanes:
                 spec = _one_lane(spec, self.lanes[state])
             self.inputs[state] = spec
-            self.values[state] = value = self._bind(state, spec)
+            self.values[state] = value = self._bind(spec)
             return value
 
     def write(self, state: State, value: Any) -> None:
@@ -103,7 +104,7 @@ class Trace:
         """The setting `key`, whose value outside is the array `value`."""
         if key not in self.settings:
             self.setting_inputs[key] = spec = spec_of(value, f"environ {key!r}")
-            self.settings[key] = self._bind(key, spec)
+            self.settings[key] = self._bind(spec)
         return self.settings[key]
 
     def note_setting(self, key: str, identity: Any) -> None:
@@ -119,7 +120,12 @@ class Trace:
             trace = trace.parent
         return state.raw_value
 
-    def _bind(self, token: Any, spec: Spec) -> Any:
+    def input_specs(self) -> list[tuple[int, Spec]]:
+        """The (token, Spec) of all inputs: first the States, then the settings."""
+        return [(self._tokens[id(spec)], spec) for spec in (*self.inputs.values(), *self.setting_inputs.values())]
+
+    def _bind(self, spec: Spec) -> Any:
+        token = self._tokens[id(spec)] = len(self._tokens)
         return jax.tree.unflatten(spec.tree, bind_inputs(self.base, token, spec.avals))
 
 

@@ -107,7 +107,7 @@ def all() -> dict[str, Any]:
     return merged
 
 
-def set(  # noqa: A001  the peer's name
+def set(
     platform: str | None = None,
     host_device_count: int | None = None,
     precision: int | str | None = None,
@@ -213,9 +213,15 @@ def _follow(trace: _trace.Trace, key: str, value: Any) -> Any:
 
 
 def identity(value: Any) -> Any:
-    """What tells two plain settings apart."""
+    """What tells two plain settings apart; no array is equal to a plain setting."""
     leaves, tree = jax.tree.flatten(value)
-    return tree, tuple(leaf.item() if getattr(leaf, "ndim", None) == 0 else leaf for leaf in leaves)
+    return tree, tuple(_leaf_identity(leaf) for leaf in leaves)
+
+
+def _leaf_identity(leaf: Any) -> Any:
+    if getattr(leaf, "ndim", 0):
+        return "array", leaf.shape
+    return type(leaf), leaf.item() if hasattr(leaf, "item") else leaf
 
 
 def _is_input(key: str, value: Any) -> bool:
@@ -246,7 +252,6 @@ def _check(settings: dict[str, Any]) -> None:
     precision = settings.get("precision", 32)
     if precision not in (16, 32, 64, "bf16"):
         raise ValueError(f"precision must be 16, 32, 64 or 'bf16'; given {precision!r}.")
-
 
 
 def _missing(key: str, desc: str | None) -> str:

@@ -29,7 +29,12 @@ def reset_all_states(target: M, *args: Any, node_to_exclude: Any = None, **kwarg
 
 
 def call_all_fns(
-    target: M, fn_name: str, args: Iterable[Any] = (), kwargs: dict[str, Any] | None = None, *, node_to_exclude: Any = None
+    target: M,
+    fn_name: str,
+    args: Iterable[Any] = (),
+    kwargs: dict[str, Any] | None = None,
+    *,
+    node_to_exclude: Any = None,
 ) -> M:
     """Call the method `fn_name` of every Module in `target`, by `call_level` and then in the order they were added."""
     if not isinstance(target, Module):
@@ -86,7 +91,9 @@ def load_states(target: Module, values: dict[str, Any]) -> tuple[list[str], list
     for path in states.keys() & values.keys():
         old, new = (_shape(v) for v in (states[path].value, values[path]))
         if old != new:
-            raise ShapeError(f"load_states: {states[path].path} holds {old[1]} as {old[0]}; given {new[1]} as {new[0]}.")
+            raise ShapeError(
+                f"load_states: {states[path].path} holds {old[1]} as {old[0]}; given {new[1]} as {new[0]}."
+            )
     for path in states.keys() & values.keys():
         states[path].value = values[path]
     return sorted(values.keys() - states.keys()), sorted(states.keys() - values.keys())

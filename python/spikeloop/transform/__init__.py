@@ -17,7 +17,7 @@ from ._checkpoint import remat as remat
 from ._conditions import cond as cond
 from ._conditions import ifelse as ifelse
 from ._conditions import switch as switch
-from ._eager import clear as clear_caches
+from ._eager import clear_caches as clear_caches
 from ._inspect import eval_shape as eval_shape
 from ._inspect import make_jaxpr as make_jaxpr
 from ._jit import JitFunction as JitFunction

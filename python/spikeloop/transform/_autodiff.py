@@ -86,7 +86,7 @@ grad = _maker(
     | name | meaning | default |
     |---|---|---|
     | `grad_states` | a State or a pytree of States; gradients come in the same structure | with arguments: none |
-    | `argnums` | positions of arguments; with `grad_states` the result is (state gradients, argument gradients) | see below |
+    | `argnums` | positions of arguments; with `grad_states` the result is (of States, of arguments) | see below |
     | `has_aux` | `fun` returns (loss, auxiliary output) | False |
     | `return_value` | also return the loss | False |
     | `unit_aware` | the loss may carry a unit; gradients carry unit of loss / unit of parameter | False |

@@ -1,4 +1,4 @@
-"""Transformations called outside every compiled function: they run as compiled programs that are kept and found again."""
+"""Transformations called outside every compiled function: they run as compiled programs, kept and found again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import _trace
 from ._fingerprint import CannotFingerprint, Fingerprint
-from ._program import ProgramCache
+from ._program import Call, ProgramCache
 
 _LIMIT = 256
 _caches: OrderedDict[Hashable, tuple[ProgramCache, list[weakref.ref[Any]]]] = OrderedDict()
@@ -25,31 +25,36 @@ def run(transform: Callable[..., Any], functions: tuple[Any, ...], config: Hasha
     def whole(*args: Any) -> Any:
         return transform(functions, config, args)
 
-    return _cache_of(transform, functions, config).call(whole, None, args, {})
+    return _cache_of(transform, functions, config).call(whole, None, Call(args, {}))
 
 
-def clear() -> None:
+def clear_caches() -> None:
     """Forget the programs of all transformations called outside `jit`."""
     with _lock:
         _caches.clear()
 
 
+def num_kept() -> int:
+    """The number of functions whose programs are kept."""
+    return len(_caches)
+
+
 def _cache_of(transform: Any, functions: tuple[Any, ...], config: Hashable) -> ProgramCache:
     try:
-        prints = [Fingerprint(fun) for fun in functions]
-        key = (transform, config, *(p.key for p in prints))
-        with _lock:
-            if key in _caches:
-                _caches.move_to_end(key)
-                return _caches[key][0]
-            forget = _Forget(key)
-            anchors = [ref for p in prints for ref in p.weak_anchors(forget)]
-            _caches[key] = (cache := ProgramCache(), anchors)
-            while len(_caches) > _LIMIT:
-                _caches.popitem(last=False)
-            return cache
+        found = Fingerprint((functions, config))
     except CannotFingerprint:
         return ProgramCache()
+    key = transform, found.key
+    with _lock:
+        if key in _caches:
+            _caches.move_to_end(key)
+            return _caches[key][0]
+        # The arrays that the functions capture are held weakly, so that a kept program keeps no model alive.
+        cache = ProgramCache(borrowed=frozenset(found.anchors))
+        _caches[key] = cache, found.weak_anchors(_Forget(key))
+        while len(_caches) > _LIMIT:
+            _caches.popitem(last=False)
+        return cache
 
 
 class _Forget:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+import types
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-import jax
-
-from ._program import ProgramCache
-from ._traced import trace_function
+from ._inspect import eval_shape
+from ._program import Call, ProgramCache
 
 
 class JitFunction:
@@ -18,37 +17,55 @@ class JitFunction:
 
     def __init__(self, fun: Callable[..., Any], static: Any, donate: Any, options: dict[str, Any]):
         functools.update_wrapper(self, fun)
+        self.__name__ = getattr(fun, "__name__", type(fun).__name__)
         self.origin_fun = fun
-        self._static_nums, self._static_names = _resolve(fun, *static, "static")
-        self._donate_nums, self._donate_names = _resolve(fun, *donate, "donate")
+        self._given = static, donate, options
+        self._static_nums, self._static_names = _resolve(fun, static, "static")
+        self._donate_nums, self._donate_names = _resolve(fun, donate, "donate")
+        self._plain = not (self._static_nums or self._static_names or self._donate_nums or self._donate_names)
         self.cache = ProgramCache(options)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not (self._static_nums or self._static_names or self._donate_nums):
-            return self.cache.call(self.origin_fun, None, args, kwargs)
-        fun, key, args, kwargs = self._bind_static(args, kwargs)
-        donated = {i: args[i] for i in self._donate_nums if i < len(args)}
-        kept = tuple(None if i in donated else arg for i, arg in enumerate(args))
-        return self.cache.call(fun, key, kept, kwargs, donated)
+        if self._plain:
+            return self.cache.call(self.origin_fun, None, Call(args, kwargs))
+        return self.cache.call(*self._bind(args, kwargs))
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._attribute = f"_jit_{name}"
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else functools.partial(self, instance)
+        """The method of `instance`, which keeps its programs: they hold for this instance alone."""
+        if instance is None:
+            return self
+        bound = vars(instance).get(key := getattr(self, "_attribute", f"_jit_{self.__name__}"))
+        if bound is None or bound.origin_fun != types.MethodType(self.origin_fun, instance):
+            (nums, names), (donate_nums, donate_names), options = self._given
+            static, donate = (_without_self(nums), names), (_without_self(donate_nums), donate_names)
+            bound = JitFunction(types.MethodType(self.origin_fun, instance), static, donate, options)
+            vars(instance)[key] = bound
+        return bound
 
-    def _bind_static(self, args: tuple, kwargs: dict) -> tuple[Callable[..., Any], Any, tuple, dict]:
-        """The function of the dynamic arguments alone; static ones become None and part of the key."""
+    def _bind(self, args: tuple, kwargs: dict[str, Any]) -> tuple[Callable[..., Any], Any, Call]:
+        """(function of the dynamic arguments, key of the static ones, call); static arguments become None."""
         nums = {i: args[i] for i in self._static_nums if i < len(args)}
         names = {k: v for k, v in kwargs.items() if k in self._static_names}
+        donated = {i: args[i] for i in self._donate_nums if i < len(args)}
+        donated_kwargs = {k: v for k, v in kwargs.items() if k in self._donate_names}
+        kept = tuple(None if i in donated or i in nums else arg for i, arg in enumerate(args))
+        rest = {k: v for k, v in kwargs.items() if k not in names and k not in donated_kwargs}
+        call = Call(kept, rest, donated, donated_kwargs)
         if not nums and not names:
-            return self.origin_fun, None, args, kwargs
+            return self.origin_fun, None, call
         fun = self.origin_fun
 
         def dynamic(*rest: Any, **named: Any) -> Any:
             return fun(*(nums.get(i, arg) for i, arg in enumerate(rest)), **{**named, **names})
 
         functools.update_wrapper(dynamic, fun)
-        key = (tuple(nums.items()), tuple(sorted(names.items())))
-        rest = tuple(None if i in nums else arg for i, arg in enumerate(args))
-        return dynamic, key, rest, {k: v for k, v in kwargs.items() if k not in names}
+        return dynamic, _static_key({**nums, **names}, self.__name__), call
+
+    def __fingerprint__(self) -> tuple[Any, ...]:
+        return self.origin_fun, self._given[0]
 
     def clear_cache(self) -> None:
         """Forget every compiled program."""
@@ -56,18 +73,13 @@ class JitFunction:
 
     def eval_shape(self, *args: Any, **kwargs: Any) -> Any:
         """The shapes and dtypes of the result, without computing it."""
-        fun, _, args, kwargs = self._bind_static(args, kwargs)
-        traced = trace_function(fun, args, kwargs)
-        avals = traced.jaxpr.out_avals[: traced.num_out]
-        return traced.result([jax.ShapeDtypeStruct(a.shape, a.dtype) for a in avals])
+        fun, _, call = self._bind(args, kwargs)
+        args, kwargs = call.whole()
+        return eval_shape(fun, *args, **kwargs)
 
     def lower(self, *args: Any, **kwargs: Any) -> Any:
         """The lowered program for these arguments, as `jax.stages.Lowered`."""
-        fun, key, args, kwargs = self._bind_static(args, kwargs)
-        program = self.cache.find(fun, key, args, kwargs)
-        states = program.states()
-        assert states is not None
-        return program.compiled.lower(*program.inputs(states, args, kwargs, {}))
+        return self.cache.lower(*self._bind(args, kwargs))
 
     def compile(self, *args: Any, **kwargs: Any) -> Any:
         """The compiled program for these arguments, as `jax.stages.Compiled`."""
@@ -111,7 +123,7 @@ def jit(
     extra = {"keep_unused": keep_unused or None, "device": device, "backend": backend, "inline": inline or None}
     options |= {k: v for k, v in extra.items() if v is not None}
     if in_shardings is not None:
-        options["in_shardings"] = (None, None, None, None, None, in_shardings, None)
+        options["in_shardings"] = (None, None, None, None, None, (in_shardings, None))
     if out_shardings is not None:
         options["out_shardings"] = (out_shardings, None)
     static, donate = (static_argnums, static_argnames), (donate_argnums, donate_argnames)
@@ -121,8 +133,9 @@ def jit(
     return wrapped
 
 
-def _resolve(fun: Callable[..., Any], nums: Any, names: Any, kind: str) -> tuple[tuple[int, ...], frozenset[str]]:
+def _resolve(fun: Callable[..., Any], given: tuple[Any, Any], kind: str) -> tuple[tuple[int, ...], frozenset[str]]:
     """Positions and names of arguments; each one given by position may be passed by name, and the reverse."""
+    nums, names = given
     nums = () if nums is None else (nums,) if isinstance(nums, int) else tuple(nums)
     names = () if names is None else (names,) if isinstance(names, str) else tuple(names)
     if any(i < 0 for i in nums):
@@ -133,3 +146,21 @@ def _resolve(fun: Callable[..., Any], nums: Any, names: Any, kind: str) -> tuple
     by_name = tuple(parameters.index(name) for name in names if name in parameters)
     by_num = (parameters[i] for i in nums if i < len(parameters))
     return tuple(sorted({*nums, *by_name})), frozenset({*names, *by_num})
+
+
+def _without_self(nums: Any) -> Any:
+    """Positions of the arguments of a method once its first argument is bound."""
+    if nums is None:
+        return None
+    return tuple(i - 1 for i in ((nums,) if isinstance(nums, int) else nums) if i > 0)
+
+
+def _static_key(static: dict[Any, Any], name: str) -> Hashable:
+    for where, value in static.items():
+        try:
+            hash(value)
+        except TypeError as error:
+            what = f"argument {where!r}" if isinstance(where, str) else f"argument number {where}"
+            msg = f"jit: the static {what} of {name} must be hashable, a number or a tuple say; given {value!r}."
+            raise TypeError(msg) from error
+    return frozenset((where, type(value), value) for where, value in static.items())

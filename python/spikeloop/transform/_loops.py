@@ -39,7 +39,6 @@ def for_loop(
     | `unroll` | steps per iteration of the compiled loop | 1 on CPU, 8 on GPU |
     | `pbar` | a `ProgressBar`, or the number of steps between its updates, or True | no bar |
     """
-
     config = (_check_length(xs, length), reverse, _unroll(unroll), as_progress_bar(pbar))
     return _eager.run(_for_loop, (f,), config, xs)
 

@@ -3,111 +3,170 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 import weakref
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Hashable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from .. import _trace, environ
+from .._jax import consts_to_arguments, is_eager, is_jit_disabled, is_wide
 from .._state import State
 from .._trace import Spec
+from ._donate import unshared
 from ._traced import Traced, trace_function
 
 # From this size on, the buffer of a State that a program replaces is handed over instead of kept beside the new one.
 DONATE_BYTES = 1 << 20
 
+_MUTABLE = (dict, list, set)
+
 
 class _Stale(Exception):
-    """The program was made for other shapes, dtypes or units."""
+    """The program was made for other shapes, dtypes, units or settings."""
+
+
+class _JitDisabled(Exception):
+    """`jax.disable_jit` holds."""
+
+
+class Call(NamedTuple):
+    """The arguments of one call; those whose buffers may be overwritten stand apart, with None in their places."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    donated: dict[int, Any] = {}  # noqa: RUF012  never changed
+    donated_kwargs: dict[str, Any] = {}  # noqa: RUF012
+
+    def whole(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments as the user gave them."""
+        if not self.donated and not self.donated_kwargs:
+            return self.args, self.kwargs
+        args = tuple(self.donated.get(i, arg) for i, arg in enumerate(self.args))
+        return args, {**self.kwargs, **self.donated_kwargs}
 
 
 class Program:
     """One traced function, compiled by XLA, with the States it reads and writes.
 
     It holds the States weakly: a program does not keep a model alive, and one whose model is gone no longer fits.
+    Arrays that the function captured are arguments of the compiled program; those whose id is in `borrowed` are held
+    weakly too.
     """
 
-    def __init__(self, traced: Traced, options: dict[str, Any]):
-        self.reads = tuple(weakref.ref(s) for s in traced.states)
-        self.writes = tuple(weakref.ref(s) for s in traced.written)
-        self.consts = traced.jaxpr.consts
-        self.seen: dict[str, Any] = {}
-        self.donates = tuple(
+    def __init__(self, traced: Traced, options: dict[str, Any], borrowed: Collection[int] = ()):
+        self.reads = [weakref.ref(s) for s in traced.states]
+        self.writes = [weakref.ref(s) for s in traced.written]
+        self.donates = [
             s in traced.written and _nbytes(spec) >= DONATE_BYTES
             for s, spec in zip(traced.states, traced.state_specs, strict=True)
-        )
-        self.traced = dataclasses.replace(traced, states=(), written=())
+        ]
+        self._gives = any(self.donates)
+        self._consts = [_hold(c, id(c) in borrowed) for c in traced.jaxpr.consts]
+        self._in_avals = traced.jaxpr.in_avals[: traced.in_tree.num_leaves]
+        self._seen: dict[str, Any] = {}
+        self._wide = is_wide()
+        self.traced = dataclasses.replace(traced, jaxpr=consts_to_arguments(traced.jaxpr), states=(), written=())
         self.compiled = jax.jit(self._pure, donate_argnums=(0, 1), **options)
 
-    def settings_fit(self) -> bool:
-        """Whether the settings that were read by value still have these values."""
+    def run(self, call: Call) -> Any:
+        """Call the program on the present values of its States and settings, and give the States their new values."""
+        states: list[Any] = [ref() for ref in self.reads]
+        eager = is_eager()
+        if not eager:
+            self._check_outside(states)
+        try:
+            result, values = self.compiled(*self._inputs(states, call))
+        except TypeError:
+            for state in states:
+                _ = state.raw_value  # is there one?
+            raise
+        pairs = [(state, v) for ref, v in zip(self.writes, values, strict=True) if (state := ref()) is not None]
+        if not eager:
+            for state, value in pairs:
+                _trace.check_writable(state, value)
+        for state, value in pairs:
+            state._value = value
+        return result
+
+    def lower(self, call: Call) -> Any:
+        """The program before XLA compiles it."""
+        return self.compiled.lower(*self._inputs([ref() for ref in self.reads], call))
+
+    def is_alive(self) -> bool:
+        """Whether everything that the program reads still exists."""
+        return not any(ref() is None for ref in self.reads)
+
+    def takes(self, call: Call) -> bool:
+        """Whether the program was made for arguments like these."""
+        leaves, tree = jax.tree.flatten(call.whole())
+        return tree == self.traced.in_tree and self._takes_leaves(leaves)
+
+    def _takes_leaves(self, leaves: Sequence[Any]) -> bool:
+        return all(jax.typeof(leaf) == aval for leaf, aval in zip(leaves, self._in_avals, strict=True))
+
+    def _inputs(self, states: list[Any], call: Call) -> tuple:
+        """The arguments of `compiled`."""
+        consts = [hold() for hold in self._consts] if self._consts else []
+        if any(x is None for x in states) or any(x is None for x in consts):
+            raise _Stale
+        settings = self._settings() if self.traced.settings or self.traced.setting_keys else []
+        if not self._gives:
+            return [], call[2:], [state._value for state in states], settings, consts, call[:2]
+        given = [unshared(state) for state, donate in zip(states, self.donates, strict=True) if donate]
+        kept = [None if donate else state._value for state, donate in zip(states, self.donates, strict=True)]
+        return given, call[2:], kept, settings, consts, call[:2]
+
+    def _settings(self) -> list[Any]:
+        """The settings that are inputs, if those that were read by value still have their values."""
         for key, expected in self.traced.setting_keys.items():
             value = environ.get(key, _trace.UNSET)
-            if value is not self.seen.get(key):  # identity first: comparing values costs microseconds
+            known = self._seen.get(key)  # identity first: comparing values costs microseconds
+            if value is not known or isinstance(value, _MUTABLE):
                 if environ.identity(value) != expected:
-                    return False
-                self.seen[key] = value
-        return True
+                    raise _Stale
+                self._seen[key] = value
+        values = [environ.get(key, _trace.UNSET) for key in self.traced.settings]
+        if any(value is _trace.UNSET for value in values):
+            raise _Stale
+        return values
 
-    def states(self) -> list[State] | None:
-        """The States that are read, or None if one no longer exists."""
-        states = [ref() for ref in self.reads]
-        return None if any(state is None for state in states) else states  # pyright: ignore[reportReturnType]
-
-    def inputs(self, states: Sequence[State], args: tuple, kwargs: dict, donated_args: dict) -> tuple:
-        """The arguments of `compiled`."""
-        if True not in self.donates:
-            values: list[Any] = [state.raw_value for state in states]
-            given: list[Any] = []
-        else:
-            values, given = self._hand_over(states)
-        return given, donated_args, values, self.traced.setting_values(), self.consts, args, kwargs
-
-    def commit(self, values: Sequence[Any]) -> None:
-        """Give the States their new values."""
-        for ref, value in zip(self.writes, values, strict=True):
-            state = ref()
+    def _check_outside(self, states: Sequence[State | None]) -> None:
+        for state in states:
             if state is not None:
-                state._value = value
+                _trace.check_readable(state)
 
-    def _hand_over(self, states: Sequence[State]) -> tuple[list[Any], list[Any]]:
-        values, given = [], []
-        for state, donate in zip(states, self.donates, strict=True):
-            if donate:
-                given.append(_unshared(state))
-            values.append(None if donate else state.raw_value)
-        return values, given
-
-    def _pure(self, given: Any, donated: dict, kept: Any, settings: Any, consts: Any, args: Any, kwargs: Any) -> Any:
+    def _pure(self, given: Any, donated: Any, kept: Any, settings: Any, consts: Any, args: Any) -> Any:
+        if is_jit_disabled():
+            raise _JitDisabled
         handed = iter(given)
         states = [next(handed) if donate else value for donate, value in zip(self.donates, kept, strict=True)]
-        leaves, tree = jax.tree.flatten((merge_args(args, donated), kwargs))
+        leaves, tree = jax.tree.flatten(Call(*args, *donated).whole())
         self._check(leaves, tree, states, settings)
-        states = jax.tree.map(_strengthen, states)
-        outs, new = self.traced.run(leaves, states, settings, consts)
+        outs, new = self.traced.run([*consts, *leaves], jax.tree.map(_strengthen, states), settings)
         return self.traced.result(outs), self.traced.unpack(new)
 
     def _check(self, leaves: Sequence[Any], tree: Any, states: Sequence[Any], settings: Sequence[Any]) -> None:
         traced = self.traced
         specs = [*traced.state_specs, *traced.settings.values()]
-        if tree != traced.in_tree or any(
-            _trace.spec_of(value, "") != spec for value, spec in zip([*states, *settings], specs, strict=True)
+        if (
+            is_wide() != self._wide
+            or tree != traced.in_tree
+            or not self._takes_leaves(leaves)
+            or any(_trace.spec_of(v, "") != spec for v, spec in zip([*states, *settings], specs, strict=True))
         ):
             raise _Stale
-        for leaf, aval in zip(leaves, traced.jaxpr.in_avals, strict=False):
-            if jax.typeof(leaf) != aval:
-                raise _Stale
 
 
 class ProgramCache:
     """The programs of one function, one for each signature that it was called with."""
 
-    def __init__(self, options: dict[str, Any] | None = None, limit: int = 64):
+    def __init__(self, options: dict[str, Any] | None = None, borrowed: Collection[int] = (), limit: int = 64):
         self.options = options or {}
-        self.programs: dict[Hashable, list[Program]] = {}
+        self.borrowed = borrowed
+        self.programs: dict[Hashable, tuple[Program, ...]] = {}
         self.limit = limit
         self.num_traces = 0
 
@@ -115,49 +174,47 @@ class ProgramCache:
         """Forget every program."""
         self.programs.clear()
 
-    def call(
-        self, fun: Callable[..., Any], key: Hashable, args: tuple, kwargs: dict, donated: dict[int, Any] | None = None
-    ) -> Any:
-        """`fun(*args, **kwargs)` as a compiled program; `key` tells apart what the arguments do not show."""
-        donated = donated or {}
-        if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
-            return fun(*merge_args(args, donated), **kwargs)
+    def call(self, fun: Callable[..., Any], key: Hashable, call: Call) -> Any:
+        """`fun` called as a compiled program; `key` tells apart what the arguments do not show."""
         if _trace.current() is not None:
-            return inline(fun, merge_args(args, donated), kwargs)
-        key = (key, jax.config.jax_enable_x64)  # pyright: ignore[reportAttributeAccessIssue]
+            return inline(fun, *call.whole())
+        try:
+            programs = self.programs.get(key, ())
+            for program in programs:
+                if len(programs) == 1 or program.takes(call):
+                    try:
+                        return program.run(call)
+                    except _Stale:
+                        continue
+            if not is_jit_disabled():
+                return self.new_program(fun, key, call).run(call)
+        except _JitDisabled:
+            pass
+        args, kwargs = call.whole()
+        return fun(*args, **kwargs)
+
+    def lower(self, fun: Callable[..., Any], key: Hashable, call: Call) -> Any:
+        """The lowered program for a call, without running it."""
         for program in self.programs.get(key, ()):
             try:
-                return self._run(program, args, kwargs, donated)
+                return program.lower(call)
             except _Stale:
                 continue
-        return self._run(self.new_program(fun, key, merge_args(args, donated), kwargs), args, kwargs, donated)
+        return self.new_program(fun, key, call).lower(call)
 
-    def find(self, fun: Callable[..., Any], key: Hashable, args: tuple, kwargs: dict) -> Program:
-        """The program for a call, traced if it is new, without running it."""
-        key = (key, jax.config.jax_enable_x64)  # pyright: ignore[reportAttributeAccessIssue]
-        return self.new_program(fun, key, args, kwargs)
-
-    def new_program(self, fun: Callable[..., Any], key: Hashable, args: tuple, kwargs: dict) -> Program:
+    def new_program(self, fun: Callable[..., Any], key: Hashable, call: Call) -> Program:
         """Trace `fun` and put its program first under `key`."""
-        traced = trace_function(fun, args, kwargs, keep_created=True)
+        traced = trace_function(fun, *call.whole(), keep_created=True)
         self.num_traces += 1
         for state in traced.states:
+            _trace.check_readable(state)
             state._value = jax.tree.map(_canonical, state.raw_value)
-        program = Program(traced, self.options)
-        programs = self.programs.setdefault(key, [])
-        programs[:] = [p for p in programs if p.states() is not None][: self.limit - 1]
-        programs.insert(0, program)
+        program = Program(traced, self.options, self.borrowed)
+        others = [p for p in self.programs.pop(key, ()) if p.is_alive()]
+        self.programs[key] = (program, *others[: self.limit - 1])
         if len(self.programs) > self.limit:
             self.programs.pop(next(iter(self.programs)))
         return program
-
-    def _run(self, program: Program, args: tuple, kwargs: dict, donated: dict[int, Any]) -> Any:
-        states = program.states()
-        if states is None or not program.settings_fit():
-            raise _Stale
-        result, values = program.compiled(*program.inputs(states, args, kwargs, donated))
-        program.commit(values)
-        return result
 
 
 def inline(fun: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
@@ -166,13 +223,16 @@ def inline(fun: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
     return traced.call(jax.tree.leaves((args, kwargs)))
 
 
-def merge_args(args: Sequence[Any], donated: dict[int, Any]) -> tuple:
-    """`args` with the donated ones at their places."""
-    return tuple(donated.get(i, arg) for i, arg in enumerate(args)) if donated else tuple(args)
-
-
 def _nbytes(spec: Spec) -> int:
     return sum(aval.size * aval.dtype.itemsize for aval in spec.avals)
+
+
+def _hold(const: Any, weakly: bool) -> Callable[[], Any]:
+    """A function that returns the array `const`; one of NumPy is copied, because its owner may write into it."""
+    if weakly:
+        return weakref.ref(const)
+    kept = const if isinstance(const, jax.Array) else jnp.array(np.asarray(const))
+    return lambda: kept
 
 
 def _canonical(leaf: Any) -> Any:
@@ -184,27 +244,3 @@ def _canonical(leaf: Any) -> Any:
 
 def _strengthen(leaf: Any) -> Any:
     return jax.lax.convert_element_type(leaf, leaf.dtype) if jax.typeof(leaf).weak_type else leaf
-
-
-def _unshared(state: State) -> Any:
-    """The value of `state`, copied if somebody else holds it: the program may overwrite what it is given."""
-    value = state._value
-    leaves, tree = jax.tree.flatten(value)
-    whole = sys.getrefcount(value) > _WHOLE_REFS
-    for i in range(len(leaves)):
-        if whole or sys.getrefcount(leaves[i]) > _LEAF_REFS + (leaves[i] is value):
-            leaves[i] = jnp.copy(leaves[i])
-    return jax.tree.unflatten(tree, leaves)
-
-
-def _count_references() -> tuple[int, int]:
-    """References to the value and to its leaf that `_unshared` itself causes; they depend on the Python version."""
-    state = object.__new__(State)
-    state._value = (jnp.zeros(()),)
-    value = state._value
-    leaves, _tree = jax.tree.flatten(value)
-    whole = sys.getrefcount(value)
-    return whole, sys.getrefcount(leaves[0])
-
-
-_WHOLE_REFS, _LEAF_REFS = _count_references()

@@ -44,10 +44,9 @@ class Traced:
         """The present values of the settings that are inputs."""
         return [environ.get(key) for key in self.settings]
 
-    def run(self, leaves: Sequence[Any], states: Sequence[Any], settings: Sequence[Any], consts: Any = None) -> Any:
+    def run(self, leaves: Sequence[Any], states: Sequence[Any], settings: Sequence[Any]) -> Any:
         """(leaves of the result, leaves of the written States) for these inputs."""
-        args = [*leaves, *jax.tree.leaves(states), *jax.tree.leaves(settings)]
-        outs = run_jaxpr(self.jaxpr, self.jaxpr.consts if consts is None else consts, args)
+        outs = run_jaxpr(self.jaxpr, [*leaves, *jax.tree.leaves(states), *jax.tree.leaves(settings)])
         return outs[: self.num_out], outs[self.num_out :]
 
     def unpack(self, leaves: Sequence[Any]) -> list[Any]:
@@ -126,10 +125,10 @@ def trace_function(
             return [*result, *(_strong(leaf) for leaf in jax.tree.leaves(list(new.values())))]
 
     closed = jax.make_jaxpr(flat)(*leaves)
-    tokens = [*trace.inputs.items(), *trace.setting_inputs.items()]
+    inputs = [(token, spec.avals) for token, spec in trace.input_specs()]
     return Traced(
         name=name,
-        jaxpr=inputs_to_arguments(closed, [(token, spec.avals) for token, spec in tokens]),
+        jaxpr=inputs_to_arguments(closed, inputs),
         in_tree=in_tree,
         out_tree=out["tree"],
         num_out=out["num"],

@@ -73,7 +73,7 @@ def vmap(
 
 
 def vmap_call(fn: Callable[[], Any], axis_size: int, shared: Iterable[State] = ()) -> Any:
-    """Call `fn` once per lane; every State that it writes or makes gets the lanes as axis 0, except the `shared` ones."""
+    """Call `fn` once per lane; States that it writes or makes get the lanes as axis 0, except the `shared` ones."""
     config = _Config(0, 0, axis_size, (), (), None)
     return _vmap((fn, [], list(shared)), config, ((), {}))
 
@@ -218,5 +218,7 @@ def _axis_size(config: _Config, args: tuple, axes: list[Any], kwargs: dict, in_s
     if config.axis_size is not None:
         sizes.add(config.axis_size)
     if len(sizes) != 1:
-        raise ValueError(f"vmap: the number of lanes is not clear, found {sorted(sizes)}. Pass axis_size=n, or mend in_axes.")
+        raise ValueError(
+            f"vmap: the number of lanes is not clear, found {sorted(sizes)}. Pass axis_size=n, or mend in_axes."
+        )
     return sizes.pop()

@@ -1,0 +1,35 @@
+"""Which buffers may a program overwrite? Those that only their State holds."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from .._state import State
+
+
+def unshared(state: State) -> Any:
+    """The value of `state`, copied if somebody else holds it: the program may overwrite what it is given."""
+    value = state._value
+    leaves, tree = jax.tree.flatten(value)
+    whole = sys.getrefcount(value) > _WHOLE_REFS
+    for i in range(len(leaves)):
+        if whole or sys.getrefcount(leaves[i]) > _LEAF_REFS + (leaves[i] is value):
+            leaves[i] = jnp.copy(leaves[i])
+    return jax.tree.unflatten(tree, leaves)
+
+
+def _count_references() -> tuple[int, int]:
+    """References to the value and to its leaf that `unshared` itself causes; they depend on the Python version."""
+    state = object.__new__(State)
+    state._value = (jnp.zeros(()),)
+    value = state._value
+    leaves, _tree = jax.tree.flatten(value)
+    whole = sys.getrefcount(value)
+    return whole, sys.getrefcount(leaves[0])
+
+
+_WHOLE_REFS, _LEAF_REFS = _count_references()

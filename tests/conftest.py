@@ -1,0 +1,52 @@
+"""What all tests share: clean settings and caches around each test, and counters of compilations."""
+
+import gc
+
+import jax
+import pytest
+import spikeloop as sl
+
+_compiled: list[str] = []
+
+
+def _note_compile(event: str, _seconds: float, **_details: object) -> None:
+    if event == "/jax/core/compile/backend_compile_duration":
+        _compiled.append(event)
+
+
+jax.monitoring.register_event_duration_secs_listener(_note_compile)
+
+
+@pytest.fixture(autouse=True)
+def clean_slate():
+    """Every test starts without settings and without kept programs, and leaves no trace open."""
+    sl.environ.reset()
+    sl.transform.clear_caches()
+    yield
+    assert sl._trace.current() is None
+    assert not sl.environ._contexts.frames
+    sl.environ.reset()
+
+
+@pytest.fixture
+def compiles():
+    """A function that returns how many programs XLA compiled since the last call of it."""
+    seen = len(_compiled)
+
+    def count() -> int:
+        nonlocal seen
+        new, seen = len(_compiled) - seen, len(_compiled)
+        return new
+
+    return count
+
+
+@pytest.fixture
+def live():
+    """A function that returns the number of live arrays and of live objects of a type."""
+
+    def count(kind: type = sl.State) -> tuple[int, int]:
+        gc.collect()
+        return len(jax.live_arrays()), sum(isinstance(o, kind) for o in gc.get_objects())
+
+    return count
