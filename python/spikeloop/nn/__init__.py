@@ -12,3 +12,8 @@ from ._module import Module as Module
 # isort: split
 from ._event import EventFixedNumConn as EventFixedNumConn
 from ._event import EventFixedProb as EventFixedProb
+from ._linear import AllToAll as AllToAll
+from ._linear import Linear as Linear
+from ._linear import OneToOne as OneToOne
+from ._linear import SignedWLinear as SignedWLinear
+from ._sequential import Sequential as Sequential
