@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from .._state import State
 
@@ -25,7 +26,7 @@ def unshared(state: State) -> Any:
 def _count_references() -> tuple[int, int]:
     """References to the value and to its leaf that `unshared` itself causes; they depend on the Python version."""
     state = object.__new__(State)
-    state._value = (jnp.zeros(()),)
+    state._value = (np.zeros(()),)  # NumPy: importing the library must not start JAX's backend
     value = state._value
     leaves, _tree = jax.tree.flatten(value)
     whole = sys.getrefcount(value)
