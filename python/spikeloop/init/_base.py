@@ -80,6 +80,8 @@ def param(
     batch_size: int | None = None,
     allow_none: bool = True,
     allow_scalar: bool = True,
+    *,
+    name: str = "init.param",
     **kwargs: Any,
 ) -> Any:
     """The parameter that `init` stands for, as an array or Quantity of `environ.dftype()`.
@@ -92,26 +94,26 @@ def param(
     | a function, such as an initializer | `init(sizes, **kwargs)`, or `init((batch_size, *sizes), **kwargs)` |
     | a State | that State; its value must fit |
 
-    Raises ShapeError for an array that does not fit, TypeError for anything else, and for None with `allow_none=False`.
+    `name` stands in messages. Raises ShapeError for an array that does not fit, TypeError for anything else, and for None with `allow_none=False`.
     """
     if init is None:
         if allow_none:
             return None
-        raise TypeError("A number, an array or a function of the shape is needed here; given None.")
+        raise TypeError(_no_value(name, None))
     shape = as_shape(sizes)
     full = shape if batch_size is None else (operator.index(batch_size), *shape)
     if isinstance(init, State):
         for leaf in jax.tree.leaves(init.value):
-            _check_fits(jnp.shape(leaf), shape, full, f"State {init.path}")
+            _check_fits(jnp.shape(leaf), shape, full, f"{name}: State {init.path}")
         return init
     if callable(init):
-        value = _as_array(init(full, **kwargs))
-        _check_fits(value.shape, full, full, f"The result of {init!r}")
+        value = _as_array(init(full, **kwargs), name)
+        _check_fits(value.shape, full, full, f"{name}: the result of {init!r}")
         return value
-    value = _as_array(init)
+    value = _as_array(init, name)
     if value.shape == () and allow_scalar:
         return value
-    _check_fits(value.shape, shape, full, "An array")
+    _check_fits(value.shape, shape, full, f"{name}: an array")
     return _spread(value, full) if batch_size is not None or value.shape == () else value
 
 
@@ -127,15 +129,19 @@ def fill(value: Any, unit: Any, shape: tuple[int, ...], dtype: Any, where: str) 
     return attach(jnp.broadcast_to(value, shape), unit)
 
 
-def _as_array(value: Any) -> Any:
+def _as_array(value: Any, name: str) -> Any:
     numbers, unit = (value.mantissa, value.unit) if isinstance(value, u.Quantity) else (value, u.UNITLESS)
     if not isinstance(numbers, (int, float, complex, np.ndarray, np.generic, jax.Array, list, tuple)):
-        raise TypeError(f"A number, an array or a function of the shape is needed here; given {value!r}.")
+        raise TypeError(_no_value(name, value))
     numbers = numbers if isinstance(numbers, jax.Array) else np.asarray(numbers)
     if not (jnp.issubdtype(numbers.dtype, jnp.number) or numbers.dtype == bool):
-        raise TypeError(f"A number, an array or a function of the shape is needed here; given {value!r}.")
+        raise TypeError(_no_value(name, value))
     real = numbers.dtype != bool and not jnp.issubdtype(numbers.dtype, jnp.complexfloating)
     return attach(jnp.asarray(numbers, environ.dftype() if real else numbers.dtype), unit)
+
+
+def _no_value(name: str, value: Any) -> str:
+    return f"{name} must be a number, an array or a function of the shape; given {value!r}."
 
 
 def _spread(value: Any, shape: tuple[int, ...]) -> Any:
@@ -153,7 +159,7 @@ def _check_fits(given: tuple[int, ...], shape: tuple[int, ...], full: tuple[int,
     except ValueError:
         pass
     expected = f"{shape}" if shape == full else f"{shape} or {full}"
-    raise ShapeError(f"{what} of shape {given} does not fit here; expected one number or shape {expected}.")
+    raise ShapeError(f"{what} of shape {given} does not fit; expected one number or the shape {expected}.")
 
 
 def _value_key(value: Any) -> Hashable:

@@ -41,8 +41,8 @@ class Linear(Module):
     ):
         super().__init__(name)
         shape = _set_sizes(self, in_size, out_size)
-        self.w_mask = init.param(w_mask, shape)
-        self.weight = param_type(_parameters(w_init, b_init, shape, shape[1:]))
+        self.w_mask = init.param(w_mask, shape, name="Linear: w_mask")
+        self.weight = param_type(_parameters(self, w_init, b_init, shape, shape[1:]))
 
     def update(self, x: Any) -> Any:
         """The output x W + b."""
@@ -73,8 +73,9 @@ class SignedWLinear(Module):
     ):
         super().__init__(name)
         shape = _set_sizes(self, in_size, out_size)
-        self.w_sign = init.param(w_sign, shape)
-        self.weight = param_type(init.param(w_init, shape, allow_none=False, allow_scalar=False))
+        self.w_sign = init.param(w_sign, shape, name="SignedWLinear: w_sign")
+        weight = init.param(w_init, shape, allow_none=False, allow_scalar=False, name="SignedWLinear: w_init")
+        self.weight = param_type(weight)
 
     def update(self, x: Any) -> Any:
         """The output x (|W| · sign)."""
@@ -104,7 +105,7 @@ class AllToAll(Module):
         super().__init__(name)
         shape = _set_sizes(self, in_size, out_size)
         self.include_self = include_self
-        self.weight = param_type(_parameters(w_init, b_init, shape, shape[1:], one_number=True))
+        self.weight = param_type(_parameters(self, w_init, b_init, shape, shape[1:], one_number=True))
 
     def update(self, x: Any) -> Any:
         """The output x W + b."""
@@ -141,7 +142,7 @@ class OneToOne(Module):
     ):
         super().__init__(name)
         shape = self.in_size = self.out_size = as_size(in_size, "OneToOne: in_size")
-        self.weight = param_type(_parameters(w_init, b_init, shape, shape, one_number=True))
+        self.weight = param_type(_parameters(self, w_init, b_init, shape, shape, one_number=True))
 
     def update(self, x: Any) -> Any:
         """The output w x + b."""
@@ -153,7 +154,7 @@ class OneToOne(Module):
 
 def _set_sizes(layer: Module, in_size: Any, out_size: Any) -> tuple[int, int]:
     layer.in_size, layer.out_size = in_size, out_size
-    given_in, given_out = layer.in_size or (), layer.out_size or ()
+    given_in, given_out = as_size(in_size, "in_size"), as_size(out_size, "out_size")
     if given_in[:-1] != given_out[:-1]:
         raise ShapeError(
             f"{type(layer).__name__}: in_size and out_size may differ in their last axis only; "
@@ -162,11 +163,14 @@ def _set_sizes(layer: Module, in_size: Any, out_size: Any) -> tuple[int, int]:
     return given_in[-1], given_out[-1]
 
 
-def _parameters(w_init: Any, b_init: Any, shape: Any, b_shape: Any, *, one_number: bool = False) -> dict[str, Any]:
-    weight = init.param(w_init, shape, allow_none=False, allow_scalar=one_number)
+def _parameters(
+    layer: Module, w_init: Any, b_init: Any, shape: Any, b_shape: Any, *, one_number: bool = False
+) -> dict[str, Any]:
+    name = type(layer).__name__
+    weight = init.param(w_init, shape, allow_none=False, allow_scalar=one_number, name=f"{name}: w_init")
     if b_init is None:
         return {"weight": weight}
-    bias, unit = _split(init.param(b_init, b_shape, allow_scalar=False))
+    bias, unit = _split(init.param(b_init, b_shape, allow_scalar=False, name=f"{name}: b_init"))
     if b_init == _ZERO:
         unit = _split(weight)[1]
     return {"weight": weight, "bias": _joined(bias, unit)}
@@ -197,11 +201,15 @@ def _with_bias(layer: Module, y: Any, params: dict[str, Any]) -> Any:
     if unit != bias_unit:
         if not unit.has_same_dim(bias_unit):
             raise UnitError(
-                f"{layer.path} computes values in {unit}, but its bias is in {bias_unit}. "
+                f"{layer.path} computes values {_in(unit)}, but its bias is {_in(bias_unit)}. "
                 f"Write b_init=sl.init.ZeroInit(unit) with the right unit, or b_init=None."
             )
         bias = u.Quantity(bias, unit=bias_unit).to_decimal(unit)
     return _joined(y + bias, unit)
+
+
+def _in(unit: Any) -> str:
+    return "without unit" if unit == u.UNITLESS else f"in {unit}"
 
 
 def _split(value: Any) -> tuple[Any, Any]:
