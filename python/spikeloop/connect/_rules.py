@@ -27,12 +27,16 @@ class Rule:
         self.weight, self.seed, self.param_type = weight, seed, param_type
 
     def __call__(self, in_size: Any, out_size: Any) -> Connection:
+        return Connection(*self.synapses(in_size, out_size), self.weight, in_size, out_size, param_type=self.param_type)
+
+    def synapses(self, in_size: Any, out_size: Any) -> tuple[np.ndarray, np.ndarray]:
+        """(indices, indptr) for populations of these shapes."""
         in_size, out_size = as_size(in_size, "source size"), as_size(out_size, "target size")
         seed = _fresh_seed() if self.seed is None else _checked_seed(self.seed)
         indices, indptr = self.draw(seed, int(np.prod(in_size)), int(np.prod(out_size)))
         if indices.size == 0:
-            warnings.warn(f"{self!r} from {in_size} to {out_size} makes no synapse at all.", stacklevel=2)
-        return Connection(indices, indptr, self.weight, in_size, out_size, param_type=self.param_type)
+            warnings.warn(f"{self!r} from {in_size} to {out_size} makes no synapse at all.", stacklevel=3)
+        return indices, indptr
 
     def draw(self, seed: int, n_pre: int, n_post: int) -> tuple[np.ndarray, np.ndarray]:
         """(indices, indptr) of the synapses; indptr is empty if all rows are equally long."""

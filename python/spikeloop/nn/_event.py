@@ -16,10 +16,8 @@ class _Drawn(Connection):
     """A connection that draws its own synapses."""
 
     def __init__(self, rule: Rule, in_size: Any, out_size: Any, name: str | None):
-        drawn = rule(in_size, out_size)
-        super().__init__(
-            drawn.indices, drawn.indptr, rule.weight, in_size, out_size, param_type=rule.param_type, name=name
-        )
+        synapses = rule.synapses(in_size, out_size)
+        super().__init__(*synapses, rule.weight, in_size, out_size, param_type=rule.param_type, name=name)
 
 
 class EventFixedNumConn(_Drawn):
