@@ -6,6 +6,7 @@ from . import nn as nn  # first: the other packages build on its Module
 from . import connect as connect
 from . import environ as environ
 from . import init as init
+from . import inputs as inputs
 from . import kernels as kernels
 from . import networks as networks
 from . import random as random

@@ -94,7 +94,9 @@ def param(
     | a function, such as an initializer | `init(sizes, **kwargs)`, or `init((batch_size, *sizes), **kwargs)` |
     | a State | that State; its value must fit |
 
-    `name` stands in messages. Raises ShapeError for an array that does not fit, TypeError for anything else, and for None with `allow_none=False`.
+    `name` stands in messages.
+
+    Raises ShapeError for an array that does not fit, TypeError for anything else, and for None with `allow_none=False`.
     """
     if init is None:
         if allow_none:

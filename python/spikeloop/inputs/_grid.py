@@ -1,0 +1,95 @@
+"""Times as steps of dt: step k stands for the time k·dt."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import brainunit as u
+import jax.numpy as jnp
+import numpy as np
+
+from .. import environ
+from .._errors import UnitError
+from ..random._units import attach, common_unit
+
+_ROUNDING = 1e-6  # relative errors of times that were computed in float32
+
+
+class Grid:
+    """The time steps of one call of `where`. Plain numbers are in ms, or in the unit of a dt that has none."""
+
+    def __init__(self, where: str, dt: Any = None):
+        self.where = where
+        dt = environ.get("dt", desc=f"the time step, by inputs.{where}") if dt is None else dt
+        with_unit = isinstance(dt, u.Quantity) and not dt.unit.has_same_dim(u.UNITLESS)
+        self.unit: Any = u.ms if with_unit else u.UNITLESS
+        self.dt = self.time("dt", dt)
+        if self.dt <= 0:
+            raise ValueError(f"inputs.{where}: dt must be positive; given {dt}.")
+
+    def time(self, name: str, value: Any) -> float:
+        """One time as a plain number."""
+        time = float(self.number(name, value, self.unit))
+        if not math.isfinite(time):
+            raise ValueError(f"inputs.{self.where}: {name} must be finite; given {value}.")
+        return time
+
+    def rate(self, name: str, value: Any) -> Any:
+        """A rate or frequency as plain number(s) per plain time."""
+        return self.number(name, value, u.kHz if self.unit == u.ms else u.UNITLESS)
+
+    def number(self, name: str, value: Any, unit: Any) -> Any:
+        """`value` in `unit`, which it must have."""
+        given = value.unit if isinstance(value, u.Quantity) else u.UNITLESS
+        if given.has_same_dim(unit):
+            return value.to_decimal(unit) if isinstance(value, u.Quantity) else value
+        if not isinstance(value, u.Quantity) and np.ndim(value) == 0 and value == 0:
+            return 0.0
+        expected = "a plain number, as dt is" if unit == u.UNITLESS else f"a value such as 10. * u.{unit}"
+        raise UnitError(f"inputs.{self.where}: {name} must be {expected}; given {value}.")
+
+    def step(self, name: str, value: Any) -> int:
+        """The first step at or after a time that is not negative."""
+        time = self.time(name, value)
+        if time < 0:
+            raise ValueError(f"inputs.{self.where}: {name} must not be negative; given {value}.")
+        return self.ceil(time)
+
+    def ceil(self, time: float) -> int:
+        """The first step at or after the plain `time`."""
+        steps = time / self.dt
+        nearest = round(steps)
+        return nearest if abs(steps - nearest) <= min(_ROUNDING * max(1.0, steps), 0.1) else math.ceil(steps)
+
+    def window(self, duration: Any, t_start: Any, t_end: Any) -> tuple[int, slice, np.ndarray]:
+        """(number of steps, the steps from `t_start` to `t_end`, their times since `t_start`)."""
+        length = self.step("duration", duration)
+        begin = 0 if t_start is None else min(self.step("t_start", t_start), length)
+        end = length if t_end is None else min(self.step("t_end", t_end), length)
+        if end < begin:
+            raise ValueError(f"inputs.{self.where}: t_end={t_end} comes before t_start={t_start}.")
+        start_time = 0.0 if t_start is None else self.time("t_start", t_start)
+        return length, slice(begin, end), np.arange(begin, end) * self.dt - start_time
+
+
+def placed(
+    length: int, where: slice, wave: np.ndarray, amplitude: Any, name: str = "amplitude", offset: Any = 0
+) -> Any:
+    """`amplitude`·(wave + offset) in the steps `where` and 0 elsewhere; the axes of `amplitude` follow that of time."""
+    unit, (amplitude,) = common_unit(name, **{name: amplitude})
+    shape = np.zeros(length)
+    shape[where] = wave + offset
+    dtype = environ.dftype()
+    amplitude = jnp.asarray(amplitude, dtype)
+    return attach(jnp.asarray(shape.reshape(-1, *[1] * amplitude.ndim), dtype) * amplitude, unit)
+
+
+def trailing(n: Any, where: str) -> tuple[int, ...]:
+    """The axes after time for `n` processes: none for 1."""
+    sizes = tuple(n) if isinstance(n, (tuple, list)) else () if n == 1 else (n,)
+    sizes = tuple(map(operator.index, sizes))
+    if any(size < 0 for size in sizes):
+        raise ValueError(f"inputs.{where}: n must not be negative; given {n}.")
+    return sizes
