@@ -27,14 +27,18 @@ class Entry:
     peer: str
     note: str = ""  # why there is no time
     failed: bool = False
-    us: list[float] = field(default_factory=list)  # per step, one a round
+    us: list[float] = field(default_factory=list)  # wall time per step, one a round
+    cpu_us: list[float] = field(default_factory=list)  # CPU time per step: steadier where others compute too
     rates: list[float] = field(default_factory=list)
-    cpu_over_wall: float = math.nan
     build_s: float = math.nan
     rss_mb: float = math.nan
     versions: dict[str, str] = field(default_factory=dict)
     check_rate: float = math.nan
     final_v: float | None = None
+
+    @property
+    def share_of_core(self) -> float:
+        return sum(self.cpu_us) / sum(self.us) if self.us else math.nan
 
     @property
     def median_us(self) -> float:
@@ -95,12 +99,14 @@ def one_round(worker: Worker, scene: Scene, size: Size, entry: Entry) -> None:
         raise WrongResultError(f"timed run ends at mean V {long['v_mean']}, counted run at {entry.final_v}")
     else:
         entry.rates.append(entry.check_rate)
-    seconds, steps = long["seconds"], size.steps
+    steps, wall, cpu = size.steps, long["seconds"], long["cpu_seconds"]
     if size.short_steps:
-        seconds -= worker.ask("run", steps=size.short_steps)["seconds"]
+        short = worker.ask("run", steps=size.short_steps)
         steps -= size.short_steps
-    entry.us.append(seconds / steps * 1e6)
-    entry.cpu_over_wall, entry.rss_mb = long["cpu_seconds"] / long["seconds"], long["rss_mb"]
+        wall, cpu = wall - short["seconds"], cpu - short["cpu_seconds"]
+    entry.us.append(wall / steps * 1e6)
+    entry.cpu_us.append(cpu / steps * 1e6)
+    entry.rss_mb = long["rss_mb"]
 
 
 def start_all(stack: ExitStack, scene: Scene, size: Size, entries: list[Entry], options: Options) -> dict[str, Worker]:

@@ -7,6 +7,7 @@ import datetime
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 from benches.harness import machine
 from benches.harness.measure import Entry, Options
@@ -45,21 +46,24 @@ def verdict(target: Target, entries: list[Entry]) -> tuple[bool | None, str]:
     return ratio >= target.min_ratio, f"{ratio:.2f} times {peer.peer}, promised {target.min_ratio:g}"
 
 
+def shown(x: float, digits: int) -> str:
+    return "-" if math.isnan(x) else f"{x:.{digits}f}"
+
+
 def lines(scene: Scene, size: Size, entries: list[Entry]) -> Iterator[str]:
     ours = entries[0]
     yield f"\n{scene.name}, {size.n:,} neurons, {size.steps:,} steps"
-    yield "  simulator         µs/step      min      max   ratio  rate Hz  build s     MB"
+    yield "  simulator         µs/step      min      max  µs CPU   ratio  rate Hz  build s     MB"
     for e in entries:
         if not e.us:
             yield f"  {e.peer:<15}{'-':>10}  {e.note}"
             continue
         times = f"{e.median_us:>10.2f}{min(e.us):>9.2f}{max(e.us):>9.2f}"
-        ratio = e.ratio_to(ours)
-        shown = "-" if math.isnan(ratio) else f"{ratio:.2f}"
+        cpu, ratio = (shown(x, 2) for x in (median(e.cpu_us), e.ratio_to(ours)))
         rate = sum(e.rates) / len(e.rates)
-        yield f"  {e.peer:<15}{times}{shown:>8}{rate:>9.2f}{e.build_s:>9.1f}{e.rss_mb:>7.0f}"
-        if e.cpu_over_wall < 0.9:
-            yield f"    {e.peer} had {e.cpu_over_wall:.0%} of a core: another process was running"
+        yield f"  {e.peer:<15}{times}{cpu:>8}{ratio:>8}{rate:>9.2f}{e.build_s:>9.1f}{e.rss_mb:>7.0f}"
+        if e.share_of_core < 0.9:
+            yield f"    {e.peer} had {e.share_of_core:.0%} of a core: another process was running"
     for target in scene.targets:
         if target.n == size.n:
             holds, text = verdict(target, entries)
@@ -74,9 +78,9 @@ def rows(scene: Scene, size: Size, entries: list[Entry], options: Options) -> It
             "scene": scene.name, "n": size.n, "steps": size.steps, "simulator": e.peer, "rounds": len(e.us),
             "us_per_step": f"{e.median_us:.4g}",
             "us_min": f"{min(e.us, default=math.nan):.4g}", "us_max": f"{max(e.us, default=math.nan):.4g}",
+            "cpu_us": f"{median(e.cpu_us) if e.cpu_us else math.nan:.4g}",
             "ratio_to_ours": f"{e.ratio_to(ours):.3g}",
             "rate_hz": f"{sum(e.rates) / len(e.rates) if e.rates else math.nan:.4g}",
-            "cpu_over_wall": f"{e.cpu_over_wall:.3g}",
             "build_s": f"{e.build_s:.3g}", "rss_mb": f"{e.rss_mb:.0f}",
             "versions": " ".join(f"{k}={v}" for k, v in e.versions.items()), "note": e.note,
         }  # fmt: skip
