@@ -9,6 +9,7 @@ from . import init as init
 from . import inputs as inputs
 from . import kernels as kernels
 from . import networks as networks
+from . import plot as plot
 from . import random as random
 from . import surrogate as surrogate
 from . import transform as transform
