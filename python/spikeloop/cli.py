@@ -91,7 +91,7 @@ def _run(args: argparse.Namespace) -> int:
         wall = time.perf_counter() - began
     _report(args, net, steps, built, compiling, wall)
     if args.raster:
-        _draw(args, spikes)
+        _draw(args, net, spikes)
     return 0
 
 
@@ -109,7 +109,7 @@ def _report(args: argparse.Namespace, net: Any, steps: int, built: float, compil
     print(f"per step           {wall / steps * 1e6:8.2f} µs")
 
 
-def _draw(args: argparse.Namespace, spikes: Any) -> None:
+def _draw(args: argparse.Namespace, net: Any, spikes: Any) -> None:
     import brainunit as u
     import matplotlib
     import numpy as np
@@ -117,9 +117,12 @@ def _draw(args: argparse.Namespace, spikes: Any) -> None:
     import spikeloop as sl
 
     matplotlib.use("Agg")
-    axes = sl.plot.raster(np.asarray(spikes), dt=args.dt * u.ms, title=f"{args.network.upper()}, {args.neurons} neurons")
-    figure = (axes[0] if isinstance(axes, (tuple, list, np.ndarray)) else axes).figure
-    figure.savefig(args.raster, dpi=150)
+    shown = spikes.shape[1]
+    excitatory = min(net.num_excitatory, shown)
+    groups = {"excitatory": excitatory} | ({"inhibitory": shown - excitatory} if shown > excitatory else {})
+    ax, _ = sl.plot.raster(np.asarray(spikes), dt=args.dt * u.ms, groups=groups)
+    ax.set_title(f"{args.network.upper()}, {args.neurons} neurons")
+    ax.figure.savefig(args.raster, dpi=150)
     print(f"raster             {args.raster}")
 
 
