@@ -1,0 +1,98 @@
+"""Operands that a native kernel cannot take, and a panic inside one, become Python exceptions."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.usefixtures("native")
+
+F32 = np.float32
+LIF = {"refractory": False, "delta": False, "hard": False, "surrogate": np.int32(0),
+       "receptors": np.array([-1], np.int32), "n_receptors": np.int32(0)}  # fmt: skip
+Failure = jax.errors.JaxRuntimeError
+
+
+def lif(change=None, n=4, results=(4, 4), dtype=F32, **attrs):
+    """A call of the kernel with one operand changed: {position: value}."""
+    args = [F32(x) for x in (-60, -50, -60, 1, 0.01, 4, 0, 0, 0)] + [jnp.full(n, -55.0, F32), jnp.zeros(n, F32), F32(0)]
+    for i, value in (change or {}).items():
+        args[i : i + 1] = [] if value is None else [value]
+    shapes = [jax.ShapeDtypeStruct((k,), dtype) for k in results]
+    return jax.ffi.ffi_call("spikeloop.lif", shapes)(*args, **{**LIF, **attrs})
+
+
+def test_the_call_without_a_mistake_works():
+    V, spike = lif()
+    assert V.shape == spike.shape == (4,)
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        ({1: jnp.ones(7, F32)}, {}, "'V_th' has 7 elements, expected 1"),
+        ({10: jnp.ones(3, F32)}, {}, "'spike'.*3"),
+        ({11: jnp.ones((2, 4), F32)}, {}, "'current' has 8"),
+        ({1: np.int32(3)}, {}, "V_th.*int32"),
+        ({11: None}, {}, "11"),
+        ({}, {"results": (4,)}, "result"),
+        ({}, {"results": (4, 5)}, "5"),
+        ({}, {"dtype": np.int32}, "int32"),
+        ({}, {"receptors": np.array([0], np.int32), "n_receptors": np.int32(1)}, "arguments|operands"),
+        ({}, {"surrogate": np.int32(-1)}, "-1"),
+        ({}, {"surrogate": np.float32(1)}, "surrogate"),
+    ],
+)
+def test_bad_operands_of_the_neuron_kernel(change, options, message):
+    with pytest.raises(Failure, match=f"lif: (?s:.*)({message})"):
+        jax.block_until_ready(lif(change, **options))
+
+
+def scatter(spikes, weight, indices, indptr, target, offset=0, n_pre=2):
+    call = jax.ffi.ffi_call("spikeloop.event_scatter", jax.ShapeDtypeStruct(target.shape, target.dtype))
+    return call(spikes, weight, indices, indptr, target, offset=np.int32(offset), n_pre=np.int32(n_pre))
+
+
+GOOD = {
+    "spikes": jnp.ones(2, F32), "weight": jnp.ones(1, F32), "indices": jnp.asarray([0, 1, 1, 2], jnp.uint32),
+    "indptr": jnp.zeros(0, jnp.int32), "target": jnp.zeros(3, F32),
+}  # fmt: skip
+
+
+def test_the_scatter_without_a_mistake_works():
+    np.testing.assert_array_equal(scatter(**GOOD), [1, 2, 1])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"indices": jnp.asarray([0, 1, 1, 3], jnp.uint32)}, "3 .*out of range|range"),
+        ({"indices": jnp.asarray([0, 1, 1, 2**32 - 1], jnp.uint32)}, "range"),
+        ({"indices": jnp.asarray([0, 1, 1, 2], jnp.int32)}, "indices.*int32"),
+        ({"indices": jnp.asarray([0, 1, 1], jnp.uint32)}, "3"),
+        ({"indptr": jnp.asarray([0, 3, 2], jnp.int32)}, "indptr"),
+        ({"indptr": jnp.asarray([0, 3, 5], jnp.int32)}, "indptr"),
+        ({"indptr": jnp.asarray([0, 4], jnp.int32)}, "indptr"),
+        ({"indptr": jnp.asarray([-1, 2, 4], jnp.int32)}, "indptr"),
+        ({"weight": jnp.ones(3, F32)}, "weight"),
+        ({"weight": jnp.ones(1, jnp.int32)}, "weight.*int32"),
+        ({"spikes": jnp.ones((3, 2), F32)}, "3 batches"),
+        ({"offset": 1}, "spikes|source|offset"),
+        ({"offset": -1}, "offset"),
+        ({"n_pre": -1}, "n_pre"),
+        ({"target": jnp.zeros(3, jnp.int32)}, "target.*int32"),
+    ],
+)
+def test_bad_operands_of_the_event_kernel(change, message):
+    with pytest.raises(Failure, match=f"event_scatter: (?s:.*)({message})"):
+        jax.block_until_ready(scatter(**{**GOOD, **change}))
+
+
+def test_a_panic_becomes_an_exception_and_the_process_lives_on():
+    call = jax.ffi.ffi_call("spikeloop.panic", jax.ShapeDtypeStruct((), F32))
+    for _ in range(3):
+        with pytest.raises(Failure, match="panic"):
+            jax.block_until_ready(call(F32(1)))
+    with pytest.raises(Failure, match="panic"):
+        jax.block_until_ready(jax.jit(lambda: jax.lax.fori_loop(0, 3, lambda i, x: call(x), F32(1)))())
+    assert lif()[0].shape == (4,)
