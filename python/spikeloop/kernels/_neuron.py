@@ -26,6 +26,8 @@ class Model(Protocol):
     kernel: str
     operands: tuple[str, ...]  # parameters and what is derived from them and dt
     state_vars: Mapping[str, Any]  # the first is the membrane potential V
+    edge: bool  # a spike is a rise above threshold, without a reset
+    holds_all: bool  # a refractory neuron keeps all states, not only V
 
     def threshold(self, p: Any, s: Any) -> Any: ...
     def reset(self, p: Any, s: Any, spike: Any, hard: bool) -> None: ...
@@ -139,9 +141,12 @@ def reference(*args: Any, config: Pass) -> list[Any]:
     model, like = config.model, a.states[0]
     p = SimpleNamespace(**dict(zip(model.operands, a.params, strict=True)))
     s = SimpleNamespace(**dict(zip(model.state_vars, a.states, strict=True)))
-    model.reset(p, s, config.surrogate(model.threshold(p, s)), config.hard)
-    held = s.V
-    drives = [k.drive(q, g, s.V) for k, q, g in zip(config.receptors, a.receptor_params, a.receptor_states, strict=True)]
+    last = config.surrogate(model.threshold(p, s))
+    if not model.edge:
+        model.reset(p, s, last, config.hard)
+    held = SimpleNamespace(**vars(s))
+    receptors = list(zip(config.receptors, a.receptor_params, a.receptor_states, strict=True))
+    drives = [kind.drive(q, g, s.V) for kind, q, g in receptors]
     synaptic = sum((d for d, _ in drives), jnp.zeros_like(like))
     model.integrate(p, s, Drive(a.current, synaptic, sum((d for _, d in drives), jnp.zeros_like(like))))
     if config.delta:
@@ -149,15 +154,14 @@ def reference(*args: Any, config: Pass) -> list[Any]:
     left = []
     if config.refractory:
         waiting = jnp.maximum(a.left[0] - 1, 0)
-        s.V = jnp.where(waiting > 0, held, s.V)
+        for name in model.state_vars if model.holds_all else ("V",):
+            setattr(s, name, jnp.where(waiting > 0, getattr(held, name), getattr(s, name)))
     spike = config.surrogate(model.threshold(p, s))
+    if model.edge:
+        spike = spike * (1 - last)
     if config.refractory:
         left = [jnp.where(spike > 0, jnp.broadcast_to(a.n_ref[0], like.shape), waiting)]
-    decayed = [
-        g
-        for kind, q, states in zip(config.receptors, a.receptor_params, a.receptor_states, strict=True)
-        for g in kind.decay(q, states)
-    ]
+    decayed = [g for kind, q, states in receptors for g in kind.decay(q, states)]
     cleared = [jnp.zeros_like(d) for d in a.delta]
     results = [*(getattr(s, name) for name in model.state_vars), *left, *decayed, *cleared, spike]
     return [jnp.broadcast_to(x, like.shape).astype(like.dtype) for x in results]

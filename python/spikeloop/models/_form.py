@@ -196,7 +196,7 @@ def init_variable(start: Any, unit: Any, shape: tuple[int, ...], batch_size: int
 
 
 def time_step(where: str) -> Any:
-    """dt in ms, with an error that names who asked."""
+    """The time step in ms, with an error that names who asked."""
     dt = environ.get("dt", desc=f"the time step, by {where}")
     return number_in(dt, u.ms, f"environ dt (used by {where})")
 

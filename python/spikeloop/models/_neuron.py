@@ -34,6 +34,9 @@ class Neuron(Form):
     These three work on plain numbers in the units of the declarations and are the reference of the native kernel that
     `kernel` names. A step resets what spiked in the step before, integrates, and compares with the threshold, so a
     recorded V may exceed the threshold for one step. A model with a constant `tau_ref` is refractory.
+
+    `edge`: the model is not reset; it spikes where V rises above the threshold. `holds_all`: a refractory neuron keeps
+    all its states, not only V. `delta_into` is the state that delta input adds to.
     """
 
     options: ClassVar[dict[str, Any]] = {"spk_fun": surrogate.ReluGrad(), "spk_reset": "soft"}
@@ -41,6 +44,10 @@ class Neuron(Form):
     kernel: ClassVar[str | None] = None
     operands: ClassVar[tuple[str, ...]] = ()
     current_unit: ClassVar[Any] = u.mA
+    edge: ClassVar[bool] = False
+    holds_all: ClassVar[bool] = False
+    delta_into: ClassVar[str] = "V"
+    period: ClassVar[str] = "tau_ref"  # the constant that makes a model refractory
 
     spike: ShortTermState
     ref_left: ShortTermState
@@ -71,6 +78,11 @@ class Neuron(Form):
         """What a synaptic current is multiplied by to become the drive of `integrate`."""
         return 1.0
 
+    def gain_of(self, receptor: Receptor, p: SimpleNamespace, dt: Any) -> Any:
+        """The gain for the current of this receptor."""
+        del receptor, dt
+        return self.gain(p)
+
     def _configure(self, spk_fun: Any, spk_reset: str, **options: Any) -> None:
         if spk_reset not in ("soft", "hard"):
             raise ValueError(f"{type(self).__name__}: spk_reset must be 'soft' or 'hard'; given {spk_reset!r}.")
@@ -88,27 +100,33 @@ class Neuron(Form):
         like = numbers[0]
         s = SimpleNamespace(**dict(zip(self.state_vars, numbers, strict=True)))
         above = self.threshold(self._operand_space(self.derive(self.numbers(), 1.0)), s) >= 0
+        above = above & (not self.edge)
         self.spike = ShortTermState(jnp.broadcast_to(above, like.shape).astype(like.dtype))
         if self.is_refractory:
             self.ref_left = ShortTermState(jnp.zeros_like(like))
         if self._takes_delta:
-            self.delta = ShortTermState(u.Quantity(jnp.zeros_like(like), unit=self.state_vars["V"].unit))
+            self.delta = ShortTermState(with_unit(jnp.zeros_like(like), self.state_vars["V"].unit))
 
     @property
     def is_refractory(self) -> bool:
         """Whether the model has a refractory period."""
-        return "tau_ref" in self.params
+        return self.period in self.params
 
     def take_delta(self) -> None:
         """Keep a buffer of jumps in V, to be filled between steps."""
-        self._takes_delta = True
+        self._takes_delta = self.delta_into == "V"
+
+    def receive(self, arrivals: Any) -> None:
+        """Add delta input: a function from what is there to the new sum, or a value."""
+        state = getattr(self, "delta" if self.delta_into == "V" else self.delta_into)
+        state.value = arrivals(state.value) if callable(arrivals) else state.value + arrivals
 
     def add_delta_input(self, key: str, inp: Any, label: str | None = None) -> None:
         """Let V jump by `inp` at the end of the next step."""
         del key, label
-        if not self._takes_delta:
+        if not self._takes_delta and self.delta_into == "V":
             raise ValueError(f"{self.path}: call take_delta() before init_all_states to use add_delta_input.")
-        self.delta.value = self.delta.value + inp
+        self.receive(inp)
 
     def get_spike(self, V: Any = None) -> Any:
         """1 where the last step spiked, else 0; or the same for a potential `V`."""
@@ -122,11 +140,10 @@ class Neuron(Form):
         """One step with the external current `x`, one number or one per neuron; returns the spikes (0 or 1)."""
         config = self._pass()
         p, dt = self.numbers(), self.dt()
-        gain = self.gain(p)
         args = [
             *self.derive(p, dt),
             *([self._refractory_steps(dt)] if config.refractory else []),
-            *(operand for receptor in self.receptors for operand in receptor.operands(self, gain, dt)),
+            *(x for r in self.receptors for x in r.operands(self, self.gain_of(r, p, dt), dt)),
             *self.spk_fun.parameters(),
             *self._state_numbers(),
             *([self.ref_left.value] if config.refractory else []),
@@ -142,13 +159,13 @@ class Neuron(Form):
         rest = iter(results)
         for name, declared in self.state_vars.items():
             value = next(rest)
-            getattr(self, name).value = value if declared.unit.is_unitless else u.Quantity(value, unit=declared.unit)
+            getattr(self, name).value = with_unit(value, declared.unit)
         if config.refractory:
             self.ref_left.value = next(rest)
         for receptor in self.receptors:
             receptor.take(rest)
         if config.delta:
-            self.delta.value = u.Quantity(next(rest), unit=self.state_vars["V"].unit)
+            self.delta.value = with_unit(next(rest), self.state_vars["V"].unit)
         self.spike.value = next(rest)
         return self.spike.value
 
@@ -167,12 +184,12 @@ class Neuron(Form):
 
     def _refractory_steps(self, dt: Any) -> Any:
         """The refractory period in steps, rounded to the nearest."""
-        tau_ref = self.number("tau_ref")
+        tau_ref = self.number(self.period)
         if isinstance(tau_ref, jax.core.Tracer) or isinstance(dt, jax.core.Tracer):
             return jnp.round(tau_ref / dt)
         steps = np.round(np.asarray(tau_ref) / float(dt))
         if (steps > _LARGEST_COUNT).any():
-            raise ValueError(f"{self.path}.tau_ref is longer than {_LARGEST_COUNT} steps of dt = {dt} ms.")
+            raise ValueError(f"{self.path}.{self.period} is longer than {_LARGEST_COUNT} steps of dt = {dt} ms.")
         return steps
 
     def _current(self, x: Any) -> Any:
@@ -205,8 +222,6 @@ def _hard_reset_jvp(primals: tuple, tangents: tuple) -> tuple[Any, Any]:
     return hard_reset(V, V_reset, spike), dV - (V - V_reset) * d_spike + spike * dV_reset
 
 
-def exprel(x: Any) -> Any:
-    """(eˣ − 1)/x, which is 1 at 0."""
-    small = jnp.abs(x) < 1e-5
-    safe = jnp.where(small, 1.0, x)
-    return jnp.where(small, 1.0 + x / 2, jnp.expm1(safe) / safe)
+def with_unit(value: Any, unit: Any) -> Any:
+    """The number(s) as a Quantity, or as they are if the unit is none."""
+    return value if unit.is_unitless else u.Quantity(value, unit=unit)

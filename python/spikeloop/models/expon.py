@@ -6,11 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import brainunit as u
-import jax
-import jax.numpy as jnp
-import numpy as np
 
 from ._form import param, variable
+from ._math import exp
 from ._synapse import Synapse
 
 
@@ -37,8 +35,3 @@ class Expon(Synapse):
     @staticmethod
     def derive(p: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
         return (exp(-dt / p.tau),)
-
-
-def exp(x: Any) -> Any:
-    """eˣ, computed while tracing if x is a constant."""
-    return jnp.exp(x) if isinstance(x, jax.core.Tracer) else np.exp(x)

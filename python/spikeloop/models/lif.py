@@ -9,7 +9,8 @@ import brainunit as u
 
 from ..kernels import Drive
 from ._form import param, variable
-from ._neuron import Neuron, exprel
+from ._math import exp_euler
+from ._neuron import Neuron
 
 
 class LIF(Neuron):
@@ -54,9 +55,8 @@ class LIF(Neuron):
 
     @staticmethod
     def integrate(p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> None:
-        slope = drive.slope - 1
-        f = p.V_rest - s.V + p.R * drive.current + drive.synaptic
-        s.V = s.V + p.dt_tau * exprel(p.dt_tau * slope) * f
+        rate = p.V_rest - s.V + p.R * drive.current + drive.synaptic
+        s.V = exp_euler(s.V, p.dt_tau, rate, drive.slope - 1)
 
 
 class LIFRef(LIF):

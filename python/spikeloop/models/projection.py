@@ -68,8 +68,7 @@ class DeltaProj(Projection):
 
     def update(self, spikes: Any) -> None:
         """Deliver the spikes."""
-        arrivals = _arrivals(self.comm, spikes)
-        self.post.delta.value = arrivals(self.post.delta.value)
+        self.post.receive(_arrivals(self.comm, spikes))
 
 
 def _arrivals(comm: Any, spikes: Any) -> Any:

@@ -1,0 +1,45 @@
+"""Steps of differential equations, shared by the models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+_MOST_GROWTH = 20.0  # e²⁰: whatever grows so much in a step is past the threshold
+
+
+def exp(x: Any) -> Any:
+    """eˣ, computed while tracing if x is a constant."""
+    return jnp.exp(x) if isinstance(x, jax.Array) else np.exp(x)
+
+
+def exprel(x: Any) -> Any:
+    """(eˣ − 1)/x, which is 1 at 0; computed while tracing if x is a constant."""
+    xp: Any = jnp if isinstance(x, jax.Array) else np
+    small = xp.abs(x) < 1e-3
+    safe = xp.where(small, 1.0, x)
+    return xp.where(small, 1 + x / 2 * (1 + x / 3 * (1 + x / 4)), xp.expm1(safe) / safe)
+
+
+def relax(x: Any, target: Any, decay: Any) -> Any:
+    """The solution of τ dx/dt = target − x after a step, with decay = exp(−dt/τ)."""
+    return target + (x - target) * decay
+
+
+def gate(x: Any, rates: tuple[Any, Any], dt: Any) -> Any:
+    """The solution of dx/dt = α (1 − x) − β x after a step, with rates = (α, β)."""
+    alpha, beta = rates
+    return relax(x, alpha / (alpha + beta), jnp.exp(-dt * (alpha + beta)))
+
+
+def exp_euler(x: Any, dt: Any, rate: Any, slope: Any) -> Any:
+    """One exponential Euler step of dx/dt = rate with the derivative d rate/dx = slope."""
+    return x + dt * exprel(dt * slope) * rate
+
+
+def upswing(V: Any, dt: Any, rate: Any, slope: Any, most: Any) -> Any:
+    """`exp_euler` of a potential that may diverge, cut off at `most`."""
+    return jnp.minimum(V + dt * exprel(jnp.minimum(dt * slope, _MOST_GROWTH)) * rate, most)
