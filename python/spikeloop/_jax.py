@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax._src import config as _config
 from jax._src import core as _core
 from jax._src.interpreters.partial_eval import DynamicJaxprTrace as _StagingTrace
@@ -36,6 +37,8 @@ __all__ = [
     "new_primitive",
     "register_target",
     "run_jaxpr",
+    "zero_tangent",
+    "strong",
 ]
 
 Aval = jax.core.ShapedArray
@@ -83,6 +86,12 @@ def aval_of(leaf: Any) -> Aval:
     return aval.update(weak_type=False) if getattr(aval, "weak_type", False) else aval
 
 
+def strong(leaf: Any) -> Any:
+    """`leaf` as an array whose dtype does not give way to that of others, as a Python number's does."""
+    leaf = jnp.asarray(leaf)
+    return jax.lax.convert_element_type(leaf, leaf.dtype) if jax.typeof(leaf).weak_type else leaf
+
+
 def bind_inputs(trace: Any, token: int, avals: Sequence[Aval]) -> list[Any]:
     """Tracers of the staging `trace` for new inputs, also from inside a transformation nested in it.
 
@@ -119,6 +128,11 @@ def consts_to_arguments(closed: ClosedJaxpr) -> ClosedJaxpr:
 def run_jaxpr(closed: ClosedJaxpr, args: Sequence[Any]) -> list[Any]:
     """Evaluate `closed`."""
     return _core.eval_jaxpr(closed.jaxpr, closed.consts, *args)
+
+
+def zero_tangent(value: Any) -> Any:
+    """The symbolic zero among the tangents of `value`."""
+    return ad.Zero(jax.typeof(value).to_tangent_aval())
 
 
 def new_primitive(name: str, abstract_eval: Callable, reference: Callable) -> Primitive:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from .._jax import ad, batching, ffi_lowering, mlir, new_primitive
+from .._jax import ad, batching, ffi_lowering, mlir, new_primitive, zero_tangent
 from . import _library
 
 
@@ -106,7 +106,7 @@ def _scatter_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, rows: Rows)
     d_spikes, d_weight, _, _, d_target = tangents
     out = scatter_p.bind(*primals, rows=rows)
     if all(_is_zero(t) for t in (d_spikes, d_weight, d_target)):
-        return out, [ad.Zero.from_primal_value(out[0])]
+        return out, [zero_tangent(out[0])]
     slope = jnp.zeros_like(target) if _is_zero(d_target) else d_target
     if not _is_zero(d_spikes):
         (slope,) = scatter_p.bind(d_spikes, weight, indices, indptr, slope, rows=rows)
@@ -134,7 +134,7 @@ def _bilinear_jvp(primitive: Any, first: int, second: int) -> Callable[..., Any]
 
     def rule(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
         out = primitive.bind(*primals, **params)
-        slope = ad.Zero.from_primal_value(out[0])
+        slope = zero_tangent(out[0])
         for i in (first, second):
             if not _is_zero(tangents[i]):
                 varied = [*primals[:i], tangents[i], *primals[i + 1 :]]
