@@ -37,8 +37,8 @@ __all__ = [
     "new_primitive",
     "register_target",
     "run_jaxpr",
-    "zero_tangent",
     "strong",
+    "zero_tangent",
 ]
 
 Aval = jax.core.ShapedArray

@@ -10,7 +10,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from . import _trace
-from ._errors import MissingSettingError
+from ._errors import MissingSettingError, TraceContextError
 
 __all__ = [
     "all",
@@ -60,8 +60,8 @@ _contexts = _Contexts()
 
 
 @contextlib.contextmanager
-def context(*, env: Any = None, **settings: Any) -> Iterator[dict[str, Any]]:
-    """Settings that hold inside the `with` block.
+def context(*, env: Any = None, **settings: Any) -> Iterator[Mapping[str, Any]]:
+    """Settings that hold inside the `with` block, which receives a view of all settings.
 
     `precision=64` also switches JAX to 64 bits for the block. `platform` and `host_device_count` hold for the whole
     process and are refused here. `env` is accepted for call compatibility; there is one environment.
@@ -75,7 +75,7 @@ def context(*, env: Any = None, **settings: Any) -> Iterator[dict[str, Any]]:
     with jax.enable_x64(wide) if "precision" in settings else contextlib.nullcontext():
         _contexts.frames.append(_Frame(settings, _trace.current()))
         try:
-            yield all()
+            yield _Settings()
         finally:
             _contexts.frames.pop()
 
@@ -83,15 +83,20 @@ def context(*, env: Any = None, **settings: Any) -> Iterator[dict[str, Any]]:
 def get(key: str, default: Any = _MISSING, desc: str | None = None, *, env: Any = None) -> Any:
     """The setting `key`, else `default`, else a MissingSettingError that says how to give it."""
     del env
-    value, trace = _find(key)
-    inner = _trace.current()
-    if inner is not None and trace is not inner:
-        value = _follow(inner, key, value)
+    value, owner = _find(key)
+    trace = _trace.current()
+    if trace is not None and trace is not owner:
+        value = _follow(trace, owner, key, value)
     if value is not _MISSING:
         return value
     if default is not _MISSING:
         return default
     raise MissingSettingError(_missing(key, desc))
+
+
+def peek(key: str) -> Any:
+    """The setting `key` or UNSET; no trace takes note of it."""
+    return _find(key)[0]
 
 
 def get_dt(*, env: Any = None) -> Any:
@@ -101,10 +106,23 @@ def get_dt(*, env: Any = None) -> Any:
 
 def all() -> dict[str, Any]:
     """All settings that hold here, as a new dict."""
-    merged = dict(_globals)
-    for frame in _contexts.frames:
-        merged.update(frame.values)
-    return merged
+    return dict(_Settings())
+
+
+class _Settings(Mapping[str, Any]):
+    """The settings that hold where it is read; a program that reads one of them depends on that one alone."""
+
+    def __getitem__(self, key: str) -> Any:
+        return get(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys([*_globals, *(key for frame in _contexts.frames for key in frame.values)]))
+
+    def __len__(self) -> int:
+        return len([*self])
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 def set(
@@ -121,6 +139,12 @@ def set(
     given = {"platform": platform, "host_device_count": host_device_count, "precision": precision, DT: dt}
     settings = {**{k: v for k, v in given.items() if v is not None}, **settings}
     _check(settings)
+    for key, value in settings.items():
+        if _holds_tracer(value):
+            raise TraceContextError(
+                f"environ.set({key}=...) inside a transformed function would leave a value there that means nothing "
+                f"outside. Write `with environ.context({key}=...):`."
+            )
     if "platform" in settings:
         set_platform(settings.pop("platform"))
     if "host_device_count" in settings:
@@ -202,13 +226,16 @@ def _find(key: str) -> tuple[Any, _trace.Trace | None]:
     return _globals.get(key, _MISSING), None
 
 
-def _follow(trace: _trace.Trace, key: str, value: Any) -> Any:
-    """Let `trace` see `value`, which was set outside it."""
+def _follow(trace: _trace.Trace, owner: _trace.Trace | None, key: str, value: Any) -> Any:
+    """Let `trace` see `value`, which was set outside it, in the trace `owner` or outside of all."""
     if _is_input(key, value):
         if not _holds_tracer(value):
             value = jax.tree.map(_strong, value)
         return trace.read_setting(key, value)
-    trace.note_setting(key, identity(value))
+    around: _trace.Trace | None = trace
+    while around is not None and around is not owner:  # a program holds for this value if a part of it does
+        around.note_setting(key, identity(value))
+        around = around.parent
     return value
 
 
@@ -221,7 +248,8 @@ def identity(value: Any) -> Any:
 def _leaf_identity(leaf: Any) -> Any:
     if getattr(leaf, "ndim", 0):
         return "array", leaf.shape
-    return type(leaf), leaf.item() if hasattr(leaf, "item") else leaf
+    number = leaf.item() if hasattr(leaf, "item") else leaf
+    return type(leaf), repr(number) if isinstance(number, float) else number  # tells 0.0 from -0.0, finds nan again
 
 
 def _is_input(key: str, value: Any) -> bool:
@@ -247,7 +275,7 @@ def _strong(leaf: Any) -> Any:
 
 def _check(settings: dict[str, Any]) -> None:
     dt = settings.get(DT)
-    if dt is not None and builtins.any(jnp.shape(leaf) != () for leaf in jax.tree.leaves(dt)):
+    if dt is not None and (isinstance(dt, (list, tuple, dict)) or [*map(jnp.shape, jax.tree.leaves(dt))] != [()]):
         raise TypeError(f"dt must be one number, such as 0.1 * u.ms; given {dt!r}.")
     precision = settings.get("precision", 32)
     if precision not in (16, 32, 64, "bf16"):

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from . import _eager
 from ._loops import Loop, _check_length
-from ._progress import ProgressBar, as_progress_bar, scan_with_progress
+from ._progress import ProgressBar, Report, as_progress_bar, no_report
 from ._traced import trace_function
 
 
@@ -56,6 +56,7 @@ def checkpointed_for_loop(
     | name | meaning | default |
     |---|---|---|
     | `base` | pieces per level, at least 2 | √n: two levels |
+    | `pbar` | as in `for_loop`, but it moves after whole pieces of the top level only | no bar |
     """
     config = (_check_length(xs, length), _check_base(base), as_progress_bar(pbar))
     return _eager.run(_checkpointed_for_loop, (f,), config, xs)
@@ -83,18 +84,16 @@ def _checkpointed_scan(functions: tuple[Any], config: tuple, args: tuple) -> tup
     length, base, bar = config
     loop = Loop(functions[0], *args)
     base = base or max(2, math.isqrt(max(length - 1, 0)) + 1)
-    if bar is None:
-        carry, ys = _nested(loop.step, loop.start, loop.xs, length, base)
-        return loop.finish(carry, ys)
-    chunk = jax.checkpoint(loop.step, prevent_cse=False)
-    carry, ys = scan_with_progress(chunk, loop.start, loop.xs, bar, length=length, reverse=False, unroll=1)
-    return loop.finish(carry, ys)
+    report = Report(bar, length) if bar else no_report
+    return loop.finish(*_nested(loop.step, loop.start, loop.xs, length, base, report))
 
 
-def _nested(step: Any, carry: Any, xs: Any, length: int, base: int) -> tuple[Any, Any]:
-    """`jax.lax.scan` in at most `base` pieces, each one run again in the backward pass."""
+def _nested(step: Any, carry: Any, xs: Any, length: int, base: int, report: Any = no_report) -> tuple[Any, Any]:
+    """`jax.lax.scan` in at most `base` pieces and a rest, each one run again in the backward pass."""
     if length <= base:
-        return jax.lax.scan(step, carry, xs, length=length)
+        carry, ys = jax.lax.scan(step, carry, xs, length=length)
+        report(carry, ys, length)
+        return carry, ys
     size = base ** (math.ceil(round(math.log(length, base), 9)) - 1)
     pieces = length // size
     head = jax.tree.map(lambda x: x[: pieces * size].reshape(pieces, size, *x.shape[1:]), xs)
@@ -104,11 +103,17 @@ def _nested(step: Any, carry: Any, xs: Any, length: int, base: int) -> tuple[Any
     def piece(carry: Any, part: Any) -> tuple[Any, Any]:
         return _nested(step, carry, part, size, base)
 
-    carry, ys = jax.lax.scan(piece, carry, head, length=pieces)
+    def reported(carry: Any, part: Any) -> tuple[Any, Any]:
+        carry, ys = piece(carry, part)
+        report(carry, ys, size)  # outside of what runs again
+        return carry, ys
+
+    carry, ys = jax.lax.scan(reported, carry, head, length=pieces)
     ys = jax.tree.map(lambda y: y.reshape(pieces * size, *y.shape[2:]), ys)
     if rest := length - pieces * size:
-        last = jax.checkpoint(lambda c, x: _nested(step, c, x, rest, base), prevent_cse=False)
+        last = jax.checkpoint(lambda c, x: _nested(step, c, x, rest, base))
         carry, more = last(carry, tail)
+        report(carry, more, rest)
         ys = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), ys, more)
     return carry, ys
 

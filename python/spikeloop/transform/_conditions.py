@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from .._jax import strong
 from .._state import State
 from .._trace import Spec, spec_of
 from . import _eager
@@ -68,7 +69,7 @@ def _branch(traced: Traced, written: Sequence[State], outside: Sequence[Any]) ->
     def branch(leaves: Any) -> Any:
         outs, new = traced.run(leaves, states, settings)
         own = dict(zip(traced.written, traced.unpack(new), strict=True))
-        return [_strong(out) for out in outs], [own.get(s, v) for s, v in zip(written, outside, strict=True)]
+        return [strong(out) for out in outs], [own.get(s, v) for s, v in zip(written, outside, strict=True)]
 
     return branch
 
@@ -93,7 +94,3 @@ def _check_results(traced: Sequence[Traced], kind: str) -> None:
 def _result_spec(traced: Traced) -> Spec:
     avals = (aval.update(weak_type=False) for aval in traced.jaxpr.out_avals[: traced.num_out])
     return Spec(traced.out_tree, tuple(avals))
-
-
-def _strong(leaf: Any) -> Any:
-    return jax.lax.convert_element_type(leaf, leaf.dtype) if jax.typeof(leaf).weak_type else leaf

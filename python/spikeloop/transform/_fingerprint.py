@@ -19,7 +19,7 @@ import sysconfig
 import threading
 import types
 import weakref
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
 import jax
@@ -30,7 +30,7 @@ from .._state import State
 
 _BY_VALUE = (type(None), bool, int, str, bytes, enum.Enum, type(Ellipsis), type(NotImplemented), np.dtype, range)
 _BY_IDENTITY = (jax.Device, logging.Logger, type(threading.Lock()), type(threading.RLock()))
-_CHANGING = (random.Random, np.random.Generator, np.random.RandomState, np.random.BitGenerator, types.GeneratorType)
+_CHANGING = (random.Random, np.random.Generator, np.random.RandomState, np.random.BitGenerator, Iterator)
 _BUILT_IN = (
     types.MethodDescriptorType,
     types.WrapperDescriptorType,
@@ -152,9 +152,9 @@ class Fingerprint:
         kind = type(value)
         if hasattr(kind, "__fingerprint__"):
             return self._of(kind), self._each(value.__fingerprint__())
-        items, tree = jax.tree.flatten(value, is_leaf=lambda x: x is not value)
-        if len(items) != 1 or items[0] is not value:
-            return tree, self._each(items)
+        node = jax.tree_util.default_registry.flatten_one_level(value)
+        if node is not None:
+            return kind, self._each(node[0]), node[1]
         attributes = self._attributes(value)
         if attributes is not None:
             return self._of(kind), attributes

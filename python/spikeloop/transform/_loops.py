@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from .. import _trace
+from .._jax import strong
 from ..kernels._fold_slices import fold_slices
 from . import _eager
 from ._progress import ProgressBar, as_progress_bar, scan_with_progress
@@ -90,32 +92,46 @@ class Loop:
     """The traced step of a loop, as a pure function of carry and slice that `jax.lax.scan` understands."""
 
     def __init__(self, f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any):
-        init = jax.tree.map(_strong_array, init)
-        self.xs, self._xs_tree = jax.tree.flatten(xs)
-        traced = trace_function(f, (init, jax.tree.map(_slice_shape, xs)))
-        self.traced = dataclasses.replace(traced, jaxpr=fold_slices(traced.jaxpr))
-        self.name = self.traced.name
-        self._init_leaves, self._init_tree = jax.tree.flatten(init)
-        self._split_result()
+        self.xs = jax.tree.leaves(xs)
+        self._trace(f, jax.tree.map(strong, init), xs)
+        promoted = self._promoted(jax.tree.leaves(init))
+        if promoted is not None:
+            self._trace(f, promoted, xs)
+        self._check_carry()
         self.traced.check_unchanged(f"the loop over {self.name}")
         self._values = self.traced.state_values()
         self._settings = self.traced.setting_values()
         self._slots = {s: i for i, s in enumerate(self.traced.states)}
         self.start = (self._init_leaves, [state.value for state in self.traced.written])
 
-    def _split_result(self) -> None:
-        tree = self.traced.out_tree
-        if len(children := tree.children()) != 2:
+    def _trace(self, f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any) -> None:
+        self._init_leaves, self._init_tree = jax.tree.flatten(init)
+        traced = trace_function(f, (init, jax.tree.map(_slice_shape, xs)))
+        self.traced = dataclasses.replace(traced, jaxpr=fold_slices(traced.jaxpr))
+        self.name, tree = traced.name, traced.out_tree
+        if not is_pair(tree):
             raise TypeError(f"{self.name} must return (carry, y) from every step of a scan; it returns {tree}.")
-        carry_tree, self._ys_tree = children
-        self._num_carry = carry_tree.num_leaves
-        avals = self.traced.jaxpr.out_avals[: self._num_carry]
-        same = carry_tree == self._init_tree and all(
-            jax.typeof(leaf).shape == aval.shape and jax.typeof(leaf).dtype == aval.dtype
-            for leaf, aval in zip(self._init_leaves, avals, strict=True)
-        )
-        if not same:
-            given, got = _describe(self._init_tree, map(jax.typeof, self._init_leaves)), _describe(carry_tree, avals)
+        self._carry_tree, self._ys_tree = tree.children()
+        self._num_carry = self._carry_tree.num_leaves
+        self._carry_avals = self.traced.jaxpr.out_avals[: self._num_carry]
+
+    def _promoted(self, given: Sequence[Any]) -> Any:
+        """The carry with numbers that have no type of their own, such as 0, in the type that the step returns."""
+        if self._carry_tree != self._init_tree:
+            return None
+        dtypes = [
+            jnp.promote_types(leaf.dtype, aval.dtype) if jax.typeof(start).weak_type else leaf.dtype
+            for start, leaf, aval in zip(given, self._init_leaves, self._carry_avals, strict=True)
+        ]
+        if dtypes == [leaf.dtype for leaf in self._init_leaves]:
+            return None
+        leaves = [jax.lax.convert_element_type(x, dtype) for x, dtype in zip(self._init_leaves, dtypes, strict=True)]
+        return jax.tree.unflatten(self._init_tree, leaves)
+
+    def _check_carry(self) -> None:
+        avals = [jax.typeof(leaf) for leaf in self._init_leaves]
+        given, got = _describe(self._init_tree, avals), _describe(self._carry_tree, self._carry_avals)
+        if given != got or self._init_tree != self._carry_tree:
             raise TypeError(f"The carry of {self.name} changes its type: it goes in as {given}, comes out as {got}.")
 
     def step(self, carry: Any, x: Sequence[Any]) -> tuple[Any, Any]:
@@ -128,6 +144,10 @@ class Loop:
         outs, new = self.traced.run([*leaves, *x], states, self._settings)
         return (outs[: self._num_carry], self.traced.unpack(new)), outs[self._num_carry :]
 
+    def init(self) -> Any:
+        """The carry at the start as the user knows it."""
+        return jax.tree.unflatten(self._init_tree, self._init_leaves)
+
     def finish(self, carry: Any, ys: Sequence[Any]) -> tuple[Any, Any]:
         """Commit the States and return (carry, ys) as the user knows them."""
         leaves, new = carry
@@ -138,10 +158,14 @@ class Loop:
 
 def _while_loop(functions: tuple[Any, Any], _config: tuple, args: tuple) -> Any:
     cond_fun, body_fun = functions
-    init = jax.tree.map(_strong_array, args[0])
-    test, loop = trace_function(cond_fun, (init,)), Loop(lambda carry, _: (body_fun(carry), ()), init, None)
-    if test.written:
-        raise ValueError(f"cond_fun of while_loop writes {test.written[0].path}; only body_fun may write States.")
+
+    def body(carry: Any, _: None) -> tuple[Any, tuple[()]]:
+        return body_fun(carry), ()
+
+    body.__name__ = getattr(body_fun, "__name__", "body")
+    loop = Loop(body, args[0], None)
+    test = trace_function(cond_fun, (loop.init(),))
+    _check_condition(test)
     fixed = dict(zip(test.states, test.state_values(), strict=True))
     settings = test.setting_values()
 
@@ -155,10 +179,28 @@ def _while_loop(functions: tuple[Any, Any], _config: tuple, args: tuple) -> Any:
     return loop.finish(carry, ())[0]
 
 
+def _check_condition(test: Traced) -> None:
+    if test.written:
+        raise ValueError(f"cond_fun of while_loop writes {test.written[0].path}; only body_fun may write States.")
+    avals = test.jaxpr.out_avals
+    if len(avals) != 1 or avals[0].shape != () or avals[0].dtype != bool:
+        raise TypeError(
+            f"cond_fun of while_loop must return one truth value; it returns {_describe(test.out_tree, avals)}."
+        )
+
+
+def is_pair(tree: Any) -> bool:
+    """Whether `tree` is the structure of a tuple or list of two."""
+    return tree.node_data() is not None and tree.node_data()[0] in (tuple, list) and len(tree.children()) == 2
+
+
 def _check_length(xs: Any, length: int | None) -> int:
-    leaves = jax.tree.leaves(xs)
+    if length is not None:
+        if not hasattr(length, "__index__") or length < 0:
+            raise ValueError(f"length must be a whole number, at least 0; given {length!r}.")
+        length = operator.index(length)
     sizes = []
-    for leaf in leaves:
+    for leaf in jax.tree.leaves(xs):
         if jnp.ndim(leaf) == 0:
             raise ValueError(
                 "A loop needs arrays to loop over (their first axis is time); given the scalar "
@@ -171,7 +213,7 @@ def _check_length(xs: Any, length: int | None) -> int:
         raise ValueError("Nothing to loop over: give arrays, or length=n.")
     if length is not None and sizes and sizes[0] != length:
         raise ValueError(f"length={length}, but the arrays to loop over have {sizes[0]} slices. Drop one of the two.")
-    return int(length) if length is not None else sizes[0]
+    return length if length is not None else sizes[0]
 
 
 def _unroll(unroll: int | bool | None) -> int | bool:
@@ -182,11 +224,6 @@ def _unroll(unroll: int | bool | None) -> int | bool:
 
 def _slice_shape(leaf: Any) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(jnp.shape(leaf)[1:], jnp.result_type(leaf))
-
-
-def _strong_array(leaf: Any) -> Any:
-    leaf = jnp.asarray(leaf)
-    return jax.lax.convert_element_type(leaf, leaf.dtype) if jax.typeof(leaf).weak_type else leaf
 
 
 def _describe(tree: Any, avals: Any) -> str:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _trace, environ
-from .._jax import consts_to_arguments, is_eager, is_jit_disabled, is_wide
+from .._jax import consts_to_arguments, is_eager, is_jit_disabled, is_wide, strong
 from .._state import State
 from .._trace import Spec
 from ._donate import unshared
@@ -122,13 +122,13 @@ class Program:
     def _settings(self) -> list[Any]:
         """The settings that are inputs, if those that were read by value still have their values."""
         for key, expected in self.traced.setting_keys.items():
-            value = environ.get(key, _trace.UNSET)
+            value = environ.peek(key)
             known = self._seen.get(key)  # identity first: comparing values costs microseconds
             if value is not known or isinstance(value, _MUTABLE):
                 if environ.identity(value) != expected:
                     raise _Stale
                 self._seen[key] = value
-        values = [environ.get(key, _trace.UNSET) for key in self.traced.settings]
+        values = [environ.peek(key) for key in self.traced.settings]
         if any(value is _trace.UNSET for value in values):
             raise _Stale
         return values
@@ -145,7 +145,7 @@ class Program:
         states = [next(handed) if donate else value for donate, value in zip(self.donates, kept, strict=True)]
         leaves, tree = jax.tree.flatten(Call(*args, *donated).whole())
         self._check(leaves, tree, states, settings)
-        outs, new = self.traced.run([*consts, *leaves], jax.tree.map(_strengthen, states), settings)
+        outs, new = self.traced.run([*consts, *leaves], jax.tree.map(strong, states), settings)
         return self.traced.result(outs), self.traced.unpack(new)
 
     def _check(self, leaves: Sequence[Any], tree: Any, states: Sequence[Any], settings: Sequence[Any]) -> None:
@@ -208,7 +208,7 @@ class ProgramCache:
         self.num_traces += 1
         for state in traced.states:
             _trace.check_readable(state)
-            state._value = jax.tree.map(_canonical, state.raw_value)
+            state._value = jax.tree.map(strong, state.raw_value)
         program = Program(traced, self.options, self.borrowed)
         others = [p for p in self.programs.pop(key, ()) if p.is_alive()]
         self.programs[key] = (program, *others[: self.limit - 1])
@@ -233,14 +233,3 @@ def _hold(const: Any, weakly: bool) -> Callable[[], Any]:
         return weakref.ref(const)
     kept = const if isinstance(const, jax.Array) else jnp.array(np.asarray(const))
     return lambda: kept
-
-
-def _canonical(leaf: Any) -> Any:
-    """A strongly typed JAX array, so that the results of a program fit it as its next inputs."""
-    if isinstance(leaf, jax.Array) and not leaf.weak_type:
-        return leaf
-    return jnp.asarray(leaf, jnp.result_type(leaf))
-
-
-def _strengthen(leaf: Any) -> Any:
-    return jax.lax.convert_element_type(leaf, leaf.dtype) if jax.typeof(leaf).weak_type else leaf

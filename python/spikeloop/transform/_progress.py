@@ -83,11 +83,30 @@ class _Display:
                 self._shown = None
 
 
+class Report:
+    """What the compiled loop calls when some of its `length` steps are done."""
+
+    def __init__(self, bar: ProgressBar, length: int):
+        self._display = _Display(bar, length)
+        jax.debug.callback(lambda: self._display.start(), ordered=False)
+
+    def __call__(self, carry: Any, ys: Any, steps: int) -> None:
+        """Advance the bar when `carry` and the results `ys` of these steps are ready."""
+        if steps:
+            # Both, because JAX moves a call that depends on nothing in the loop out of it when it differentiates.
+            ready = [jnp.ravel(min(leaves, key=jnp.size))[:1] for x in (carry, ys) if (leaves := jax.tree.leaves(x))]
+            jax.debug.callback(lambda *_: self._display.advance(steps), *ready, ordered=False)
+
+
+def no_report(_carry: Any, _ys: Any, _steps: int) -> None:
+    """A Report that shows nothing."""
+
+
 def scan_with_progress(
     step: Callable[..., Any], init: Any, xs: Any, bar: ProgressBar, *, length: int, reverse: bool, unroll: Any
 ) -> tuple[Any, Any]:
     """`jax.lax.scan` in chunks, with one call of Python after each: no cost inside the chunk."""
-    display = _Display(bar, length)
+    report = Report(bar, length)
     size = bar.chunk(length) if length else 1
     chunks = length // size
     body = jax.tree.map(lambda x: x[: chunks * size].reshape(chunks, size, *x.shape[1:]), xs)
@@ -95,14 +114,13 @@ def scan_with_progress(
 
     def run(carry: Any, part: Any, steps: int) -> tuple[Any, Any]:
         carry, ys = jax.lax.scan(step, carry, part, length=steps, reverse=reverse, unroll=unroll)
-        _report(display, carry, steps)
+        report(carry, ys, steps)
         return carry, ys
 
     def run_chunks(carry: Any) -> tuple[Any, Any]:
         carry, ys = jax.lax.scan(lambda c, x: run(c, x, size), carry, body, length=chunks, reverse=reverse)
         return carry, jax.tree.map(lambda y: y.reshape(chunks * size, *y.shape[2:]), ys)
 
-    jax.debug.callback(lambda *_: display.start(), ordered=False)
     if reverse:
         carry, tail = run(init, rest, length - chunks * size)
         carry, head = run_chunks(carry)
@@ -110,12 +128,3 @@ def scan_with_progress(
         carry, head = run_chunks(init)
         carry, tail = run(carry, rest, length - chunks * size)
     return carry, jax.tree.map(lambda a, b: jnp.concatenate([a, b]) if b.shape[0] else a, head, tail)
-
-
-def _report(display: _Display, carry: Any, steps: int) -> None:
-    """Advance the bar when `carry` is ready."""
-    if steps:
-        sizes = jax.tree.leaves(carry)
-        ready = min(sizes, key=jnp.size) if sizes else 0
-        ready = jnp.ravel(jnp.asarray(ready))[:1]
-        jax.debug.callback(lambda _: display.advance(steps), ready, ordered=False)

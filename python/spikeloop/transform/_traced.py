@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from .. import _trace, environ
 from .._errors import StateChangedError
-from .._jax import ClosedJaxpr, current_trace, inputs_to_arguments, run_jaxpr
+from .._jax import ClosedJaxpr, current_trace, inputs_to_arguments, run_jaxpr, strong
 from .._state import State
 from .._trace import Spec, Trace, spec_of
 
@@ -122,7 +121,7 @@ def trace_function(
             new = _new_values(trace, keep_created)
             out["written"] = {state: spec_of(value, state.path) for state, value in new.items()}
             out["num"] = len(result)
-            return [*result, *(_strong(leaf) for leaf in jax.tree.leaves(list(new.values())))]
+            return [*result, *(strong(leaf) for leaf in jax.tree.leaves(list(new.values())))]
 
     closed = jax.make_jaxpr(flat)(*leaves)
     inputs = [(token, spec.avals) for token, spec in trace.input_specs()]
@@ -145,11 +144,6 @@ def _new_values(trace: Trace, keep_created: bool) -> dict[State, Any]:
     made = [state for ref in trace.created if (state := ref()) is not None]
     new = {state: trace.values[state] for state in trace.written if state not in made}
     return {**new, **{state: trace.values[state] for state in made}} if keep_created else new
-
-
-def _strong(leaf: Any) -> Any:
-    leaf = jnp.asarray(leaf)
-    return jax.lax.convert_element_type(leaf, leaf.dtype) if jax.typeof(leaf).weak_type else leaf
 
 
 def _refuse_states(leaves: Sequence[Any], what: str) -> None:
