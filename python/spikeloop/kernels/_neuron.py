@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._jax import ad, batching, ffi_lowering, mlir, new_primitive
+from .._jax import ad, batching, ffi_lowering, mlir, new_primitive, zero_tangent
 from . import _library
 from ._receptors import ReceptorKind
 
@@ -252,7 +252,7 @@ def _step_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, config: Pass) 
     layout = config.layout()
     outs = step_p.bind(*primals, config=config)
     active = tuple(i for i in sorted(layout.differentiable_args) if type(tangents[i]) is not ad.Zero)
-    slopes = [ad.Zero.from_primal_value(out) for out in outs]
+    slopes = [zero_tangent(out) for out in outs]
     if active:
         given = [tangents[i] for i in active]
         for i, slope in zip(
