@@ -171,7 +171,7 @@ def _parameters(
     if b_init is None:
         return {"weight": weight}
     bias, unit = _split(init.param(b_init, b_shape, allow_scalar=False, name=f"{name}: b_init"))
-    if b_init == _ZERO:
+    if isinstance(b_init, init.Initializer) and b_init == _ZERO:
         unit = _split(weight)[1]
     return {"weight": weight, "bias": _joined(bias, unit)}
 

@@ -1,0 +1,219 @@
+import dataclasses
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import spikeloop as sl
+from spikeloop import init
+from spikeloop._errors import ShapeError, UnitError
+
+SIZE = (60, 50)
+
+# initializer, mean, standard deviation, unit
+MOMENTS = [
+    (init.Constant(-55 * u.mV), -55, 0, u.mV),
+    (init.Constant(3, unit=u.mV), 3, 0, u.mV),
+    (init.ZeroInit(u.mS), 0, 0, u.mS),
+    (init.OneInit(), 1, 0, u.UNITLESS),
+    (init.Uniform(-70 * u.mV, -0.06 * u.volt), -65, 10 / 12**0.5, u.mV),
+    (init.Normal(-55 * u.mV, 2 * u.mV), -55, 2, u.mV),
+    (init.Normal(), 0, 1, u.UNITLESS),
+    (init.TruncatedNormal(0.0, 1.0, low=0.0), (2 / np.pi) ** 0.5, (1 - 2 / np.pi) ** 0.5, u.UNITLESS),
+    (init.TruncatedNormal(1 * u.mV, 2 * u.mV), 1, 2, u.mV),
+    (init.LogNormal(1 * u.mS, 0.2 * u.mS), 1, 0.2, u.mS),
+    (init.Gamma(2.0, 3 * u.ms), 6, 3 * 2**0.5, u.ms),
+    (init.Exponential(3 * u.ms), 3, 3, u.ms),
+    (init.Weibull(1.0, 2 * u.ms), 2, 2, u.ms),
+    (init.Beta(1.0, 1.0, -1 * u.mV, 3 * u.mV), 1, 4 / 12**0.5, u.mV),
+    (init.Scaled(init.Normal(1.0, 2.0), 3 * u.mV), 3, 6, u.mV),
+    (init.Clipped(init.Normal(), 0.0), 1 / (2 * np.pi) ** 0.5, (0.5 - 0.5 / np.pi) ** 0.5, u.UNITLESS),
+    (init.VarianceScaling(3.0, "fan_out", "uniform"), 0, (3 / 50) ** 0.5, u.UNITLESS),
+    (init.VarianceScaling(3.0, "fan_in", "truncated_normal"), 0, (3 / 60) ** 0.5, u.UNITLESS),
+    (init.KaimingNormal(unit=u.mA), 0, (2 / 60) ** 0.5, u.mA),
+    (init.KaimingNormal(scale=5.0), 0, (5 / 60) ** 0.5, u.UNITLESS),
+    (init.KaimingUniform(nonlinearity="leaky_relu", negative_slope=1.0), 0, (1 / 60) ** 0.5, u.UNITLESS),
+    (init.XavierNormal(), 0, (1 / 55) ** 0.5, u.UNITLESS),
+    (init.XavierUniform(), 0, (1 / 55) ** 0.5, u.UNITLESS),
+    (init.LecunNormal(), 0, (1 / 60) ** 0.5, u.UNITLESS),
+    (init.LecunUniform(2.0), 0, (2 / 60) ** 0.5, u.UNITLESS),
+    (init.Orthogonal(), 0, (1 / 60) ** 0.5, u.UNITLESS),
+]
+IDS = [str(m[0]) for m in MOMENTS]
+
+
+@pytest.mark.parametrize(("rule", "mean", "std", "unit"), MOMENTS, ids=IDS)
+def test_moments_unit_and_dtype(rule, mean, std, unit):
+    value = rule(SIZE, key=1)
+    x = u.get_mantissa(value)
+    assert u.get_unit(value) == unit
+    assert x.shape == SIZE
+    assert x.dtype == jnp.float32
+    assert not x.weak_type
+    x = np.asarray(x, float)
+    assert abs(x.mean() - mean) <= 5 * std / x.size**0.5 + 1e-5
+    assert abs(x.std() - std) <= 0.1 * std + 1e-5
+
+
+@pytest.mark.parametrize("rule", [m[0] for m in MOMENTS], ids=IDS)
+def test_equal_by_value(rule):
+    fields = {f.name: getattr(rule, f.name) for f in dataclasses.fields(rule)}
+    same = type(rule)(**fields)
+    assert same == rule
+    assert hash(same) == hash(rule)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        rule.unit = u.mV
+
+
+@pytest.mark.parametrize("rule", [m[0] for m in MOMENTS], ids=IDS)
+def test_precision_and_keys(rule):
+    with sl.environ.context(precision=64):
+        assert u.get_mantissa(rule(SIZE)).dtype == jnp.float64
+    one, two, other = (u.get_mantissa(rule(SIZE, key=k)) for k in (1, jax.random.key(1), 2))
+    np.testing.assert_array_equal(one, two)
+    assert (one == other).all() == (one.std() < 1e-4)
+
+
+def test_draws_from_the_default_state_or_the_given_one():
+    rule = init.Normal()
+    sl.random.seed(1)
+    first, second = rule(3), rule(3)
+    assert (first != second).all()
+    sl.random.seed(1)
+    np.testing.assert_array_equal(rule(3), first)
+    np.testing.assert_array_equal(rule(3, rng=sl.random.RandomState(1)), first)
+
+
+def test_arrays_and_units_count_in_equality():
+    assert init.Constant(np.arange(3.0)) == init.Constant(np.arange(3.0))
+    assert init.Constant(np.arange(3.0)) != init.Constant(np.arange(1.0, 4.0))
+    assert init.Constant(1.0 * u.mV) != init.Constant(1.0 * u.volt)
+    assert init.Constant(1.0, unit=u.mV) == init.Constant(1.0 * u.mV)
+    assert init.Normal(0.0, 1.0) != init.Uniform(0.0, 1.0)
+
+
+def test_descriptions_with_equal_initializers_are_equal():
+    one, two = (sl.nn.Linear.desc(3, 4, w_init=init.Normal(0 * u.mV, 1 * u.mV)) for _ in range(2))
+    assert one == two
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (3, 7), (7, 3), (5, 5)])
+def test_orthogonal(rows, columns):
+    m = np.asarray(init.Orthogonal(2.0)((rows, columns), key=0), float)
+    gram = m @ m.T if rows <= columns else m.T @ m
+    np.testing.assert_allclose(gram, 4 * np.eye(min(rows, columns)), atol=1e-5)
+
+
+def test_identity():
+    np.testing.assert_array_equal(init.Identity(2.0)((2, 3)), [[2, 0, 0], [0, 2, 0]])
+    np.testing.assert_array_equal(init.Identity()((2, 3, 3)), np.broadcast_to(np.eye(3), (2, 3, 3)))
+    np.testing.assert_array_equal(init.Identity()(3), np.ones(3))
+    assert init.Identity(unit=u.mS)((2, 2)).unit == u.mS
+
+
+def test_constant_array_must_fit():
+    np.testing.assert_array_equal(init.Constant(np.arange(3.0))((2, 3)), [[0, 1, 2]] * 2)
+    with pytest.raises(ShapeError, match=r"\(3,\) does not fit.*\(4,\)"):
+        init.Constant(np.arange(3.0))(4)
+
+
+def test_truncated_normal_stays_inside():
+    x = init.TruncatedNormal(0 * u.mV, 5 * u.mV, -1 * u.mV, 2 * u.mV)(1000).mantissa
+    assert ((x >= -1) & (x <= 2)).all()
+
+
+def test_works_inside_jit():
+    rule = init.Normal(-55 * u.mV, 2 * u.mV)
+    make = sl.transform.jit(lambda: rule(4))
+    assert (make().mantissa != make().mantissa).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: init.Normal(1 * u.mV, 2.0), UnitError, "Normal: std has no unit, expected mV"),
+        (lambda: init.Normal(1 * u.mV, 2 * u.ms), UnitError, "Normal: std is in ms"),
+        (lambda: init.Uniform(1 * u.mV, 2 * u.ms), UnitError, "Uniform: high is in ms"),
+        (lambda: init.KaimingNormal(mode="fan"), ValueError, "mode must be one of 'fan_in'"),
+        (lambda: init.VarianceScaling(distribution="x"), ValueError, "distribution must be one of"),
+        (lambda: init.KaimingNormal()(()), ShapeError, r"shape \(\)"),
+        (lambda: init.Orthogonal()(3), ShapeError, "makes matrices"),
+        (lambda: init.LogNormal(-1.0, 1.0)(3), ValueError, "mean must be positive; given -1.0"),
+        (lambda: init.Normal(0.0, -1.0)(3), ValueError, "scale must be at least 0"),
+    ],
+)
+def test_errors_say_what_is_wrong(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+# param
+
+
+def test_param_keeps_a_number_a_number():
+    value = init.param(2, 3)
+    assert value.shape == ()
+    assert value.dtype == jnp.float32
+    assert not value.weak_type
+    assert init.param(2 * u.mV, 3).unit == u.mV
+    np.testing.assert_array_equal(init.param(2, 3, allow_scalar=False), [2, 2, 2])
+
+
+def test_param_of_an_array_in_the_present_precision():
+    assert init.param(np.arange(3), 3).dtype == jnp.float32
+    with sl.environ.context(precision=64):
+        assert init.param(np.ones(3, np.float32), 3).dtype == jnp.float64
+    assert init.param([1, 2, 3], 3).tolist() == [1, 2, 3]
+    assert init.param(np.ones(3, bool), 3).dtype == bool
+    assert init.param(np.ones(1), (2, 3)).shape == (1,)
+
+
+def test_param_with_a_batch():
+    np.testing.assert_array_equal(init.param(np.arange(3.0) * u.mV, 3, 2).mantissa, [[0, 1, 2]] * 2)
+    given = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(init.param(given, 3, 2), given)
+    drawn = init.param(init.Normal(), 3, 2)
+    assert drawn.shape == (2, 3)
+    assert (drawn[0] != drawn[1]).all()
+
+
+def test_param_of_none_a_state_and_a_function():
+    assert init.param(None, 3) is None
+    state = sl.ParamState(jnp.ones(3) * u.mV)
+    assert init.param(state, 3) is state
+    np.testing.assert_array_equal(init.param(lambda size: np.full(size, 2), (2, 2)), [[2, 2], [2, 2]])
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (
+            lambda: init.param(np.ones(4), 3),
+            ShapeError,
+            r"\(4,\) does not fit; expected one number or the shape \(3,\)",
+        ),
+        (lambda: init.param(np.ones((3, 3)), 3), ShapeError, r"\(3, 3\)"),
+        (lambda: init.param(np.ones(4), 3, 2), ShapeError, r"\(3,\) or \(2, 3\)"),
+        (lambda: init.param(lambda s: np.ones(7), 3), ShapeError, "the result of"),
+        (lambda: init.param(sl.ParamState(jnp.ones(4), name="g"), 3), ShapeError, "State g"),
+        (lambda: init.param("a", 3, name="LIF: tau"), TypeError, "LIF: tau must be a number.*'a'"),
+        (lambda: init.param(None, 3, allow_none=False), TypeError, "given None"),
+    ],
+)
+def test_param_refuses_what_does_not_fit(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_own_initializer():
+    class Half(init.Initializer):
+        sized = ("top",)
+        top: object
+        unit: object = None
+
+        def draw(self, shape, rng, key, dtype):
+            return init.Uniform(self.top * 0, self.top).draw(shape, rng, key, dtype)
+
+    assert Half(2 * u.mV)(3).unit == u.mV
+    assert Half(2, unit=u.mV) == Half(2 * u.mV)
