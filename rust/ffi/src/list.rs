@@ -11,17 +11,23 @@ pub(crate) struct List<T, const N: usize> {
 }
 
 impl<T: Copy, const N: usize> List<T, N> {
-    /// The items `item(0)` to `item(len - 1)`; `fill` takes the unused places.
-    pub(crate) fn new(len: usize, fill: T, mut item: impl FnMut(usize) -> Result<T>) -> Result<Self> {
-        let mut list = Self { short: [fill; N], long: Vec::new(), len };
+    /// An empty list; `filler` takes the unused places.
+    pub(crate) fn new(filler: T) -> Self {
+        Self { short: [filler; N], long: Vec::new(), len: 0 }
+    }
+
+    /// Puts the items `item(0)` to `item(len - 1)` into the list. Apart from `new`, because a list
+    /// that is returned in a `Result` is copied.
+    pub(crate) fn fill(&mut self, len: usize, mut item: impl FnMut(usize) -> Result<T>) -> Result<()> {
         if len > N {
-            list.long = (0..len).map(item).collect::<Result<_>>()?;
+            self.long = (0..len).map(item).collect::<Result<_>>()?;
         } else {
-            for (k, place) in list.short[..len].iter_mut().enumerate() {
+            for (k, place) in self.short[..len].iter_mut().enumerate() {
                 *place = item(k)?;
             }
         }
-        Ok(list)
+        self.len = len;
+        Ok(())
     }
 }
 
@@ -41,17 +47,17 @@ mod tests {
     #[test]
     fn holds_any_number_of_items() {
         for len in 0..6 {
-            let list = List::<usize, 3>::new(len, 9, |k| Ok(k * k)).unwrap();
+            let mut list = List::<usize, 3>::new(9);
+            list.fill(len, |k| Ok(k * k)).unwrap();
             assert_eq!(*list, (0..len).map(|k| k * k).collect::<Vec<_>>());
         }
     }
 
     #[test]
     fn stops_at_an_error() {
+        let refuse = |k| if k == 1 { Err(Error::invalid("1")) } else { Ok(k) };
         for len in [2, 5] {
-            let error =
-                List::<usize, 3>::new(len, 9, |k| if k == 1 { Err(Error::invalid("1")) } else { Ok(k) });
-            assert_eq!(error.err(), Some(Error::invalid("1")));
+            assert_eq!(List::<usize, 3>::new(9).fill(len, refuse), Err(Error::invalid("1")));
         }
     }
 }

@@ -12,9 +12,9 @@ use spikeloop_kernels::neuron::{Config, Layout, Model, Passes};
 use spikeloop_kernels::{Arg, Float, Receptor, Ret, Shape, Surrogate};
 use std::ptr;
 
-/// Operands without the heap; LIF with three receptors takes 29.
-const OPERANDS: usize = 48;
-/// Receptors, and active arguments, without the heap.
+/// Operands, results and codes without the heap; LIF with three receptors takes 29 operands.
+const ARGS: usize = 48;
+const RETS: usize = 16;
 const CODES: usize = 16;
 
 type Codes<T> = List<T, CODES>;
@@ -33,7 +33,7 @@ pub(crate) enum Mode {
 /// The body of a neuron model's handler.
 pub(crate) fn call(model: &Model, mode: Mode, frame: Frame) -> Result<()> {
     let receptors = receptors(frame)?;
-    let active = if mode == Mode::Step { List::new(0, 0, Ok)? } else { active(frame)? };
+    let active = if mode == Mode::Step { List::new(0) } else { active(frame)? };
     let (config, layout) = population(model, frame, &receptors)?;
     let (args, rets) = match mode {
         Mode::Step => (layout.args(), layout.rets()),
@@ -60,14 +60,18 @@ fn codes<'a>(frame: Frame<'a>, name: &str) -> Result<&'a [i32]> {
 
 fn receptors(frame: Frame) -> Result<Codes<Receptor>> {
     let codes = codes(frame, "receptors")?;
-    List::new(codes.len(), Receptor::ExponCoba, |k| Ok(Receptor::from_code(codes[k])?))
+    let mut receptors = List::new(Receptor::ExponCoba);
+    receptors.fill(codes.len(), |k| Ok(Receptor::from_code(codes[k])?))?;
+    Ok(receptors)
 }
 
 fn active(frame: Frame) -> Result<Codes<usize>> {
     let codes = codes(frame, "active")?;
-    List::new(codes.len(), 0, |k| {
+    let mut active = List::new(0);
+    active.fill(codes.len(), |k| {
         usize::try_from(codes[k]).map_err(|_| Error::invalid(format!("'active' holds {}", codes[k])))
-    })
+    })?;
+    Ok(active)
 }
 
 /// The configuration that the attributes give, with the shape of the membrane potential.
@@ -106,14 +110,14 @@ struct Call<'a> {
 impl Call<'_> {
     /// Collects the buffers and runs the model's pass over them.
     fn run<T: Pass>(&self) -> Result<()> {
-        let no_arg = Arg { ptr: ptr::null(), len: 0 };
-        let args = List::<_, OPERANDS>::new(self.frame.arg_count(), no_arg, |k| {
+        let mut args = List::<_, ARGS>::new(Arg { ptr: ptr::null(), len: 0 });
+        args.fill(self.frame.arg_count(), |k| {
             let buffer = self.frame.arg(k);
             expect_dtype::<T>(&buffer, || self.name(k))?;
             Ok(Arg { ptr: buffer.ptr::<T>(), len: buffer.len() })
         })?;
-        let no_ret = Ret { ptr: ptr::null_mut(), len: 0 };
-        let rets = List::<_, OPERANDS>::new(self.frame.ret_count(), no_ret, |k| {
+        let mut rets = List::<_, RETS>::new(Ret { ptr: ptr::null_mut(), len: 0 });
+        rets.fill(self.frame.ret_count(), |k| {
             let buffer = self.frame.ret(k);
             expect_dtype::<T>(&buffer, || format!("result {k}"))?;
             Ok(Ret { ptr: buffer.ptr::<T>(), len: buffer.len() })
