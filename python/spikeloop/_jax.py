@@ -5,6 +5,7 @@ Checked against jax 0.9 to 0.12.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -34,6 +35,7 @@ __all__ = [
     "is_tracer",
     "is_wide",
     "mlir",
+    "named_axis",
     "new_primitive",
     "register_target",
     "run_jaxpr",
@@ -53,6 +55,11 @@ _input_p.def_abstract_eval(lambda *, token, avals: list(avals))
 def current_trace() -> Any:
     """The JAX trace that operations are recorded in at this moment."""
     return _core.trace_ctx.trace
+
+
+def named_axis(name: str | None, size: int) -> contextlib.AbstractContextManager[None]:
+    """Context in which collectives over the axis `name` can be traced."""
+    return contextlib.nullcontext() if name is None else _core.extend_axis_env_nd([(name, size)])
 
 
 def is_eager() -> bool:

@@ -139,17 +139,31 @@ def _differentiate(functions: tuple[Any, list[State]], config: _Config, call: tu
         leaves = jax.tree.leaves((tuple(chosen.get(i, a) for i, a in enumerate(args)), kwargs))
         outs, new = traced.run(leaves, inside, settings)
         out = traced.result(outs)
-        value, aux = out if config.has_aux else (out, None)
+        value, aux = _split_aux(out, config.kind) if config.has_aux else (out, None)
         return _number(value, config), (value, aux, new)
 
     inputs = ([s.value for s in states], [args[i] for i in nums])
     grads, (value, aux, new) = _KINDS[config.kind](pure, inputs, config, dict(config.options))
     traced.commit(new)
-    state_grads = rebuild(grads[0])
-    arg_grads = grads[1][0] if isinstance(config.argnums, int) else tuple(grads[1])
-    grads = arg_grads if rebuild is _nothing else state_grads if config.argnums is None else (state_grads, arg_grads)
+    if config.kind == "hessian":
+        parts = _quantity_tree(inputs)
+        grads = parts.unflatten([_arrange(row, config, rebuild) for row in parts.flatten_up_to(grads)])
+    grads = _arrange(grads, config, rebuild)
     extra = [value] * config.return_value + [aux] * config.has_aux
     return (grads, *extra) if extra else grads
+
+
+def _arrange(grads: tuple[list[Any], list[Any]], config: _Config, rebuild: Callable[..., Any]) -> Any:
+    """The derivatives with respect to (States, arguments) in the form that the user asked for."""
+    by_state, by_argument = grads
+    first = by_argument[0] if isinstance(config.argnums, int) else tuple(by_argument)
+    return first if rebuild is _nothing else rebuild(by_state) if config.argnums is None else (rebuild(by_state), first)
+
+
+def _split_aux(out: Any, kind: str) -> Any:
+    if not isinstance(out, (tuple, list)) or len(out) != 2:
+        raise TypeError(f"{kind}: has_aux=True asks for (value, aux) as the result, but the function returns one value.")
+    return out
 
 
 def _nothing(_: Sequence[Any]) -> None:
@@ -203,18 +217,18 @@ def _number(value: Any, config: _Config) -> Any:
 
 
 def _grad(pure: Any, inputs: Any, config: _Config, options: dict[str, Any]) -> Any:
-    (_, rest), grads = jax.value_and_grad(_scalar(pure), has_aux=True, **options)(inputs)
+    (_, rest), grads = jax.value_and_grad(_scalar(pure, "grad"), has_aux=True, **options)(inputs)
     return _with_units(grads, rest[0], inputs) if config.unit_aware else grads, rest
 
 
-def _scalar(pure: Any) -> Any:
+def _scalar(pure: Any, kind: str) -> Any:
     def checked(inputs: Any) -> Any:
         number, rest = pure(inputs)
         leaves = jax.tree.leaves(number)
         if len(leaves) != 1 or jnp.shape(leaves[0]) != ():
             shapes = [jnp.shape(leaf) for leaf in leaves]
             raise TypeError(
-                f"grad needs a function that returns one number; it returns shape {shapes}. Sum it, or use vector_grad."
+                f"{kind} needs a function that returns one number; it returns shape {shapes}. Sum it, or use vector_grad."
             )
         return leaves[0], rest
 
@@ -229,12 +243,14 @@ def _vector_grad(pure: Any, inputs: Any, config: _Config, _options: dict[str, An
 
 def _jacobian(transform: Callable[..., Any]) -> Callable[..., Any]:
     def run(pure: Any, inputs: Any, _config: _Config, options: dict[str, Any]) -> Any:
+        second = transform is jax.hessian
+        pure = _scalar(pure, "hessian") if second else pure
         plain, structure = jax.tree.flatten(inputs)
         jac, rest = transform(lambda leaves: pure(structure.unflatten(leaves)), has_aux=True, **options)(plain)
         outs = jax.tree.leaves(rest[0], is_leaf=_is_quantity)
         number_tree = jax.tree.structure(rest[0], is_leaf=_is_quantity)
         rows = number_tree.flatten_up_to(jac)
-        whole = [_row(row, out, inputs, transform is jax.hessian) for row, out in zip(rows, outs, strict=True)]
+        whole = [_row(row, out, inputs, second) for row, out in zip(rows, outs, strict=True)]
         jac = number_tree.unflatten(whole)
         by_input = jax.tree.transpose(number_tree, _quantity_tree(inputs), jac) if number_tree.num_nodes > 1 else jac
         return by_input, rest

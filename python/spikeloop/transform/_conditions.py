@@ -34,14 +34,17 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
 
 
 def ifelse(conditions: Sequence[Any], branches: Sequence[Any], *operands: Any, check_cond: bool = True) -> Any:
-    """The branch of the first condition that holds; the last branch may belong to `True`.
+    """The branch of the first condition that holds; the last branch if none holds.
 
     `branches` may be values instead of functions. With `check_cond`, exactly as many conditions as branches are asked.
     """
     if check_cond and len(conditions) != len(branches):
         raise ValueError(f"ifelse: {len(conditions)} conditions for {len(branches)} branches; they must be as many.")
+    if not branches:
+        raise ValueError("ifelse needs at least one branch.")
     functions = [branch if callable(branch) else _constant(branch) for branch in branches]
-    return switch(jnp.argmax(jnp.stack([jnp.asarray(c, bool) for c in conditions])), functions, *operands)
+    first = jnp.argmax(jnp.stack([jnp.asarray(c, bool) for c in (*conditions, True)]))
+    return switch(first, functions, *operands)
 
 
 def _constant(value: Any) -> Callable[..., Any]:
@@ -85,10 +88,12 @@ def _common_states(traced: Sequence[Traced], kind: str) -> list[State]:
 
 
 def _check_results(traced: Sequence[Traced], kind: str) -> None:
-    first = _result_spec(traced[0])
-    for i, t in enumerate(traced[1:], 1):
-        if (spec := _result_spec(t)) != first:
-            raise TypeError(f"The branches of {kind} must return the same type: branch 0 {first}, branch {i} {spec}.")
+    names = ("false_fun", "true_fun") if kind == "cond" else [f"branch {i}" for i in range(len(traced))]
+    specs = [_result_spec(t) for t in traced]
+    for name, spec in zip(names, specs, strict=True):
+        if spec != specs[0]:
+            both = f"{names[0]} returns {specs[0]}, {name} returns {spec}"
+            raise TypeError(f"The branches of {kind} must return the same type: {both}.")
 
 
 def _result_spec(traced: Traced) -> Spec:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from .._errors import BatchAxisError
+from .._jax import named_axis
 from .._state import State
 from . import _eager
 from ._traced import Traced, trace_function
@@ -74,7 +75,7 @@ def vmap(
 
 def vmap_call(fn: Callable[[], Any], axis_size: int, shared: Iterable[State] = ()) -> Any:
     """Call `fn` once per lane; States that it writes or makes get the lanes as axis 0, except the `shared` ones."""
-    config = _Config(0, 0, axis_size, (), (), None)
+    config = _Config(0, 0, axis_size, (("axis_name", None),), (), None)
     return _vmap((fn, [], list(shared)), config, ((), {}))
 
 
@@ -103,7 +104,8 @@ def _vmap(functions: tuple, config: _Config, call: tuple) -> Any:
     example = jax.tree.unflatten(
         jax.tree.structure((args, kwargs)), _drop_axes(jax.tree.leaves((args, kwargs)), _all_axes(arg_axes, kwargs))
     )
-    traced = trace_function(fn, *example, keep_created=True, lanes=lanes)
+    with named_axis(dict(config.options)["axis_name"], size):
+        traced = trace_function(fn, *example, keep_created=True, lanes=lanes)
     state_axes = [lanes.get(state) for state in traced.states]
     values, state_axes, keys = _split_keys(traced, traced.state_values(), state_axes, size)
     if config.out_state_axes is None:
@@ -119,8 +121,8 @@ def _vmap(functions: tuple, config: _Config, call: tuple) -> Any:
 
 
 def _mapped(traced: Traced, config: _Config, size: int, ins: Any, written_axes: list[int | None]) -> Callable:
-    settings = traced.setting_values()
-    out_axes = _flat_out_axes(config.out_axes, traced)
+    settings, options = traced.setting_values(), dict(config.options)
+    out_axes = _spread(config.out_axes, traced.result(range(traced.num_out)))
 
     def lane(leaves: Any, states: Any) -> Any:
         outs, new = traced.run(leaves, states, settings)
@@ -128,25 +130,27 @@ def _mapped(traced: Traced, config: _Config, size: int, ins: Any, written_axes: 
 
     def run(leaves: Any, states: Any) -> Any:
         try:
-            vectorized = jax.vmap(lane, ins, (out_axes, written_axes), axis_size=size, **dict(config.options))
-            return vectorized(leaves, states)
+            return jax.vmap(lane, ins, (out_axes, written_axes), axis_size=size, **options)(leaves, states)
         except ValueError as error:
-            raise _culprits(traced, lane, ins, written_axes, size, leaves, states) or error from error
+            culprits = [
+                state.path
+                for i, (state, axis) in enumerate(zip(traced.written, written_axes, strict=True))
+                if axis is None and not is_shared(i, leaves, states)
+            ]
+            raise _undeclared(culprits) if culprits else error from error
+
+    def is_shared(i: int, leaves: Any, states: Any) -> bool:
+        one = jax.vmap(lambda *inputs: lane(*inputs)[1][i], ins, None, axis_size=size, **options)
+        try:
+            jax.eval_shape(one, leaves, states)
+        except ValueError:
+            return False
+        return True
 
     return run
 
 
-def _culprits(traced: Traced, lane: Any, ins: Any, axes: list[Any], size: int, *inputs: Any) -> Exception | None:
-    """The error that names the States that are written per lane without being declared."""
-    names = []
-    for i, (state, axis) in enumerate(zip(traced.written, axes, strict=True)):
-        if axis is None:
-            try:
-                jax.eval_shape(jax.vmap(lambda *a, i=i: lane(*a)[1][i], ins, None, axis_size=size), *inputs)
-            except ValueError:
-                names.append(state.path)
-    if not names:
-        return None
+def _undeclared(names: list[str]) -> BatchAxisError:
     return BatchAxisError(
         f"Inside vmap {', '.join(names)} {'receives' if len(names) == 1 else 'receive'} values that differ between "
         "lanes, but one value is kept. Name such States in out_states (and in in_states if they hold lanes already)."
@@ -166,19 +170,15 @@ def _split_keys(traced: Traced, values: list[Any], axes: list[int | None], size:
 
 
 def _flat_axes(in_axes: Any, args: tuple) -> list[int | None]:
-    if in_axes is None or isinstance(in_axes, int):
-        return [in_axes] * len(jax.tree.leaves(args))
-    if len(in_axes) != len(args):
+    if isinstance(in_axes, tuple) and len(in_axes) != len(args):
         raise ValueError(f"vmap: in_axes={in_axes} has {len(in_axes)} entries for {len(args)} arguments.")
-    flat = []
-    for axes, arg in zip(in_axes, args, strict=True):
-        flat += jax.tree.leaves(
-            jax.tree.map(lambda a, sub: [a] * len(jax.tree.leaves(sub)), axes, arg, is_leaf=_is_none)
-            if not (axes is None or isinstance(axes, int))
-            else [axes] * len(jax.tree.leaves(arg)),
-            is_leaf=_is_none,
-        )
-    return flat
+    return _spread(in_axes, args)
+
+
+def _spread(axes: Any, tree: Any) -> list[int | None]:
+    """An axis for each leaf of `tree`; an entry of `axes` stands for all leaves below its place."""
+    lists = jax.tree.map(lambda axis, part: [axis] * len(jax.tree.leaves(part)), axes, tree, is_leaf=_is_none)
+    return jax.tree.leaves(lists, is_leaf=_is_none)
 
 
 def _is_none(x: Any) -> bool:
@@ -187,14 +187,6 @@ def _is_none(x: Any) -> bool:
 
 def _all_axes(arg_axes: list[Any], kwargs: dict) -> list[Any]:
     return [*arg_axes, *[0] * len(jax.tree.leaves(kwargs))]
-
-
-def _flat_out_axes(out_axes: Any, traced: Traced) -> Any:
-    if out_axes is None or isinstance(out_axes, int):
-        return [out_axes] * traced.num_out
-    axes = jax.tree.map(lambda a, sub: [a] * sub.num_leaves, tuple(out_axes), tuple(traced.out_tree.children()),
-                        is_leaf=_is_none)  # fmt: skip
-    return jax.tree.leaves(axes, is_leaf=_is_none)
 
 
 def _drop_axes(leaves: Sequence[Any], axes: Sequence[int | None]) -> list[Any]:
@@ -208,13 +200,10 @@ def _drop(leaf: Any, axis: int) -> jax.ShapeDtypeStruct:
 
 
 def _axis_size(config: _Config, args: tuple, axes: list[Any], kwargs: dict, in_states: list[State]) -> int:
-    sizes = {
-        jnp.shape(leaf)[axis]
-        for leaf, axis in zip(jax.tree.leaves((args, kwargs)), _all_axes(axes, kwargs), strict=True)
-        if axis is not None
-    }
+    mapped = list(zip(jax.tree.leaves((args, kwargs)), _all_axes(axes, kwargs), strict=True))
     for state, axis in zip(in_states, config.in_state_axes, strict=True):
-        sizes |= {jnp.shape(leaf)[axis] for leaf in jax.tree.leaves(state.value)}
+        mapped += [(leaf, axis) for leaf in jax.tree.leaves(state.value)]
+    sizes = {_size_along(leaf, axis) for leaf, axis in mapped if axis is not None}
     if config.axis_size is not None:
         sizes.add(config.axis_size)
     if len(sizes) != 1:
@@ -222,3 +211,10 @@ def _axis_size(config: _Config, args: tuple, axes: list[Any], kwargs: dict, in_s
             f"vmap: the number of lanes is not clear, found {sorted(sizes)}. Pass axis_size=n, or mend in_axes."
         )
     return sizes.pop()
+
+
+def _size_along(leaf: Any, axis: int) -> int:
+    shape = jnp.shape(leaf)
+    if not -len(shape) <= axis < len(shape):
+        raise ValueError(f"vmap: an array of shape {shape} has no axis {axis}. Mend in_axes or in_states.")
+    return shape[axis]
