@@ -61,17 +61,12 @@ def raster(
     sizes = _group_sizes(groups, found.size)
     ax, below = _axes(ax, rate)
     scale, label = _time_axis(found.duration, found.in_ms)
-    height = ax.get_window_extent().height * 72 / ax.figure.dpi
-    dot = float(np.clip(0.8 * height / max(found.size, 1), 1.0, 8.0))
-    first = 0
+    style, first = _dots(ax, found.size), 0
     for k, (name, count) in enumerate(sizes.items()):
         chosen = (found.indices >= first) & (found.indices < first + count)
         times = found.times[chosen]
         color = _COLORS[k % len(_COLORS)]
-        marker = {"marker": "|", "markeredgewidth": 1.0} if dot > 2 else {"marker": ".", "markeredgewidth": 0.0}
-        ax.plot(
-            times * scale, found.indices[chosen], ls="none", ms=dot, color=color, label=name, rasterized=True, **marker
-        )
+        ax.plot(times * scale, found.indices[chosen], color=color, label=name, **style)
         if below is not None:
             edges, values = _rate(times, count, found, bin_width)
             below.stairs(values, edges * scale, color=color, lw=1.2, baseline=None)
@@ -155,6 +150,14 @@ def _group_sizes(groups: Mapping[str, int] | None, size: int) -> dict[str, int]:
             f"plot.raster: the groups {sizes} have {sum(sizes.values())} neurons; the spikes are of {size}."
         )
     return sizes
+
+
+def _dots(ax: Axes, size: int) -> dict[str, Any]:
+    """How to draw a spike: as high as the row of a neuron, if that can be seen."""
+    height = ax.get_window_extent().height * 72 / ax.figure.dpi  # points
+    dot = float(np.clip(0.8 * height / max(size, 1), 1.0, 8.0))
+    shape = {"marker": "|", "markeredgewidth": 1.0} if dot > 2 else {"marker": ".", "markeredgewidth": 0.0}
+    return {"ls": "none", "ms": dot, "rasterized": True, **shape}
 
 
 def _rate(times: np.ndarray, count: int, found: _Spikes, bin_width: Any) -> tuple[np.ndarray, np.ndarray]:

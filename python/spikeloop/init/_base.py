@@ -84,7 +84,7 @@ def param(
     name: str = "init.param",
     **kwargs: Any,
 ) -> Any:
-    """The parameter that `init` stands for, as an array or Quantity of `environ.dftype()`.
+    """The parameter that `init` stands for, in `environ.dftype()`; `name` stands in messages.
 
     | `init` | result |
     |---|---|
@@ -94,14 +94,10 @@ def param(
     | a function, such as an initializer | `init(sizes, **kwargs)`, or `init((batch_size, *sizes), **kwargs)` |
     | a State | that State; its value must fit |
 
-    `name` stands in messages.
-
     Raises ShapeError for an array that does not fit, TypeError for anything else, and for None with `allow_none=False`.
     """
-    if init is None:
-        if allow_none:
-            return None
-        raise TypeError(_no_value(name, None))
+    if init is None and allow_none:
+        return None
     shape = as_shape(sizes)
     full = shape if batch_size is None else (operator.index(batch_size), *shape)
     if isinstance(init, State):
@@ -111,12 +107,11 @@ def param(
     if callable(init):
         value = _as_array(init(full, **kwargs), name)
         _check_fits(value.shape, full, full, f"{name}: the result of {init!r}")
-        return value
+        return _spread(value, full)
     value = _as_array(init, name)
-    if value.shape == () and allow_scalar:
-        return value
+    keep = allow_scalar if value.shape == () else batch_size is None
     _check_fits(value.shape, shape, full, f"{name}: an array")
-    return _spread(value, full) if batch_size is not None or value.shape == () else value
+    return value if keep else _spread(value, full)
 
 
 def as_shape(size: Any) -> tuple[int, ...]:
