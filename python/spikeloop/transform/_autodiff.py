@@ -319,19 +319,26 @@ def _jvp(functions: tuple[Any], _config: tuple, args: tuple) -> tuple[Any, Any]:
 
 def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """(`fun(*primals)`, a function from cotangents of the result to cotangents of `primals`[, aux])."""
-    traced = trace_function(fun, primals, keep_created=True)
+    out, pullback, aux = _eager.run(_vjp, (fun,), has_aux, primals)
+    cotangents = functools.partial(_pull_back, pullback)
+    return (out, cotangents, aux) if has_aux else (out, cotangents)
+
+
+def _vjp(functions: tuple[Any], has_aux: bool, primals: tuple) -> tuple[Any, Any, Any]:
+    traced = trace_function(functions[0], primals, keep_created=True)
     states, settings = traced.state_values(), traced.setting_values()
 
-    @jax.jit
     def pure(args: tuple) -> Any:
         outs, new = traced.run(jax.tree.leaves(args), states, settings)
         out = traced.result(outs)
-        return (out[0], (out[1], new)) if has_aux else (out, (None, new))
+        value, aux = _split_aux(out, "vjp") if has_aux else (out, None)
+        return value, (aux, new)
 
     out, pullback, (aux, new) = jax.vjp(pure, primals, has_aux=True)
     traced.commit(new)
+    return out, pullback, aux  # the pullback is a pytree of arrays: a program may return it
 
-    def cotangents(ct: Any) -> Any:
-        return pullback(ct)[0]
 
-    return (out, cotangents, aux) if has_aux else (out, cotangents)
+@jax.jit
+def _pull_back(pullback: Any, cotangents: Any) -> Any:
+    return pullback(cotangents)[0]

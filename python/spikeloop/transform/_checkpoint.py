@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from . import _eager
-from ._loops import Loop, _check_length
+from ._loops import Loop, check_length, step_of
 from ._progress import ProgressBar, Report, as_progress_bar, no_report
 from ._traced import trace_function
 
@@ -58,7 +58,7 @@ def checkpointed_for_loop(
     | `base` | pieces per level, at least 2 | √n: two levels |
     | `pbar` | as in `for_loop`, but it moves after whole pieces of the top level only | no bar |
     """
-    config = (_check_length(xs, length), _check_base(base), as_progress_bar(pbar))
+    config = (check_length(xs, length), _check_base(base), as_progress_bar(pbar))
     return _eager.run(_checkpointed_for_loop, (f,), config, xs)
 
 
@@ -71,13 +71,12 @@ def checkpointed_scan(
     pbar: ProgressBar | int | bool | None = None,
 ) -> tuple[Any, Any]:
     """`scan` with bounded memory in reverse mode; see `checkpointed_for_loop`."""
-    config = (_check_length((xs,), length), _check_base(base), as_progress_bar(pbar))
+    config = (check_length((xs,), length), _check_base(base), as_progress_bar(pbar))
     return _eager.run(_checkpointed_scan, (f,), config, (init, xs))
 
 
 def _checkpointed_for_loop(functions: tuple[Any], config: tuple, xs: tuple) -> Any:
-    (f,) = functions
-    return _checkpointed_scan((lambda carry, x: (carry, f(*x)),), config, (None, xs))[1]
+    return _checkpointed_scan((step_of(functions[0]),), config, (None, xs))[1]
 
 
 def _checkpointed_scan(functions: tuple[Any], config: tuple, args: tuple) -> tuple[Any, Any]:

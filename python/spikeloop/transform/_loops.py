@@ -41,7 +41,7 @@ def for_loop(
     | `unroll` | steps per iteration of the compiled loop | 1 on CPU, 8 on GPU |
     | `pbar` | a `ProgressBar`, or the number of steps between its updates, or True | no bar |
     """
-    config = (_check_length(xs, length), reverse, _unroll(unroll), as_progress_bar(pbar))
+    config = (check_length(xs, length), reverse, _unroll(unroll), as_progress_bar(pbar))
     return _eager.run(_for_loop, (f,), config, xs)
 
 
@@ -58,7 +58,7 @@ def scan(
 
     Options as in `for_loop`.
     """
-    config = (_check_length((xs,), length), reverse, _unroll(unroll), as_progress_bar(pbar))
+    config = (check_length((xs,), length), reverse, _unroll(unroll), as_progress_bar(pbar))
     return _eager.run(_scan, (f,), config, (init, xs))
 
 
@@ -67,14 +67,18 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     return _eager.run(_while_loop, (cond_fun, body_fun), (), (init,))
 
 
-def _for_loop(functions: tuple[Any], config: tuple, xs: tuple) -> Any:
-    (f,) = functions
+def step_of(f: Callable[..., Any]) -> Callable[[Any, tuple], tuple[Any, Any]]:
+    """The step function of a scan that calls `f` with each slice."""
 
     def step(carry: Any, x: tuple) -> tuple[Any, Any]:
         return carry, f(*x)
 
     step.__name__ = getattr(f, "__name__", "step")
-    return _scan((step,), config, (None, xs))[1]
+    return step
+
+
+def _for_loop(functions: tuple[Any], config: tuple, xs: tuple) -> Any:
+    return _scan((step_of(functions[0]),), config, (None, xs))[1]
 
 
 def _scan(functions: tuple[Any], config: tuple, args: tuple) -> tuple[Any, Any]:
@@ -194,7 +198,7 @@ def is_pair(tree: Any) -> bool:
     return tree.node_data() is not None and tree.node_data()[0] in (tuple, list) and len(tree.children()) == 2
 
 
-def _check_length(xs: Any, length: int | None) -> int:
+def check_length(xs: Any, length: int | None) -> int:
     if length is not None:
         if not hasattr(length, "__index__") or length < 0:
             raise ValueError(f"length must be a whole number, at least 0; given {length!r}.")
