@@ -138,6 +138,10 @@ impl<L: Lane, const K: usize> Real for Dual<L, K> {
         Self { re: L::select(mask, yes.re, no.re), eps }
     }
     #[inline(always)]
+    fn per(self, scale: Self) -> Self {
+        self / scale
+    }
+    #[inline(always)]
     fn spike(self, slope: &Slope<L>) -> Spike<Self> {
         let Spike { on, value } = self.re.spike(slope);
         Spike { on, value: self.chain(value, slope.at(self.re)) }
@@ -146,5 +150,62 @@ impl<L: Lane, const K: usize> Real for Dual<L, K> {
     fn reset_to(self, target: Self, spike: Spike<Self>) -> Self {
         let smooth = self - (self.detach() - target) * spike.value;
         Self { re: L::select(spike.on, target.re, self.re), eps: smooth.eps }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Dual;
+    use crate::lane::portable::Portable;
+    use crate::real::Real;
+    use proptest::prelude::*;
+
+    type Number = Dual<Portable<f64, 1>, 2>;
+
+    /// A variable along the tangent with this index.
+    fn variable(x: f64, k: usize) -> Number {
+        let mut dual = Number::lift(Portable([x]));
+        dual.eps[k] = Portable([1.0]);
+        dual
+    }
+
+    fn value(f: impl Fn(Number, Number) -> Number, x: f64, y: f64) -> f64 {
+        f(Number::constant(x), Number::constant(y)).re.0[0]
+    }
+
+    /// Tangents against central differences.
+    fn check(name: &str, f: impl Fn(Number, Number) -> Number, x: f64, y: f64) {
+        let h = 1e-5;
+        let dual = f(variable(x, 0), variable(y, 1));
+        let differences = [
+            (value(&f, x + h, y) - value(&f, x - h, y)) / (2.0 * h),
+            (value(&f, x, y + h) - value(&f, x, y - h)) / (2.0 * h),
+        ];
+        for (eps, difference) in dual.eps.iter().zip(differences) {
+            let error = (eps.0[0] - difference).abs() / difference.abs().max(1.0);
+            assert!(error < 1e-7, "{name} at ({x}, {y}): {} not {difference}", eps.0[0]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn tangents_are_derivatives(x in -2.0..2.0f64, y in 0.3..2.0f64) {
+            prop_assume!((x - y).abs() > 1e-3 && x.abs() > 1e-3);
+            check("add", |x, y| x + y, x, y);
+            check("sub", |x, y| x - y, x, y);
+            check("mul", |x, y| x * y, x, y);
+            check("div", |x, y| x / y, x, y);
+            check("neg", |x, _| -x, x, y);
+            check("mul_add", |x, y| x.mul_add(y, x * x), x, y);
+            check("exp", |x, y| (x * y).exp(), x, y);
+            check("exp_m1", |x, y| (x * y).exp_m1(), x, y);
+            check("exprel", |x, y| (x * y).exprel(), x, y);
+            check("ln", |_, y| y.ln(), x, y);
+            check("sqrt", |_, y| y.sqrt(), x, y);
+            check("abs", |x, y| (x * y).abs(), x, y);
+            check("max", |x, y| x.max(y), x, y);
+            check("min", |x, y| x.min(y), x, y);
+            check("per", |x, y| x.per(y), x, y);
+        }
     }
 }

@@ -6,6 +6,7 @@
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::sync::OnceLock;
 
+mod pair;
 pub mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -22,6 +23,8 @@ pub unsafe trait Lane:
     type Elem: Float;
     /// One truth value an element.
     type Mask: Copy;
+    /// What hot loops use instead: a pair where there are registers for two lanes.
+    type Wide: Lane<Elem = Self::Elem>;
     /// Number of elements.
     const WIDTH: usize;
 
@@ -166,6 +169,25 @@ pub(crate) fn dispatch<T: Float, J: Job<T>>(job: J) -> J::Out {
         #[cfg(target_arch = "x86_64")]
         Level::Avx512 => unsafe { avx512(job) },
     }
+}
+
+/// Runs a job with all lanes of this machine.
+#[cfg(test)]
+pub(crate) fn dispatch_all<T: Float, J: Job<T> + Copy>(job: J) -> Vec<J::Out> {
+    let mut out = vec![job.run::<T::Baseline>()];
+    #[cfg(target_arch = "x86_64")]
+    if !cfg!(miri) {
+        // SAFETY: the instructions are checked for right here.
+        unsafe {
+            if detect("avx2") != Level::Baseline {
+                out.push(avx2(job));
+            }
+            if detect("") == Level::Avx512 {
+                out.push(avx512(job));
+            }
+        }
+    }
+    out
 }
 
 #[cfg(target_arch = "x86_64")]

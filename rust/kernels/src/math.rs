@@ -5,6 +5,9 @@
 
 use crate::lane::{Float, Lane};
 
+#[cfg(test)]
+mod tests;
+
 /// Constants of a float format.
 #[derive(Debug, Clone, Copy)]
 pub struct Table<T: 'static> {
@@ -78,7 +81,7 @@ pub(crate) const F64: Table<f64> = Table {
         0.001_388_888_893_261_963_5,
         1.984_126_987_490_126e-4,
         2.480_150_418_083_713_7e-5,
-        2.755_727_529_796_964_3e-6,
+        2.755_725_529_796_964_3e-6,
         2.762_642_637_658_033_5e-7,
         2.510_525_953_844_849_4e-8,
     ],
@@ -131,14 +134,24 @@ fn scale<L: Lane>(y: L, k: L) -> L {
     y * pow2(half) * pow2(k - half)
 }
 
-/// x = k·ln2 + r with |r| ≤ ln2/2 (and a little).
+/// x = k·ln2 + r + c with |r| ≤ ln2/2 (and a little), where c is what r was rounded by.
 #[inline(always)]
-fn reduce<L: Lane>(x: L) -> (L, L) {
+fn reduce<L: Lane>(x: L) -> (L, L, L) {
     let t = L::Elem::MATH;
     let magic = L::splat(t.round);
     let k = x.mul_add(L::constant(std::f64::consts::LOG2_E), magic) - magic;
-    let r = k.mul_add(-L::splat(t.ln2_hi), x);
-    (k, k.mul_add(-L::splat(t.ln2_lo), r))
+    let high = k.mul_add(-L::splat(t.ln2_hi), x);
+    let r = k.mul_add(-L::splat(t.ln2_lo), high);
+    (k, r, k.mul_add(-L::splat(t.ln2_lo), high - r))
+}
+
+/// base + eʳ − 1 + c for |r| ≤ ln2/2 and a base that is 0 or greater than that: r² and beyond
+/// are added to the rounding error of base + r first.
+#[inline(always)]
+fn exp_m1_reduced<L: Lane>(base: L, r: L, c: L) -> L {
+    let sum = base + r;
+    let lost = r - (sum - base) + c;
+    sum + (r * r).mul_add(polynomial(r, &L::Elem::MATH.exprel[1..]), lost)
 }
 
 /// eˣ.
@@ -147,8 +160,8 @@ pub(crate) fn exp<L: Lane>(x: L) -> L {
     let t = L::Elem::MATH;
     // The second operand survives a NaN in either.
     let x = L::splat(t.exp_max).min(L::splat(t.exp_min).max(x));
-    let (k, r) = reduce(x);
-    scale(r.mul_add(polynomial(r, t.exprel), L::splat(L::Elem::ONE)), k)
+    let (k, r, c) = reduce(x);
+    scale(exp_m1_reduced(L::splat(L::Elem::ONE), r, c), k)
 }
 
 /// eˣ − 1, precise also near 0.
@@ -157,14 +170,15 @@ pub(crate) fn exp_m1<L: Lane>(x: L) -> L {
     let t = L::Elem::MATH;
     let tiny = x.abs();
     let clamped = L::splat(t.exp_max).min(L::splat(t.expm1_min).max(x));
-    let (k, r) = reduce(clamped);
-    let rest = L::splat(L::Elem::ONE) - pow2(-k);
-    let y = scale(r.mul_add(polynomial(r, t.exprel), rest), k);
+    let (k, r, c) = reduce(clamped);
+    let lowest = L::splat(t.round - t.biased + L::Elem::ONE);
+    let rest = L::splat(L::Elem::ONE) - pow2(lowest.max(-k));
+    let y = scale(exp_m1_reduced(rest, r, c), k);
     // Keeps −0 and subnormals.
     L::select(L::splat(t.tiny).gt(tiny), x, y)
 }
 
-/// (eˣ − 1)/x, and 1 at 0. The usual argument, a step over a time constant, is small: then
+/// (eˣ − 1)/x, and 1 at 0; infinite where eˣ is. The usual argument, a step over a time constant, is small: then
 /// neither reduction nor division is needed.
 #[inline(always)]
 pub(crate) fn exprel<L: Lane>(x: L) -> L {

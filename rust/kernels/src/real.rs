@@ -47,6 +47,10 @@ pub trait Real:
     /// `yes` where the mask is true, else `no`.
     #[must_use]
     fn select(mask: <Self::Lane as Lane>::Mask, yes: Self, no: Self) -> Self;
+    /// A distance to threshold in units of `scale`, which is positive. Without tangents only its
+    /// sign is of use, and the distance is returned as it is.
+    #[must_use]
+    fn per(self, scale: Self) -> Self;
     /// A spike where `self >= 0`.
     fn spike(self, slope: &Slope<Self::Lane>) -> Spike<Self>;
     /// `target` where there is a spike, with the tangent of
@@ -134,6 +138,10 @@ impl<L: Lane> Real for L {
     #[inline(always)]
     fn select(mask: L::Mask, yes: L, no: L) -> L {
         <L as Lane>::select(mask, yes, no)
+    }
+    #[inline(always)]
+    fn per(self, _: L) -> L {
+        self
     }
     #[inline(always)]
     fn spike(self, _: &Slope<L>) -> Spike<L> {

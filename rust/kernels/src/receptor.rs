@@ -1,7 +1,7 @@
 //! Receptors: synaptic state that is part of the neuron's pass.
 
 use crate::error::{Error, Result};
-use crate::neuron::Read;
+use crate::neuron::{Drive, Read};
 use crate::real::Real;
 
 /// The most states that a receptor has.
@@ -49,15 +49,16 @@ impl Receptor {
         }
     }
 
-    /// Its voltage at `v`, and the derivative of that by `v`.
+    /// Adds its voltage at `v`, and the derivative of that by `v`.
     #[inline(always)]
-    pub(crate) fn volt<T: Real>(self, v: T, p: &impl Read<T>, s: &impl Read<T>) -> (T, T) {
+    pub(crate) fn drive<T: Real>(self, v: T, p: &impl Read<T>, s: &impl Read<T>, drive: &mut Drive<T>) {
         match self {
             Self::ExponCoba => {
                 let conductance = p.read(1) * s.read(0);
-                (conductance * (p.read(2) - v), -conductance)
+                drive.volt = conductance.mul_add(p.read(2) - v, drive.volt);
+                drive.slope = drive.slope - conductance;
             }
-            Self::ExponCuba => (p.read(1) * s.read(0), T::constant(0.0)),
+            Self::ExponCuba => drive.volt = p.read(1).mul_add(s.read(0), drive.volt),
         }
     }
 

@@ -109,3 +109,67 @@ fn normal<L: Lane>(x: L, sigma: L) -> L {
     let z = x / sigma;
     exp(z * z * L::constant(-0.5)) / (L::constant((2.0 * PI).sqrt()) * sigma)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Slope, Surrogate};
+    use crate::lane::portable::Portable;
+    use std::f64::consts::PI;
+
+    fn at(kind: Surrogate, params: [f64; 4], x: f64) -> f64 {
+        Slope { kind, params: params.map(|p| Portable([p])) }.at(Portable([x])).0[0]
+    }
+
+    /// The formulas as the Python side writes them.
+    fn formula(kind: Surrogate, [a, b, c, d]: [f64; 4], x: f64) -> f64 {
+        let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+        let normal = |x: f64, s: f64| (-x * x / (2.0 * s * s)).exp() / ((2.0 * PI).sqrt() * s);
+        let logistic = a * sigmoid(a * x) * (1.0 - sigmoid(a * x));
+        match kind {
+            Surrogate::Sigmoid => logistic,
+            Surrogate::ReluGrad => (a * b - x.abs() * a).max(0.0),
+            Surrogate::InvSquareGrad => (a * x.abs() + 1.0).powi(-2),
+            Surrogate::Arctan => a / 2.0 / (1.0 + (PI / 2.0 * a * x).powi(2)),
+            Surrogate::GaussianGrad => normal(x, a) * b,
+            Surrogate::PiecewiseQuadratic if x.abs() > 1.0 / a => 0.0,
+            Surrogate::PiecewiseQuadratic => a - a * a * x.abs(),
+            Surrogate::SlayerGrad => a / 2.0 * (-a * x.abs()).exp(),
+            Surrogate::S2nn if x < 0.0 => logistic,
+            Surrogate::S2nn => b / (x + 1.0),
+            Surrogate::LeakyRelu => {
+                if x < 0.0 {
+                    a
+                } else {
+                    b
+                }
+            }
+            Surrogate::MultiGaussianGrad => {
+                let sides = normal(x - c, b * c) + normal(x + c, b * c);
+                d * (normal(x, c) * (1.0 + a) - a * sides)
+            }
+        }
+    }
+
+    #[test]
+    fn formulas() {
+        for code in 0..10 {
+            let kind = Surrogate::from_code(code).expect("a code");
+            for k in -40..=40 {
+                let (x, params) = (f64::from(k) * 0.11, [0.7, 1.3, 0.4, 0.6]);
+                let (given, expected) = (at(kind, params, x), formula(kind, params, x));
+                assert!((given - expected).abs() < 1e-14, "{kind:?} at {x}: {given} not {expected}");
+            }
+        }
+        assert!(Surrogate::from_code(10).is_err() && Surrogate::from_code(-1).is_err());
+    }
+
+    #[test]
+    fn finite_far_away() {
+        for code in 0..10 {
+            let kind = Surrogate::from_code(code).expect("a code");
+            for x in [-1e5, 1e5] {
+                assert!(at(kind, [4.0, 1.0, 0.5, 0.5], x).is_finite());
+            }
+        }
+    }
+}

@@ -5,6 +5,9 @@ use super::{Dims, Rows, Spikes, Weight, length};
 use crate::error::{Error, Result};
 use crate::lane::Float;
 
+/// Spikes that are ruled out at once: wide enough for vectors, small against the mean distance of spikes.
+const BLOCK: usize = 32;
+
 /// `target[b, indices[j]] += weight[j] * spikes[b, offset + i]` for all synapses j of all rows i.
 ///
 /// # Errors
@@ -37,17 +40,23 @@ pub(super) fn each_spike<T: Float>(
     mut body: impl FnMut(usize, T) -> Result<()>,
 ) -> Result<()> {
     match spikes {
-        Spikes::Float(s) => {
-            for (k, &spike) in s[from..from + n].iter().enumerate() {
-                if spike != T::ZERO {
-                    body(k, spike)?;
-                }
-            }
-        }
-        Spikes::Bool(s) => {
-            for (k, &spike) in s[from..from + n].iter().enumerate() {
-                if spike != 0 {
-                    body(k, T::ONE)?;
+        Spikes::Float(s) => scan(&s[from..from + n], |&x| x != T::ZERO, |k, &x| body(k, x)),
+        Spikes::Bool(s) => scan(&s[from..from + n], |&x| x != 0, |k, _| body(k, T::ONE)),
+    }
+}
+
+/// Calls `body` with the position and value of everything that `is_spike`. Few are, so whole
+/// blocks are ruled out first, without a branch for each.
+fn scan<S>(
+    values: &[S],
+    is_spike: impl Fn(&S) -> bool,
+    mut body: impl FnMut(usize, &S) -> Result<()>,
+) -> Result<()> {
+    for (block, values) in values.chunks(BLOCK).enumerate() {
+        if values.iter().fold(false, |any, x| any | is_spike(x)) {
+            for (k, value) in values.iter().enumerate() {
+                if is_spike(value) {
+                    body(block * BLOCK + k, value)?;
                 }
             }
         }

@@ -48,6 +48,7 @@ macro_rules! portable {
         unsafe impl<const N: usize> Lane for Portable<$float, N> {
             type Elem = $float;
             type Mask = [bool; N];
+            type Wide = Self;
             const WIDTH: usize = N;
 
             #[inline(always)]

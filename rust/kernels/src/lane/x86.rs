@@ -4,10 +4,11 @@ use std::arch::x86_64::*;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use super::Lane;
+use super::pair::Pair;
 
 /// Both sets of lanes name the same operations; only the intrinsics and the masks differ.
 macro_rules! lane {
-    ($name:ident, $doc:literal, $float:ident x $width:literal, mantissa $digits:literal, $vector:ident, mask $mask:ty,
+    ($name:ident, $doc:literal, $float:ident x $width:literal, mantissa $digits:literal, $vector:ident, mask $mask:ty, wide $wide:ty,
      [$splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident
       $fma:ident $max:ident $min:ident $sqrt:ident],
      [$bits:ident $float_bits:ident $and:ident $or:ident $shl:ident $shr:ident],
@@ -35,6 +36,7 @@ macro_rules! lane {
         unsafe impl Lane for $name {
             type Elem = $float;
             type Mask = $mask;
+            type Wide = $wide;
             const WIDTH: usize = $width;
 
             #[inline(always)]
@@ -126,7 +128,7 @@ macro_rules! lane {
     };
 }
 
-lane!(F32x8, "8 `f32`, AVX2 and FMA.", f32 x 8, mantissa 23, __m256, mask __m256,
+lane!(F32x8, "8 `f32`, AVX2 and FMA.", f32 x 8, mantissa 23, __m256, mask __m256, wide Self,
     [_mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps
      _mm256_div_ps _mm256_fmadd_ps _mm256_max_ps _mm256_min_ps _mm256_sqrt_ps],
     [_mm256_castps_si256 _mm256_castsi256_ps _mm256_and_si256 _mm256_or_si256
@@ -134,7 +136,7 @@ lane!(F32x8, "8 `f32`, AVX2 and FMA.", f32 x 8, mantissa 23, __m256, mask __m256
     ge _mm256_cmp_ps::<_CMP_GE_OQ>, gt _mm256_cmp_ps::<_CMP_GT_OQ>,
     none |m| _mm256_movemask_ps(m) == 0, select |m, yes, no| _mm256_blendv_ps(no, yes, m));
 
-lane!(F64x4, "4 `f64`, AVX2 and FMA.", f64 x 4, mantissa 52, __m256d, mask __m256d,
+lane!(F64x4, "4 `f64`, AVX2 and FMA.", f64 x 4, mantissa 52, __m256d, mask __m256d, wide Self,
     [_mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd
      _mm256_div_pd _mm256_fmadd_pd _mm256_max_pd _mm256_min_pd _mm256_sqrt_pd],
     [_mm256_castpd_si256 _mm256_castsi256_pd _mm256_and_si256 _mm256_or_si256
@@ -142,7 +144,7 @@ lane!(F64x4, "4 `f64`, AVX2 and FMA.", f64 x 4, mantissa 52, __m256d, mask __m25
     ge _mm256_cmp_pd::<_CMP_GE_OQ>, gt _mm256_cmp_pd::<_CMP_GT_OQ>,
     none |m| _mm256_movemask_pd(m) == 0, select |m, yes, no| _mm256_blendv_pd(no, yes, m));
 
-lane!(F32x16, "16 `f32`, AVX-512.", f32 x 16, mantissa 23, __m512, mask __mmask16,
+lane!(F32x16, "16 `f32`, AVX-512.", f32 x 16, mantissa 23, __m512, mask __mmask16, wide Pair<Self>,
     [_mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps
      _mm512_div_ps _mm512_fmadd_ps _mm512_max_ps _mm512_min_ps _mm512_sqrt_ps],
     [_mm512_castps_si512 _mm512_castsi512_ps _mm512_and_si512 _mm512_or_si512
@@ -150,7 +152,7 @@ lane!(F32x16, "16 `f32`, AVX-512.", f32 x 16, mantissa 23, __m512, mask __mmask1
     ge _mm512_cmp_ps_mask::<_CMP_GE_OQ>, gt _mm512_cmp_ps_mask::<_CMP_GT_OQ>,
     none |m| _kortestz_mask16_u8(m, m) == 1, select |m, yes, no| _mm512_mask_blend_ps(m, no, yes));
 
-lane!(F64x8, "8 `f64`, AVX-512.", f64 x 8, mantissa 52, __m512d, mask __mmask8,
+lane!(F64x8, "8 `f64`, AVX-512.", f64 x 8, mantissa 52, __m512d, mask __mmask8, wide Pair<Self>,
     [_mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd
      _mm512_div_pd _mm512_fmadd_pd _mm512_max_pd _mm512_min_pd _mm512_sqrt_pd],
     [_mm512_castpd_si512 _mm512_castsi512_pd _mm512_and_si512 _mm512_or_si512

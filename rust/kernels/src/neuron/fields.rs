@@ -1,10 +1,5 @@
 //! Named fields of a model, and how they reach the buffers.
 
-use crate::lane::Lane;
-use crate::real::{Real, Spike};
-
-use super::Refractory;
-
 /// Numbered values to read.
 pub trait Read<T> {
     /// The value with index `k`.
@@ -65,20 +60,4 @@ macro_rules! fields {
             }
         };
     )*};
-}
-
-impl<L: Lane> Refractory<L> {
-    /// Counts a step down; true where the potential is still held.
-    #[inline(always)]
-    pub fn count_down<T: Real<Lane = L>>(&mut self) -> L::Mask {
-        let zero = L::constant(0.0);
-        self.left = (self.left - L::constant(1.0)).max(zero);
-        self.left.gt(zero)
-    }
-
-    /// Starts anew where there is a spike.
-    #[inline(always)]
-    pub fn restart<T: Real<Lane = L>>(&mut self, spike: &Spike<T>) {
-        self.left = L::select(spike.on, self.steps, self.left);
-    }
 }

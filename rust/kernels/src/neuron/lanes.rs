@@ -1,22 +1,31 @@
 //! One lane of neurons through one step, in any mode.
 
-use super::mode::{Direction, Forward, Lanes, Mode, Span, Tangent};
-use super::plan::Segments;
+use std::marker::PhantomData;
+
+use super::mode::{Direction, Forward, Lanes, Mode, Span, Tangent, Uniform};
+use super::segments::Segments;
 use super::{Drive, Fields, Inputs, Layout, Neuron, Read, Refractory, Write};
 use crate::lane::{Float, Job, Lane};
 use crate::real::{Real, Spike};
 use crate::surrogate::Slope;
 
-/// The arguments of a mode from a position on.
-struct From<'a, I> {
-    io: &'a I,
-    base: usize,
-}
+/// The parameters of a mode from a position on.
+struct ParamsAt<'a, I>(&'a I, usize);
 
-impl<I: Mode> Read<I::Real> for From<'_, I> {
+impl<I: Mode> Read<I::Real> for ParamsAt<'_, I> {
     #[inline(always)]
     fn read(&self, k: usize) -> I::Real {
-        self.io.arg(self.base + k)
+        self.0.param(self.1 + k)
+    }
+}
+
+/// The states of a mode from a position on.
+struct StatesAt<'a, I>(&'a I, usize);
+
+impl<I: Mode> Read<I::Real> for StatesAt<'_, I> {
+    #[inline(always)]
+    fn read(&self, k: usize) -> I::Real {
+        self.0.state(self.1 + k)
     }
 }
 
@@ -32,23 +41,20 @@ impl<I: Mode> Write<I::Real> for States<'_, I> {
 
 /// What surrounds a model's step.
 struct Ports<'a, I: Mode> {
-    io: &'a I,
+    io: &'a mut I,
     layout: &'a Layout<'a>,
-    refractory: Option<Refractory<Lanes<I>>>,
 }
 
 impl<I: Mode> Inputs<I::Real> for Ports<'_, I> {
     #[inline(always)]
     fn drive(&self, v: I::Real) -> Drive<I::Real> {
         let zero = I::Real::constant(0.0);
-        let current = self.io.arg(self.layout.current);
+        let current = self.io.input(self.layout.current);
         let mut drive = Drive { current, volt: zero, slope: zero };
         let (mut params, mut state) = (self.layout.receptor_params, self.layout.receptor_state);
         for receptor in self.layout.config.receptors {
-            let (p, s) = (From { io: self.io, base: params }, From { io: self.io, base: state });
-            let (volt, slope) = receptor.volt(v, &p, &s);
-            drive.volt = drive.volt + volt;
-            drive.slope = drive.slope + slope;
+            let (p, s) = (ParamsAt(&*self.io, params), StatesAt(&*self.io, state));
+            receptor.drive(v, &p, &s, &mut drive);
             params += receptor.params().len();
             state += receptor.state().len();
         }
@@ -59,19 +65,31 @@ impl<I: Mode> Inputs<I::Real> for Ports<'_, I> {
     fn spike(&self, x: I::Real) -> Spike<I::Real> {
         // Forwards nothing reads these, so that they are never loaded.
         let at = self.layout.surrogate;
-        let io = self.io;
-        let params = [io.plain(at), io.plain(at + 1), io.plain(at + 2), io.plain(at + 3)];
+        let io = &*self.io;
+        let params =
+            [io.plain_param(at), io.plain_param(at + 1), io.plain_param(at + 2), io.plain_param(at + 3)];
         x.spike(&Slope { kind: self.layout.config.surrogate, params })
     }
 
     #[inline(always)]
     fn delta(&self) -> Option<I::Real> {
-        if self.layout.config.delta { Some(self.io.arg(self.layout.delta)) } else { None }
+        if self.layout.config.delta { Some(self.io.input(self.layout.delta)) } else { None }
     }
 
     #[inline(always)]
-    fn refractory(&mut self) -> Option<&mut Refractory<Lanes<I>>> {
-        self.refractory.as_mut()
+    fn refractory(&self) -> Option<Refractory<Lanes<I>>> {
+        if !self.layout.config.refractory {
+            return None;
+        }
+        let (left, steps) = (self.layout.left, self.layout.n_ref);
+        Some(Refractory { left: self.io.plain_state(left), steps: self.io.plain_param(steps) })
+    }
+
+    #[inline(always)]
+    fn set_left(&mut self, left: Lanes<I>) {
+        if self.layout.config.refractory {
+            self.io.plain_ret(self.layout.left - self.layout.state, left);
+        }
     }
 
     #[inline(always)]
@@ -84,23 +102,12 @@ impl<I: Mode> Inputs<I::Real> for Ports<'_, I> {
 #[inline(always)]
 fn lane<M: Neuron, I: Mode>(mut io: I, layout: &Layout<'_>, p: &M::Params<I::Real>) {
     let config = &layout.config;
-    let mut s = M::State::read(&From { io: &io, base: layout.state });
-    let refractory = if config.refractory {
-        Some(Refractory { left: io.plain(layout.left), steps: io.plain(layout.n_ref) })
-    } else {
-        None
-    };
-    let mut ports = Ports { io: &io, layout, refractory };
-    let spike = M::step(p, &mut s, &mut ports);
-    let refractory = ports.refractory;
-
+    let mut s = M::State::read(&StatesAt(&io, layout.state));
+    let spike = M::step(p, &mut s, &mut Ports { io: &mut io, layout });
     s.write(&mut States(&mut io));
-    if let Some(refractory) = refractory {
-        io.plain_ret(layout.left - layout.state, refractory.left);
-    }
     let (mut params, mut state) = (layout.receptor_params, layout.receptor_state);
     for receptor in config.receptors {
-        let (p, s) = (From { io: &io, base: params }, From { io: &io, base: state });
+        let (p, s) = (ParamsAt(&io, params), StatesAt(&io, state));
         let next = receptor.advance(&p, &s);
         for (k, &x) in next.iter().take(receptor.state().len()).enumerate() {
             io.ret(state + k - layout.state, x);
@@ -115,33 +122,56 @@ fn lane<M: Neuron, I: Mode>(mut io: I, layout: &Layout<'_>, p: &M::Params<I::Rea
     io.finish();
 }
 
-/// Steps a span forwards. `UNIFORM`: all parameters are scalars, so that they and what follows
-/// from them alone are taken out of the loop.
-pub(super) struct StepSpan<'a, M, T, const UNIFORM: bool> {
+/// Steps a span forwards, whatever the operands.
+pub(super) struct ForwardSpan<'a, M, T> {
     pub(super) layout: &'a Layout<'a>,
     pub(super) span: Span<'a, T>,
-    pub(super) model: std::marker::PhantomData<M>,
+    pub(super) model: PhantomData<fn() -> M>,
 }
 
-impl<M: Neuron, T: Float, const UNIFORM: bool> Job<T> for StepSpan<'_, M, T, UNIFORM> {
+impl<M: Neuron, T: Float> Job<T> for ForwardSpan<'_, M, T> {
     type Out = ();
 
     #[inline(always)]
     fn run<L: Lane<Elem = T>>(self) {
+        let layout = *self.layout;
         let mut segments = Segments::of(&self.span, L::WIDTH);
         while let Some(span) = segments.next(L::WIDTH) {
-            // SAFETY: a segment is at least one lane.
-            let io = unsafe { Forward::<T, L>::new(&span, 0) };
-            let hoisted = M::Params::read(&From { io: &io, base: 0 });
             for i in (0..span.len).step_by(L::WIDTH) {
                 // SAFETY: a segment is whole lanes, and has all the layout's ports.
                 let io = unsafe { Forward::<T, L>::new(&span, i) };
-                if UNIFORM {
-                    lane::<M, _>(io, self.layout, &hoisted);
-                } else {
-                    let p = M::Params::read(&From { io: &io, base: 0 });
-                    lane::<M, _>(io, self.layout, &p);
-                }
+                let p = M::Params::read(&ParamsAt(&io, 0));
+                lane::<M, _>(io, &layout, &p);
+            }
+        }
+    }
+}
+
+/// Steps a span forwards whose parameters are scalars: they and what follows from them alone
+/// are taken out of the loop.
+pub(super) struct UniformSpan<'a, M, T> {
+    pub(super) layout: &'a Layout<'a>,
+    pub(super) span: Span<'a, T>,
+    pub(super) params: &'a [T],
+    pub(super) model: PhantomData<fn() -> M>,
+}
+
+impl<M: Neuron, T: Float> Job<T> for UniformSpan<'_, M, T> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<L: Lane<Elem = T>>(self) {
+        let (layout, params) = (*self.layout, self.params.as_ptr());
+        let width = L::Wide::WIDTH;
+        let mut segments = Segments::of(&self.span, width);
+        while let Some(span) = segments.next(width) {
+            // SAFETY: the layout has this many parameters; a segment is whole lanes.
+            let io = unsafe { Uniform::<T, L::Wide>::new(&span, 0, params) };
+            let p = M::Params::read(&ParamsAt(&io, 0));
+            for i in (0..span.len).step_by(width) {
+                // SAFETY: as above.
+                let io = unsafe { Uniform::<T, L::Wide>::new(&span, i, params) };
+                lane::<M, _>(io, &layout, &p);
             }
         }
     }
@@ -152,7 +182,7 @@ pub(super) struct TangentSpan<'a, M, T, const K: usize> {
     pub(super) layout: &'a Layout<'a>,
     pub(super) span: Span<'a, T>,
     pub(super) direction: Direction,
-    pub(super) model: std::marker::PhantomData<M>,
+    pub(super) model: PhantomData<fn() -> M>,
 }
 
 impl<M: Neuron, T: Float, const K: usize> Job<T> for TangentSpan<'_, M, T, K> {
@@ -160,14 +190,15 @@ impl<M: Neuron, T: Float, const K: usize> Job<T> for TangentSpan<'_, M, T, K> {
 
     #[inline(always)]
     fn run<L: Lane<Elem = T>>(self) {
-        let args = self.layout.args();
+        let layout = *self.layout;
+        let args = layout.args();
         let mut segments = Segments::of(&self.span, L::WIDTH);
         while let Some(span) = segments.next(L::WIDTH) {
             for i in (0..span.len).step_by(L::WIDTH) {
                 // SAFETY: a segment is whole lanes, and has all the layout's ports.
                 let io = unsafe { Tangent::<T, L, K>::new(&span, i, args, self.direction) };
-                let p = M::Params::read(&From { io: &io, base: 0 });
-                lane::<M, _>(io, self.layout, &p);
+                let p = M::Params::read(&ParamsAt(&io, 0));
+                lane::<M, _>(io, &layout, &p);
             }
         }
     }

@@ -151,7 +151,7 @@ impl<'a> Layout<'a> {
             _ if arg == self.current => "current",
             _ if arg == self.spike => "spike",
             _ if arg == self.n_ref => "n_ref",
-            _ if arg == self.left => "left",
+            _ if arg == self.left && self.config.refractory => "left",
             _ => "delta",
         };
         single.into()

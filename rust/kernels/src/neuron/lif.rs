@@ -20,8 +20,7 @@ impl Neuron for Lif {
 
     #[inline(always)]
     fn threshold<T: Real>(p: &LifParams<T>, s: &LifState<T>) -> T {
-        // A product, so that the division leaves the loop where the parameters are scalars.
-        (s.V - p.V_th) * (T::constant(1.0) / (p.V_th - p.V_reset))
+        (s.V - p.V_th).per(p.V_th - p.V_reset)
     }
 
     #[inline(always)]
@@ -36,7 +35,7 @@ impl Neuron for Lif {
     #[inline(always)]
     fn integrate<T: Real>(p: &LifParams<T>, s: &mut LifState<T>, drive: Drive<T>) {
         let f = p.R.mul_add(drive.current, drive.volt) + (p.V_rest - s.V);
-        let slope = drive.slope - T::constant(1.0);
-        s.V = (p.dt_tau * (p.dt_tau * slope).exprel()).mul_add(f, s.V);
+        let x = p.dt_tau.mul_add(drive.slope, -p.dt_tau);
+        s.V = (p.dt_tau * x.exprel()).mul_add(f, s.V);
     }
 }

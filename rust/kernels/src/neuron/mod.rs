@@ -1,6 +1,7 @@
 //! Neuron models, and the pass that steps a population through one of them.
 
 use crate::error::Result;
+use crate::lane::Lane;
 use crate::lane::portable::Portable;
 use crate::operand::{Arg, Ret};
 use crate::real::{Real, Spike};
@@ -12,6 +13,7 @@ mod layout;
 mod mode;
 mod pass;
 mod plan;
+mod segments;
 
 pub use fields::{Fields, Read, Write};
 pub use layout::{Config, Layout};
@@ -51,6 +53,16 @@ pub struct Refractory<L> {
     pub steps: L,
 }
 
+impl<L: Lane> Refractory<L> {
+    /// The steps left one step later, and where the potential is still held.
+    #[inline(always)]
+    pub fn count_down(&self) -> (L, L::Mask) {
+        let zero = L::constant(0.0);
+        let left = (self.left - L::constant(1.0)).max(zero);
+        (left, left.gt(zero))
+    }
+}
+
 /// What a model's step can ask its surroundings.
 pub trait Inputs<T: Real> {
     /// The drive at potential `v`.
@@ -60,7 +72,9 @@ pub trait Inputs<T: Real> {
     /// Voltage that arrives as jumps, if the population takes any.
     fn delta(&self) -> Option<T>;
     /// The refractory state, if the population has one.
-    fn refractory(&mut self) -> Option<&mut Refractory<T::Lane>>;
+    fn refractory(&self) -> Option<Refractory<T::Lane>>;
+    /// Stores the steps left, if the population has a refractory state.
+    fn set_left(&mut self, left: T::Lane);
     /// Whether a spike sets the potential to the reset value, rather than lowering it.
     fn hard(&self) -> bool;
 }
@@ -97,14 +111,14 @@ pub trait Neuron: 'static {
             *s.first() = *s.first() + delta;
         }
         if let Some(refractory) = inputs.refractory() {
-            let hold = refractory.count_down::<T>();
+            let (left, hold) = refractory.count_down();
             *s.first() = T::select(hold, held, *s.first());
+            let spike = inputs.spike(Self::threshold(p, s));
+            inputs.set_left(<T::Lane as Lane>::select(spike.on, refractory.steps, left));
+            spike
+        } else {
+            inputs.spike(Self::threshold(p, s))
         }
-        let spike = inputs.spike(Self::threshold(p, s));
-        if let Some(refractory) = inputs.refractory() {
-            refractory.restart(&spike);
-        }
-        spike
     }
 }
 

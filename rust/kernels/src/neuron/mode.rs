@@ -1,5 +1,7 @@
 //! How a lane of neurons reads its operands and writes its results: forwards, or with tangents.
 
+use std::marker::PhantomData;
+
 use crate::dual::Dual;
 use crate::lane::{Float, Lane};
 use crate::real::Real;
@@ -24,10 +26,16 @@ pub(super) struct Span<'a, T> {
 /// Arguments have their position in the layout; so do results, less that of the first state.
 pub(super) trait Mode {
     type Real: Real;
-    /// The argument at `port`.
-    fn arg(&self, port: usize) -> Self::Real;
-    /// Its value only.
-    fn plain(&self, port: usize) -> Lanes<Self>;
+    /// The parameter at `port`.
+    fn param(&self, port: usize) -> Self::Real;
+    /// The state at `port`.
+    fn state(&self, port: usize) -> Self::Real;
+    /// The input at `port`.
+    fn input(&self, port: usize) -> Self::Real;
+    /// The value only of the parameter at `port`.
+    fn plain_param(&self, port: usize) -> Lanes<Self>;
+    /// The value only of the state at `port`.
+    fn plain_state(&self, port: usize) -> Lanes<Self>;
     /// A result with derivatives.
     fn ret(&mut self, at: usize, x: Self::Real);
     /// A result without.
@@ -39,43 +47,29 @@ pub(super) trait Mode {
 /// The lane type of a mode.
 pub(super) type Lanes<I> = <<I as Mode>::Real as Real>::Lane;
 
-/// Loads a lane.
-///
-/// # Safety
-/// `port` is one of the sources, and a whole lane from `i` on lies in the span.
-#[inline(always)]
-unsafe fn load<T: Float, L: Lane<Elem = T>>(sources: *const Source<T>, port: usize, i: usize) -> L {
-    // SAFETY: the caller vouches for the port and the lane.
-    unsafe {
-        let source = &*sources.add(port);
-        L::load(source.ptr.add(i & source.mask))
-    }
-}
-
-/// Stores a lane.
-///
-/// # Safety
-/// As for [`load`], with the sinks.
-#[inline(always)]
-unsafe fn store<T: Float, L: Lane<Elem = T>>(sinks: *const *mut T, at: usize, i: usize, x: L) {
-    // SAFETY: the caller vouches for the sink and the lane.
-    unsafe { x.store((*sinks.add(at)).add(i)) }
-}
-
-/// A step forwards.
+/// A step forwards, whatever the operands.
 pub(super) struct Forward<T, L> {
     sources: *const Source<T>,
     sinks: *const *mut T,
     i: usize,
-    lane: std::marker::PhantomData<L>,
+    lane: PhantomData<L>,
 }
 
-impl<T, L> Forward<T, L> {
+impl<T: Float, L: Lane<Elem = T>> Forward<T, L> {
     /// # Safety
     /// A whole lane from `i` on lies in the span, and every port asked for is one of its own.
     #[inline(always)]
     pub(super) unsafe fn new(span: &Span<'_, T>, i: usize) -> Self {
-        Self { sources: span.sources.as_ptr(), sinks: span.sinks.as_ptr(), i, lane: std::marker::PhantomData }
+        Self { sources: span.sources.as_ptr(), sinks: span.sinks.as_ptr(), i, lane: PhantomData }
+    }
+
+    #[inline(always)]
+    fn arg(&self, port: usize) -> L {
+        // SAFETY: promised to `new`.
+        unsafe {
+            let source = &*self.sources.add(port);
+            L::load(source.ptr.add(self.i & source.mask))
+        }
     }
 }
 
@@ -83,22 +77,94 @@ impl<T: Float, L: Lane<Elem = T>> Mode for Forward<T, L> {
     type Real = L;
 
     #[inline(always)]
-    fn arg(&self, port: usize) -> L {
-        // SAFETY: promised to `new`.
-        unsafe { load(self.sources, port, self.i) }
+    fn param(&self, port: usize) -> L {
+        self.arg(port)
     }
     #[inline(always)]
-    fn plain(&self, port: usize) -> L {
+    fn state(&self, port: usize) -> L {
+        self.arg(port)
+    }
+    #[inline(always)]
+    fn input(&self, port: usize) -> L {
+        self.arg(port)
+    }
+    #[inline(always)]
+    fn plain_param(&self, port: usize) -> L {
+        self.arg(port)
+    }
+    #[inline(always)]
+    fn plain_state(&self, port: usize) -> L {
         self.arg(port)
     }
     #[inline(always)]
     fn ret(&mut self, at: usize, x: L) {
         // SAFETY: promised to `new`.
-        unsafe { store(self.sinks, at, self.i, x) }
+        unsafe { x.store((*self.sinks.add(at)).add(self.i)) }
     }
     #[inline(always)]
     fn plain_ret(&mut self, at: usize, x: L) {
         self.ret(at, x);
+    }
+    #[inline(always)]
+    fn finish(&mut self) {}
+}
+
+/// A step forwards whose parameters are scalars and whose states are not: the usual case, with
+/// half the instructions.
+pub(super) struct Uniform<T, L> {
+    io: Forward<T, L>,
+    params: *const T,
+}
+
+impl<T: Float, L: Lane<Elem = T>> Uniform<T, L> {
+    /// # Safety
+    /// As for [`Forward::new`]; `params` has the value of every parameter.
+    #[inline(always)]
+    pub(super) unsafe fn new(span: &Span<'_, T>, i: usize, params: *const T) -> Self {
+        // SAFETY: promised to this function.
+        Self { io: unsafe { Forward::new(span, i) }, params }
+    }
+}
+
+impl<T: Float, L: Lane<Elem = T>> Mode for Uniform<T, L> {
+    type Real = L;
+
+    #[inline(always)]
+    fn param(&self, port: usize) -> L {
+        // SAFETY: promised to `new`.
+        L::splat(unsafe { *self.params.add(port) })
+    }
+    #[inline(always)]
+    fn state(&self, port: usize) -> L {
+        // SAFETY: promised to `Forward::new`; states are no scalars.
+        unsafe { L::load((*self.io.sources.add(port)).ptr.add(self.io.i)) }
+    }
+    #[inline(always)]
+    fn input(&self, port: usize) -> L {
+        // SAFETY: promised to `Forward::new`.
+        let source = unsafe { &*self.io.sources.add(port) };
+        if source.mask == 0 {
+            // SAFETY: as above.
+            L::splat(unsafe { *source.ptr })
+        } else {
+            self.state(port)
+        }
+    }
+    #[inline(always)]
+    fn plain_param(&self, port: usize) -> L {
+        self.param(port)
+    }
+    #[inline(always)]
+    fn plain_state(&self, port: usize) -> L {
+        self.state(port)
+    }
+    #[inline(always)]
+    fn ret(&mut self, at: usize, x: L) {
+        self.io.ret(at, x);
+    }
+    #[inline(always)]
+    fn plain_ret(&mut self, at: usize, x: L) {
+        self.io.ret(at, x);
     }
     #[inline(always)]
     fn finish(&mut self) {}
@@ -131,21 +197,38 @@ impl<T: Float, L: Lane<Elem = T>, const K: usize> Tangent<T, L, K> {
         let io = unsafe { Forward::new(span, i) };
         Self { io, args, direction, sum: [L::constant(0.0); K] }
     }
+
+    #[inline(always)]
+    fn arg(&self, port: usize) -> Dual<L, K> {
+        let mut x = Dual::lift(self.io.arg(port));
+        for k in 0..K {
+            x.eps[k] = self.io.arg(self.args * (k + 1) + port);
+        }
+        x
+    }
 }
 
 impl<T: Float, L: Lane<Elem = T>, const K: usize> Mode for Tangent<T, L, K> {
     type Real = Dual<L, K>;
 
     #[inline(always)]
-    fn arg(&self, port: usize) -> Dual<L, K> {
-        let mut x = Dual::lift(self.io.arg(port));
-        for (k, eps) in x.eps.iter_mut().enumerate() {
-            *eps = self.io.arg(self.args * (k + 1) + port);
-        }
-        x
+    fn param(&self, port: usize) -> Dual<L, K> {
+        self.arg(port)
     }
     #[inline(always)]
-    fn plain(&self, port: usize) -> L {
+    fn state(&self, port: usize) -> Dual<L, K> {
+        self.arg(port)
+    }
+    #[inline(always)]
+    fn input(&self, port: usize) -> Dual<L, K> {
+        self.arg(port)
+    }
+    #[inline(always)]
+    fn plain_param(&self, port: usize) -> L {
+        self.io.arg(port)
+    }
+    #[inline(always)]
+    fn plain_state(&self, port: usize) -> L {
         self.io.arg(port)
     }
     #[inline(always)]

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::lanes::{StepSpan, TangentSpan};
+use super::lanes::{ForwardSpan, TangentSpan, UniformSpan};
 use super::mode::Direction;
 use super::plan::{Plan, Slot};
 use super::{Config, Layout, Model, Neuron};
@@ -32,13 +32,14 @@ pub unsafe fn step<M: Neuron, T: Float>(config: &Config<'_>, args: &[Arg<T>], re
     for (k, ret) in rets.iter().enumerate() {
         plan.write(ret, || layout.arg_name(layout.state + k))?;
     }
-    let layout = &layout;
+    let (layout, model) = (&layout, PhantomData::<fn() -> M>);
     // SAFETY: the plan holds the layout's ports, and the caller vouches for the buffers.
     unsafe {
-        if plan.uniform(layout.n_ref) {
-            plan.run(|span| dispatch(StepSpan::<M, T, true> { layout, span, model: PhantomData }));
+        if let Some(params) = plan.uniform(layout.state, layout.spike) {
+            let params = &params[..];
+            plan.run(|span| dispatch(UniformSpan { layout, span, params, model }));
         } else {
-            plan.run(|span| dispatch(StepSpan::<M, T, false> { layout, span, model: PhantomData }));
+            plan.run(|span| dispatch(ForwardSpan { layout, span, model }));
         }
     }
     Ok(())
@@ -68,11 +69,11 @@ pub unsafe fn jvp<M: Neuron, T: Float>(
     for (k, arg) in args[..primals].iter().enumerate() {
         plan.read(arg, || layout.arg_name(k))?;
     }
-    plan.sources.resize(2 * primals, Slot::ZERO);
+    plan.sources.refill(primals, 2 * primals, Slot::ZERO);
     for (&port, arg) in active.iter().zip(&args[primals..]) {
         plan.sources[primals + port] = plan.slot(arg, || format!("tangent of {}", layout.arg_name(port)))?;
     }
-    plan.sinks.resize(layout.rets(), std::ptr::null_mut());
+    plan.sinks.refill(0, layout.rets(), std::ptr::null_mut());
     for (k, ret) in rets.iter().enumerate() {
         let port = layout.smooth_arg(k);
         plan.sinks[port - layout.state] =
@@ -136,16 +137,16 @@ unsafe fn pull<M: Neuron, T: Float>(
     weights: &[Slot<T>],
 ) {
     let args = layout.args();
-    let sinks = std::mem::take(&mut plan.sinks);
+    let sinks = plan.sinks.to_vec();
     let width = if active.len() == 1 { 1 } else { TANGENTS };
     for (ports, sinks) in active.chunks(width).zip(sinks.chunks(width)) {
-        plan.sources.truncate(args);
-        plan.sources.resize(args * (width + 1), Slot::ZERO);
+        plan.sources.refill(args, args * (width + 1), Slot::ZERO);
         for (k, port) in ports.iter().enumerate() {
             plan.sources[args * (k + 1) + port] = Slot::ONE;
         }
-        plan.sources.extend_from_slice(weights);
-        plan.sinks = sinks.to_vec();
+        plan.sources.extend(weights.iter().copied());
+        plan.sinks.refill(0, 0, std::ptr::null_mut());
+        plan.sinks.extend(sinks.iter().copied());
         let direction = Direction::Pull(ports.len());
         // SAFETY: the plan now holds the ports of a tangent with cotangents.
         unsafe {

@@ -4,10 +4,13 @@ use super::mode::{Source, Span};
 use crate::error::{Error, Result};
 use crate::lane::Float;
 use crate::operand::{Arg, Operand, Ret, Shape};
+use crate::stack::Stack;
 use crate::threads;
 
-/// Elements of the widest lane.
-const WIDEST: usize = 16;
+/// Elements of the widest lane …
+const LANE: usize = 16;
+/// … and of the widest pair of lanes.
+pub(super) const PAIR: usize = 2 * LANE;
 
 /// Neurons of a span: few enough that two threads share even a medium population evenly, and a
 /// multiple of every lane, so that what shares a lane does not depend on the threads.
@@ -19,7 +22,11 @@ const PARALLEL: usize = 32_768;
 /// A scalar, repeated to a whole lane.
 #[repr(align(64))]
 #[derive(Debug, Clone, Copy)]
-struct Splat<T>([T; WIDEST]);
+struct Splat<T>([T; LANE]);
+
+/// Operands of a usual population, and its results; a larger one costs an allocation.
+const ARGS: usize = 48;
+const RETS: usize = 16;
 
 /// An operand of the whole population.
 #[derive(Debug, Clone, Copy)]
@@ -39,21 +46,25 @@ impl<T> Slot<T> {
     pub(super) const ONE: Self = Self::Splat(1);
 }
 
+type Operands<T> = Stack<Source<T>, ARGS>;
+type Results<T> = Stack<*mut T, RETS>;
+
 /// All operands of a pass.
-pub(super) struct Plan<T> {
+pub(super) struct Plan<T: Float> {
     shape: Shape,
-    splats: Vec<Splat<T>>,
-    pub(super) sources: Vec<Slot<T>>,
-    pub(super) sinks: Vec<*mut T>,
+    splats: Stack<Splat<T>, 32>,
+    pub(super) sources: Stack<Slot<T>, ARGS>,
+    pub(super) sinks: Results<T>,
 }
 
 // SAFETY: threads read the plan, and access disjoint elements of the buffers it points to.
-unsafe impl<T: Sync> Sync for Plan<T> {}
+unsafe impl<T: Float> Sync for Plan<T> {}
 
 impl<T: Float> Plan<T> {
     pub(super) fn new(shape: Shape) -> Self {
-        let splats = vec![Splat([T::ZERO; WIDEST]), Splat([T::ONE; WIDEST])];
-        Self { shape, splats, sources: Vec::with_capacity(32), sinks: Vec::with_capacity(8) }
+        let mut splats = Stack::new();
+        splats.extend([T::ZERO, T::ONE].map(|x| Splat([x; LANE])));
+        Self { shape, splats, sources: Stack::new(), sinks: Stack::new() }
     }
 
     /// Where a buffer's elements are; a scalar is read right away.
@@ -63,7 +74,7 @@ impl<T: Float> Plan<T> {
             Operand::Neuron => Slot::Neuron(arg.ptr),
             Operand::Scalar | Operand::Full => {
                 // SAFETY: the buffer has one element.
-                self.splats.push(Splat([unsafe { arg.ptr.read() }; WIDEST]));
+                self.splats.push(Splat([unsafe { arg.ptr.read() }; LANE]));
                 Slot::Splat(self.splats.len() - 1)
             }
         })
@@ -91,9 +102,16 @@ impl<T: Float> Plan<T> {
         Ok(())
     }
 
-    /// Whether the first `count` operands are scalars.
-    pub(super) fn uniform(&self, count: usize) -> bool {
-        self.sources[..count].iter().all(|slot| matches!(slot, Slot::Splat(_)))
+    /// The values of the operands up to `end`, if they are all scalars; those up to `states`
+    /// after them must not be.
+    pub(super) fn uniform(&self, end: usize, states: usize) -> Option<Stack<T, ARGS>> {
+        let mut values = Stack::new();
+        for slot in &self.sources[..end] {
+            let Slot::Splat(k) = slot else { return None };
+            values.push(self.splats[*k].0[0]);
+        }
+        let all = self.sources[end..states].iter().all(|slot| !matches!(slot, Slot::Splat(_)));
+        all.then_some(values)
     }
 
     /// Runs `kernel` over all spans.
@@ -109,8 +127,7 @@ impl<T: Float> Plan<T> {
         }
         let (rows, per_row) = (self.shape.len() / n, n.div_ceil(SPAN));
         threads::ranges(rows * per_row, self.shape.len() >= PARALLEL, |tasks| {
-            let mut sources = Vec::with_capacity(self.sources.len());
-            let mut sinks = Vec::with_capacity(self.sinks.len());
+            let (mut sources, mut sinks) = (Stack::new(), Stack::new());
             for task in tasks {
                 let (row, start) = (task / per_row, task % per_row * SPAN);
                 self.operands(row * n, start, &mut sources, &mut sinks);
@@ -120,86 +137,16 @@ impl<T: Float> Plan<T> {
     }
 
     /// The operands from neuron `start` of the row that begins with element `row`.
-    fn operands(&self, row: usize, start: usize, sources: &mut Vec<Source<T>>, sinks: &mut Vec<*mut T>) {
-        sources.clear();
+    fn operands(&self, row: usize, start: usize, sources: &mut Operands<T>, sinks: &mut Results<T>) {
+        sources.refill(0, 0, Source { ptr: std::ptr::null(), mask: 0 });
         sources.extend(self.sources.iter().map(|slot| match *slot {
             Slot::Splat(k) => Source { ptr: self.splats[k].0.as_ptr(), mask: 0 },
             Slot::Neuron(ptr) => Source { ptr: ptr.wrapping_add(start), mask: usize::MAX },
             Slot::Full(ptr) => Source { ptr: ptr.wrapping_add(row + start), mask: usize::MAX },
         }));
-        sinks.clear();
-        sinks.extend(self.sinks.iter().map(|ptr| ptr.wrapping_add(row + start)));
-    }
-}
-
-/// A span as its part of whole lanes, and the rest, if any, copied into a lane that repeats its
-/// last neuron.
-pub(super) struct Segments<'a, T> {
-    span: &'a Span<'a, T>,
-    rest: usize,
-    stage: usize,
-    copy: Copied<T>,
-}
-
-impl<'a, T: Float> Segments<'a, T> {
-    #[inline]
-    pub(super) fn of(span: &'a Span<'a, T>, width: usize) -> Self {
-        let copy = Copied { buffers: Vec::new(), sources: Vec::new(), sinks: Vec::new() };
-        Self { span, rest: span.len % width, stage: 0, copy }
-    }
-
-    /// The next part that is not empty; by then the results of the one before are in place.
-    #[inline]
-    pub(super) fn next(&mut self, width: usize) -> Option<Span<'_, T>> {
-        self.stage += 1;
-        let whole = self.span.len - self.rest;
-        if self.stage == 1 && whole > 0 {
-            return Some(Span { len: whole, ..*self.span });
-        }
-        if self.rest == 0 {
-            return None;
-        }
-        if self.copy.buffers.is_empty() {
-            self.copy.fill(self.span, whole, self.rest);
-            return Some(Span { sources: &self.copy.sources, sinks: &self.copy.sinks, len: width });
-        }
-        self.copy.write_back(self.span, whole, self.rest);
-        None
-    }
-}
-
-/// One lane of copies of a span's operands.
-struct Copied<T> {
-    buffers: Vec<Splat<T>>,
-    sources: Vec<Source<T>>,
-    sinks: Vec<*mut T>,
-}
-
-impl<T: Float> Copied<T> {
-    /// Copies the `rest` neurons from `start` on.
-    #[inline(never)]
-    fn fill(&mut self, span: &Span<'_, T>, start: usize, rest: usize) {
-        let (args, rets) = (span.sources.len(), span.sinks.len());
-        self.buffers = vec![Splat([T::ZERO; WIDEST]); args + rets];
-        for (source, buffer) in span.sources.iter().zip(&mut self.buffers) {
-            for (k, x) in buffer.0.iter_mut().enumerate() {
-                // SAFETY: the element is one of the span's.
-                *x = unsafe { *source.ptr.add((start + k.min(rest - 1)) & source.mask) };
-            }
-        }
-        let (sources, sinks) = self.buffers.split_at_mut(args);
-        self.sources = sources.iter().map(|b| Source { ptr: b.0.as_ptr(), mask: usize::MAX }).collect();
-        self.sinks = sinks.iter_mut().map(|b| b.0.as_mut_ptr()).collect();
-    }
-
-    /// Copies the results back.
-    #[inline(never)]
-    fn write_back(&self, span: &Span<'_, T>, start: usize, rest: usize) {
-        for (&from, &to) in self.sinks.iter().zip(span.sinks) {
-            if !to.is_null() {
-                // SAFETY: both have `rest` elements there.
-                unsafe { std::ptr::copy_nonoverlapping(from, to.add(start), rest) };
-            }
-        }
+        sinks.refill(0, 0, std::ptr::null_mut());
+        // A result that a tangent does not have stays null.
+        let advance = |ptr: &*mut T| if ptr.is_null() { *ptr } else { ptr.wrapping_add(row + start) };
+        sinks.extend(self.sinks.iter().map(advance));
     }
 }
