@@ -6,46 +6,31 @@ use std::ffi::{c_int, c_void};
 use std::mem::align_of;
 use std::{fmt, ptr, slice};
 
-/// A buffer's element type, as far as kernels take it.
+/// A buffer's element type: its code in the ABI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dtype {
-    Pred,
-    I32,
-    I64,
-    U16,
-    U32,
-    F32,
-    F64,
-    /// Any other, by its code in the ABI.
-    Other(c_int),
-}
+pub(crate) struct Dtype(pub(crate) c_int);
 
 impl Dtype {
-    pub(crate) fn new(code: c_int) -> Self {
-        match code {
-            dtype::PRED => Self::Pred,
-            dtype::S32 => Self::I32,
-            dtype::S64 => Self::I64,
-            dtype::U16 => Self::U16,
-            dtype::U32 => Self::U32,
-            dtype::F32 => Self::F32,
-            dtype::F64 => Self::F64,
-            other => Self::Other(other),
-        }
-    }
+    pub(crate) const PRED: Self = Self(dtype::PRED);
+    pub(crate) const I32: Self = Self(dtype::S32);
+    pub(crate) const I64: Self = Self(dtype::S64);
+    pub(crate) const U16: Self = Self(dtype::U16);
+    pub(crate) const U32: Self = Self(dtype::U32);
+    pub(crate) const F32: Self = Self(dtype::F32);
+    pub(crate) const F64: Self = Self(dtype::F64);
 }
 
 impl fmt::Display for Dtype {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pred => f.write_str("bool"),
+        match *self {
+            Self::PRED => f.write_str("bool"),
             Self::I32 => f.write_str("int32"),
             Self::I64 => f.write_str("int64"),
             Self::U16 => f.write_str("uint16"),
             Self::U32 => f.write_str("uint32"),
             Self::F32 => f.write_str("float32"),
             Self::F64 => f.write_str("float64"),
-            Self::Other(code) => write!(f, "another type (code {code} in XLA)"),
+            Self(code) => write!(f, "another type (code {code} in XLA)"),
         }
     }
 }
@@ -65,7 +50,7 @@ macro_rules! elements {
         $(unsafe impl Element for $t { const DTYPE: Dtype = Dtype::$d; })*
     };
 }
-elements!(u8 => Pred, i32 => I32, i64 => I64, u16 => U16, u32 => U32, f32 => F32, f64 => F64);
+elements!(u8 => PRED, i32 => I32, i64 => I64, u16 => U16, u32 => U32, f32 => F32, f64 => F64);
 
 /// One operand or result.
 #[derive(Debug, Clone, Copy)]
@@ -78,14 +63,16 @@ pub(crate) struct Buffer<'a> {
 impl<'a> Buffer<'a> {
     /// # Safety
     /// `raw` is one of the runtime's buffers and outlives `'a`.
+    #[inline]
     pub(crate) unsafe fn new(raw: &'a RawBuffer) -> Self {
         let rank = usize::try_from(raw.rank).unwrap_or(0);
         // SAFETY: `dims` has `rank` entries; a scalar's pointer may be null and is not read.
         let dims = if rank == 0 { &[] } else { unsafe { slice::from_raw_parts(raw.dims, rank) } };
-        Self { dtype: Dtype::new(raw.dtype), dims, data: raw.data }
+        Self { dtype: Dtype(raw.dtype), dims, data: raw.data }
     }
 
     /// The number of elements.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.dims.iter().map(|&d| d as usize).product()
     }
@@ -99,8 +86,8 @@ impl<'a> Buffer<'a> {
     }
 
     /// The address of the first element; dangling but aligned when there is none.
+    #[inline]
     pub(crate) fn ptr<T: Element>(&self) -> *mut T {
-        debug_assert_eq!(self.dtype, T::DTYPE);
         let p = self.data.cast::<T>();
         if p.is_null() { ptr::without_provenance_mut(align_of::<T>()) } else { p }
     }

@@ -110,7 +110,7 @@ fn rows(frame: Frame<'_>, indices: usize, indptr: usize) -> Result<Rows<'_>> {
 fn spikes_as<'a, T: Element>(spikes: &Buffer<'a>) -> Result<Spikes<'a, T>> {
     match spikes.dtype {
         // SAFETY: spikes are only read, and alias no result.
-        Dtype::Pred => Ok(Spikes::Bool(unsafe { spikes.slice() })),
+        Dtype::PRED => Ok(Spikes::Bool(unsafe { spikes.slice() })),
         _ => Ok(Spikes::Float(operand(spikes, "spikes")?)),
     }
 }

@@ -37,15 +37,18 @@ impl<'a> Frame<'a> {
     }
 
     /// Operand `i`; panics beyond the last, so check the count first.
+    #[inline]
     pub(crate) fn arg(self, i: usize) -> Buffer<'a> {
         Self::buffer(&self.0.args, i)
     }
 
     /// Result `i`; panics beyond the last.
+    #[inline]
     pub(crate) fn ret(self, i: usize) -> Buffer<'a> {
         Self::buffer(&self.0.rets, i)
     }
 
+    #[inline]
     fn buffer(operands: &'a Operands, i: usize) -> Buffer<'a> {
         assert!(i < operands.size as usize, "operand {i} of {}", operands.size);
         // SAFETY: the runtime's array has `size` entries, each a live buffer for the time of the call.
@@ -55,9 +58,9 @@ impl<'a> Frame<'a> {
     /// A bool attribute.
     pub(crate) fn flag(self, name: &str) -> Result<bool> {
         let scalar = self.scalar(name)?;
-        match Dtype::new(scalar.dtype) {
+        match Dtype(scalar.dtype) {
             // SAFETY: a PRED scalar is one byte.
-            Dtype::Pred => Ok(unsafe { *scalar.value.cast::<u8>() } != 0),
+            Dtype::PRED => Ok(unsafe { *scalar.value.cast::<u8>() } != 0),
             other => Err(Error::invalid(format!("attribute '{name}' is {other}, expected bool"))),
         }
     }
@@ -65,7 +68,7 @@ impl<'a> Frame<'a> {
     /// An integer attribute, of 32 or 64 bits.
     pub(crate) fn int(self, name: &str) -> Result<i64> {
         let scalar = self.scalar(name)?;
-        match Dtype::new(scalar.dtype) {
+        match Dtype(scalar.dtype) {
             // SAFETY: the value has the type that `dtype` says.
             Dtype::I32 => Ok(i64::from(unsafe { *scalar.value.cast::<i32>() })),
             // SAFETY: as above.
@@ -88,7 +91,7 @@ impl<'a> Frame<'a> {
         }
         // SAFETY: `kind` says that the attribute is an array.
         let array = unsafe { &*value.cast::<Array>() };
-        match Dtype::new(array.dtype) {
+        match Dtype(array.dtype) {
             Dtype::I32 if array.size > 0 => {
                 // SAFETY: the array has `size` elements of its type.
                 Ok(unsafe { slice::from_raw_parts(array.data.cast(), array.size) })
@@ -108,6 +111,7 @@ impl<'a> Frame<'a> {
         }
     }
 
+    #[inline]
     fn attr(self, name: &str) -> Result<(c_int, *const c_void)> {
         let attrs: &Attrs = &self.0.attrs;
         for i in 0..attrs.size as usize {

@@ -16,15 +16,22 @@ impl<T: Copy, const N: usize> List<T, N> {
         Self { short: [filler; N], long: Vec::new(), len: 0 }
     }
 
-    /// Puts the items `item(0)` to `item(len - 1)` into the list. Apart from `new`, because a list
-    /// that is returned in a `Result` is copied.
-    pub(crate) fn fill(&mut self, len: usize, mut item: impl FnMut(usize) -> Result<T>) -> Result<()> {
-        if len > N {
-            self.long = (0..len).map(item).collect::<Result<_>>()?;
+    /// Makes the list `len` long; `item` sets each place. Nothing is returned in a `Result`, neither
+    /// items nor the list: copying them took longer than all else that a handler does.
+    #[inline]
+    pub(crate) fn fill(
+        &mut self,
+        len: usize,
+        mut item: impl FnMut(usize, &mut T) -> Result<()>,
+    ) -> Result<()> {
+        let places = if len > N {
+            self.long.resize(len, self.short[0]);
+            &mut self.long[..]
         } else {
-            for (k, place) in self.short[..len].iter_mut().enumerate() {
-                *place = item(k)?;
-            }
+            &mut self.short[..len]
+        };
+        for (k, place) in places.iter_mut().enumerate() {
+            item(k, place)?;
         }
         self.len = len;
         Ok(())
@@ -48,14 +55,18 @@ mod tests {
     fn holds_any_number_of_items() {
         for len in 0..6 {
             let mut list = List::<usize, 3>::new(9);
-            list.fill(len, |k| Ok(k * k)).unwrap();
+            list.fill(len, |k, place| {
+                *place = k * k;
+                Ok(())
+            })
+            .unwrap();
             assert_eq!(*list, (0..len).map(|k| k * k).collect::<Vec<_>>());
         }
     }
 
     #[test]
     fn stops_at_an_error() {
-        let refuse = |k| if k == 1 { Err(Error::invalid("1")) } else { Ok(k) };
+        let refuse = |k, _: &mut usize| if k == 1 { Err(Error::invalid("1")) } else { Ok(()) };
         for len in [2, 5] {
             assert_eq!(List::<usize, 3>::new(9).fill(len, refuse), Err(Error::invalid("1")));
         }

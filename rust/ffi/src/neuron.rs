@@ -61,15 +61,20 @@ fn codes<'a>(frame: Frame<'a>, name: &str) -> Result<&'a [i32]> {
 fn receptors(frame: Frame) -> Result<Codes<Receptor>> {
     let codes = codes(frame, "receptors")?;
     let mut receptors = List::new(Receptor::ExponCoba);
-    receptors.fill(codes.len(), |k| Ok(Receptor::from_code(codes[k])?))?;
+    receptors.fill(codes.len(), |k, receptor| {
+        *receptor = Receptor::from_code(codes[k])?;
+        Ok(())
+    })?;
     Ok(receptors)
 }
 
 fn active(frame: Frame) -> Result<Codes<usize>> {
     let codes = codes(frame, "active")?;
     let mut active = List::new(0);
-    active.fill(codes.len(), |k| {
-        usize::try_from(codes[k]).map_err(|_| Error::invalid(format!("'active' holds {}", codes[k])))
+    active.fill(codes.len(), |k, arg| {
+        let invalid = |_| Error::invalid(format!("'active' holds {}", codes[k]));
+        *arg = usize::try_from(codes[k]).map_err(invalid)?;
+        Ok(())
     })?;
     Ok(active)
 }
@@ -111,16 +116,16 @@ impl Call<'_> {
     /// Collects the buffers and runs the model's pass over them.
     fn run<T: Pass>(&self) -> Result<()> {
         let mut args = List::<_, ARGS>::new(Arg { ptr: ptr::null(), len: 0 });
-        args.fill(self.frame.arg_count(), |k| {
+        args.fill(self.frame.arg_count(), |k, arg| {
             let buffer = self.frame.arg(k);
-            expect_dtype::<T>(&buffer, || self.name(k))?;
-            Ok(Arg { ptr: buffer.ptr::<T>(), len: buffer.len() })
+            (arg.ptr, arg.len) = (buffer.ptr::<T>(), buffer.len());
+            expect_dtype::<T>(&buffer, || self.name(k))
         })?;
         let mut rets = List::<_, RETS>::new(Ret { ptr: ptr::null_mut(), len: 0 });
-        rets.fill(self.frame.ret_count(), |k| {
+        rets.fill(self.frame.ret_count(), |k, ret| {
             let buffer = self.frame.ret(k);
-            expect_dtype::<T>(&buffer, || format!("result {k}"))?;
-            Ok(Ret { ptr: buffer.ptr::<T>(), len: buffer.len() })
+            (ret.ptr, ret.len) = (buffer.ptr::<T>(), buffer.len());
+            expect_dtype::<T>(&buffer, || format!("result {k}"))
         })?;
         let (passes, config) = (T::passes(self.model), &self.config);
         // SAFETY: XLA's buffers are valid for their lengths; a result of a step overlaps at most the
@@ -149,6 +154,7 @@ impl Call<'_> {
     }
 }
 
+#[inline]
 fn expect_dtype<T: Element>(buffer: &Buffer, name: impl FnOnce() -> String) -> Result<()> {
     if buffer.dtype == T::DTYPE {
         return Ok(());

@@ -4,7 +4,7 @@ use crate::abi::{
     ATTR_ARRAY, ATTR_SCALAR, Api, ApiVersion, Array, Attrs, ByteSpan, CallFrame, ErrorCreateArgs, Handler,
     Operands, RawBuffer, STAGE_EXECUTE, Scalar, XlaError, dtype,
 };
-use crate::buffer::{Dtype, Element};
+use crate::buffer::Element;
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr;
 
@@ -30,26 +30,13 @@ pub(crate) struct Call {
     attrs: Vec<(&'static str, Attr)>,
 }
 
-fn code_of(dtype: Dtype) -> c_int {
-    match dtype {
-        Dtype::Pred => dtype::PRED,
-        Dtype::I32 => dtype::S32,
-        Dtype::I64 => dtype::S64,
-        Dtype::U16 => dtype::U16,
-        Dtype::U32 => dtype::U32,
-        Dtype::F32 => dtype::F32,
-        Dtype::F64 => dtype::F64,
-        Dtype::Other(code) => code,
-    }
-}
-
 impl Call {
     fn store<T: Element>(&mut self, data: &[T], dims: &[i64]) -> usize {
         assert_eq!(data.len() as i64, dims.iter().product::<i64>());
         let mut words = vec![0_u128; size_of_val(data).div_ceil(16)];
         // SAFETY: `words` has room for the bytes of `data`.
         unsafe { ptr::copy_nonoverlapping(data.as_ptr(), words.as_mut_ptr().cast(), data.len()) };
-        self.memory.push(Memory { dtype: code_of(T::DTYPE), dims: dims.to_vec(), words });
+        self.memory.push(Memory { dtype: T::DTYPE.0, dims: dims.to_vec(), words });
         self.memory.len() - 1
     }
 
@@ -96,7 +83,7 @@ impl Call {
     /// The values of result `i` after a run.
     pub(crate) fn result<T: Element>(&self, i: usize) -> Vec<T> {
         let memory = &self.memory[self.rets[i]];
-        assert_eq!(memory.dtype, code_of(T::DTYPE));
+        assert_eq!(memory.dtype, T::DTYPE.0);
         let n = memory.dims.iter().product::<i64>() as usize;
         // SAFETY: `store` put `n` elements of this type there.
         unsafe { std::slice::from_raw_parts(memory.words.as_ptr().cast::<T>(), n) }.to_vec()
