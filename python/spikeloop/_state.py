@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from . import _trace
 from ._errors import TraceContextError
+from ._jax import strong
 from ._trace import UNSET, Short
 
 _MUST_USE_VALUE = "A State takes no part in arithmetic; use its .value"
@@ -64,7 +66,7 @@ class State:
             trace.write(self, value)
         else:
             _trace.check_writable(self, value)
-            self._value = value
+            self._value = _settled(self._value, value)
 
     @property
     def raw_value(self) -> Any:
@@ -142,6 +144,23 @@ class State:
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _no_arithmetic
     __truediv__ = __rtruediv__ = __pow__ = __matmul__ = __neg__ = __lt__ = __gt__ = __le__ = __ge__ = _no_arithmetic
     __getitem__ = __float__ = __int__ = __bool__ = __len__ = __array__ = _no_arithmetic
+
+
+def _settled(old: Any, new: Any) -> Any:
+    """`new` without the weak types that would make a program that has used `old` compile again."""
+    leaves, tree = jax.tree.flatten(new)
+    before, old_tree = jax.tree.flatten(old)
+    known = before if tree == old_tree else [None] * len(leaves)
+    settled = [_settled_leaf(a, b) for a, b in zip(known, leaves, strict=True)]
+    return new if all(a is b for a, b in zip(settled, leaves, strict=True)) else jax.tree.unflatten(tree, settled)
+
+
+def _settled_leaf(old: Any, new: Any) -> Any:
+    if isinstance(new, jax.Array):
+        return strong(new) if getattr(new, "weak_type", False) else new
+    if isinstance(old, jax.Array) and isinstance(new, (bool, int, float, complex)):
+        return jnp.asarray(new, jnp.result_type(old, new))  # a number takes the dtype of the array, if it can hold it
+    return new
 
 
 def _short(leaf: Any) -> Any:

@@ -166,8 +166,8 @@ def check_readable(state: State) -> None:
 
 
 def check_writable(state: State, value: Any) -> None:
-    """Refuse to leave a tracer of raw JAX in `state`."""
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value)):
+    """Refuse to leave a tracer of raw JAX in `state`, or to write it only while raw JAX records a program."""
+    if is_staging(current_trace()) or any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value)):
         raise TraceContextError(_written_in_raw_jax(state))
 
 

@@ -15,8 +15,8 @@ from .._state import State
 def unshared(state: State) -> Any:
     """The value of `state`, copied if somebody else holds it: the program may overwrite what it is given."""
     value = state._value
-    leaves, tree = jax.tree.flatten(value)
     whole = sys.getrefcount(value) > _WHOLE_REFS
+    leaves, tree = jax.tree.flatten(value)
     for i in range(len(leaves)):
         if whole or sys.getrefcount(leaves[i]) > _LEAF_REFS + (leaves[i] is value):
             leaves[i] = jnp.copy(leaves[i])
@@ -28,8 +28,8 @@ def _count_references() -> tuple[int, int]:
     state = object.__new__(State)
     state._value = (np.zeros(()),)  # NumPy: importing the library must not start JAX's backend
     value = state._value
-    leaves, _tree = jax.tree.flatten(value)
     whole = sys.getrefcount(value)
+    leaves, _tree = jax.tree.flatten(value)
     return whole, sys.getrefcount(leaves[0])
 
 
