@@ -10,7 +10,7 @@ pytestmark = pytest.mark.usefixtures("native")
 F32 = np.float32
 LIF = {"refractory": False, "delta": False, "hard": False, "surrogate": np.int32(0),
        "receptors": np.array([-1], np.int32), "n_receptors": np.int32(0)}  # fmt: skip
-Failure = jax.errors.JaxRuntimeError
+Failure = (jax.errors.JaxRuntimeError, ValueError)  # JAX turns INVALID_ARGUMENT into one or the other
 
 
 def lif(change=None, n=4, results=(4, 4), dtype=F32, **attrs):
@@ -66,14 +66,14 @@ def test_the_scatter_without_a_mistake_works():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"indices": jnp.asarray([0, 1, 1, 3], jnp.uint32)}, "3 .*out of range|range"),
-        ({"indices": jnp.asarray([0, 1, 1, 2**32 - 1], jnp.uint32)}, "range"),
+        ({"indices": jnp.asarray([0, 1, 1, 3], jnp.uint32)}, "index 3 out of range for 3 targets"),
+        ({"indices": jnp.asarray([0, 1, 1, 2**32 - 1], jnp.uint32)}, "index 4294967295 out of range"),
         ({"indices": jnp.asarray([0, 1, 1, 2], jnp.int32)}, "indices.*int32"),
         ({"indices": jnp.asarray([0, 1, 1], jnp.uint32)}, "3"),
-        ({"indptr": jnp.asarray([0, 3, 2], jnp.int32)}, "indptr"),
-        ({"indptr": jnp.asarray([0, 3, 5], jnp.int32)}, "indptr"),
+        ({"indptr": jnp.asarray([0, 3, 2], jnp.int32)}, "row 1 leaves the 4 stored"),
+        ({"indptr": jnp.asarray([0, 3, 5], jnp.int32)}, "row 1 leaves the 4 stored"),
         ({"indptr": jnp.asarray([0, 4], jnp.int32)}, "indptr"),
-        ({"indptr": jnp.asarray([-1, 2, 4], jnp.int32)}, "indptr"),
+        ({"indptr": jnp.asarray([-1, 2, 4], jnp.int32)}, "row 0 leaves the 4 stored"),
         ({"weight": jnp.ones(3, F32)}, "weight"),
         ({"weight": jnp.ones(1, jnp.int32)}, "weight.*int32"),
         ({"spikes": jnp.ones((3, 2), F32)}, "3 batches"),

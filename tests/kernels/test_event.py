@@ -1,5 +1,7 @@
 """Event propagation: values and derivatives of scatter, gather and outer against a dense matrix."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -138,16 +140,15 @@ def test_gradients_of_scatter_are_those_of_the_dense_product(k, single, batch):
         return lambda s, w, t: (jnp.sin(run(s, w, t, 3)) * ct).sum()
 
     # 1e-12: sums of some tens of numbers of size 1; nothing is lost to a finite difference
-    for ours, wanted in zip(
-        jax.grad(loss(c.scatter), (0, 1, 2))(s, c.weight, t), jax.grad(loss(c.wanted), (0, 1, 2))(s, c.weight, t),
-        strict=True,
-    ):  # fmt: skip
-        np.testing.assert_allclose(ours, wanted, rtol=0, atol=1e-12)
     tangents = c.spikes(*batch, total=12, graded=True), c.weight**2, c.target(*batch)
-    ours = jax.jvp(lambda *a: c.scatter(*a, 3), (s, c.weight, t), tangents)
-    wanted = jax.jvp(lambda *a: c.wanted(*a, 3), (s, c.weight, t), tangents)
-    for a, b in zip(ours, wanted, strict=True):
-        np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def results(run):
+        forward = jax.jvp(lambda *a: run(*a, 3), (s, c.weight, t), tangents)
+        return *jax.grad(loss(run), (0, 1, 2))(s, c.weight, t), *forward
+
+    for ours, wanted in zip(results(c.scatter), results(c.wanted), strict=True):
+        np.testing.assert_allclose(ours, wanted, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("single", [False, True])
@@ -172,7 +173,8 @@ def test_gradient_to_the_weights_with_spikes_that_are_bool():
     np.testing.assert_allclose(ours, wanted, rtol=0, atol=1e-12)
 
 
-AXES = [(a, b, d) for a in (None, 0, -1) for b in (None, 0) for d in (None, 0, 1) if (a, b, d) != (None, None, None)]
+AXES = [(0, None, None), (None, None, 0), (0, None, 0), (-1, None, 1), (-1, None, None), (None, 0, None), (0, 0, 0),
+        (None, 0, 1)]  # fmt: skip
 
 
 @pytest.mark.parametrize("axes", AXES)
@@ -184,16 +186,14 @@ def test_vmap_over_any_of_the_operands(axes, batch):
         x if axis is None else jnp.stack([x * (lane + 1) for lane in range(lanes)], axis)
         for x, axis in zip(values, axes, strict=True)
     ]
-    ours = jax.vmap(lambda s, w, t: c.scatter(s, w, t), axes)(*args)
-    wanted = jax.vmap(lambda s, w, t: c.wanted(s, w, t), axes)(*args)
-    np.testing.assert_allclose(ours, wanted, rtol=0, atol=1e-12)
 
-    def gradient(run):
+    @functools.partial(jax.jit, static_argnums=0)
+    def results(run):
         grad = jax.grad(lambda s, w, t: (run(s, w, t) ** 2).sum(), (0, 1, 2))
-        return jax.vmap(grad, axes)(*args)
+        return jax.vmap(lambda s, w, t: run(s, w, t), axes)(*args), *jax.vmap(grad, axes)(*args)
 
-    for a, b in zip(gradient(c.scatter), gradient(c.wanted), strict=True):
-        np.testing.assert_allclose(a, b, rtol=0, atol=1e-10)
+    for ours, wanted in zip(results(c.scatter), results(c.wanted), strict=True):
+        np.testing.assert_allclose(ours, wanted, rtol=0, atol=1e-10)  # squares of numbers up to some tens
 
 
 def test_vmap_of_vmap():
@@ -205,7 +205,7 @@ def test_vmap_of_vmap():
     close(inner, jax.vmap(lambda s: jax.vmap(lambda t: c.wanted(s, c.weight, t))(t[0]))(s[:, 0]))
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=10, deadline=None, derandomize=True)
 @given(
     n_pre=st.integers(1, 40), n_post=st.integers(1, 40), k=st.one_of(st.none(), st.integers(0, 9)),
     offset=st.integers(0, 20), seed=st.integers(0, 99), single=st.booleans(),
@@ -214,10 +214,13 @@ def test_vmap_of_vmap():
 def test_any_connectivity(n_pre, n_post, k, offset, seed, single, batch):
     c = Synapses(n_pre, n_post, k, seed=seed, single=single)
     s, t = c.spikes(*batch, total=n_pre + offset + seed % 3, graded=True), c.target(*batch)
-    close(c.scatter(s, c.weight, t, offset), c.wanted(s, c.weight, t, offset))
-    ours = jax.grad(lambda w: (c.scatter(s, w, t, offset) ** 2).sum())(c.weight)
-    wanted = jax.grad(lambda w: (c.wanted(s, w, t, offset) ** 2).sum())(c.weight)
-    np.testing.assert_allclose(ours, wanted, rtol=1e-12, atol=1e-12)
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def results(run):
+        return run(s, c.weight, t, offset), jax.grad(lambda w: (run(s, w, t, offset) ** 2).sum())(c.weight)
+
+    for ours, wanted in zip(results(c.scatter), results(c.wanted), strict=True):
+        np.testing.assert_allclose(ours, wanted, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])

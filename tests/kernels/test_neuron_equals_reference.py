@@ -27,28 +27,43 @@ def wide(native):
     sl.environ.set(precision=64)
 
 
-def compare_all(tools, config, args, dtype):
-    """One step, its tangents and its cotangents, native against reference."""
-    # V' = V + φ(…)·(…) with addends up to 120·0.3 + 3·0.15·8·80 ≈ 330 times ≤ 0.02: less than 64. The two orders of
-    # the sum, and FMA in one of them, differ by one rounding for each of some ten operations.
-    ours = tools.step_p.bind(*args, config=config)
-    wanted = reference(*args, config=config)
-    tools.assert_close(ours, wanted, 4, dtype)
-    assert np.array_equal(ours[-1], wanted[-1])
+def compare_all(tools, config, args, dtype, compiled=True):
+    """One step, its tangents and its cotangents, native against reference.
 
-    active = tuple(sorted(config.layout().differentiable_args))
+    `compiled=False` runs the reference operation by operation, which is quicker for a shape that was there before.
+    """
+    layout = config.layout()
+    active = tuple(sorted(layout.differentiable_args))
     rng = np.random.default_rng(1)
     tangents = [jnp.asarray(rng.normal(size=args[i].shape), dtype) for i in active]
-    slopes = tools.jvp_p.bind(*args, *tangents, config=config, active=active)
-    wanted = _jvp_reference(*args, *tangents, config=config, active=active)
-    scale = 1 + max(float(jnp.abs(w).max(initial=0)) for w in wanted) / 64
-    tools.assert_close(slopes, wanted, 16, dtype, scale)
+    shape = args[layout.first_state].shape
+    cts = [jnp.asarray(rng.normal(size=shape), dtype) for _ in layout.differentiable_results]
 
-    cts = [jnp.asarray(rng.normal(size=args[0].shape[:0] + wanted[0].shape), dtype) for _ in wanted]
-    grads = tools.vjp_p.bind(*args, *cts, config=config, active=active)
-    wanted = _vjp_reference(*args, *cts, config=config, active=active)
-    scale = 1 + max(float(jnp.abs(w).max(initial=0)) for w in wanted) / 64
-    tools.assert_close(grads, wanted, 16, dtype, scale)
+    def ours(args, tangents, cts):
+        return (
+            tools.step_p.bind(*args, config=config),
+            tools.jvp_p.bind(*args, *tangents, config=config, active=active),
+            tools.vjp_p.bind(*args, *cts, config=config, active=active),
+        )
+
+    def wanted(args, tangents, cts):
+        return (
+            reference(*args, config=config),
+            _jvp_reference(*args, *tangents, config=config, active=active),
+            _vjp_reference(*args, *cts, config=config, active=active),
+        )
+
+    maybe_jit = jax.jit if compiled else lambda f: f
+    (out, slopes, grads), (out_ref, slopes_ref, grads_ref) = (
+        maybe_jit(f)(args, tangents, cts) for f in (ours, wanted)
+    )
+    # V' = V + φ(…)·(…) with addends up to 120·0.3 + 3·0.15·8·80 ≈ 330 times ≤ 0.02: less than 64. The two orders of
+    # the sum, and FMA in one of them, differ by one rounding for each of some ten operations.
+    tools.assert_close(out, out_ref, 4, dtype)
+    assert np.array_equal(out[-1], out_ref[-1])
+    for a, b in ((slopes, slopes_ref), (grads, grads_ref)):
+        scale = 1 + max(float(jnp.abs(x).max(initial=0)) for x in b) / 64
+        tools.assert_close(a, b, 16, dtype, scale)
 
 
 def receptors_of(tools, letters):
@@ -61,7 +76,7 @@ def receptors_of(tools, letters):
 def test_every_structure(pass_tools, refractory, delta, hard, letters, dtype):
     config = pass_tools.make_pass(refractory, delta, hard, receptors_of(pass_tools, letters))
     args = pass_tools.Operands(config, (37,), ("scalar", "neuron"), dtype).draw()
-    compare_all(pass_tools, config, args, dtype)
+    compare_all(pass_tools, config, args, dtype, compiled=False)
 
 
 @pytest.mark.parametrize("surrogate", NATIVE_SURROGATES, ids=lambda s: type(s).__name__)
@@ -69,8 +84,8 @@ def test_every_structure(pass_tools, refractory, delta, hard, letters, dtype):
 def test_every_surrogate(pass_tools, surrogate, hard):
     config = pass_tools.make_pass(True, True, hard, [pass_tools.COBA], surrogate)
     assert config.is_native
-    args = pass_tools.Operands(config, (53,), "scalar").draw()
-    compare_all(pass_tools, config, args, jnp.float64)
+    args = pass_tools.Operands(config, (37,), ("scalar", "neuron")).draw()
+    compare_all(pass_tools, config, args, jnp.float64, compiled=False)
 
 
 def test_the_list_of_native_surrogates_is_complete():
@@ -79,7 +94,7 @@ def test_the_list_of_native_surrogates_is_complete():
     assert codes == {type(s).code for s in NATIVE_SURROGATES} == set(range(10))
 
 
-@pytest.mark.parametrize("shape", [(0,), (1,), (17,), (4, 17), (3, 1), (1, 5), (0, 5), (5, 0), (17, 17)])
+@pytest.mark.parametrize("shape", [(0,), (1,), (17,), (4, 17), (3, 1), (0, 5), (17, 17)])
 @pytest.mark.parametrize("kind", ["scalar", "one", "neuron", "full"])
 def test_every_shape_and_every_kind_of_operand(pass_tools, shape, kind):
     config = pass_tools.make_pass(True, True, False, [pass_tools.COBA, pass_tools.CUBA])
@@ -87,7 +102,7 @@ def test_every_shape_and_every_kind_of_operand(pass_tools, shape, kind):
     compare_all(pass_tools, config, args, jnp.float64)
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=12, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_any_configuration(pass_tools, data):
     config = pass_tools.make_pass(
@@ -103,10 +118,9 @@ def test_any_configuration(pass_tools, data):
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 5), (3, 5)])
-@pytest.mark.parametrize("params", [(), (5,), (3, 5), (3, 1), (1, 1, 1), (1,)])
+@pytest.mark.parametrize("params", [(), (5,), (3, 1), (1, 1, 1)])
 def test_step_takes_populations_of_several_axes_and_params_that_repeat_to_them(pass_tools, shape, params):
-    if len(params) > len(shape):
-        pytest.skip("a parameter has at most the axes of the population")
+    params = params[-len(shape) :]  # a parameter has at most the axes of the population
     config = pass_tools.make_pass(True, False, True, [pass_tools.COBA])
     args = pass_tools.Operands(config, shape, "scalar").draw()
     rng = np.random.default_rng(3)
@@ -163,7 +177,7 @@ def driven(tools, dtype, n, steps):
 def test_ten_thousand_steps_of_a_driven_population(pass_tools, dtype):
     (V, spikes), (V_ref, spikes_ref) = driven(pass_tools, dtype, 17, 10_000)
     rate = float(spikes_ref.mean()) / 1e-4
-    assert 5 < rate < 80  # the comparison below is about spiking neurons
+    assert 20 < rate < 160  # the comparison below is about spiking neurons
     assert np.array_equal(spikes, spikes_ref)
     # The membrane forgets an error over τ/dt·(g_L/g) ≈ 50 steps, so 10⁴ steps are no worse than some tens; as the
     # errors of single steps have both signs, what is left is a few ulp of the numbers that are added.

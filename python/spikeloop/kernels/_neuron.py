@@ -151,7 +151,7 @@ def reference(*args: Any, config: Pass) -> list[Any]:
     model.integrate(p, s, Drive(a.current, synaptic, sum((d for _, d in drives), jnp.zeros_like(like))))
     if config.delta:
         s.V = s.V + a.delta[0]
-    left = []
+    left, waiting = [], jnp.zeros_like(like)
     if config.refractory:
         waiting = jnp.maximum(a.left[0] - 1, 0)
         for name in model.state_vars if model.holds_all else ("V",):
@@ -181,7 +181,7 @@ def _flattened(args: Sequence[Any], layout: Layout, run: Callable[[list[Any]], l
     shape = args[layout.first_state].shape
     if len(shape) == 1 and all(arg.ndim <= 1 for arg in args):
         return run(list(args))
-    flat = [arg if arg.ndim == 0 or arg.size == 1 else _rows(arg, shape) for arg in args]
+    flat = [arg if arg.ndim == 0 else arg.reshape(()) if arg.size == 1 else _rows(arg, shape) for arg in args]
     first = layout.first_state
     for i in range(first, first + layout.num_results):
         flat[i] = jnp.broadcast_to(args[i], shape).reshape(_two(shape))
@@ -226,8 +226,11 @@ def _as_function(primals: Sequence[Any], config: Pass, active: tuple[int, ...]) 
 
 def _split_tangents(args: Sequence[Any], config: Pass, active: tuple[int, ...]) -> tuple[list[Any], list[Any]]:
     n = config.layout().num_args
-    primals = list(args[:n])
-    return primals, [jnp.broadcast_to(t, primals[i].shape) for i, t in zip(active, args[n:], strict=True)]
+    primals, tangents = list(args[:n]), list(args[n:])
+    for k, i in enumerate(active):  # either may be repeated: vmap batches one and not the other
+        shape = jnp.broadcast_shapes(primals[i].shape, tangents[k].shape)
+        primals[i], tangents[k] = jnp.broadcast_to(primals[i], shape), jnp.broadcast_to(tangents[k], shape)
+    return primals, tangents
 
 
 def _like_state(count: Callable[[Pass, Any], int]) -> Callable[..., list[Any]]:
