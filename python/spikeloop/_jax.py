@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 from jax._src import config as _config
 from jax._src import core as _core
 from jax._src.interpreters.partial_eval import DynamicJaxprTrace as _StagingTrace
-from jax.extend.core import ClosedJaxpr, Primitive
+from jax.core import ShapedArray as Aval
+from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir, xla
+
+if TYPE_CHECKING:
+    from jax._src.core import ClosedJaxpr
+else:
+    from jax.extend.core import ClosedJaxpr
 
 __all__ = [
     "Aval",
@@ -43,7 +49,6 @@ __all__ = [
     "zero_tangent",
 ]
 
-Aval = jax.core.ShapedArray
 
 # An equation `input[token, avals]` stands for values that a traced function found outside its arguments. It exists
 # only until the trace is finished, when `inputs_to_arguments` turns its results into arguments.
@@ -84,7 +89,7 @@ def is_staging(trace: Any) -> bool:
 
 def is_tracer(value: Any) -> bool:
     """Whether `value` is an abstract value of a running trace."""
-    return isinstance(value, jax.core.Tracer)
+    return isinstance(value, _core.Tracer)
 
 
 def aval_of(leaf: Any) -> Aval:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 
 from ._errors import TraceContextError
-from ._jax import Aval, aval_of, bind_inputs, current_trace, is_staging
+from ._jax import Aval, aval_of, bind_inputs, current_trace, is_staging, is_tracer
 
 if TYPE_CHECKING:
     from ._state import State
@@ -167,7 +167,7 @@ def check_readable(state: State) -> None:
 
 def check_writable(state: State, value: Any) -> None:
     """Refuse to leave a tracer of raw JAX in `state`, or to write it only while raw JAX records a program."""
-    if is_staging(current_trace()) or any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value)):
+    if is_staging(current_trace()) or any(is_tracer(leaf) for leaf in jax.tree.leaves(value)):
         raise TraceContextError(_written_in_raw_jax(state))
 
 

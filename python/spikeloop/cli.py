@@ -16,7 +16,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="spikeloop", description="Spiking neural networks on JAX with native kernels.")
+    parser = argparse.ArgumentParser(
+        prog="spikeloop", description="Spiking neural networks on JAX with native kernels."
+    )
     commands = parser.add_subparsers(required=True, metavar="command")
     info = commands.add_parser("info", help="versions, device, native kernels, threads")
     info.set_defaults(command=_info)
@@ -31,7 +33,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_options(parser: argparse.ArgumentParser, raster: str | None) -> None:
     parser.add_argument("--neurons", type=_positive(int), default=4000, metavar="N", help="size (default 4000)")
-    parser.add_argument("--seconds", type=_positive(float), default=1.0, metavar="S", help="biological time (default 1)")
+    parser.add_argument(
+        "--seconds", type=_positive(float), default=1.0, metavar="S", help="biological time (default 1)"
+    )
     parser.add_argument("--dt", type=_positive(float), default=0.1, metavar="MS", help="time step in ms (default 0.1)")
     parser.add_argument("--threads", type=_positive(int), default=1, metavar="T", help="threads (default 1)")
     parser.add_argument("--seed", type=int, default=0)

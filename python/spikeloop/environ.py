@@ -19,6 +19,7 @@ import numpy as np
 
 from . import _trace
 from ._errors import MissingSettingError, TraceContextError
+from ._jax import is_tracer
 
 __all__ = [
     "all",
@@ -265,7 +266,7 @@ def _is_array(leaf: Any) -> bool:
 
 
 def _holds_tracer(value: Any) -> bool:
-    return builtins.any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value))
+    return builtins.any(is_tracer(leaf) for leaf in jax.tree.leaves(value))
 
 
 def _strong(leaf: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The random draws of the native builders in NumPy: their definition, and their substitute where there is no library."""
+"""The random draws of the native builders in NumPy: their definition, and their substitute without the library."""
 
 from __future__ import annotations
 

@@ -35,8 +35,10 @@ class Channels(Neuron):
     def threshold(p: SimpleNamespace, s: SimpleNamespace) -> Any:
         return (s.V - p.V_th) / (p.V_th - p.EK)
 
-    @classmethod
-    def integrate(cls, p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> None:
+    @classmethod  # the rates are the model's
+    def integrate(  # pyright: ignore[reportIncompatibleMethodOverride]
+        cls, p: SimpleNamespace, s: SimpleNamespace, drive: Drive
+    ) -> None:
         rates = cls.rates(p, s.V)
         m = s.m if hasattr(s, "m") else steady(rates["m"])
         gNa, gK = p.gNa * m * m * m * s.h, p.gK * (s.n * s.n) * (s.n * s.n)

@@ -19,6 +19,7 @@ import numpy as np
 
 from .. import environ, init
 from .._errors import ShapeError, UnitError
+from .._jax import is_tracer
 from .._state import State
 from ..nn import Module
 
@@ -77,7 +78,7 @@ def _unit_name(unit: Any) -> str:
 
 def _show(value: Any) -> str:
     unit = unit_of(value)
-    text = f"{value}" if jnp.ndim(value) == 0 and not isinstance(value, jax.core.Tracer) else f"an array in {unit}"
+    text = f"{value}" if jnp.ndim(value) == 0 and not is_tracer(value) else f"an array in {unit}"
     return text if not unit.is_unitless else f"{text} without a unit" if jnp.ndim(value) == 0 else "a plain array"
 
 
@@ -157,7 +158,7 @@ class Form(Module):
 
     def _checked(self, name: str, declared: Param, value: Any) -> Any:
         where = f"{type(self).__name__}: {name}"
-        inner = value.value if isinstance(value, State) else value
+        inner: Any = value.value if isinstance(value, State) else value
         if callable(inner):
             value = inner = inner(self.varshape)
         check_unit(inner, declared.unit, where)
@@ -169,7 +170,7 @@ class Form(Module):
         return value
 
     def _check_values(self, where: str, declared: Param, value: Any) -> None:
-        if isinstance(value, jax.core.Tracer) or any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(value)):
+        if any(map(is_tracer, jax.tree.leaves(value))):
             return
         numbers = np.asarray(number_in(value, declared.unit, where))
         if np.isnan(numbers).any():

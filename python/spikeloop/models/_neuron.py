@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import environ, surrogate
 from .._errors import ShapeError
+from .._jax import is_tracer
 from .._state import ShortTermState
 from ..kernels import Drive, Pass
 from ..kernels._neuron import step
@@ -83,12 +84,14 @@ class Neuron(Form):
         del receptor, dt
         return self.gain(p)
 
-    def _configure(self, spk_fun: Any, spk_reset: str, **options: Any) -> None:
+    def _configure(self, **options: Any) -> None:
+        spk_fun, spk_reset = options.pop("spk_fun"), options.pop("spk_reset")
         if spk_reset not in ("soft", "hard"):
             raise ValueError(f"{type(self).__name__}: spk_reset must be 'soft' or 'hard'; given {spk_reset!r}.")
         if not callable(spk_fun):
             raise TypeError(f"{type(self).__name__}: spk_fun must be a surrogate function; given {spk_fun!r}.")
-        self.spk_fun, self.spk_reset = spk_fun, spk_reset
+        self.spk_fun: Any = spk_fun
+        self.spk_reset = spk_reset
         self.receptors: list[Receptor] = []
         self._takes_delta = False
         super()._configure(**options)
@@ -185,7 +188,7 @@ class Neuron(Form):
     def _refractory_steps(self, dt: Any) -> Any:
         """The refractory period in steps, rounded to the nearest."""
         tau_ref = self.number(self.period)
-        if isinstance(tau_ref, jax.core.Tracer) or isinstance(dt, jax.core.Tracer):
+        if is_tracer(tau_ref) or is_tracer(dt):
             return jnp.round(tau_ref / dt)
         steps = np.round(np.asarray(tau_ref) / float(dt))
         if (steps > _LARGEST_COUNT).any():

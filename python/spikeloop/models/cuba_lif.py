@@ -32,7 +32,8 @@ class CubaLIF(LIF):
     options: ClassVar[dict[str, Any]] = {"g_initializer": 0.0 * u.mA}
     delta_into = "g"
 
-    def _configure(self, *, g_initializer: Any, **options: Any) -> None:
+    def _configure(self, **options: Any) -> None:
+        g_initializer = options.pop("g_initializer")
         super()._configure(**options)
         if not callable(g_initializer):
             unit = type(self).options["g_initializer"].unit

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import brainunit as u
 
-from ..models import COBA as ConductanceOutput
+from .. import models
 from ._balanced import Balanced
 
 
@@ -31,8 +31,8 @@ class COBA(Balanced):
         "R": 100.0 * u.Mohm,
     }
     synapses: ClassVar = {
-        "E": (6.0 * u.nS, 5.0 * u.ms, ConductanceOutput.desc(E=0.0 * u.mV)),
-        "I": (67.0 * u.nS, 10.0 * u.ms, ConductanceOutput.desc(E=-80.0 * u.mV)),
+        "E": (6.0 * u.nS, 5.0 * u.ms, models.COBA.desc(E=0.0 * u.mV)),
+        "I": (67.0 * u.nS, 10.0 * u.ms, models.COBA.desc(E=-80.0 * u.mV)),
     }
     drive = 0.2 * u.nA
     expected_rate = (15.0, 30.0)

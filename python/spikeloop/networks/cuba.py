@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import brainunit as u
 
-from ..models import CUBA as CurrentOutput
+from .. import models
 from ._balanced import Balanced
 
 
@@ -31,7 +31,7 @@ class CUBA(Balanced):
         "R": 1.0 * u.ohm,
     }
     synapses: ClassVar = {
-        "E": (1.62 * u.mS, 5.0 * u.ms, CurrentOutput.desc(scale=u.volt)),
-        "I": (-9.0 * u.mS, 10.0 * u.ms, CurrentOutput.desc(scale=u.volt)),
+        "E": (1.62 * u.mS, 5.0 * u.ms, models.CUBA.desc(scale=u.volt)),
+        "I": (-9.0 * u.mS, 10.0 * u.ms, models.CUBA.desc(scale=u.volt)),
     }
     expected_rate = (3.0, 9.0)

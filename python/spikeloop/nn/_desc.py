@@ -34,9 +34,10 @@ def _key(value: Any) -> Hashable:
     import jax
     import numpy as np
 
+    from .._jax import is_tracer
     from .._state import State
 
-    if isinstance(value, (State, jax.core.Tracer)):
+    if isinstance(value, State) or is_tracer(value):
         return id(value)
     if isinstance(value, (jax.Array, np.ndarray)):
         array = np.asarray(value)

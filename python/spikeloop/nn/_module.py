@@ -190,12 +190,11 @@ def _refill(old: Any, new: Any) -> bool:
     if isinstance(old, State) and type(new) is type(old) and new._owner is None and new is not old:
         old.value = new.value
         return True
-    if isinstance(old, (list, tuple)) and type(new) is type(old) and len(new) == len(old):
+    pairs: list[tuple[Any, Any]] = []
+    if type(new) is type(old) and isinstance(new, (list, tuple)) and len(new) == len(old):
         pairs = list(zip(old, new, strict=True))
     elif isinstance(old, dict) and isinstance(new, dict) and old.keys() == new.keys():
         pairs = [(old[key], new[key]) for key in old]
-    else:
-        return False
     fits = bool(pairs) and all(isinstance(a, State) and type(a) is type(b) and b._owner is None for a, b in pairs)
     return fits and all(_refill(a, b) for a, b in pairs)
 

@@ -162,7 +162,7 @@ def _arrange(grads: tuple[list[Any], list[Any]], config: _Config, rebuild: Calla
 
 def _split_aux(out: Any, kind: str) -> Any:
     if not isinstance(out, (tuple, list)) or len(out) != 2:
-        raise TypeError(f"{kind}: has_aux=True asks for (value, aux) as the result, but the function returns one value.")
+        raise TypeError(f"{kind}: has_aux=True asks for (value, aux) as the result; the function returns one value.")
     return out
 
 
@@ -228,7 +228,7 @@ def _scalar(pure: Any, kind: str) -> Any:
         if len(leaves) != 1 or jnp.shape(leaves[0]) != ():
             shapes = [jnp.shape(leaf) for leaf in leaves]
             raise TypeError(
-                f"{kind} needs a function that returns one number; it returns shape {shapes}. Sum it, or use vector_grad."
+                f"{kind} needs a function that returns one number; it returns {shapes}. Sum it, or use vector_grad."
             )
         return leaves[0], rest
 
@@ -269,7 +269,7 @@ def _row(row: Any, out: Any, inputs: Any, second: bool) -> Any:
 
 
 def _unit(derivative: Any, out: Any, inputs: Sequence[Any]) -> Any:
-    unit = getattr(out, "unit", u.UNITLESS)
+    unit: Any = getattr(out, "unit", u.UNITLESS)
     for value in inputs:
         unit = unit / getattr(value, "unit", u.UNITLESS)
     return derivative if unit.is_unitless else u.Quantity(derivative, unit=unit)

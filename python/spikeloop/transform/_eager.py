@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import _trace
 from ._fingerprint import CannotFingerprint, Fingerprint
-from ._program import Call, ProgramCache
+from ._program import ProgramCache
 
 _LIMIT = 256
 _caches: OrderedDict[Hashable, tuple[ProgramCache, list[weakref.ref[Any]]]] = OrderedDict()
@@ -25,7 +25,7 @@ def run(transform: Callable[..., Any], functions: tuple[Any, ...], config: Hasha
     def whole(*args: Any) -> Any:
         return transform(functions, config, args)
 
-    return _cache_of(transform, functions, config).call(whole, None, Call(args, {}))
+    return _cache_of(transform, functions, config).call(whole, None, (args, {}, {}, {}))
 
 
 def clear_caches() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from ._inspect import eval_shape
-from ._program import Call, ProgramCache
+from ._program import Call, ProgramCache, whole
 
 
 class JitFunction:
@@ -27,7 +27,7 @@ class JitFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._plain:
-            return self.cache.call(self.origin_fun, None, Call(args, kwargs))
+            return self.cache.call(self.origin_fun, None, (args, kwargs, {}, {}))
         return self.cache.call(*self._bind(args, kwargs))
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -53,7 +53,7 @@ class JitFunction:
         donated_kwargs = {k: v for k, v in kwargs.items() if k in self._donate_names}
         kept = tuple(None if i in donated or i in nums else arg for i, arg in enumerate(args))
         rest = {k: v for k, v in kwargs.items() if k not in names and k not in donated_kwargs}
-        call = Call(kept, rest, donated, donated_kwargs)
+        call = kept, rest, donated, donated_kwargs
         if not nums and not names:
             return self.origin_fun, None, call
         fun = self.origin_fun
@@ -74,7 +74,7 @@ class JitFunction:
     def eval_shape(self, *args: Any, **kwargs: Any) -> Any:
         """The shapes and dtypes of the result, without computing it."""
         fun, _, call = self._bind(args, kwargs)
-        args, kwargs = call.whole()
+        args, kwargs = whole(call)
         return eval_shape(fun, *args, **kwargs)
 
     def lower(self, *args: Any, **kwargs: Any) -> Any:
@@ -123,7 +123,7 @@ def jit(
     extra = {"keep_unused": keep_unused or None, "device": device, "backend": backend, "inline": inline or None}
     options |= {k: v for k, v in extra.items() if v is not None}
     if in_shardings is not None:
-        options["in_shardings"] = (None, None, None, None, None, (in_shardings, None))
+        options["in_shardings"] = (None, None, (in_shardings, None))
     if out_shardings is not None:
         options["out_shardings"] = (out_shardings, None)
     static, donate = (static_argnums, static_argnames), (donate_argnums, donate_argnames)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import weakref
 from collections.abc import Callable, Collection, Hashable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -32,20 +32,17 @@ class _JitDisabled(Exception):
     """`jax.disable_jit` holds."""
 
 
-class Call(NamedTuple):
-    """The arguments of one call; those whose buffers may be overwritten stand apart, with None in their places."""
+# The arguments of one call: positional, by name, and those of both kinds whose buffers may be overwritten; the latter
+# leave None in their places. A plain tuple, because it is made in every call.
+Call = tuple[tuple[Any, ...], dict[str, Any], dict[int, Any], dict[str, Any]]
 
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    donated: dict[int, Any] = {}  # noqa: RUF012  never changed
-    donated_kwargs: dict[str, Any] = {}  # noqa: RUF012
 
-    def whole(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments as the user gave them."""
-        if not self.donated and not self.donated_kwargs:
-            return self.args, self.kwargs
-        args = tuple(self.donated.get(i, arg) for i, arg in enumerate(self.args))
-        return args, {**self.kwargs, **self.donated_kwargs}
+def whole(call: Call) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments as the user gave them."""
+    args, kwargs, donated, donated_kwargs = call
+    if not donated and not donated_kwargs:
+        return args, kwargs
+    return tuple(donated.get(i, arg) for i, arg in enumerate(args)), {**kwargs, **donated_kwargs}
 
 
 class Program:
@@ -57,43 +54,44 @@ class Program:
     """
 
     def __init__(self, traced: Traced, options: dict[str, Any], borrowed: Collection[int] = ()):
-        self.reads = [weakref.ref(s) for s in traced.states]
-        self.writes = [weakref.ref(s) for s in traced.written]
+        self.reads: list[Callable[[], Any]] = [weakref.ref(s) for s in traced.states]
+        self.writes: list[Callable[[], Any]] = [weakref.ref(s) for s in traced.written]
         self.donates = [
             s in traced.written and _nbytes(spec) >= DONATE_BYTES
             for s, spec in zip(traced.states, traced.state_specs, strict=True)
         ]
-        self._gives = any(self.donates)
         self._consts = [_hold(c, id(c) in borrowed) for c in traced.jaxpr.consts]
+        self._extras = any(self.donates) or bool(self._consts or traced.settings or traced.setting_keys)
         self._in_avals = traced.jaxpr.in_avals[: traced.in_tree.num_leaves]
         self._seen: dict[str, Any] = {}
         self._wide = is_wide()
         self.traced = dataclasses.replace(traced, jaxpr=consts_to_arguments(traced.jaxpr), states=(), written=())
-        self.compiled = jax.jit(self._pure, donate_argnums=(0, 1), **options)
+        self.compiled = jax.jit(self._pure, donate_argnums=0, **options)
 
     def run(self, call: Call) -> Any:
         """Call the program on the present values of its States and settings, and give the States their new values."""
-        states: list[Any] = [ref() for ref in self.reads]
         eager = is_eager()
         if not eager:
-            self._check_outside(states)
+            self._check_outside()
+        inputs = self._inputs(call)
         try:
-            result, values = self.compiled(*self._inputs(states, call))
+            result, values = self.compiled(*inputs)
         except TypeError:
-            for state in states:
-                _ = state.raw_value  # is there one?
+            for ref in self.reads:
+                _ = ref().raw_value  # is there one?
             raise
-        pairs = [(state, v) for ref, v in zip(self.writes, values, strict=True) if (state := ref()) is not None]
         if not eager:
-            for state, value in pairs:
-                _trace.check_writable(state, value)
-        for state, value in pairs:
-            state._value = value
+            for ref, value in zip(self.writes, values, strict=True):
+                _trace.check_writable(ref(), value)
+        for ref, value in zip(self.writes, values, strict=True):
+            state = ref()
+            if state is not None:
+                state._value = value
         return result
 
     def lower(self, call: Call) -> Any:
         """The program before XLA compiles it."""
-        return self.compiled.lower(*self._inputs([ref() for ref in self.reads], call))
+        return self.compiled.lower(*self._inputs(call))
 
     def is_alive(self) -> bool:
         """Whether everything that the program reads still exists."""
@@ -101,23 +99,28 @@ class Program:
 
     def takes(self, call: Call) -> bool:
         """Whether the program was made for arguments like these."""
-        leaves, tree = jax.tree.flatten(call.whole())
+        leaves, tree = jax.tree.flatten(whole(call))
         return tree == self.traced.in_tree and self._takes_leaves(leaves)
 
     def _takes_leaves(self, leaves: Sequence[Any]) -> bool:
         return all(jax.typeof(leaf) == aval for leaf, aval in zip(leaves, self._in_avals, strict=True))
 
-    def _inputs(self, states: list[Any], call: Call) -> tuple:
-        """The arguments of `compiled`."""
-        consts = [hold() for hold in self._consts] if self._consts else []
-        if any(x is None for x in states) or any(x is None for x in consts):
+    def _inputs(self, call: Call) -> tuple[Any, Any, Any]:
+        """The arguments of `compiled`: those that it may overwrite, what the function finds by itself, the user's."""
+        args, kwargs, donated, donated_kwargs = call
+        try:
+            if not self._extras:
+                return ((), donated, donated_kwargs), ([ref()._value for ref in self.reads], (), ()), (args, kwargs)
+            states = [ref() for ref in self.reads]
+            kept = [None if donate else s._value for s, donate in zip(states, self.donates, strict=True)]
+        except AttributeError:  # one of the States is gone
+            raise _Stale from None
+        consts = [hold() for hold in self._consts]
+        if any(const is None for const in consts):
             raise _Stale
-        settings = self._settings() if self.traced.settings or self.traced.setting_keys else []
-        if not self._gives:
-            return [], call[2:], [state._value for state in states], settings, consts, call[:2]
+        settings = self._settings()
         given = [unshared(state) for state, donate in zip(states, self.donates, strict=True) if donate]
-        kept = [None if donate else state._value for state, donate in zip(states, self.donates, strict=True)]
-        return given, call[2:], kept, settings, consts, call[:2]
+        return (given, donated, donated_kwargs), (kept, settings, consts), (args, kwargs)
 
     def _settings(self) -> list[Any]:
         """The settings that are inputs, if those that were read by value still have their values."""
@@ -133,17 +136,17 @@ class Program:
             raise _Stale
         return values
 
-    def _check_outside(self, states: Sequence[State | None]) -> None:
-        for state in states:
-            if state is not None:
+    def _check_outside(self) -> None:
+        for ref in self.reads:
+            if (state := ref()) is not None:
                 _trace.check_readable(state)
 
-    def _pure(self, given: Any, donated: Any, kept: Any, settings: Any, consts: Any, args: Any) -> Any:
+    def _pure(self, overwritten: Any, found: Any, given: Any) -> Any:
         if is_jit_disabled():
             raise _JitDisabled
-        handed = iter(given)
+        handed, (kept, settings, consts) = iter(overwritten[0]), found
         states = [next(handed) if donate else value for donate, value in zip(self.donates, kept, strict=True)]
-        leaves, tree = jax.tree.flatten(Call(*args, *donated).whole())
+        leaves, tree = jax.tree.flatten(whole((*given, *overwritten[1:])))
         self._check(leaves, tree, states, settings)
         outs, new = self.traced.run([*consts, *leaves], jax.tree.map(strong, states), settings)
         return self.traced.result(outs), self.traced.unpack(new)
@@ -177,7 +180,7 @@ class ProgramCache:
     def call(self, fun: Callable[..., Any], key: Hashable, call: Call) -> Any:
         """`fun` called as a compiled program; `key` tells apart what the arguments do not show."""
         if _trace.current() is not None:
-            return inline(fun, *call.whole())
+            return inline(fun, *whole(call))
         try:
             programs = self.programs.get(key, ())
             for program in programs:
@@ -190,7 +193,7 @@ class ProgramCache:
                 return self.new_program(fun, key, call).run(call)
         except _JitDisabled:
             pass
-        args, kwargs = call.whole()
+        args, kwargs = whole(call)
         return fun(*args, **kwargs)
 
     def lower(self, fun: Callable[..., Any], key: Hashable, call: Call) -> Any:
@@ -204,7 +207,7 @@ class ProgramCache:
 
     def new_program(self, fun: Callable[..., Any], key: Hashable, call: Call) -> Program:
         """Trace `fun` and put its program first under `key`."""
-        traced = trace_function(fun, *call.whole(), keep_created=True)
+        traced = trace_function(fun, *whole(call), keep_created=True)
         self.num_traces += 1
         for state in traced.states:
             _trace.check_readable(state)
