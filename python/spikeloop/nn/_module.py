@@ -191,8 +191,8 @@ def _refill(old: Any, new: Any) -> bool:
         old.value = new.value
         return True
     pairs: list[tuple[Any, Any]] = []
-    if type(new) is type(old) and isinstance(new, (list, tuple)) and len(new) == len(old):
-        pairs = list(zip(old, new, strict=True))
+    if isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)):
+        pairs = list(zip(old, new, strict=True)) if type(old) is type(new) and len(old) == len(new) else []
     elif isinstance(old, dict) and isinstance(new, dict) and old.keys() == new.keys():
         pairs = [(old[key], new[key]) for key in old]
     fits = bool(pairs) and all(isinstance(a, State) and type(a) is type(b) and b._owner is None for a, b in pairs)
