@@ -18,7 +18,9 @@ NO_INDPTR = jnp.zeros(0, jnp.int32)
 class Synapses:
     """Random rows with a dense matrix beside them; `k` targets a row, or rows of any length if None."""
 
-    def __init__(self, n_pre=7, n_post=11, k=3, dtype=np.float64, seed=0, single=False, index=np.uint32, indptr=np.int32):
+    def __init__(
+        self, n_pre=7, n_post=11, k=3, dtype=np.float64, seed=0, single=False, index=np.uint32, indptr=np.int32
+    ):
         rng = np.random.default_rng(seed)
         lengths = np.full(n_pre, k) if k is not None else rng.integers(0, 6, n_pre)
         self.n_pre, self.n_post, self.nnz = n_pre, n_post, int(lengths.sum())

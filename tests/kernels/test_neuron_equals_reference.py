@@ -54,9 +54,7 @@ def compare_all(tools, config, args, dtype, compiled=True):
         )
 
     maybe_jit = jax.jit if compiled else lambda f: f
-    (out, slopes, grads), (out_ref, slopes_ref, grads_ref) = (
-        maybe_jit(f)(args, tangents, cts) for f in (ours, wanted)
-    )
+    (out, slopes, grads), (out_ref, slopes_ref, grads_ref) = (maybe_jit(f)(args, tangents, cts) for f in (ours, wanted))
     # V' = V + φ(…)·(…) with addends up to 120·0.3 + 3·0.15·8·80 ≈ 330 times ≤ 0.02: less than 64. The two orders of
     # the sum, and FMA in one of them, differ by one rounding for each of some ten operations.
     tools.assert_close(out, out_ref, 4, dtype)

@@ -41,16 +41,17 @@ class Balanced(nn.Module):
             label=name,
         )
 
-    def init_state(self, *_: Any, **__: Any) -> None:
-        """Make the count of spikes."""
-        self.count = ShortTermState(jnp.zeros(self.size, environ.dftype()))
+    def init_state(self, batch_size: int | None = None, **_: Any) -> None:
+        """Make the count of spikes, with a first axis of `batch_size` samples if given."""
+        shape = (self.size,) if batch_size is None else (batch_size, self.size)
+        self.count = ShortTermState(jnp.zeros(shape, environ.dftype()))
 
     def update(self, t: Any = None) -> Any:
         """One step: the spikes of the step before arrive, then the neurons advance; returns their spikes."""
         with environ.context(t=t):
             spikes = self.N.get_spike()
-            self.E(spikes[: self.num_excitatory])
-            self.I(spikes[self.num_excitatory :])
+            self.E(spikes[..., : self.num_excitatory])
+            self.I(spikes[..., self.num_excitatory :])
             spikes = self.N(self.drive)
             self.count.value = self.count.value + spikes
             return spikes

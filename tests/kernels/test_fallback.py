@@ -1,0 +1,103 @@
+"""Without the native library everything runs by the references, and says so once."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import brainunit as u
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import spikeloop as sl
+
+PROGRAM = """
+import warnings
+import brainunit as u, jax.numpy as jnp, numpy as np, spikeloop as sl
+warnings.simplefilter("error")
+warnings.filterwarnings("always", category=RuntimeWarning, message="Kernel")
+sl.environ.set(dt=0.1 * u.ms)
+assert sl.info()["fallbacks"] == "none"
+net = sl.networks.COBA(200, out_degree=10)
+with warnings.catch_warnings(record=True) as first:
+    warnings.simplefilter("always")
+    sl.random.seed(2)
+    sl.nn.init_all_states(net)
+    spikes = sl.transform.for_loop(lambda: net.update(), length=300)
+with warnings.catch_warnings(record=True) as second:
+    warnings.simplefilter("always")
+    sl.transform.for_loop(lambda: net.update(), length=301)
+    sl.nn.init_all_states(sl.LIF(3))(1.0 * u.mA)
+lines = [str(w.message) for w in first if w.category is RuntimeWarning]
+assert sorted(line.split("'")[1] for line in lines) == ["event_scatter", "lif"], lines
+assert all("SPIKELOOP_NATIVE=0" in line and "pip install" in line for line in lines), lines
+assert not [w for w in second if "Kernel" in str(w.message)], second
+info = sl.info()
+assert info["fallbacks"] == "event_scatter, lif" and "SPIKELOOP_NATIVE=0" in info["native"], info
+assert "fallbacks" in repr(info)
+assert sl.get_num_threads() == 1
+np.savez(OUT, V=net.N.V.value.mantissa if False else spikes, E=net.E.comm.indices)
+"""
+
+
+def run(program, **env):
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), **env}
+    return subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, timeout=200)
+
+
+def test_the_fallback_warns_once_a_kernel_shows_in_info_and_computes_the_same(tmp_path):
+    out = tmp_path / "out.npz"
+    done = run(f"OUT = {str(out)!r}\n" + textwrap.dedent(PROGRAM), SPIKELOOP_NATIVE="0")
+    assert done.returncode == 0, done.stderr
+    saved = np.load(out)
+    sl.environ.set(dt=0.1 * u.ms)
+    net = sl.networks.COBA(200, out_degree=10)
+    sl.random.seed(2)
+    sl.nn.init_all_states(net)
+    spikes = sl.transform.for_loop(lambda: net.update(), length=300)
+    assert np.array_equal(net.E.comm.indices, saved["E"])
+    assert spikes.sum() > 0
+    # 30 ms: rounding has not yet moved a spike to another step
+    assert np.array_equal(spikes, saved["V"])
+
+
+def test_a_library_that_cannot_be_loaded_says_why(tmp_path):
+    program = """
+    import sys, types
+    class Broken:
+        def find_spec(self, name, path=None, target=None):
+            if name == "spikeloop._native":
+                raise ImportError("libfoo.so: wrong version")
+    sys.meta_path.insert(0, Broken())
+    import spikeloop as sl
+    assert "wrong version" in sl.info()["native"], sl.info()
+    """
+    done = run(textwrap.dedent(program))
+    assert done.returncode == 0, done.stderr
+
+
+def test_info_names_the_native_kernels_and_nothing_fell_back(native):
+    info = sl.info()
+    assert "lif" in info["native"].split(", ")
+    assert info["simd"] == native.simd_level()
+    assert int(info["threads"]) == sl.get_num_threads()
+    assert info["fallbacks"] == "none"
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, True, "2", None])
+def test_a_bad_number_of_threads_is_refused(n):
+    before = sl.get_num_threads()
+    with pytest.raises(ValueError, match="number of threads"):
+        sl.set_num_threads(n)
+    assert sl.get_num_threads() == before
+
+
+def test_the_number_of_threads_can_be_set(native):
+    before = sl.get_num_threads()
+    try:
+        sl.set_num_threads(3)
+        assert sl.get_num_threads() == native.get_num_threads() == 3
+        sl.set_num_threads(jnp.asarray(2))
+        assert sl.get_num_threads() == 2
+    finally:
+        sl.set_num_threads(before)
