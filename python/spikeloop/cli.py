@@ -8,6 +8,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+_DRAWN = 4000  # neurons in a raster
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
@@ -64,7 +66,6 @@ def _info(_: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     import brainunit as u
     import jax
-    import jax.numpy as jnp
 
     import spikeloop as sl
 
@@ -75,28 +76,40 @@ def _run(args: argparse.Namespace) -> int:
     sl.nn.init_all_states(net)
     built = time.perf_counter() - began
     steps = round(args.seconds * 1000 / args.dt)
-    shown = min(args.neurons, 4000) if args.raster else 0
-
-    def step(t: Any) -> Any:
-        spikes = net.update(t)
-        return spikes[:shown] > 0
-
-    @sl.transform.jit
-    def run() -> Any:
-        times = u.Quantity(jnp.arange(steps) * args.dt, unit=u.ms)
-        return sl.transform.for_loop(step, times, pbar=sl.transform.ProgressBar(desc=args.network.upper()))
-
+    start = sl.nn.save_states(net)
+    run = _loop(net, args, steps, pbar=sl.transform.ProgressBar(desc=args.network.upper()))
     with sl.environ.context(dt=args.dt * u.ms):
         began = time.perf_counter()
         run.compile()
         compiling = time.perf_counter() - began
         began = time.perf_counter()
-        spikes = jax.block_until_ready(run())
+        jax.block_until_ready(run())
         wall = time.perf_counter() - began
-    _report(args, net, steps, built, compiling, wall)
-    if args.raster:
-        _draw(args, net, spikes)
+        _report(args, net, steps, built, compiling, wall)
+        if args.raster:
+            sl.nn.load_states(net, start)
+            _draw(args, net, _loop(net, args, steps, shown=min(args.neurons, _DRAWN))())
     return 0
+
+
+def _loop(net: Any, args: argparse.Namespace, steps: int, *, shown: int = 0, pbar: Any = None) -> Any:
+    """The compiled run, which returns the count of spikes, or the spikes of the first `shown` neurons."""
+    import brainunit as u
+    import jax.numpy as jnp
+
+    import spikeloop as sl
+
+    def step(t: Any) -> Any:
+        spikes = net.update(t)
+        return spikes[:shown] > 0 if shown else None
+
+    @sl.transform.jit
+    def run() -> Any:
+        times = u.Quantity(jnp.arange(steps) * args.dt, unit=u.ms)
+        spikes = sl.transform.for_loop(step, times, pbar=pbar)
+        return spikes if shown else net.count.value
+
+    return run
 
 
 def _report(args: argparse.Namespace, net: Any, steps: int, built: float, compiling: float, wall: float) -> None:
