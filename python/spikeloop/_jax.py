@@ -24,6 +24,7 @@ else:
     from jax.extend.core import ClosedJaxpr
 
 __all__ = [
+    "EAGER",
     "Aval",
     "ClosedJaxpr",
     "Primitive",
@@ -35,7 +36,6 @@ __all__ = [
     "current_trace",
     "ffi_lowering",
     "inputs_to_arguments",
-    "is_eager",
     "is_jit_disabled",
     "is_staging",
     "is_tracer",
@@ -46,9 +46,12 @@ __all__ = [
     "register_target",
     "run_jaxpr",
     "strong",
+    "tracing",
     "zero_tangent",
 ]
 
+tracing = _core.trace_ctx  # `tracing.trace` is the JAX trace that operations are recorded in at this moment,
+EAGER = _core.eval_trace  # or this one where JAX computes right away, outside all of its transformations
 
 # An equation `input[token, avals]` stands for values that a traced function found outside its arguments. It exists
 # only until the trace is finished, when `inputs_to_arguments` turns its results into arguments.
@@ -59,17 +62,12 @@ _input_p.def_abstract_eval(lambda *, token, avals: list(avals))
 
 def current_trace() -> Any:
     """The JAX trace that operations are recorded in at this moment."""
-    return _core.trace_ctx.trace
+    return tracing.trace
 
 
 def named_axis(name: str | None, size: int) -> contextlib.AbstractContextManager[None]:
     """Context in which collectives over the axis `name` can be traced."""
     return contextlib.nullcontext() if name is None else _core.extend_axis_env_nd([(name, size)])
-
-
-def is_eager() -> bool:
-    """Whether JAX computes right away at this moment, outside all of its transformations."""
-    return _core.trace_ctx.trace is _core.eval_trace
 
 
 def is_jit_disabled() -> bool:

@@ -133,12 +133,12 @@ class _Stack(threading.local):
     top: Trace | None = None
 
 
-_stack = _Stack()
+stack = _Stack()
 
 
 def current() -> Trace | None:
     """The innermost trace of this thread."""
-    return _stack.top
+    return stack.top
 
 
 class running:
@@ -148,10 +148,10 @@ class running:
         self.trace = trace
 
     def __enter__(self) -> None:
-        self.outer, _stack.top = _stack.top, self.trace
+        self.outer, stack.top = stack.top, self.trace
 
     def __exit__(self, *exc: object) -> None:
-        _stack.top = self.outer
+        stack.top = self.outer
 
 
 def check_readable(state: State) -> None:

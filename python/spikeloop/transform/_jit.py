@@ -12,6 +12,9 @@ from ._inspect import eval_shape
 from ._program import Call, ProgramCache, whole
 
 
+_NONE: dict[Any, Any] = {}  # no donated arguments; never changed
+
+
 class JitFunction:
     """A compiled function; see `jit`."""
 
@@ -24,11 +27,12 @@ class JitFunction:
         self._donate_nums, self._donate_names = _resolve(fun, donate, "donate")
         self._plain = not (self._static_nums or self._static_names or self._donate_nums or self._donate_names)
         self.cache = ProgramCache(options)
+        self._call = self.cache.call
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._plain:
-            return self.cache.call(self.origin_fun, None, (args, kwargs, {}, {}))
-        return self.cache.call(*self._bind(args, kwargs))
+            return self._call(self.origin_fun, None, (args, kwargs, _NONE, _NONE))
+        return self._call(*self._bind(args, kwargs))
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._attribute = f"_jit_{name}"
@@ -123,7 +127,7 @@ def jit(
     extra = {"keep_unused": keep_unused or None, "device": device, "backend": backend, "inline": inline or None}
     options |= {k: v for k, v in extra.items() if v is not None}
     if in_shardings is not None:
-        options["in_shardings"] = (None, None, (in_shardings, None))
+        options["in_shardings"] = (None, None, in_shardings, None)
     if out_shardings is not None:
         options["out_shardings"] = (out_shardings, None)
     static, donate = (static_argnums, static_argnames), (donate_argnums, donate_argnames)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _trace, environ
-from .._jax import consts_to_arguments, is_eager, is_jit_disabled, is_wide, strong
+from .._jax import EAGER, consts_to_arguments, is_jit_disabled, is_wide, strong, tracing
 from .._state import State
 from .._trace import Spec
 from ._donate import unshared
@@ -70,19 +70,25 @@ class Program:
 
     def run(self, call: Call) -> Any:
         """Call the program on the present values of its States and settings, and give the States their new values."""
-        eager = is_eager()
+        args, kwargs, donated, donated_kwargs = call
+        eager = tracing.trace is EAGER
         if not eager:
             self._check_outside()
-        inputs = self._inputs(call)
+        # From here to the end every microsecond counts: this is the cost of a call beside that of jax.jit.
+        given: Any = ()
         try:
-            result, values = self.compiled(*inputs)
+            found = self._find(given := []) if self._extras else [ref()._value for ref in self.reads]
+        except AttributeError:  # one of the States is gone
+            raise _Stale from None
+        overwritten = (given, donated, donated_kwargs) if given or donated or donated_kwargs else ()
+        try:
+            result, values = self.compiled(overwritten, found, args, kwargs)
         except TypeError:
             for ref in self.reads:
                 _ = ref().raw_value  # is there one?
             raise
         if not eager:
-            for ref, value in zip(self.writes, values, strict=True):
-                _trace.check_writable(ref(), value)
+            self._check_values(values)
         for ref, value in zip(self.writes, values, strict=True):
             state = ref()
             if state is not None:
@@ -91,7 +97,12 @@ class Program:
 
     def lower(self, call: Call) -> Any:
         """The program before XLA compiles it."""
-        return self.compiled.lower(*self._inputs(call))
+        args, kwargs, *donated = call
+        if not self.is_alive():
+            raise _Stale
+        given: list[Any] = []
+        found = self._find(given) if self._extras else [ref()._value for ref in self.reads]
+        return self.compiled.lower((given, *donated) if given or any(donated) else (), found, args, kwargs)
 
     def is_alive(self) -> bool:
         """Whether everything that the program reads still exists."""
@@ -105,22 +116,16 @@ class Program:
     def _takes_leaves(self, leaves: Sequence[Any]) -> bool:
         return all(jax.typeof(leaf) == aval for leaf, aval in zip(leaves, self._in_avals, strict=True))
 
-    def _inputs(self, call: Call) -> tuple[Any, Any, Any]:
-        """The arguments of `compiled`: those that it may overwrite, what the function finds by itself, the user's."""
-        args, kwargs, donated, donated_kwargs = call
-        try:
-            if not self._extras:
-                return ((), donated, donated_kwargs), ([ref()._value for ref in self.reads], (), ()), (args, kwargs)
-            states = [ref() for ref in self.reads]
-            kept = [None if donate else s._value for s, donate in zip(states, self.donates, strict=True)]
-        except AttributeError:  # one of the States is gone
-            raise _Stale from None
+    def _find(self, given: list[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+        """(values of States, settings, captured arrays); States that the program may overwrite go to `given`."""
+        states = [ref() for ref in self.reads]
+        kept = [None if donate else s._value for s, donate in zip(states, self.donates, strict=True)]
         consts = [hold() for hold in self._consts]
         if any(const is None for const in consts):
             raise _Stale
         settings = self._settings()
-        given = [unshared(state) for state, donate in zip(states, self.donates, strict=True) if donate]
-        return (given, donated, donated_kwargs), (kept, settings, consts), (args, kwargs)
+        given += [unshared(state) for state, donate in zip(states, self.donates, strict=True) if donate]
+        return kept, settings, consts
 
     def _settings(self) -> list[Any]:
         """The settings that are inputs, if those that were read by value still have their values."""
@@ -141,12 +146,18 @@ class Program:
             if (state := ref()) is not None:
                 _trace.check_readable(state)
 
-    def _pure(self, overwritten: Any, found: Any, given: Any) -> Any:
+    def _check_values(self, values: Sequence[Any]) -> None:
+        for ref, value in zip(self.writes, values, strict=True):
+            if (state := ref()) is not None:
+                _trace.check_writable(state, value)
+
+    def _pure(self, overwritten: Any, found: Any, args: Any, kwargs: Any) -> Any:
         if is_jit_disabled():
             raise _JitDisabled
-        handed, (kept, settings, consts) = iter(overwritten[0]), found
+        given, donated, donated_kwargs = overwritten or ((), {}, {})
+        handed, (kept, settings, consts) = iter(given), found if self._extras else (found, (), ())
         states = [next(handed) if donate else value for donate, value in zip(self.donates, kept, strict=True)]
-        leaves, tree = jax.tree.flatten(whole((*given, *overwritten[1:])))
+        leaves, tree = jax.tree.flatten(whole((args, kwargs, donated, donated_kwargs)))
         self._check(leaves, tree, states, settings)
         outs, new = self.traced.run([*consts, *leaves], jax.tree.map(strong, states), settings)
         return self.traced.result(outs), self.traced.unpack(new)
@@ -179,22 +190,30 @@ class ProgramCache:
 
     def call(self, fun: Callable[..., Any], key: Hashable, call: Call) -> Any:
         """`fun` called as a compiled program; `key` tells apart what the arguments do not show."""
-        if _trace.current() is not None:
+        if _trace.stack.top is not None:
             return inline(fun, *whole(call))
+        programs = self.programs.get(key, ())
         try:
-            programs = self.programs.get(key, ())
-            for program in programs:
-                if len(programs) == 1 or program.takes(call):
-                    try:
-                        return program.run(call)
-                    except _Stale:
-                        continue
-            if not is_jit_disabled():
-                return self.new_program(fun, key, call).run(call)
+            if len(programs) == 1:
+                return programs[0].run(call)
+        except _Stale:
+            programs = ()
         except _JitDisabled:
-            pass
-        args, kwargs = whole(call)
-        return fun(*args, **kwargs)
+            args, kwargs = whole(call)
+            return fun(*args, **kwargs)
+        return self._search(programs, fun, key, call)
+
+    def _search(self, programs: Sequence[Program], fun: Callable[..., Any], key: Hashable, call: Call) -> Any:
+        for program in programs:
+            if program.takes(call):
+                try:
+                    return program.run(call)
+                except _Stale:
+                    continue
+        if is_jit_disabled():
+            args, kwargs = whole(call)
+            return fun(*args, **kwargs)
+        return self.new_program(fun, key, call).run(call)
 
     def lower(self, fun: Callable[..., Any], key: Hashable, call: Call) -> Any:
         """The lowered program for a call, without running it."""
