@@ -115,7 +115,9 @@ def test_unread_states(net):
 
 
 def test_what_is_not_a_state_is_refused():
-    with pytest.raises(TypeError, match=r"grad: grad_states holds 1.0; give States, such as model.states\(ParamState\)"):
+    with pytest.raises(
+        TypeError, match=r"grad: grad_states holds 1.0; give States, such as model.states\(ParamState\)"
+    ):
         grad(lambda: 1.0, [1.0])
 
 

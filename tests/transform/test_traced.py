@@ -146,7 +146,9 @@ def test_the_second_call_compiles_nothing(way, compiles):
     assert compiles() == 0
 
 
-@pytest.mark.parametrize("inner", ["jit", "grad", "vmap", "cond", "for_loop", "checkpoint", "checkpointed_for_loop", "vjp"])
+@pytest.mark.parametrize(
+    "inner", ["jit", "grad", "vmap", "cond", "for_loop", "checkpoint", "checkpointed_for_loop", "vjp"]
+)
 @pytest.mark.parametrize("outer", ["jit", "for_loop", "cond", "grad", "vmap", "checkpointed_for_loop", "while_loop"])
 def test_any_pair_nests(outer, inner):
     w = sl.ParamState(jnp.float32(2.0))

@@ -112,7 +112,9 @@ def test_an_undeclared_state_that_differs_between_lanes_is_named(v, shared):
         v.value = v.value + x
         shared.value = shared.value + x
 
-    with pytest.raises(BatchAxisError, match=r"Inside vmap shared receives values that differ between lanes.*out_states"):
+    with pytest.raises(
+        BatchAxisError, match=r"Inside vmap shared receives values that differ between lanes.*out_states"
+    ):
         vmap(f, in_states=v)(jnp.ones(3))
     assert shared.value == 10.0
     np.testing.assert_array_equal(v.value, [0.0, 1.0, 2.0])

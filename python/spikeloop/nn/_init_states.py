@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, TypeVar
-
-import jax
 
 from .._errors import ShapeError
 from .._state import State
+from .._trace import spec_of
 from ._module import Module
 
 M = TypeVar("M", bound=Module)
@@ -65,35 +64,34 @@ def vmap_init_all_states(
     """
     from ..transform._vmap import vmap_call
 
-    shared = target.states(state_to_exclude).values() if state_to_exclude is not None else ()
-    vmap_call(lambda: _no_result(init_all_states, target, args, kwargs, node_to_exclude), axis_size, shared)
-    if state_tag is not None:
-        for state in target.states().values():
+    def has_lanes(written: Iterable[State]) -> set[State]:
+        excluded = set() if state_to_exclude is None else set(target.states(state_to_exclude).values())
+        return set(written) - excluded
+
+    def init() -> None:
+        init_all_states(target, *args, node_to_exclude=node_to_exclude, **kwargs)
+
+    for state in vmap_call(init, axis_size, has_lanes):
+        if state_tag is not None:
             state.add_tag(state_tag)
     return target
 
 
-def _no_result(fun: Callable[..., Any], target: Module, args: Any, kwargs: Any, excluded: Any) -> None:
-    fun(target, *args, node_to_exclude=excluded, **kwargs)
-
-
 def save_states(target: Module, *filters: Any) -> dict[str, Any]:
     """{path: value} of the States of `target`, or of those that pass the filters; a plain dict to store as you like."""
-    return {_join(path): state.value for path, state in target.states(*filters or (...,)).items()}
+    return {_join(path): state.value for path, state in target.states(filters or ...).items()}
 
 
 def load_states(target: Module, values: dict[str, Any]) -> tuple[list[str], list[str]]:
     """Put the values of `save_states` back; return (paths that the model lacks, paths that `values` lacks).
 
-    Raises ShapeError, before anything is changed, if a value has another structure, unit or shape than its State.
+    Raises ShapeError, before anything changes, if a value has another structure, unit, shape or dtype than its State.
     """
     states: dict[str, State] = {_join(path): state for path, state in target.states().items()}
-    for path in states.keys() & values.keys():
-        old, new = (_shape(v) for v in (states[path].value, values[path]))
+    for path in sorted(states.keys() & values.keys()):
+        old, new = (spec_of(value, path) for value in (states[path].value, values[path]))
         if old != new:
-            raise ShapeError(
-                f"load_states: {states[path].path} holds {old[1]} as {old[0]}; given {new[1]} as {new[0]}."
-            )
+            raise ShapeError(f"load_states: {states[path].path} holds {old}; given {new}. Nothing was loaded.")
     for path in states.keys() & values.keys():
         states[path].value = values[path]
     return sorted(values.keys() - states.keys()), sorted(states.keys() - values.keys())
@@ -101,8 +99,3 @@ def load_states(target: Module, values: dict[str, Any]) -> tuple[list[str], list
 
 def _join(path: tuple[Any, ...]) -> str:
     return ".".join(map(str, path))
-
-
-def _shape(value: Any) -> tuple[Any, list[tuple[int, ...]]]:
-    leaves, tree = jax.tree.flatten(value)
-    return tree, [jax.numpy.shape(leaf) for leaf in leaves]

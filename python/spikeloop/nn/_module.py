@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import reprlib
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -159,8 +160,10 @@ class Module:
         """The Modules directly below this one."""
         return (node for path, node in self.nodes().items() if len(path) == 1)
 
+    @reprlib.recursive_repr()
     def __repr__(self) -> str:
-        return _describe(self, 0)
+        lines = [f"  {name}={_short(value)}," for name, value in vars(self).items() if not name.startswith("_")]
+        return "\n".join([f"{type(self).__name__}(", *lines, ")"]) if lines else f"{type(self).__name__}()"
 
 
 def as_size(size: Any, where: str) -> tuple[int, ...]:
@@ -215,8 +218,8 @@ def _own(owner: Module, name: str, value: Any) -> None:
 def _walk(value: Any, path: tuple[Any, ...], seen: set[int]) -> Iterator[tuple[tuple[Any, ...], Any]]:
     if isinstance(value, _UNWALKED) or id(value) in seen:
         return
+    seen.add(id(value))
     if isinstance(value, (State, Module)):
-        seen.add(id(value))
         yield path, value
     if isinstance(value, Module):
         items: Any = ((k, v) for k, v in list(vars(value).items()) if k != "_owner")
@@ -253,13 +256,8 @@ def _made_by_init_state(cls: type, name: str) -> bool:
     return name in getattr(cls, "state_names", ())
 
 
-def _describe(module: Module, depth: int) -> str:
-    pad = "  " * (depth + 1)
-    lines = []
-    for key, value in vars(module).items():
-        if key.startswith("_"):
-            continue
-        text = _describe(value, depth + 1) if isinstance(value, Module) else repr(value)
-        lines.append(f"{pad}{key}={text if len(text) < 400 or isinstance(value, Module) else text[:400] + '...'},")
-    body = "\n".join(lines)
-    return f"{type(module).__name__}(\n{body}\n{'  ' * depth})" if lines else f"{type(module).__name__}()"
+def _short(value: Any) -> str:
+    text = repr(value)
+    if isinstance(value, Module):
+        return text.replace("\n", "\n  ")
+    return text if len(text) < 400 else text[:400] + "..."

@@ -11,7 +11,6 @@ from typing import Any
 from ._inspect import eval_shape
 from ._program import Call, ProgramCache, whole
 
-
 _NONE: dict[Any, Any] = {}  # no donated arguments; never changed
 
 

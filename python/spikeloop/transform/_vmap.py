@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -22,7 +22,6 @@ class _Config(NamedTuple):
     axis_size: int | None
     options: tuple[tuple[str, Any], ...]
     in_state_axes: tuple[int, ...]
-    out_state_axes: tuple[int, ...] | None  # None: every written State gets axis 0
 
 
 def vmap(
@@ -64,19 +63,29 @@ def vmap(
     outs = {**ins, **_by_axis(out_states)}
     options = (("axis_name", axis_name), ("spmd_axis_name", spmd_axis_name))
     axes = jax.tree.map(lambda x: x, in_axes) if not isinstance(in_axes, list) else tuple(in_axes)
-    config = _Config(axes, out_axes, axis_size, options, tuple(ins.values()), tuple(outs.values()))
+    config = _Config(axes, out_axes, axis_size, options, tuple(ins.values()))
 
     @functools.wraps(fn)
     def mapped(*args: Any, **kwargs: Any) -> Any:
-        return _eager.run(_vmap, (fn, list(ins), list(outs)), config, (args, kwargs))
+        return _eager.run(_vmap, (fn, list(ins), list(outs), tuple(outs.values())), config, (args, kwargs))
 
     return mapped
 
 
-def vmap_call(fn: Callable[[], Any], axis_size: int, shared: Iterable[State] = ()) -> Any:
-    """Call `fn` once per lane; States that it writes or makes get the lanes as axis 0, except the `shared` ones."""
-    config = _Config(0, 0, axis_size, (("axis_name", None),), (), None)
-    return _vmap((fn, [], list(shared)), config, ((), {}))
+def vmap_call(
+    fn: Callable[[], None], axis_size: int, has_lanes: Callable[[Iterable[State]], Collection[State]]
+) -> Collection[State]:
+    """Call `fn` once per lane; of the States that it writes or makes, those that `has_lanes` chooses get an axis 0."""
+    config = _Config(0, 0, axis_size, (("axis_name", None),), ())
+    chosen: Collection[State] = ()
+
+    def axes_of(written: Iterable[State]) -> dict[State, int]:
+        nonlocal chosen
+        chosen = has_lanes(written)
+        return dict.fromkeys(chosen, 0)
+
+    _map_lanes(fn, [], axes_of, config, ((), {}))
+    return chosen
 
 
 def _by_axis(states: Any) -> dict[State, int]:
@@ -96,7 +105,13 @@ def _states_in(group: Any) -> list[State]:
 
 
 def _vmap(functions: tuple, config: _Config, call: tuple) -> Any:
-    fn, in_states, out_states = functions
+    fn, in_states, out_states, out_axes = functions
+    declared = dict(zip(out_states, out_axes, strict=True))
+    return _map_lanes(fn, in_states, lambda _: declared, config, call)
+
+
+def _map_lanes(fn: Any, in_states: list[State], axes_of: Callable[..., Any], config: _Config, call: tuple) -> Any:
+    """`axes_of` the written States tells where those that have lanes have them."""
     args, kwargs = call
     arg_axes = _flat_axes(config.in_axes, args)
     size = _axis_size(config, args, arg_axes, kwargs, in_states)
@@ -106,13 +121,9 @@ def _vmap(functions: tuple, config: _Config, call: tuple) -> Any:
     )
     with named_axis(dict(config.options)["axis_name"], size):
         traced = trace_function(fn, *example, keep_created=True, lanes=lanes)
-    state_axes = [lanes.get(state) for state in traced.states]
-    values, state_axes, keys = _split_keys(traced, traced.state_values(), state_axes, size)
-    if config.out_state_axes is None:
-        written_axes = [None if state in out_states else 0 for state in traced.written]
-    else:
-        declared = dict(zip(out_states, config.out_state_axes, strict=True))
-        written_axes = [0 if state in keys else declared.get(state) for state in traced.written]
+    values, state_axes, keys = _split_keys(traced, traced.state_values(), [lanes.get(s) for s in traced.states], size)
+    declared = axes_of([state for state in traced.written if state not in keys])
+    written_axes = [0 if state in keys else declared.get(state) for state in traced.written]
     ins = (_all_axes(arg_axes, kwargs), state_axes)
     outs, new = _mapped(traced, config, size, ins, written_axes)(jax.tree.leaves((args, kwargs)), values)
     for state, value in zip(traced.written, new, strict=True):
