@@ -2,7 +2,6 @@
 
 import gc
 import threading
-import time
 import weakref
 
 import brainunit as u
@@ -307,38 +306,3 @@ def test_two_threads_may_call_one_function():
     for thread in threads:
         thread.join()
     assert {i: float(v) for i, v in outs.items()} == {i: 3.0 * (i + 1) for i in range(6)}
-
-
-def _ratio(ours, raw, calls, rounds=1500):
-    """Time of one call of `ours` in that of `raw`: the best of many short turns, so that other work does not count."""
-    best = [float("inf")] * 2
-    for f in (ours, raw):
-        f()
-        f()
-    for _ in range(rounds):
-        for i, f in enumerate((ours, raw)):
-            start = time.perf_counter()
-            for _ in range(calls):
-                f()
-            best[i] = min(best[i], (time.perf_counter() - start) / calls)
-    return best[0] / best[1]
-
-
-@pytest.mark.parametrize("num_states", [1, 10, 100])
-def test_dispatch_costs_at_most_one_and_a_half_times_that_of_jax(num_states):
-    states = [sl.State(jnp.ones(4)) for _ in range(num_states)]
-
-    def step():
-        for state in states:
-            state.value = state.value + 1
-
-    raw = jax.jit(lambda values: [value + 1 for value in values])
-    values = [jnp.ones(4) for _ in range(num_states)]
-
-    def chain():
-        values[:] = raw(values)
-
-    ratios = []
-    while not ratios or (ratios[-1] > 1.5 and len(ratios) < 3):
-        ratios.append(_ratio(jit(step), chain, calls=max(1, 10 // num_states)))
-    assert min(ratios) <= 1.5, ratios
