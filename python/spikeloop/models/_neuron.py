@@ -16,9 +16,10 @@ from .._jax import is_tracer
 from .._state import ShortTermState
 from ..kernels import Drive, Pass
 from ..kernels._neuron import step
-from ._form import Form, number_in
+from ._form import Form, check_not_negative, number_in
 from ._receptor import Receptor
 
+_DEFINED_BY_KERNEL = ("operands", "threshold", "reset", "integrate", "edge", "holds_all")
 _LARGEST_COUNT = 1 << 24  # whole numbers up to here are exact in float32
 
 
@@ -54,6 +55,11 @@ class Neuron(Form):
     ref_left: ShortTermState
     delta: ShortTermState
 
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        if "kernel" not in vars(cls) and any(name in vars(cls) for name in _DEFINED_BY_KERNEL):
+            cls.kernel = None  # other equations than those of the native kernel it would inherit
+
     @staticmethod
     def derive(p: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
         """The operands, from the constants and the time step in ms."""
@@ -88,8 +94,13 @@ class Neuron(Form):
         spk_fun, spk_reset = options.pop("spk_fun"), options.pop("spk_reset")
         if spk_reset not in ("soft", "hard"):
             raise ValueError(f"{type(self).__name__}: spk_reset must be 'soft' or 'hard'; given {spk_reset!r}.")
-        if not callable(spk_fun):
-            raise TypeError(f"{type(self).__name__}: spk_fun must be a surrogate function; given {spk_fun!r}.")
+        if not isinstance(spk_fun, surrogate.Surrogate):
+            raise TypeError(
+                f"{type(self).__name__}: spk_fun must be a surrogate such as sl.surrogate.ReluGrad(), or an instance "
+                f"of a subclass of sl.surrogate.Surrogate; given {spk_fun!r}."
+            )
+        if self.is_refractory:
+            check_not_negative(getattr(self, self.period), f"{type(self).__name__}: {self.period}")
         self.spk_fun: Any = spk_fun
         self.spk_reset = spk_reset
         self.receptors: list[Receptor] = []
