@@ -37,7 +37,7 @@ test-python: $(VENV)/.test ## Python tests, against the installed wheel
 bench: $(VENV)/.bench ## time the scenes of benches/ on this machine
 	$(PY) -m benches.run $(BENCH)
 
-lint: $(VENV)/.check $(VENV)/.test ## ruff, rustfmt, clippy, pyright
+lint: $(VENV)/.check $(VENV)/.build $(VENV)/.deps ## ruff, rustfmt, clippy, pyright
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	cargo fmt --all --check
@@ -51,7 +51,7 @@ format: $(VENV)/.check ## rewrite the sources as lint wants them
 
 docs: $(VENV)/.docs $(VENV)/.test ## run the code of every page and example, then build the site
 	$(PY) -m pytest docs examples
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 wheel: dist/.wheel ## a wheel in dist/, tagged for the oldest Linux it runs on
 	@ls -l dist/*.whl
@@ -70,6 +70,13 @@ $(PY):
 # Build tools, and checkers in the versions that pyproject.toml pins.
 $(VENV)/.build $(VENV)/.check: $(VENV)/.%: pyproject.toml | $(PY)
 	$(PY) -m pip install --quiet --group $*
+	@touch $@
+
+# What the package and its tests import, without the package: enough for pyright.
+$(VENV)/.deps: pyproject.toml | $(PY)
+	$(PY) -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	  print(*p["dependencies"], *p["optional-dependencies"]["test"], sep="\n")' > $@.txt
+	$(PY) -m pip install --quiet --requirement $@.txt
 	@touch $@
 
 dist/.wheel: $(SOURCES) | $(VENV)/.build
