@@ -41,6 +41,25 @@ def compiles():
     return count
 
 
+class _Counter:
+    """Counts its calls; the count is no part of what a function that captures it depends on."""
+
+    def __init__(self):
+        self.count = 0
+
+    def __call__(self):
+        self.count += 1
+
+    def __fingerprint__(self):
+        return ()
+
+
+@pytest.fixture
+def traces():
+    """A function to call inside traced ones; `traces.count` is how often they were traced."""
+    return _Counter()
+
+
 @pytest.fixture
 def live():
     """A function that returns the number of live arrays and of live objects of a type."""

@@ -157,27 +157,16 @@ def test_a_new_dt_is_seen_at_any_depth(nest):
 
 
 @pytest.mark.parametrize("nest", NESTS, ids=lambda n: n.__name__[4:])
-def test_a_new_t_is_seen_at_any_depth_without_tracing_again(nest, compiles):
-    traces = _Count()
+def test_a_new_t_is_seen_at_any_depth_without_tracing_again(nest, compiles, traces):
     f = nest(lambda: (traces(), jnp.asarray(environ.get("t") / u.ms, jnp.float32))[1])
-    for i, t in enumerate((1.0, 2.0, 3.0)):
+    counts = []
+    for t in (1.0, 2.0, 3.0):
         with environ.context(t=t * u.ms):
             np.testing.assert_allclose(f(), t)
-        compiled, count = compiles(), count if i else traces.count
-    assert (compiled, traces.count) == (0, count)
+        counts.append((compiles(), traces.count))
+    assert counts[-1] == (0, counts[0][1])
     with pytest.raises(MissingSettingError):
         f()
-
-
-class _Count:
-    def __init__(self):
-        self.count = 0
-
-    def __call__(self):
-        self.count += 1
-
-    def __fingerprint__(self):
-        return ()
 
 
 def test_a_setting_made_inside_does_not_depend_on_the_outside(compiles):

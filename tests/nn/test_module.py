@@ -296,7 +296,7 @@ class TestDesc:
         first, second = Cell.desc(tau=a()), Cell.desc(tau=b())
         assert (first == second) is same
         assert not same or hash(first) == hash(second)
-        assert first == first  # noqa: PLR0124
+        assert first == first
         assert first != 1
 
     def test_the_class_counts(self):

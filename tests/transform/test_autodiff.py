@@ -134,7 +134,7 @@ def test_parameters_of_one_name_are_told_apart():
 
 
 def test_a_loss_is_one_number(net):
-    with pytest.raises(TypeError, match=r"grad needs a function that returns one number; it returns shape \[\(2,\)\]"):
+    with pytest.raises(TypeError, match=r"grad needs a function that returns one number; it returns .*\(2,\)"):
         grad(lambda x: x)(jnp.ones(2))
     with pytest.raises(TypeError, match="returns one number"):
         grad(lambda x: (x, x))(1.0)
@@ -189,7 +189,7 @@ def test_vector_grad_is_the_gradient_of_the_sum(net):
     x = jnp.array([1.0, 2.0])
     np.testing.assert_array_equal(vector_grad(lambda x: x**2 * net.w.value)(x), 4 * x)
     assert vector_grad(lambda: x * net.w.value, net.w)() == 3.0
-    g, value = vector_grad(lambda x: x**2, return_value=True)(x)
+    _, value = vector_grad(lambda x: x**2, return_value=True)(x)
     np.testing.assert_array_equal(value, x**2)
 
 

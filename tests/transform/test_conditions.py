@@ -76,7 +76,7 @@ def test_switch_checks_its_arguments():
     for index in (1.5, jnp.ones(2, int), True):
         with pytest.raises(TypeError, match="switch needs one integer index"):
             switch(index, [lambda: 1, lambda: 2])
-    with pytest.raises(TypeError, match="The branches of switch must return the same type: branch 0 .*branch 2"):
+    with pytest.raises(TypeError, match=r"The branches of switch must return the same type: branch 0 .*branch 2"):
         switch(0, [lambda: 1.0, lambda: 1.0, lambda: jnp.ones(2)])
 
 

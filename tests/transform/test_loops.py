@@ -220,11 +220,11 @@ def test_while_loop_names_what_changes(total):
 
     with pytest.raises(StateChangedError, match="State total changes inside the loop over body"):
         while_loop(lambda c: c < 1, body, 0.0)
+
+    def grow(c):
+        return jnp.stack([c, c])
+
     with pytest.raises(TypeError, match="The carry of grow changes its type"):
-
-        def grow(c):
-            return jnp.stack([c, c])
-
         while_loop(lambda c: True, grow, jnp.float32(0.0))
 
 

@@ -216,9 +216,12 @@ def test_a_program_that_fails_at_run_time_leaves_small_states_as_they_were():
     def f():
         state.value = jax.pure_callback(refuse, jax.ShapeDtypeStruct((2,), jnp.float32), state.value)
 
-    with pytest.raises(Exception, match="ZeroDivisionError"):
-        jax.block_until_ready(f())
+    def call():
+        f()
         jax.block_until_ready(state.value)
+
+    with pytest.raises(Exception, match="ZeroDivisionError"):
+        call()
 
 
 class TestLeaks:

@@ -214,9 +214,9 @@ def test_a_state_made_in_a_failed_call_says_so():
 
     with pytest.raises(ZeroDivisionError):
         f()
-    with pytest.raises(sl._errors.TraceContextError, match="State made was made inside .*a call that failed"):
+    with pytest.raises(sl._errors.TraceContextError, match=r"State made was made inside .*a call that failed"):
         made[0].value
-    with pytest.raises(sl._errors.TraceContextError, match="State made was made inside .*a call that failed"):
+    with pytest.raises(sl._errors.TraceContextError, match=r"State made was made inside .*a call that failed"):
         jit(lambda: made[0].value)()
 
 
