@@ -129,6 +129,8 @@ def number(value: Any) -> str:
 
 
 def start(value: Any) -> str:
+    if value is None:
+        return "steady state"
     return f"`{value}`" if isinstance(value, str) else number(value)
 
 

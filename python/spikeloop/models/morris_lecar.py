@@ -18,10 +18,12 @@ from ._neuron import Neuron
 class MorrisLecar(Neuron):
     r"""Barnacle muscle fibre of Morris and Lecar: a fast calcium and a slow potassium current.
 
-    $$C \dot V = g_{Ca} M_\infty (V_{Ca} - V) + g_K W (V_K - V) + g_\mathrm{leak} (V_\mathrm{leak} - V) + I, \qquad
-    \dot W = \phi \cosh\!\left(\tfrac{V - V_3}{2 V_4}\right) (W_\infty - W)$$
-    $$M_\infty = \tfrac12 \left(1 + \tanh \tfrac{V - V_1}{V_2}\right), \qquad
-    W_\infty = \tfrac12 \left(1 + \tanh \tfrac{V - V_3}{V_4}\right)$$
+    $$\begin{gathered}
+    C \dot V = g_{Ca} M_\infty (V_{Ca} - V) + g_K W (V_K - V) + g_\mathrm{leak} (V_\mathrm{leak} - V) + I, \qquad
+    \dot W = \phi \cosh\!\left(\tfrac{V - V_3}{2 V_4}\right) (W_\infty - W) \\
+    M_\infty = \tfrac12 \left(1 + \tanh \tfrac{V - V_1}{V_2}\right), \qquad
+    W_\infty = \tfrac12 \left(1 + \tanh \tfrac{V - V_3}{V_4}\right)
+    \end{gathered}$$
 
     It spikes where V rises above V_th, and is not reset.
 
