@@ -104,6 +104,8 @@ def _weights(weight: Any, n: int) -> Any:
     if int(np.prod(shape)) not in (1, n) or len(shape) > 2:
         raise ShapeError(f"Weights must be one number or one for each of the {n} synapses; given shape {shape}.")
     leaves, tree = jax.tree.flatten(weight)
+    if not np.isrealobj(leaves[0]):
+        raise TypeError(f"Weights must be real numbers; given {np.result_type(leaves[0])}.")
     if np.isnan(np.asarray(leaves[0])).any():
         raise ValueError("Weights hold NaN.")
     shape = () if shape == () else (-1,)
@@ -111,6 +113,9 @@ def _weights(weight: Any, n: int) -> Any:
 
 
 def _check_rows(indices: np.ndarray, indptr: np.ndarray, n_pre: int, n_post: int) -> None:
+    for name, array in (("indices", indices), ("indptr", indptr)):
+        if array.size and not np.issubdtype(array.dtype, np.integer):
+            raise TypeError(f"{name} must be whole numbers; given an array of {array.dtype}.")
     if n_post > _LARGEST_INDEX:
         raise ValueError(f"A population can have at most 2**31 neurons; given {n_post}.")
     if indices.size and (indices.min() < 0 or indices.max() >= n_post):

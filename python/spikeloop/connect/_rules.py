@@ -128,6 +128,7 @@ def _successes(seed: int, trials: int, prob: float) -> np.ndarray:
     while last < trials:
         expected = (trials - last) * prob
         gaps = rng.geometric(prob, int(expected + 5 * expected**0.5) + 16)
+        gaps = np.minimum(gaps, trials + 1)  # with a tiny prob their sum would not fit into 64 bits
         found.append(last + np.cumsum(gaps))
         last = int(found[-1][-1])
     positions = np.concatenate(found)
@@ -135,10 +136,11 @@ def _successes(seed: int, trials: int, prob: float) -> np.ndarray:
 
 
 def _fresh_seed() -> int:
-    return int.from_bytes(np.asarray(jax.random.key_data(random.split_key())).tobytes(), "little")
+    data = np.asarray(jax.random.key_data(random.split_key()))
+    return int.from_bytes(data.tobytes()[:8], "little")
 
 
 def _checked_seed(seed: int) -> int:
-    if not 0 <= int(seed) < 1 << 64:
+    if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed < 1 << 64:
         raise ValueError(f"A seed is a whole number from 0 to 2**64 - 1; given {seed!r}.")
     return int(seed)

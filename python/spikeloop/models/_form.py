@@ -64,6 +64,13 @@ def number_in(value: Any, unit: Any, where: str) -> Any:
     return value.mantissa if value.unit == unit else value.to_decimal(unit)
 
 
+def check_not_negative(value: Any, where: str) -> None:
+    """Refuse a value below zero, where it is known."""
+    value = value.value if isinstance(value, State) else value
+    if not is_tracer(leaf := jax.tree.leaves(value)[0]) and (np.asarray(leaf) < 0).any():
+        raise ValueError(f"{where} must not be negative; given {_show(value)}.")
+
+
 def check_unit(value: Any, unit: Any, where: str) -> None:
     """Refuse a value of another dimension than `unit`."""
     given = unit_of(value)

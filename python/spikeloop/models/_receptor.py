@@ -48,8 +48,10 @@ def receptor_of(post: Neuron, syn: Any, out: Any, where: str) -> Receptor:
         raise TypeError(f"{where}: give syn and out both as descriptions (Expon.desc(...)) or both as objects.")
     key = (syn.key(), out.key()) if isinstance(syn, Desc) else None
     for receptor in post.receptors:
-        if key is not None and receptor._key == key:
+        if (key is not None and receptor._key == key) or (receptor.syn is syn and receptor.out is out):
             return receptor
+        if receptor.syn is syn:
+            raise ValueError(f"{where}: this synapse already drives {post.path} through another output.")
     if isinstance(syn, Desc):
         syn, out = syn(), out()
     _check(syn, out, post, where)
@@ -68,3 +70,4 @@ def _check(syn: Any, out: Any, post: Neuron, where: str) -> None:
             f"{where}: the synapse has the shape {syn.varshape}, but the target population has {post.varshape}. "
             "Synapses of AlignPostProj have one conductance per target neuron."
         )
+    out.derive(post, 1.0, syn.unit)  # refuses units that do not make a current
