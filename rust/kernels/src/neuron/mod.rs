@@ -14,7 +14,6 @@ mod mode;
 mod pass;
 mod plan;
 mod segments;
-mod solve;
 
 pub use fields::{Fields, Read, Write};
 pub use layout::{Config, Layout};
@@ -25,26 +24,13 @@ macro_rules! neurons {
     ($($module:ident :: $model:ident),* $(,)?) => {
         $(mod $module; pub use $module::$model;)*
 
-        /// All models. Not a constant: each crate that uses one would compile every pass again.
-        pub static MODELS: &[Model] = &[$(Model::of::<$model>()),*];
+        /// All models.
+        pub const MODELS: &[Model] = &[$(Model::of::<$model>()),*];
     };
 }
 
 neurons! {
     lif::Lif,
-    ad_qua_if::AdQuaIf,
-    adex_if::AdExIf,
-    alif::Alif,
-    exp_if::ExpIf,
-    fitz_hugh_nagumo::FitzHughNagumo,
-    gif::Gif,
-    hh::Hh,
-    hindmarsh_rose::HindmarshRose,
-    izhikevich::Izhikevich,
-    morris_lecar::MorrisLecar,
-    qua_if::QuaIf,
-    traub_miles_hh::TraubMilesHh,
-    wang_buzsaki_hh::WangBuzsakiHh,
 }
 
 /// What drives the membrane in a step.
@@ -100,10 +86,6 @@ pub trait Inputs<T: Real> {
 pub trait Neuron: 'static {
     /// Its name in targets.
     const NAME: &'static str;
-    /// Whether a spike is a rise above threshold, without a reset.
-    const EDGE: bool = false;
-    /// Whether a refractory neuron keeps its whole state, not only the potential.
-    const HOLDS_ALL: bool = false;
     /// Its parameters.
     type Params<T: Real>: Fields<T>;
     /// Its state; the first is the membrane potential.
@@ -118,46 +100,24 @@ pub trait Neuron: 'static {
     /// One time step without spikes.
     fn integrate<T: Real>(p: &Self::Params<T>, s: &mut Self::State<T>, drive: Drive<T>);
 
-    /// Where the state at the end of a step spikes, `last` being where that at its start did.
-    #[inline(always)]
-    fn fire<T: Real>(
-        p: &Self::Params<T>,
-        s: &Self::State<T>,
-        last: Spike<T>,
-        inputs: &impl Inputs<T>,
-    ) -> Spike<T> {
-        let spike = inputs.spike(Self::threshold(p, s));
-        if !Self::EDGE {
-            return spike;
-        }
-        let value = spike.value * (T::constant(1.0) - last.value);
-        Spike { on: value.gt(T::constant(0.0)), value }
-    }
-
     /// One time step: reset of the last step's spike, integration, jumps, refractory hold, spike.
     #[inline(always)]
     fn step<T: Real>(p: &Self::Params<T>, s: &mut Self::State<T>, inputs: &mut impl Inputs<T>) -> Spike<T> {
         let last = inputs.spike(Self::threshold(p, s));
-        if !Self::EDGE {
-            Self::reset(p, s, last, inputs.hard());
-        }
-        let mut held = *s;
-        Self::integrate(p, s, inputs.drive(*held.first()));
+        Self::reset(p, s, last, inputs.hard());
+        let held = *s.first();
+        Self::integrate(p, s, inputs.drive(held));
         if let Some(delta) = inputs.delta() {
             *s.first() = *s.first() + delta;
         }
         if let Some(refractory) = inputs.refractory() {
             let (left, hold) = refractory.count_down();
-            if Self::HOLDS_ALL {
-                *s = held.zip(*s, |held, new| T::select(hold, held, new));
-            } else {
-                *s.first() = T::select(hold, *held.first(), *s.first());
-            }
-            let spike = Self::fire(p, s, last, inputs);
+            *s.first() = T::select(hold, held, *s.first());
+            let spike = inputs.spike(Self::threshold(p, s));
             inputs.set_left(<T::Lane as Lane>::select(spike.on, refractory.steps, left));
             spike
         } else {
-            Self::fire(p, s, last, inputs)
+            inputs.spike(Self::threshold(p, s))
         }
     }
 }
