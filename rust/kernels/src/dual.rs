@@ -100,8 +100,8 @@ impl<L: Lane, const K: usize> Real for Dual<L, K> {
     #[inline(always)]
     fn mul_add(self, a: Self, b: Self) -> Self {
         let mut eps = b.eps;
-        for k in 0..K {
-            eps[k] = self.eps[k].mul_add(a.re, self.re.mul_add(a.eps[k], eps[k]));
+        for (k, e) in eps.iter_mut().enumerate() {
+            *e = self.eps[k].mul_add(a.re, self.re.mul_add(a.eps[k], *e));
         }
         Self { re: self.re.mul_add(a.re, b.re), eps }
     }
@@ -132,8 +132,8 @@ impl<L: Lane, const K: usize> Real for Dual<L, K> {
     #[inline(always)]
     fn select(mask: L::Mask, yes: Self, no: Self) -> Self {
         let mut eps = no.eps;
-        for k in 0..K {
-            eps[k] = L::select(mask, yes.eps[k], eps[k]);
+        for (k, e) in eps.iter_mut().enumerate() {
+            *e = L::select(mask, yes.eps[k], *e);
         }
         Self { re: L::select(mask, yes.re, no.re), eps }
     }
@@ -145,6 +145,10 @@ impl<L: Lane, const K: usize> Real for Dual<L, K> {
     fn spike(self, slope: &Slope<L>) -> Spike<Self> {
         let Spike { on, value } = self.re.spike(slope);
         Spike { on, value: self.chain(value, slope.at(self.re)) }
+    }
+    #[inline(always)]
+    fn add_spike(self, x: Self, spike: Spike<Self>) -> Self {
+        x.mul_add(spike.value, self)
     }
     #[inline(always)]
     fn reset_to(self, target: Self, spike: Spike<Self>) -> Self {
@@ -203,9 +207,9 @@ mod tests {
             check("ln", |_, y| y.ln(), x, y);
             check("sqrt", |_, y| y.sqrt(), x, y);
             check("abs", |x, y| (x * y).abs(), x, y);
-            check("max", |x, y| x.max(y), x, y);
-            check("min", |x, y| x.min(y), x, y);
-            check("per", |x, y| x.per(y), x, y);
+            check("max", Number::max, x, y);
+            check("min", Number::min, x, y);
+            check("per", Number::per, x, y);
         }
     }
 }

@@ -56,7 +56,8 @@ pub enum Error {
         /// The target population's size.
         size: usize,
     },
-    /// A row of the connectivity leaves the stored synapses.
+    /// A row of the connectivity ends before it begins, leaves the stored synapses, or does not
+    /// follow the row before.
     Row {
         /// The row.
         row: usize,
@@ -93,7 +94,7 @@ impl fmt::Display for Error {
                 write!(f, "index {given} out of range for {size} targets")
             }
             Self::Row { row, size } => {
-                write!(f, "row {row} leaves the {size} stored synapses")
+                write!(f, "row {row} does not fit into the {size} stored synapses")
             }
             Self::Targets { given, available } => {
                 write!(f, "{given} distinct targets asked for, but there are only {available}")

@@ -37,12 +37,16 @@ pub unsafe trait Lane:
     /// `WIDTH` elements from `ptr` on can be written.
     unsafe fn store(self, ptr: *mut Self::Elem);
     /// `self * a + b`, rounded once where the instruction set can, never through a libm call.
+    #[must_use]
     fn mul_add(self, a: Self, b: Self) -> Self;
     /// The greater; `other` where one of them is NaN.
+    #[must_use]
     fn max(self, other: Self) -> Self;
     /// The smaller; `other` where one of them is NaN.
+    #[must_use]
     fn min(self, other: Self) -> Self;
     /// The square root.
+    #[must_use]
     fn sqrt(self) -> Self;
     /// `self >= other`.
     fn ge(self, other: Self) -> Self::Mask;
@@ -50,25 +54,33 @@ pub unsafe trait Lane:
     fn gt(self, other: Self) -> Self::Mask;
     /// Whether no element of the mask is true.
     fn none(mask: Self::Mask) -> bool;
+    /// The mask as bits, the first element the lowest.
+    fn bits(mask: Self::Mask) -> u32;
     /// `yes` where the mask is true, else `no`.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
     /// Bitwise and with the bits of `other`.
+    #[must_use]
     fn and(self, other: Self) -> Self;
     /// Bitwise or with the bits of `other`.
+    #[must_use]
     fn or(self, other: Self) -> Self;
     /// The bits shifted left by the length of the mantissa: a small integer becomes an exponent.
+    #[must_use]
     fn to_exponent(self) -> Self;
     /// The bits shifted right by the length of the mantissa: the exponent becomes an integer.
-    fn from_exponent(self) -> Self;
+    #[must_use]
+    fn exponent_bits(self) -> Self;
 
     /// All elements `x`, rounded.
     #[inline(always)]
+    #[must_use]
     fn constant(x: f64) -> Self {
         Self::splat(Self::Elem::from_f64(x))
     }
 
     /// The magnitude.
     #[inline(always)]
+    #[must_use]
     fn abs(self) -> Self {
         self.and(Self::splat(Self::Elem::MAGNITUDE))
     }

@@ -56,7 +56,7 @@ pub(crate) const F32: Table<f32> = Table {
     exp_max: 88.8,
     exprel: &[1.0, 0.5, 0.166_665_05, 0.041_666_464, 0.008_369_184, 0.001_393_368_6],
     exprel_slope: &[0.5, 0.333_333_34, 0.124_998_584, 0.033_333_154, 0.006_975_816, 0.001_194_458_3],
-    log: &[0.666_666_67, 0.400_001_22, 0.285_507_8, 0.233_316_14],
+    log: &[0.666_666_7, 0.400_001_22, 0.285_507_8, 0.233_316_14],
 };
 
 /// For `f64`.
@@ -215,7 +215,7 @@ pub(crate) fn ln<L: Lane>(x: L) -> L {
     let (one, zero) = (L::splat(L::Elem::ONE), L::splat(L::Elem::ZERO));
     let subnormal = L::splat(t.tiny).gt(x);
     let scaled = L::select(subnormal, x * L::splat(t.unit), x);
-    let mut e = scaled.from_exponent().or(L::splat(t.unit)) - L::splat(t.unit_biased);
+    let mut e = scaled.exponent_bits().or(L::splat(t.unit)) - L::splat(t.unit_biased);
     e = L::select(subnormal, e - L::constant(t.unit.to_f64().log2()), e);
     let m = scaled.and(L::splat(t.mantissa)).or(one);
     let upper = m.gt(L::constant(std::f64::consts::SQRT_2));

@@ -53,6 +53,9 @@ pub trait Real:
     fn per(self, scale: Self) -> Self;
     /// A spike where `self >= 0`.
     fn spike(self, slope: &Slope<Self::Lane>) -> Spike<Self>;
+    /// `self + x * spike`.
+    #[must_use]
+    fn add_spike(self, x: Self, spike: Spike<Self>) -> Self;
     /// `target` where there is a spike, with the tangent of
     /// `self - (stop_gradient(self) - target) * spike`.
     #[must_use]
@@ -147,6 +150,10 @@ impl<L: Lane> Real for L {
     fn spike(self, _: &Slope<L>) -> Spike<L> {
         let on = Lane::ge(self, Lane::constant(0.0));
         Spike { on, value: <L as Lane>::select(on, Lane::constant(1.0), Lane::constant(0.0)) }
+    }
+    #[inline(always)]
+    fn add_spike(self, x: L, spike: Spike<L>) -> L {
+        <L as Lane>::select(spike.on, self + x, self)
     }
     #[inline(always)]
     fn reset_to(self, target: L, spike: Spike<L>) -> L {

@@ -39,7 +39,7 @@ pub fn fixed_out_degree(
     let rule = Rule { seed, size, multapses, autapses };
     let rows = RowsMut { ptr: out.as_mut_ptr(), k };
     threads::ranges(n_pre, out.len() >= PARALLEL, |range| {
-        let mut seen = Seen::new(n_post, k, multapses);
+        let mut seen = Seen::new(n_post, multapses);
         for i in range {
             // SAFETY: every row is in one range only, and below `n_pre`.
             rule.fill(i, unsafe { rows.row(i) }, &mut seen);
@@ -80,7 +80,9 @@ impl Rule {
         let size = self.size - u32::from(own.is_some());
         let mut stream = Stream::new(self.seed, i as u64, PURPOSE);
         if self.multapses {
-            row.iter_mut().for_each(|x| *x = stream.below(size));
+            for x in row.iter_mut() {
+                *x = stream.below(size);
+            }
         } else {
             // Floyd's choice of a subset: each draw among one more, a repeat gives that one.
             for (last, x) in (size - row.len() as u32..size).zip(row.iter_mut()) {
@@ -93,7 +95,9 @@ impl Rule {
         row.sort_unstable();
         if let Some(own) = own {
             // The row's own number is left out by closing the gap it makes.
-            row.iter_mut().filter(|x| **x >= own).for_each(|x| *x += 1);
+            for x in row.iter_mut().filter(|x| **x >= own) {
+                *x += 1;
+            }
         }
     }
 }
@@ -102,7 +106,7 @@ impl Rule {
 struct Seen(Vec<u64>);
 
 impl Seen {
-    fn new(n_post: usize, _k: usize, multapses: bool) -> Self {
+    fn new(n_post: usize, multapses: bool) -> Self {
         Self(if multapses { Vec::new() } else { vec![0; n_post.div_ceil(64)] })
     }
 
@@ -119,5 +123,59 @@ impl Seen {
         for &x in members {
             self.0[x as usize / 64] = 0;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_distinct_and_in_range() {
+        for (n_pre, n_post, k, autapses) in [(50, 40, 40, true), (50, 40, 39, false), (3, 1_000, 10, true)] {
+            let all = fixed_out_degree(3, n_pre, n_post, k, false, autapses).expect("few enough");
+            assert_eq!(all.len(), n_pre * k);
+            for (i, row) in all.chunks(k).enumerate() {
+                assert!(row.is_sorted_by(|a, b| a < b) && row.iter().all(|&x| (x as usize) < n_post));
+                assert!(autapses || !row.contains(&(i as u32)));
+            }
+        }
+    }
+
+    #[test]
+    fn targets_are_uniform() {
+        for multapses in [false, true] {
+            let n = 20;
+            let all = fixed_out_degree(9, 4_000, n, 5, multapses, true).expect("few enough");
+            let mut counts = vec![0; n];
+            for x in all {
+                counts[x as usize] += 1;
+            }
+            let chi2: f64 = counts.iter().map(|&c| f64::from(c - 1_000).powi(2) / 1_000.0).sum();
+            assert!(chi2 < 43.8, "chi² {chi2} at 19 degrees of freedom");
+        }
+    }
+
+    #[test]
+    fn threads_do_not_matter() {
+        let build = |n| {
+            threads::set(n);
+            fixed_out_degree(5, 5_000, 300, 30, false, false)
+        };
+        assert!(build(1) == build(3));
+        assert_ne!(build(1), fixed_out_degree(6, 5_000, 300, 30, false, false));
+    }
+
+    #[test]
+    fn too_many_targets_are_refused() {
+        assert_eq!(
+            fixed_out_degree(1, 2, 10, 11, false, true),
+            Err(Error::Targets { given: 11, available: 10 })
+        );
+        assert!(fixed_out_degree(1, 2, 10, 10, false, false).is_err());
+        assert!(fixed_out_degree(1, 2, 10, 11, true, false).is_ok());
+        assert!(fixed_out_degree(1, 2, 0, 1, true, true).is_err());
+        assert_eq!(fixed_out_degree(1, 0, 0, 5, false, false), Ok(Vec::new()));
+        assert_eq!(fixed_out_degree(1, 7, 0, 0, false, false), Ok(Vec::new()));
     }
 }

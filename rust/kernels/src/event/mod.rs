@@ -7,37 +7,14 @@ mod gather;
 mod outer;
 mod rows;
 mod scatter;
+mod shared;
+mod spikes;
 
 pub use gather::gather;
 pub use outer::outer;
 pub use rows::{Index, Indices, Indptr, Rows};
 pub use scatter::scatter;
-
-/// Spikes: row-major (batch, total).
-#[derive(Debug, Clone, Copy)]
-pub enum Spikes<'a, T> {
-    /// Graded; 0 is no spike.
-    Float(&'a [T]),
-    /// Bytes; 0 is no spike.
-    Bool(&'a [u8]),
-}
-
-impl<T> Spikes<'_, T> {
-    /// Number of elements.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Float(s) => s.len(),
-            Self::Bool(s) => s.len(),
-        }
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
+pub use spikes::Spikes;
 
 /// The sizes of a propagation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,9 +5,26 @@ use std::ops::Range;
 use crate::error::{Error, Result};
 
 /// An unsigned integer that stores a target.
-pub trait Index: Copy + Send + Sync + 'static {
+pub trait Index: Copy + Ord + Default + Send + Sync + 'static {
     /// The target.
     fn get(self) -> usize;
+
+    /// Checks that all targets are below `size`. The greatest is found a lane at a time, which
+    /// is cheaper than to compare each on its way.
+    ///
+    /// # Errors
+    /// If one is not.
+    #[inline(always)]
+    fn check(indices: &[Self], size: usize) -> Result<()> {
+        let mut greatest = Self::default();
+        for &index in indices {
+            greatest = greatest.max(index);
+        }
+        if indices.is_empty() || greatest.get() < size {
+            return Ok(());
+        }
+        Err(Error::Index { given: greatest.get(), size })
+    }
 }
 
 impl Index for u16 {
@@ -93,6 +110,34 @@ impl<'a> Rows<'a> {
         self.indices
     }
 
+    /// Checks that every row begins where the one before ends.
+    pub(super) fn check_order(&self) -> Result<()> {
+        let mut end = 0;
+        for k in 0..self.n_pre {
+            let row = self.row(k)?;
+            if row.start != end {
+                return Err(Error::Row { row: k, size: self.nnz() });
+            }
+            end = row.end;
+        }
+        Ok(())
+    }
+
+    /// The synapses of `count` rows from `first` on, if the rows are in order.
+    pub(super) fn span(&self, first: usize, count: usize) -> Result<Range<usize>> {
+        Ok(self.row(first)?.start..self.row(first + count - 1)?.end)
+    }
+
+    /// Fetches the synapses of a row into the cache, in part if they are many.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, row: usize) {
+        let Ok(row) = self.row(row) else { return };
+        match self.indices {
+            Indices::U16(i) => prefetch(&i[row]),
+            Indices::U32(i) => prefetch(&i[row]),
+        }
+    }
+
     /// The synapses of a row.
     #[inline]
     pub(super) fn row(&self, row: usize) -> Result<Range<usize>> {
@@ -109,4 +154,17 @@ impl<'a> Rows<'a> {
             _ => Err(Error::Row { row, size: self.nnz() }),
         }
     }
+}
+
+/// Fetches the first lines of a slice into the cache; the processor does the rest by itself.
+#[inline(always)]
+fn prefetch<I>(indices: &[I]) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    for line in indices.chunks(64 / size_of::<I>()).take(6) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch of memory that is there.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = indices;
 }

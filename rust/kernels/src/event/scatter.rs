@@ -1,18 +1,20 @@
 //! Adds the weights of the spiking rows to their targets.
 
 use super::rows::{Index, Indices};
-use super::{Dims, Rows, Spikes, Weight, length};
-use crate::error::{Error, Result};
-use crate::lane::Float;
+use super::spikes::each_spike;
+use super::{Dims, Rows, Spikes, Weight, length, shared::Shared};
+use crate::error::Result;
+use crate::lane::{Float, Job, Lane, dispatch};
+use crate::threads;
 
-/// Spikes that are ruled out at once: wide enough for vectors, small against the mean distance of spikes.
-const BLOCK: usize = 32;
+/// From so many spikes a call on, several threads share a batch.
+const PARALLEL: usize = 65_536;
 
 /// `target[b, indices[j]] += weight[j] * spikes[b, offset + i]` for all synapses j of all rows i.
 ///
 /// # Errors
-/// If a length does not fit, or a spiking row holds an index beyond the targets; the targets
-/// before it have then been added to.
+/// If a length does not fit, or a spiking row holds an index beyond the targets; some targets
+/// have then been added to.
 pub fn scatter<T: Float>(
     dims: Dims,
     spikes: Spikes<'_, T>,
@@ -23,83 +25,68 @@ pub fn scatter<T: Float>(
     dims.check(&spikes, rows.n_pre())?;
     length("target", target.len(), dims.batch * dims.n_post)?;
     let weight = Weight::of(weight, rows.nnz())?;
-    for b in 0..dims.batch {
-        let target = &mut target[b * dims.n_post..][..dims.n_post];
-        let from = b * dims.n_total + dims.offset;
-        let add = |row: usize, spike: T| add_row(rows, weight, row, spike, target);
-        each_spike(&spikes, from, rows.n_pre(), add)?;
-    }
-    Ok(())
-}
-
-/// Calls `body` with the position and value of every spike among `n` from `from` on.
-pub(super) fn each_spike<T: Float>(
-    spikes: &Spikes<'_, T>,
-    from: usize,
-    n: usize,
-    mut body: impl FnMut(usize, T) -> Result<()>,
-) -> Result<()> {
-    match spikes {
-        Spikes::Float(s) => scan(&s[from..from + n], |&x| x != T::ZERO, |k, &x| body(k, x)),
-        Spikes::Bool(s) => scan(&s[from..from + n], |&x| x != 0, |k, _| body(k, T::ONE)),
-    }
-}
-
-/// Calls `body` with the position and value of everything that `is_spike`. Few are, so whole
-/// blocks are ruled out first, without a branch for each.
-fn scan<S>(
-    values: &[S],
-    is_spike: impl Fn(&S) -> bool,
-    mut body: impl FnMut(usize, &S) -> Result<()>,
-) -> Result<()> {
-    for (block, values) in values.chunks(BLOCK).enumerate() {
-        if values.iter().fold(false, |any, x| any | is_spike(x)) {
-            for (k, value) in values.iter().enumerate() {
-                if is_spike(value) {
-                    body(block * BLOCK + k, value)?;
-                }
-            }
+    let parallel = dims.batch > 1 && dims.batch * rows.n_pre() >= PARALLEL;
+    let shared = Shared::new(target);
+    threads::try_ranges(dims.batch, parallel, |range| {
+        for b in range {
+            let spikes = spikes.part(b * dims.n_total + dims.offset, rows.n_pre());
+            // SAFETY: every batch row is in one range only.
+            let target = unsafe { shared.part(b * dims.n_post, dims.n_post) };
+            dispatch(Scatter { spikes, weight, rows, target })?;
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
-fn add_row<T: Float>(
-    rows: &Rows<'_>,
-    weight: Weight<'_, T>,
-    row: usize,
-    spike: T,
-    target: &mut [T],
-) -> Result<()> {
-    match rows.indices() {
-        Indices::U16(i) => add(i, rows.row(row)?, weight, spike, target),
-        Indices::U32(i) => add(i, rows.row(row)?, weight, spike, target),
+/// The propagation of one batch row.
+struct Scatter<'a, T> {
+    spikes: Spikes<'a, T>,
+    weight: Weight<'a, T>,
+    rows: &'a Rows<'a>,
+    target: &'a mut [T],
+}
+
+impl<T: Float> Job<T> for Scatter<'_, T> {
+    type Out = Result<()>;
+
+    #[inline(always)]
+    fn run<L: Lane<Elem = T>>(self) -> Result<()> {
+        let (rows, weight, target) = (self.rows, self.weight, self.target);
+        match rows.indices() {
+            Indices::U16(all) => each_spike::<L>(&self.spikes, rows, 0, |row, spike| {
+                add(all, rows.row(row)?, weight, spike, target)
+            }),
+            Indices::U32(all) => each_spike::<L>(&self.spikes, rows, 0, |row, spike| {
+                add(all, rows.row(row)?, weight, spike, target)
+            }),
+        }
     }
 }
 
 #[inline(always)]
 fn add<T: Float, I: Index>(
-    indices: &[I],
+    all: &[I],
     row: std::ops::Range<usize>,
     weight: Weight<'_, T>,
     spike: T,
     target: &mut [T],
 ) -> Result<()> {
-    let size = target.len();
-    let mut put = |index: I, x: T| match target.get_mut(index.get()) {
-        Some(y) => {
-            *y += x;
-            Ok(())
-        }
-        None => Err(Error::Index { given: index.get(), size }),
-    };
+    let indices = &all[row.clone()];
+    I::check(indices, target.len())?;
     match weight {
         Weight::Same(w) => {
             let x = w * spike;
-            indices[row].iter().try_for_each(|&i| put(i, x))
+            for &i in indices {
+                // SAFETY: all of the row's indices are checked.
+                unsafe { *target.get_unchecked_mut(i.get()) += x };
+            }
         }
         Weight::Each(w) => {
-            indices[row.clone()].iter().zip(&w[row]).try_for_each(|(&i, &w)| put(i, w * spike))
+            for (&i, &w) in indices.iter().zip(&w[row]) {
+                // SAFETY: as above.
+                unsafe { *target.get_unchecked_mut(i.get()) += w * spike };
+            }
         }
     }
+    Ok(())
 }

@@ -83,6 +83,10 @@ unsafe impl<L: Lane> Lane for Pair<L> {
         L::none(mask.0) & L::none(mask.1)
     }
     #[inline(always)]
+    fn bits(mask: Self::Mask) -> u32 {
+        L::bits(mask.0) | L::bits(mask.1) << L::WIDTH
+    }
+    #[inline(always)]
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
         Self(L::select(mask.0, yes.0, no.0), L::select(mask.1, yes.1, no.1))
     }
@@ -99,7 +103,7 @@ unsafe impl<L: Lane> Lane for Pair<L> {
         Self(self.0.to_exponent(), self.1.to_exponent())
     }
     #[inline(always)]
-    fn from_exponent(self) -> Self {
-        Self(self.0.from_exponent(), self.1.from_exponent())
+    fn exponent_bits(self) -> Self {
+        Self(self.0.exponent_bits(), self.1.exponent_bits())
     }
 }

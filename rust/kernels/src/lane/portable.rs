@@ -39,7 +39,7 @@ macro_rules! portable {
 
         impl<const N: usize> Portable<$float, N> {
             #[inline(always)]
-            fn bits(self, other: Self, f: impl Fn($bits, $bits) -> $bits) -> Self {
+            fn zip_bits(self, other: Self, f: impl Fn($bits, $bits) -> $bits) -> Self {
                 Self(from_fn(|k| $float::from_bits(f(self.0[k].to_bits(), other.0[k].to_bits()))))
             }
         }
@@ -99,24 +99,28 @@ macro_rules! portable {
                 !mask.iter().any(|&m| m)
             }
             #[inline(always)]
+            fn bits(mask: [bool; N]) -> u32 {
+                mask.iter().rev().fold(0, |bits, &m| bits << 1 | u32::from(m))
+            }
+            #[inline(always)]
             fn select(mask: [bool; N], yes: Self, no: Self) -> Self {
                 Self(from_fn(|k| if mask[k] { yes.0[k] } else { no.0[k] }))
             }
             #[inline(always)]
             fn and(self, other: Self) -> Self {
-                self.bits(other, |a, b| a & b)
+                self.zip_bits(other, |a, b| a & b)
             }
             #[inline(always)]
             fn or(self, other: Self) -> Self {
-                self.bits(other, |a, b| a | b)
+                self.zip_bits(other, |a, b| a | b)
             }
             #[inline(always)]
             fn to_exponent(self) -> Self {
-                self.bits(self, |a, _| a << ($float::MANTISSA_DIGITS - 1))
+                self.zip_bits(self, |a, _| a << ($float::MANTISSA_DIGITS - 1))
             }
             #[inline(always)]
-            fn from_exponent(self) -> Self {
-                self.bits(self, |a, _| a >> ($float::MANTISSA_DIGITS - 1))
+            fn exponent_bits(self) -> Self {
+                self.zip_bits(self, |a, _| a >> ($float::MANTISSA_DIGITS - 1))
             }
         }
     };

@@ -1,5 +1,6 @@
 //! Lanes of AVX2 with FMA, and of AVX-512.
 
+#[allow(clippy::wildcard_imports)] // the intrinsics, which are a hundred
 use std::arch::x86_64::*;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -12,7 +13,7 @@ macro_rules! lane {
      [$splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident
       $fma:ident $max:ident $min:ident $sqrt:ident],
      [$bits:ident $float_bits:ident $and:ident $or:ident $shl:ident $shr:ident],
-     ge $ge:expr, gt $gt:expr, none $none:expr, select $select:expr) => {
+     ge $ge:expr, gt $gt:expr, none $none:expr, bits $to_bits:expr, select $select:expr) => {
         #[doc = $doc]
         #[derive(Clone, Copy)]
         pub struct $name($vector);
@@ -90,6 +91,11 @@ macro_rules! lane {
                 unsafe { $none(mask) }
             }
             #[inline(always)]
+            fn bits(mask: $mask) -> u32 {
+                // SAFETY: see the impl.
+                unsafe { $to_bits(mask) }
+            }
+            #[inline(always)]
             fn select(mask: $mask, yes: Self, no: Self) -> Self {
                 // SAFETY: see the impl.
                 Self(unsafe { $select(mask, yes.0, no.0) })
@@ -110,7 +116,7 @@ macro_rules! lane {
                 Self(unsafe { $float_bits($shl::<$digits>($bits(self.0))) })
             }
             #[inline(always)]
-            fn from_exponent(self) -> Self {
+            fn exponent_bits(self) -> Self {
                 // SAFETY: see the impl.
                 Self(unsafe { $float_bits($shr::<$digits>($bits(self.0))) })
             }
@@ -134,7 +140,7 @@ lane!(F32x8, "8 `f32`, AVX2 and FMA.", f32 x 8, mantissa 23, __m256, mask __m256
     [_mm256_castps_si256 _mm256_castsi256_ps _mm256_and_si256 _mm256_or_si256
      _mm256_slli_epi32 _mm256_srli_epi32],
     ge _mm256_cmp_ps::<_CMP_GE_OQ>, gt _mm256_cmp_ps::<_CMP_GT_OQ>,
-    none |m| _mm256_movemask_ps(m) == 0, select |m, yes, no| _mm256_blendv_ps(no, yes, m));
+    none |m| _mm256_movemask_ps(m) == 0, bits |m| _mm256_movemask_ps(m) as u32, select |m, yes, no| _mm256_blendv_ps(no, yes, m));
 
 lane!(F64x4, "4 `f64`, AVX2 and FMA.", f64 x 4, mantissa 52, __m256d, mask __m256d, wide Self,
     [_mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd
@@ -142,7 +148,7 @@ lane!(F64x4, "4 `f64`, AVX2 and FMA.", f64 x 4, mantissa 52, __m256d, mask __m25
     [_mm256_castpd_si256 _mm256_castsi256_pd _mm256_and_si256 _mm256_or_si256
      _mm256_slli_epi64 _mm256_srli_epi64],
     ge _mm256_cmp_pd::<_CMP_GE_OQ>, gt _mm256_cmp_pd::<_CMP_GT_OQ>,
-    none |m| _mm256_movemask_pd(m) == 0, select |m, yes, no| _mm256_blendv_pd(no, yes, m));
+    none |m| _mm256_movemask_pd(m) == 0, bits |m| _mm256_movemask_pd(m) as u32, select |m, yes, no| _mm256_blendv_pd(no, yes, m));
 
 lane!(F32x16, "16 `f32`, AVX-512.", f32 x 16, mantissa 23, __m512, mask __mmask16, wide Pair<Self>,
     [_mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps
@@ -150,7 +156,7 @@ lane!(F32x16, "16 `f32`, AVX-512.", f32 x 16, mantissa 23, __m512, mask __mmask1
     [_mm512_castps_si512 _mm512_castsi512_ps _mm512_and_si512 _mm512_or_si512
      _mm512_slli_epi32 _mm512_srli_epi32],
     ge _mm512_cmp_ps_mask::<_CMP_GE_OQ>, gt _mm512_cmp_ps_mask::<_CMP_GT_OQ>,
-    none |m| _kortestz_mask16_u8(m, m) == 1, select |m, yes, no| _mm512_mask_blend_ps(m, no, yes));
+    none |m| _kortestz_mask16_u8(m, m) == 1, bits |m| _cvtmask16_u32(m), select |m, yes, no| _mm512_mask_blend_ps(m, no, yes));
 
 lane!(F64x8, "8 `f64`, AVX-512.", f64 x 8, mantissa 52, __m512d, mask __mmask8, wide Pair<Self>,
     [_mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd
@@ -158,4 +164,4 @@ lane!(F64x8, "8 `f64`, AVX-512.", f64 x 8, mantissa 52, __m512d, mask __mmask8, 
     [_mm512_castpd_si512 _mm512_castsi512_pd _mm512_and_si512 _mm512_or_si512
      _mm512_slli_epi64 _mm512_srli_epi64],
     ge _mm512_cmp_pd_mask::<_CMP_GE_OQ>, gt _mm512_cmp_pd_mask::<_CMP_GT_OQ>,
-    none |m| _kortestz_mask8_u8(m, m) == 1, select |m, yes, no| _mm512_mask_blend_pd(m, no, yes));
+    none |m| _kortestz_mask8_u8(m, m) == 1, bits |m| _cvtmask8_u32(m), select |m, yes, no| _mm512_mask_blend_pd(m, no, yes));

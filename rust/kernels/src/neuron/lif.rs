@@ -28,7 +28,7 @@ impl Neuron for Lif {
         s.V = if hard {
             s.V.reset_to(p.V_reset, spike)
         } else {
-            (p.V_reset - p.V_th).mul_add(spike.value, s.V)
+            s.V.add_spike(p.V_reset - p.V_th, spike)
         };
     }
 

@@ -152,7 +152,7 @@ unsafe fn pull<M: Neuron, T: Float>(
         unsafe {
             if width == 1 {
                 plan.run(|span| {
-                    dispatch(TangentSpan::<M, T, 1> { layout, span, direction, model: PhantomData })
+                    dispatch(TangentSpan::<M, T, 1> { layout, span, direction, model: PhantomData });
                 });
             } else {
                 plan.run(|span| {

@@ -1,0 +1,28 @@
+//! A slice whose parts several threads write, each its own.
+
+use std::marker::PhantomData;
+
+/// A slice to be written in disjoint parts.
+pub(super) struct Shared<'a, T> {
+    ptr: *mut T,
+    len: usize,
+    slice: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: threads take disjoint parts.
+unsafe impl<T: Send> Sync for Shared<'_, T> {}
+
+impl<'a, T> Shared<'a, T> {
+    pub(super) fn new(slice: &'a mut [T]) -> Self {
+        Self { ptr: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
+    }
+
+    /// # Safety
+    /// Nobody else has a part that overlaps this one.
+    #[allow(clippy::mut_from_ref)] // disjoint by the contract
+    pub(super) unsafe fn part(&self, start: usize, len: usize) -> &'a mut [T] {
+        assert!(start + len <= self.len, "a part of the slice");
+        // SAFETY: it lies in the slice; the caller vouches that nobody else has it.
+        unsafe { std::slice::from_raw_parts_mut(self.ptr.add(start), len) }
+    }
+}

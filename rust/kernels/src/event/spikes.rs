@@ -1,0 +1,122 @@
+//! Spikes, and the search for them.
+
+use super::Rows;
+use crate::error::Result;
+use crate::lane::{Float, Lane};
+
+/// Spikes: row-major (batch, total).
+#[derive(Debug, Clone, Copy)]
+pub enum Spikes<'a, T> {
+    /// Graded; 0 is no spike.
+    Float(&'a [T]),
+    /// Bytes; 0 is no spike.
+    Bool(&'a [u8]),
+}
+
+impl<T> Spikes<'_, T> {
+    /// Number of elements.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Float(s) => s.len(),
+            Self::Bool(s) => s.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// `n` of them from `start` on.
+    pub(super) fn part(&self, start: usize, n: usize) -> Self {
+        match self {
+            Self::Float(s) => Self::Float(&s[start..start + n]),
+            Self::Bool(s) => Self::Bool(&s[start..start + n]),
+        }
+    }
+}
+
+/// Spikes searched before the rows of those found are worked on.
+const BLOCK: usize = 1_024;
+
+/// Rows whose synapses are on their way while one is worked on.
+const AHEAD: usize = 4;
+
+/// Calls `body` with the row and value of every spike, in order. The spikes' first row is `first`.
+#[inline(always)]
+pub(super) fn each_spike<L: Lane>(
+    spikes: &Spikes<'_, L::Elem>,
+    rows: &Rows<'_>,
+    first: usize,
+    mut body: impl FnMut(usize, L::Elem) -> Result<()>,
+) -> Result<()> {
+    let mut buffer = [0; BLOCK];
+    for start in (0..spikes.len()).step_by(BLOCK) {
+        let end = spikes.len().min(start + BLOCK);
+        let found = match spikes {
+            Spikes::Float(s) => search::<L>(&s[start..end], &mut buffer),
+            Spikes::Bool(s) => search_bytes(&s[start..end], &mut buffer),
+        };
+        for &row in found.iter().take(AHEAD) {
+            rows.prefetch(first + start + usize::from(row));
+        }
+        for (k, &row) in found.iter().enumerate() {
+            if let Some(&row) = found.get(k + AHEAD) {
+                rows.prefetch(first + start + usize::from(row));
+            }
+            let at = start + usize::from(row);
+            let spike = match spikes {
+                Spikes::Float(s) => s[at],
+                Spikes::Bool(_) => L::Elem::ONE,
+            };
+            body(first + at, spike)?;
+        }
+    }
+    Ok(())
+}
+
+/// The positions of all values that are not 0.
+#[inline(always)]
+fn search<'a, L: Lane>(spikes: &[L::Elem], found: &'a mut [u16; BLOCK]) -> &'a [u16] {
+    let zero = L::splat(L::Elem::ZERO);
+    let mut count = 0;
+    let whole = spikes.len() - spikes.len() % L::WIDTH;
+    for start in (0..whole).step_by(L::WIDTH) {
+        // SAFETY: a whole lane lies below `whole`.
+        let lane = unsafe { L::load(spikes.as_ptr().add(start)) };
+        // By what is 0, so that NaN counts as a spike.
+        let mut bits = !L::bits(zero.ge(lane.abs())) & (u32::MAX >> (32 - L::WIDTH));
+        while bits != 0 {
+            found[count] = start as u16 + bits.trailing_zeros() as u16;
+            count += 1;
+            bits &= bits - 1;
+        }
+    }
+    for (k, _) in spikes.iter().enumerate().skip(whole).filter(|(_, x)| **x != L::Elem::ZERO) {
+        found[count] = k as u16;
+        count += 1;
+    }
+    &found[..count]
+}
+
+/// As [`search`], 64 bytes at a time.
+#[inline(always)]
+fn search_bytes<'a>(spikes: &[u8], found: &'a mut [u16; BLOCK]) -> &'a [u16] {
+    let mut count = 0;
+    for (block, bytes) in spikes.chunks(64).enumerate() {
+        let mut any = 0;
+        for byte in bytes {
+            any |= byte;
+        }
+        if any == 0 {
+            continue;
+        }
+        for (k, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte != 0) {
+            found[count] = (block * 64 + k) as u16;
+            count += 1;
+        }
+    }
+    &found[..count]
+}
