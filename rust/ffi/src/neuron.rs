@@ -60,7 +60,7 @@ fn codes<'a>(frame: Frame<'a>, name: &str) -> Result<&'a [i32]> {
 
 fn receptors(frame: Frame) -> Result<Codes<Receptor>> {
     let codes = codes(frame, "receptors")?;
-    let mut receptors = List::new(Receptor::ExponCoba);
+    let mut receptors = List::new(Receptor::ALL[0]);
     receptors.fill(codes.len(), |k, receptor| {
         *receptor = Receptor::from_code(codes[k])?;
         Ok(())

@@ -12,7 +12,7 @@ use spikeloop_kernels::event::{Dims, Indices, Indptr, Rows, Spikes, scatter};
 use spikeloop_kernels::neuron::{Config, Lif, jvp, step, vjp};
 use spikeloop_kernels::{Arg, Receptor, Ret, Shape, Surrogate, threads};
 
-const RECEPTORS: &[Receptor] = &[Receptor::ExponCoba, Receptor::ExponCoba];
+const RECEPTORS: &[Receptor] = &[Receptor::ALL[0]; 2];
 
 /// A buffer on a cache line's boundary, as XLA's are.
 struct Buffer(Vec<f32>, usize);

@@ -122,6 +122,9 @@ mod sealed {
 }
 
 impl Float for f32 {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    type Baseline = x86::F32x4;
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     type Baseline = portable::Portable<f32, 4>;
     #[cfg(target_arch = "x86_64")]
     type Avx2 = x86::F32x8;
@@ -143,6 +146,9 @@ impl Float for f32 {
 }
 
 impl Float for f64 {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    type Baseline = x86::F64x2;
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     type Baseline = portable::Portable<f64, 2>;
     #[cfg(target_arch = "x86_64")]
     type Avx2 = x86::F64x4;
@@ -173,7 +179,7 @@ pub(crate) trait Job<T: Float> {
 #[inline]
 pub(crate) fn dispatch<T: Float, J: Job<T>>(job: J) -> J::Out {
     match level() {
-        Level::Baseline => job.run::<T::Baseline>(),
+        Level::Baseline => baseline(job),
         // SAFETY: `level` found the instructions in this machine.
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => unsafe { avx2(job) },
@@ -200,6 +206,12 @@ pub(crate) fn dispatch_all<T: Float, J: Job<T> + Copy>(job: J) -> Vec<J::Out> {
         }
     }
     out
+}
+
+/// Not inlined, as the others cannot be, or each caller would hold a copy.
+#[inline(never)]
+fn baseline<T: Float, J: Job<T>>(job: J) -> J::Out {
+    job.run::<T::Baseline>()
 }
 
 #[cfg(target_arch = "x86_64")]

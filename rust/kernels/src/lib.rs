@@ -22,5 +22,5 @@ pub use error::{Error, Result};
 pub use lane::{Float, simd_level};
 pub use operand::{Arg, Operand, Ret, Shape};
 pub use real::{Real, Spike};
-pub use receptor::Receptor;
+pub use receptor::{Dynamics, Output, Receptor};
 pub use surrogate::{Slope, Surrogate};

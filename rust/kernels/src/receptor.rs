@@ -4,24 +4,97 @@ use crate::error::{Error, Result};
 use crate::neuron::{Drive, Read};
 use crate::real::Real;
 
-/// The most states that a receptor has.
-pub(crate) const MAX_STATE: usize = 1;
+/// The most parameters that a receptor has …
+pub(crate) const MAX_PARAMS: usize = 7;
+/// … and the most states.
+pub(crate) const MAX_STATE: usize = 2;
+
+/// How a conductance follows what arrives. Arrivals are added to the first state before a step;
+/// the step leaves its states decayed, so that propagation adds to them in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dynamics {
+    /// g jumps and decays.
+    Expon,
+    /// h jumps and decays, and feeds g, which decays: a difference of exponentials.
+    Cascade,
+}
+
+/// What a conductance does to the membrane. Its contribution is a voltage: `scale` holds the
+/// membrane's resistance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// scale g (E − V).
+    Coba,
+    /// scale g.
+    Cuba,
+    /// scale g (E − V) / (1 + c exp(−alpha V)): a channel that magnesium blocks.
+    Mg,
+}
 
 /// A kind of receptor.
-///
-/// Its contribution is a voltage: `scale` holds the membrane's resistance. Its state arrives
-/// with this step's input added and leaves decayed, so that propagation adds to it in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Receptor {
-    /// Exponential conductance: scale g (E − V).
-    ExponCoba,
-    /// Exponential current: scale g.
-    ExponCuba,
+pub struct Receptor {
+    /// What its conductance does in time.
+    pub dynamics: Dynamics,
+    /// What it does to the membrane.
+    pub output: Output,
+}
+
+/// What receptors whose current is linear in V add up to: a voltage `emf` − `open` V.
+#[derive(Clone, Copy)]
+pub(crate) struct Sums<T> {
+    pub(crate) emf: T,
+    pub(crate) open: T,
+}
+
+impl<T: Real> Sums<T> {
+    #[inline(always)]
+    pub(crate) fn zero() -> Self {
+        Self { emf: T::constant(0.0), open: T::constant(0.0) }
+    }
+
+    /// The drive of a membrane at `v` with the external current.
+    #[inline(always)]
+    pub(crate) fn drive(self, v: T, current: T) -> Drive<T> {
+        Drive { current, volt: (-self.open).mul_add(v, self.emf), slope: -self.open }
+    }
+}
+
+impl Dynamics {
+    const ALL: [Self; 2] = [Self::Expon, Self::Cascade];
+
+    const fn params(self) -> usize {
+        match self {
+            Self::Expon => 1,
+            Self::Cascade => 3,
+        }
+    }
+
+    #[inline(always)]
+    fn conductance<T: Real>(self, s: &impl Read<T>) -> T {
+        match self {
+            Self::Expon => s.read(0),
+            Self::Cascade => s.read(1),
+        }
+    }
+}
+
+impl Output {
+    const ALL: [Self; 3] = [Self::Coba, Self::Cuba, Self::Mg];
 }
 
 impl Receptor {
-    /// In the order of their codes.
-    const ALL: [Self; 2] = [Self::ExponCoba, Self::ExponCuba];
+    /// All kinds, in the order of their codes.
+    pub const ALL: [Self; 6] = {
+        let mut all = [Self { dynamics: Dynamics::Expon, output: Output::Coba }; 6];
+        let mut code = 0;
+        while code < all.len() {
+            let (dynamics, output) = (Dynamics::ALL[code / 3], Output::ALL[code % 3]);
+            all[code] = Self { dynamics, output };
+            code += 1;
+        }
+        all
+    };
 
     /// The kind with this code.
     ///
@@ -35,38 +108,82 @@ impl Receptor {
     /// Names of its parameters.
     #[must_use]
     pub const fn params(self) -> &'static [&'static str] {
-        match self {
-            Self::ExponCoba => &["decay", "scale", "E"],
-            Self::ExponCuba => &["decay", "scale"],
+        match (self.dynamics, self.output) {
+            (Dynamics::Expon, Output::Coba) => &["decay", "scale", "E"],
+            (Dynamics::Expon, Output::Cuba) => &["decay", "scale"],
+            (Dynamics::Expon, Output::Mg) => &["decay", "scale", "E", "alpha", "c"],
+            (Dynamics::Cascade, Output::Coba) => &["decay_h", "decay", "feed", "scale", "E"],
+            (Dynamics::Cascade, Output::Cuba) => &["decay_h", "decay", "feed", "scale"],
+            (Dynamics::Cascade, Output::Mg) => &["decay_h", "decay", "feed", "scale", "E", "alpha", "c"],
         }
     }
 
     /// Names of its states.
     #[must_use]
     pub const fn state(self) -> &'static [&'static str] {
-        match self {
-            Self::ExponCoba | Self::ExponCuba => &["g"],
+        match self.dynamics {
+            Dynamics::Expon => &["g"],
+            Dynamics::Cascade => &["h", "g"],
         }
     }
 
-    /// Adds its voltage at `v`, and the derivative of that by `v`.
+    /// Whether its current is linear in V.
+    #[must_use]
+    pub const fn is_linear(self) -> bool {
+        matches!(self.output, Output::Coba | Output::Cuba)
+    }
+
+    /// The conductance times `scale`.
     #[inline(always)]
-    pub(crate) fn drive<T: Real>(self, v: T, p: &impl Read<T>, s: &impl Read<T>, drive: &mut Drive<T>) {
-        match self {
-            Self::ExponCoba => {
-                let conductance = p.read(1) * s.read(0);
-                drive.volt = conductance.mul_add(p.read(2) - v, drive.volt);
-                drive.slope = drive.slope - conductance;
+    fn scaled<T: Real>(self, p: &impl Read<T>, s: &impl Read<T>) -> T {
+        p.read(self.dynamics.params()) * self.dynamics.conductance(s)
+    }
+
+    /// Adds what is linear in V.
+    #[inline(always)]
+    pub(crate) fn add_linear<T: Real>(self, p: &impl Read<T>, s: &impl Read<T>, sums: &mut Sums<T>) {
+        match self.output {
+            Output::Coba => {
+                let scaled = self.scaled(p, s);
+                sums.emf = scaled.mul_add(p.read(self.dynamics.params() + 1), sums.emf);
+                sums.open = sums.open + scaled;
             }
-            Self::ExponCuba => drive.volt = p.read(1).mul_add(s.read(0), drive.volt),
+            Output::Cuba => {
+                let scale = p.read(self.dynamics.params());
+                sums.emf = scale.mul_add(self.dynamics.conductance(s), sums.emf);
+            }
+            Output::Mg => {}
         }
+    }
+
+    /// Adds what is not linear in V, and its derivative by V.
+    #[inline(always)]
+    pub(crate) fn add_curved<T: Real>(self, v: T, p: &impl Read<T>, s: &impl Read<T>, drive: &mut Drive<T>) {
+        if self.is_linear() {
+            return;
+        }
+        let at = self.dynamics.params() + 1;
+        let (reversal, alpha, c) = (p.read(at), p.read(at + 1), p.read(at + 2));
+        let one = T::constant(1.0);
+        let unblocked = one / c.mul_add((-(alpha * v)).exp(), one);
+        let open = self.scaled(p, s) * unblocked;
+        let distance = reversal - v;
+        drive.volt = open.mul_add(distance, drive.volt);
+        drive.slope = open.mul_add(alpha * (one - unblocked) * distance - one, drive.slope);
     }
 
     /// Its states at the end of the step; as many count as it has.
     #[inline(always)]
     pub(crate) fn advance<T: Real>(self, p: &impl Read<T>, s: &impl Read<T>) -> [T; MAX_STATE] {
-        match self {
-            Self::ExponCoba | Self::ExponCuba => [s.read(0) * p.read(0)],
+        match self.dynamics {
+            Dynamics::Expon => {
+                let g = s.read(0) * p.read(0);
+                [g, g]
+            }
+            Dynamics::Cascade => {
+                let (h, g) = (s.read(0), s.read(1));
+                [h * p.read(0), p.read(2).mul_add(h, g * p.read(1))]
+            }
         }
     }
 }

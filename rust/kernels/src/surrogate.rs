@@ -3,8 +3,13 @@
 use std::f64::consts::PI;
 
 use crate::error::{Error, Result};
-use crate::lane::Lane;
+use crate::lane::{Float, Job, Lane, dispatch};
 use crate::math::exp;
+
+/// The most elements of a lane.
+const LANE: usize = 16;
+/// The most parameters of a family.
+const PARAMS: usize = 4;
 
 /// A family of surrogate derivatives; its parameters are operands, in the order of the variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +74,21 @@ impl<L: Lane> Slope<L> {
     /// The derivative at `x`, the scaled distance to threshold.
     #[inline(always)]
     pub fn at(&self, x: L) -> L {
+        let mut lanes = Lanes([L::Elem::ZERO; LANE * (PARAMS + 1)]);
+        let [xs, params @ ..] = lanes.parts();
+        // SAFETY: a part has the elements of the widest lane.
+        unsafe {
+            x.store(xs);
+            for (param, part) in self.params.iter().zip(params) {
+                param.store(part);
+            }
+            evaluate(self.kind, &mut lanes, L::WIDTH);
+            L::load(xs)
+        }
+    }
+
+    #[inline(always)]
+    fn formula(&self, x: L) -> L {
         let [a, b, c, d] = self.params;
         let (zero, one) = (L::constant(0.0), L::constant(1.0));
         match self.kind {
@@ -90,6 +110,45 @@ impl<L: Lane> Slope<L> {
             Surrogate::MultiGaussianGrad => {
                 let sides = normal(x - c, b * c) + normal(x + c, b * c);
                 d * ((one + a) * normal(x, c) - a * sides)
+            }
+        }
+    }
+}
+
+/// A lane of distances, which become derivatives, and one of each parameter.
+#[repr(align(64))]
+struct Lanes<T>([T; LANE * (PARAMS + 1)]);
+
+impl<T> Lanes<T> {
+    fn parts(&mut self) -> [*mut T; PARAMS + 1] {
+        let start = self.0.as_mut_ptr();
+        std::array::from_fn(|k| start.wrapping_add(k * LANE))
+    }
+}
+
+/// Every family once, not once in every pass of every model.
+#[inline(never)]
+fn evaluate<T: Float>(kind: Surrogate, lanes: &mut Lanes<T>, len: usize) {
+    dispatch(Evaluate { kind, lanes, len });
+}
+
+struct Evaluate<'a, T> {
+    kind: Surrogate,
+    lanes: &'a mut Lanes<T>,
+    len: usize,
+}
+
+impl<T: Float> Job<T> for Evaluate<'_, T> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<L: Lane<Elem = T>>(self) {
+        let [xs, params @ ..] = self.lanes.parts();
+        for start in (0..self.len).step_by(L::WIDTH) {
+            // SAFETY: lanes divide a part.
+            unsafe {
+                let params = params.map(|part| L::load(part.add(start)));
+                Slope { kind: self.kind, params }.formula(L::load(xs.add(start))).store(xs.add(start));
             }
         }
     }

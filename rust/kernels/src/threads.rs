@@ -47,6 +47,11 @@ fn pool() -> Option<Arc<ThreadPool>> {
 ///
 /// Which thread runs what must not matter to the result.
 pub(crate) fn ranges(tasks: usize, parallel: bool, task: impl Fn(Range<usize>) + Sync) {
+    share(tasks, parallel, &task);
+}
+
+/// [`ranges`], compiled once for all tasks.
+fn share(tasks: usize, parallel: bool, task: &(dyn Fn(Range<usize>) + Sync)) {
     let threads = get().min(tasks);
     let pool = if parallel && threads > 1 { pool() } else { None };
     let Some(pool) = pool else {
@@ -55,7 +60,6 @@ pub(crate) fn ranges(tasks: usize, parallel: bool, task: impl Fn(Range<usize>) +
     let floats = Floats::current();
     // The calling thread takes a share, so the pool has one thread less.
     pool.in_place_scope(|scope| {
-        let task = &task;
         for k in 1..threads {
             scope.spawn(move |_| floats.during(|| task(tasks * k / threads..tasks * (k + 1) / threads)));
         }

@@ -1,4 +1,4 @@
-//! Lanes of AVX2 with FMA, and of AVX-512.
+//! Lanes of SSE2, which every x86-64 has, of AVX2 with FMA, and of AVX-512.
 
 #[allow(clippy::wildcard_imports)] // the intrinsics, which are a hundred
 use std::arch::x86_64::*;
@@ -7,7 +7,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use super::Lane;
 use super::pair::Pair;
 
-/// Both sets of lanes name the same operations; only the intrinsics and the masks differ.
+/// All sets of lanes name the same operations; only the intrinsics and the masks differ.
 macro_rules! lane {
     ($name:ident, $doc:literal, $float:ident x $width:literal, mantissa $digits:literal, $vector:ident, mask $mask:ty, wide $wide:ty,
      [$splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident
@@ -133,6 +133,46 @@ macro_rules! lane {
         }
     };
 }
+
+/// What SSE2 lacks: a fused multiply-add, and a selection by mask.
+macro_rules! sse2 {
+    ($fma:ident $select:ident $vector:ident [$mul:ident $add:ident $and:ident $andnot:ident $or:ident]) => {
+        /// # Safety
+        /// SSE2, which every x86-64 has.
+        #[inline(always)]
+        unsafe fn $fma(x: $vector, a: $vector, b: $vector) -> $vector {
+            // SAFETY: promised to this function.
+            unsafe { $add($mul(x, a), b) }
+        }
+
+        /// # Safety
+        /// SSE2, which every x86-64 has.
+        #[inline(always)]
+        unsafe fn $select(mask: $vector, yes: $vector, no: $vector) -> $vector {
+            // SAFETY: promised to this function.
+            unsafe { $or($and(mask, yes), $andnot(mask, no)) }
+        }
+    };
+}
+
+sse2!(fma_ps select_ps __m128 [_mm_mul_ps _mm_add_ps _mm_and_ps _mm_andnot_ps _mm_or_ps]);
+sse2!(fma_pd select_pd __m128d [_mm_mul_pd _mm_add_pd _mm_and_pd _mm_andnot_pd _mm_or_pd]);
+
+lane!(F32x4, "4 `f32`, SSE2.", f32 x 4, mantissa 23, __m128, mask __m128, wide Self,
+    [_mm_set1_ps _mm_loadu_ps _mm_storeu_ps _mm_add_ps _mm_sub_ps _mm_mul_ps
+     _mm_div_ps fma_ps _mm_max_ps _mm_min_ps _mm_sqrt_ps],
+    [_mm_castps_si128 _mm_castsi128_ps _mm_and_si128 _mm_or_si128
+     _mm_slli_epi32 _mm_srli_epi32],
+    ge _mm_cmpge_ps, gt _mm_cmpgt_ps,
+    none |m| _mm_movemask_ps(m) == 0, bits |m| _mm_movemask_ps(m) as u32, select select_ps);
+
+lane!(F64x2, "2 `f64`, SSE2.", f64 x 2, mantissa 52, __m128d, mask __m128d, wide Self,
+    [_mm_set1_pd _mm_loadu_pd _mm_storeu_pd _mm_add_pd _mm_sub_pd _mm_mul_pd
+     _mm_div_pd fma_pd _mm_max_pd _mm_min_pd _mm_sqrt_pd],
+    [_mm_castpd_si128 _mm_castsi128_pd _mm_and_si128 _mm_or_si128
+     _mm_slli_epi64 _mm_srli_epi64],
+    ge _mm_cmpge_pd, gt _mm_cmpgt_pd,
+    none |m| _mm_movemask_pd(m) == 0, bits |m| _mm_movemask_pd(m) as u32, select select_pd);
 
 lane!(F32x8, "8 `f32`, AVX2 and FMA.", f32 x 8, mantissa 23, __m256, mask __m256, wide Self,
     [_mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps

@@ -6,6 +6,13 @@ pub trait Read<T> {
     fn read(&self, k: usize) -> T;
 }
 
+impl<T, R: Read<T>> Read<T> for &R {
+    #[inline(always)]
+    fn read(&self, k: usize) -> T {
+        (*self).read(k)
+    }
+}
+
 /// Numbered values to write.
 pub trait Write<T> {
     /// Sets the value with index `k`.
@@ -22,6 +29,9 @@ pub trait Fields<T>: Copy {
     fn write(&self, sink: &mut impl Write<T>);
     /// The first field; of a state, the membrane potential.
     fn first(&mut self) -> &mut T;
+    /// Each field from the two of its name.
+    #[must_use]
+    fn zip(self, other: Self, f: impl Fn(T, T) -> T) -> Self;
 }
 
 /// Structs whose fields are one type each, named as in Python.
@@ -56,6 +66,11 @@ macro_rules! fields {
                 #[inline(always)]
                 fn first(&mut self) -> &mut T {
                     &mut self.$first
+                }
+
+                #[inline(always)]
+                fn zip(self, other: Self, f: impl Fn(T, T) -> T) -> Self {
+                    Self { $first: f(self.$first, other.$first), $($rest: f(self.$rest, other.$rest),)* }
                 }
             }
         };

@@ -44,6 +44,16 @@ pub struct Layout<'a> {
     pub(super) delta: usize,
     pub(super) spike: usize,
     pub(super) current: usize,
+    /// Whether a receptor's current is not linear in V.
+    pub(super) curved: bool,
+}
+
+/// A receptor of a population, and the positions of its operands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReceptorPort {
+    pub(super) kind: Receptor,
+    pub(super) params: usize,
+    pub(super) state: usize,
 }
 
 impl<'a> Layout<'a> {
@@ -76,6 +86,7 @@ impl<'a> Layout<'a> {
             delta: delta_at,
             spike,
             current: spike + 1,
+            curved: config.receptors.iter().any(|receptor| !receptor.is_linear()),
         }
     }
 
@@ -165,6 +176,17 @@ impl<'a> Layout<'a> {
             }
         }
         unreachable!("the position is one of the receptors'")
+    }
+
+    /// The receptors, in order.
+    #[inline(always)]
+    pub(super) fn receptors(&self) -> impl Iterator<Item = ReceptorPort> {
+        let mut next = (self.receptor_params, self.receptor_state);
+        self.config.receptors.iter().map(move |&kind| {
+            let port = ReceptorPort { kind, params: next.0, state: next.1 };
+            next = (next.0 + kind.params().len(), next.1 + kind.state().len());
+            port
+        })
     }
 
     pub(super) fn check_active(&self, active: &[usize]) -> Result<()> {

@@ -14,6 +14,8 @@ mod mode;
 mod pass;
 mod plan;
 mod segments;
+mod solve;
+mod stage;
 
 pub use fields::{Fields, Read, Write};
 pub use layout::{Config, Layout};
@@ -24,13 +26,26 @@ macro_rules! neurons {
     ($($module:ident :: $model:ident),* $(,)?) => {
         $(mod $module; pub use $module::$model;)*
 
-        /// All models.
-        pub const MODELS: &[Model] = &[$(Model::of::<$model>()),*];
+        /// All models. Not a constant: each crate that uses one would compile every pass again.
+        pub static MODELS: &[Model] = &[$(Model::of::<$model>()),*];
     };
 }
 
 neurons! {
     lif::Lif,
+    ad_qua_if::AdQuaIf,
+    adex_if::AdExIf,
+    alif::Alif,
+    exp_if::ExpIf,
+    fitz_hugh_nagumo::FitzHughNagumo,
+    gif::Gif,
+    hh::Hh,
+    hindmarsh_rose::HindmarshRose,
+    izhikevich::Izhikevich,
+    morris_lecar::MorrisLecar,
+    qua_if::QuaIf,
+    traub_miles_hh::TraubMilesHh,
+    wang_buzsaki_hh::WangBuzsakiHh,
 }
 
 /// What drives the membrane in a step.
@@ -65,6 +80,8 @@ impl<L: Lane> Refractory<L> {
 
 /// What a model's step can ask its surroundings.
 pub trait Inputs<T: Real> {
+    /// The external current.
+    fn current(&self) -> T;
     /// The drive at potential `v`.
     fn drive(&self, v: T) -> Drive<T>;
     /// A spike where `x >= 0`, with the chosen surrogate tangent.
@@ -79,13 +96,28 @@ pub trait Inputs<T: Real> {
     fn hard(&self) -> bool;
 }
 
-/// A neuron model, for every number type at once.
-///
-/// `threshold`, `reset` and `integrate` are composed by [`Neuron::step`]; a model with its own
-/// order of events or rule for spikes replaces that. Every method must be `#[inline(always)]`.
+/// What a pass runs, for every number type at once. `step` must be `#[inline(always)]`.
+pub trait Step: 'static {
+    /// Its name in targets.
+    const NAME: &'static str;
+    /// Its parameters.
+    type Params<T: Real>: Fields<T>;
+    /// Its state; the first is what receptors and jumps act on.
+    type State<T: Real>: Fields<T>;
+
+    /// One time step; returns what the population sends.
+    fn step<T: Real>(p: &Self::Params<T>, s: &mut Self::State<T>, inputs: &mut impl Inputs<T>) -> Spike<T>;
+}
+
+/// A neuron model: `threshold`, `reset` and `integrate`, which must be `#[inline(always)]`, make
+/// a step.
 pub trait Neuron: 'static {
     /// Its name in targets.
     const NAME: &'static str;
+    /// Whether a spike is a rise above threshold, without a reset.
+    const EDGE: bool = false;
+    /// Whether a refractory neuron keeps its whole state, not only the potential.
+    const HOLDS_ALL: bool = false;
     /// Its parameters.
     type Params<T: Real>: Fields<T>;
     /// Its state; the first is the membrane potential.
@@ -100,24 +132,52 @@ pub trait Neuron: 'static {
     /// One time step without spikes.
     fn integrate<T: Real>(p: &Self::Params<T>, s: &mut Self::State<T>, drive: Drive<T>);
 
-    /// One time step: reset of the last step's spike, integration, jumps, refractory hold, spike.
+    /// Where the state at the end of a step spikes, `last` being where that at its start did.
     #[inline(always)]
-    fn step<T: Real>(p: &Self::Params<T>, s: &mut Self::State<T>, inputs: &mut impl Inputs<T>) -> Spike<T> {
-        let last = inputs.spike(Self::threshold(p, s));
-        Self::reset(p, s, last, inputs.hard());
-        let held = *s.first();
-        Self::integrate(p, s, inputs.drive(held));
+    fn fire<T: Real>(
+        p: &Self::Params<T>,
+        s: &Self::State<T>,
+        last: Spike<T>,
+        inputs: &impl Inputs<T>,
+    ) -> Spike<T> {
+        let spike = inputs.spike(Self::threshold(p, s));
+        if !Self::EDGE {
+            return spike;
+        }
+        let value = spike.value * (T::constant(1.0) - last.value);
+        Spike { on: value.gt(T::constant(0.0)), value }
+    }
+}
+
+/// Reset of the last step's spike, integration, jumps, refractory hold, spike.
+impl<M: Neuron> Step for M {
+    const NAME: &'static str = M::NAME;
+    type Params<T: Real> = M::Params<T>;
+    type State<T: Real> = M::State<T>;
+
+    #[inline(always)]
+    fn step<T: Real>(p: &M::Params<T>, s: &mut M::State<T>, inputs: &mut impl Inputs<T>) -> Spike<T> {
+        let last = inputs.spike(M::threshold(p, s));
+        if !M::EDGE {
+            M::reset(p, s, last, inputs.hard());
+        }
+        let mut held = *s;
+        M::integrate(p, s, inputs.drive(*held.first()));
         if let Some(delta) = inputs.delta() {
             *s.first() = *s.first() + delta;
         }
         if let Some(refractory) = inputs.refractory() {
             let (left, hold) = refractory.count_down();
-            *s.first() = T::select(hold, held, *s.first());
-            let spike = inputs.spike(Self::threshold(p, s));
+            if M::HOLDS_ALL {
+                *s = held.zip(*s, |held, new| T::select(hold, held, new));
+            } else {
+                *s.first() = T::select(hold, *held.first(), *s.first());
+            }
+            let spike = M::fire(p, s, last, inputs);
             inputs.set_left(<T::Lane as Lane>::select(spike.on, refractory.steps, left));
             spike
         } else {
-            inputs.spike(Self::threshold(p, s))
+            M::fire(p, s, last, inputs)
         }
     }
 }
@@ -135,25 +195,25 @@ pub struct Model {
 }
 
 /// [`step`] of one model.
-pub type Step<T> = unsafe fn(&Config<'_>, &[Arg<T>], &[Ret<T>]) -> Result<()>;
+pub type StepFn<T> = unsafe fn(&Config<'_>, &[Arg<T>], &[Ret<T>]) -> Result<()>;
 /// [`jvp`] or [`vjp`] of one model.
-pub type Derivative<T> = unsafe fn(&Config<'_>, &[usize], &[Arg<T>], &[Ret<T>]) -> Result<()>;
+pub type DerivativeFn<T> = unsafe fn(&Config<'_>, &[usize], &[Arg<T>], &[Ret<T>]) -> Result<()>;
 
 /// The passes of one model.
 #[derive(Clone, Copy)]
 pub struct Passes<T> {
     /// [`step`].
-    pub step: Step<T>,
+    pub step: StepFn<T>,
     /// [`jvp`].
-    pub jvp: Derivative<T>,
+    pub jvp: DerivativeFn<T>,
     /// [`vjp`].
-    pub vjp: Derivative<T>,
+    pub vjp: DerivativeFn<T>,
 }
 
 impl Model {
     /// The entry of a model.
     #[must_use]
-    pub const fn of<M: Neuron>() -> Self {
+    pub const fn of<M: Step>() -> Self {
         Self {
             name: M::NAME,
             params: M::Params::<Portable<f32, 1>>::NAMES,

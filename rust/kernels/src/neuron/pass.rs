@@ -5,13 +5,14 @@ use std::marker::PhantomData;
 use super::lanes::{ForwardSpan, TangentSpan, UniformSpan};
 use super::mode::Direction;
 use super::plan::{Plan, Slot};
-use super::{Config, Layout, Model, Neuron};
+use super::{Config, Layout, Model, Step};
 use crate::error::{Error, Result};
 use crate::lane::{Float, dispatch};
 use crate::operand::{Arg, Ret};
 
-/// Tangents that a backward pass takes at once: they share the primal computation.
-const TANGENTS: usize = 4;
+/// Tangents that are taken at once, as they share the primal computation. The only number that
+/// passes are compiled for: more would save little time of a step and cost much of a build.
+const TANGENTS: usize = 2;
 
 /// Steps a population. The order of `args` and `rets` is that of [`Layout`]; a result may have
 /// the buffer of the argument that it replaces.
@@ -21,7 +22,7 @@ const TANGENTS: usize = 4;
 ///
 /// # Safety
 /// The buffers are valid for their lengths, and overlap only as said above.
-pub unsafe fn step<M: Neuron, T: Float>(config: &Config<'_>, args: &[Arg<T>], rets: &[Ret<T>]) -> Result<()> {
+pub unsafe fn step<M: Step, T: Float>(config: &Config<'_>, args: &[Arg<T>], rets: &[Ret<T>]) -> Result<()> {
     let layout = Model::of::<M>().layout(config);
     count("arguments", args.len(), layout.args())?;
     count("results", rets.len(), layout.rets())?;
@@ -54,7 +55,7 @@ pub unsafe fn step<M: Neuron, T: Float>(config: &Config<'_>, args: &[Arg<T>], re
 ///
 /// # Safety
 /// The buffers are valid for their lengths; no result overlaps an argument.
-pub unsafe fn jvp<M: Neuron, T: Float>(
+pub unsafe fn jvp<M: Step, T: Float>(
     config: &Config<'_>,
     active: &[usize],
     args: &[Arg<T>],
@@ -69,7 +70,7 @@ pub unsafe fn jvp<M: Neuron, T: Float>(
     for (k, arg) in args[..primals].iter().enumerate() {
         plan.read(arg, || layout.arg_name(k))?;
     }
-    plan.sources.refill(primals, 2 * primals, Slot::ZERO);
+    plan.sources.refill(primals, (TANGENTS + 1) * primals, Slot::ZERO);
     for (&port, arg) in active.iter().zip(&args[primals..]) {
         plan.sources[primals + port] = plan.slot(arg, || format!("tangent of {}", layout.arg_name(port)))?;
     }
@@ -82,7 +83,9 @@ pub unsafe fn jvp<M: Neuron, T: Float>(
     let direction = Direction::Push;
     // SAFETY: the plan holds the ports of a tangent, and the caller vouches for the buffers.
     unsafe {
-        plan.run(|span| dispatch(TangentSpan::<M, T, 1> { layout, span, direction, model: PhantomData }));
+        plan.run(|span| {
+            dispatch(TangentSpan::<M, T, TANGENTS> { layout, span, direction, model: PhantomData })
+        });
     }
     Ok(())
 }
@@ -97,7 +100,7 @@ pub unsafe fn jvp<M: Neuron, T: Float>(
 ///
 /// # Safety
 /// The buffers are valid for their lengths; no result overlaps an argument.
-pub unsafe fn vjp<M: Neuron, T: Float>(
+pub unsafe fn vjp<M: Step, T: Float>(
     config: &Config<'_>,
     active: &[usize],
     args: &[Arg<T>],
@@ -130,7 +133,7 @@ pub unsafe fn vjp<M: Neuron, T: Float>(
 ///
 /// # Safety
 /// The plan holds the layout's arguments, and as sinks the results for `active`.
-unsafe fn pull<M: Neuron, T: Float>(
+unsafe fn pull<M: Step, T: Float>(
     layout: &Layout<'_>,
     active: &[usize],
     mut plan: Plan<T>,
@@ -138,9 +141,8 @@ unsafe fn pull<M: Neuron, T: Float>(
 ) {
     let args = layout.args();
     let sinks = plan.sinks.to_vec();
-    let width = if active.len() == 1 { 1 } else { TANGENTS };
-    for (ports, sinks) in active.chunks(width).zip(sinks.chunks(width)) {
-        plan.sources.refill(args, args * (width + 1), Slot::ZERO);
+    for (ports, sinks) in active.chunks(TANGENTS).zip(sinks.chunks(TANGENTS)) {
+        plan.sources.refill(args, args * (TANGENTS + 1), Slot::ZERO);
         for (k, port) in ports.iter().enumerate() {
             plan.sources[args * (k + 1) + port] = Slot::ONE;
         }
@@ -150,15 +152,9 @@ unsafe fn pull<M: Neuron, T: Float>(
         let direction = Direction::Pull(ports.len());
         // SAFETY: the plan now holds the ports of a tangent with cotangents.
         unsafe {
-            if width == 1 {
-                plan.run(|span| {
-                    dispatch(TangentSpan::<M, T, 1> { layout, span, direction, model: PhantomData });
-                });
-            } else {
-                plan.run(|span| {
-                    dispatch(TangentSpan::<M, T, TANGENTS> { layout, span, direction, model: PhantomData });
-                });
-            }
+            plan.run(|span| {
+                dispatch(TangentSpan::<M, T, TANGENTS> { layout, span, direction, model: PhantomData });
+            });
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use spikeloop_kernels::neuron::{Config, Layout, Lif, MODELS, jvp, step, vjp};
 use spikeloop_kernels::random::Stream;
-use spikeloop_kernels::{Arg, Float, Receptor, Result, Ret, Shape, Surrogate};
+use spikeloop_kernels::{Arg, Dynamics, Float, Output, Receptor, Result, Ret, Shape, Surrogate};
 
 /// A population: its operands by position.
 #[derive(Debug, Clone)]
@@ -212,12 +212,15 @@ fn range(name: &str) -> (f64, f64) {
         "R" => (0.9, 1.1),
         "dt_tau" => (0.004, 0.4),
         "n_ref" => (1.0, 60.0),
-        "decay" => (0.9, 0.99),
+        "decay" | "decay_h" => (0.9, 0.99),
+        "feed" => (0.01, 0.2),
+        "alpha" => (0.05, 0.07),
+        "c" => (0.2, 0.4),
         "scale" => (0.5, 7.0),
         "E" => (-80.0, 0.0),
         "V" => (-65.0, -48.0),
         "left" => (0.0, 3.0),
-        "g" => (0.0, 0.5),
+        "g" | "h" => (0.0, 0.5),
         "delta" => (-1.0, 1.0),
         "current" => (0.0, 30.0),
         _ => (0.3, 1.0),
@@ -253,14 +256,27 @@ fn neuron(case: &Case, get: &dyn Fn(&str) -> f64) -> Vec<f64> {
     let (mut volt, mut slope, mut states) = (0.0, 0.0f64, Vec::new());
     for (k, receptor) in case.receptors.iter().enumerate() {
         let of = |name: &str| get(&format!("receptor{k}.{name}"));
-        match receptor {
-            Receptor::ExponCoba => {
-                volt += of("scale") * of("g") * (of("E") - v);
-                slope -= of("scale") * of("g");
+        let scaled = of("scale") * of("g");
+        match receptor.output {
+            Output::Coba => {
+                volt += scaled * (of("E") - v);
+                slope -= scaled;
             }
-            Receptor::ExponCuba => volt += of("scale") * of("g"),
+            Output::Cuba => volt += scaled,
+            Output::Mg => {
+                let blocked = 1.0 + of("c") * (-of("alpha") * v).exp();
+                let bend = of("alpha") * (blocked - 1.0) / (blocked * blocked);
+                volt += scaled * (of("E") - v) / blocked;
+                slope += scaled * (bend * (of("E") - v) - 1.0 / blocked);
+            }
         }
-        states.push(of("g") * of("decay"));
+        match receptor.dynamics {
+            Dynamics::Expon => states.push(of("g") * of("decay")),
+            Dynamics::Cascade => {
+                states.push(of("h") * of("decay_h"));
+                states.push(of("g") * of("decay") + of("feed") * of("h"));
+            }
+        }
     }
     let f = rest - v + get("R") * get("current") + volt;
     let x = get("dt_tau") * (slope - 1.0);
