@@ -28,13 +28,28 @@ class Output(NamedTuple):
     drive: Callable[[Sequence[Any], Any, Any], tuple[Any, Any]]  # (params, g, V) -> (drive, d drive / dV)
 
 
+def _mg_block(p: Sequence[Any], g: Any, V: Any) -> tuple[Any, Any]:
+    scale, E, alpha, c = p
+    open_ = 1 / (1 + c * jnp.exp(-alpha * V))  # the part of the channels that magnesium does not block
+    return scale * g * (E - V) * open_, scale * g * open_ * (alpha * (E - V) * (1 - open_) - 1)
+
+
+# In the order of their numbers in the native kernels.
 DYNAMICS = {
     "expon": Dynamics(("decay",), ("g",), lambda p, s: s[0], lambda p, s: (s[0] * p[0],)),
+    "cascade": Dynamics(
+        ("decay_h", "decay", "feed"),
+        ("h", "g"),
+        lambda p, s: s[1],
+        lambda p, s: (s[0] * p[0], s[1] * p[1] + s[0] * p[2]),
+    ),
 }
 OUTPUTS = {
     "coba": Output(("scale", "E"), lambda p, g, V: (p[0] * g * (p[1] - V), -p[0] * g)),
     "cuba": Output(("scale",), lambda p, g, V: (p[0] * g, jnp.zeros_like(V))),
+    "mg": Output(("scale", "E", "alpha", "c"), _mg_block),
 }
+_NATIVE_CODES = (0, 1)
 
 
 class ReceptorKind(NamedTuple):
@@ -46,12 +61,12 @@ class ReceptorKind(NamedTuple):
     @property
     def code(self) -> int:
         """The number in the native kernels."""
-        return _CODES.index((self.dynamics, self.output))
+        return len(OUTPUTS) * list(DYNAMICS).index(self.dynamics) + list(OUTPUTS).index(self.output)
 
     @property
     def is_native(self) -> bool:
         """Whether the native kernels know it."""
-        return tuple(self) in _CODES
+        return self.dynamics in DYNAMICS and self.output in OUTPUTS and self.code in _NATIVE_CODES
 
     @property
     def params(self) -> tuple[str, ...]:
@@ -72,6 +87,3 @@ class ReceptorKind(NamedTuple):
     def decay(self, params: Sequence[Any], states: Sequence[Any]) -> tuple[Any, ...]:
         """The states at the start of the next step."""
         return DYNAMICS[self.dynamics].decay(params, states)
-
-
-_CODES = (("expon", "coba"), ("expon", "cuba"))

@@ -3,6 +3,7 @@
 from ._form import param as param
 from ._form import variable as variable
 from ._neuron import Neuron as Neuron
+from ._short_term import ShortTermPlasticity as ShortTermPlasticity
 from ._synapse import Synapse as Synapse
 from ._synapse import SynOut as SynOut
 from .ad_qua_if import AdQuaIF as AdQuaIF
@@ -10,12 +11,22 @@ from .ad_qua_if import AdQuaIFRef as AdQuaIFRef
 from .adex_if import AdExIF as AdExIF
 from .adex_if import AdExIFRef as AdExIFRef
 from .alif import ALIF as ALIF
+from .aligned_projections import align_post_projection as align_post_projection
+from .aligned_projections import align_pre_projection as align_pre_projection
+from .alpha import Alpha as Alpha
+from .ampa import AMPA as AMPA
+from .ampa import GABAa as GABAa
+from .bio_nmda import BioNMDA as BioNMDA
 from .cuba_lif import CobaLIF as CobaLIF
 from .cuba_lif import CubaLIF as CubaLIF
+from .current_projection import CurrentProj as CurrentProj
+from .dual_expon import DualExpon as DualExpon
 from .exp_if import ExpIF as ExpIF
 from .exp_if import ExpIFRef as ExpIFRef
 from .expon import Expon as Expon
 from .fitz_hugh_nagumo import FitzHughNagumo as FitzHughNagumo
+from .gap_junction import AsymmetryGapJunction as AsymmetryGapJunction
+from .gap_junction import SymmetryGapJunction as SymmetryGapJunction
 from .gif import Gif as Gif
 from .gif import GifRef as GifRef
 from .hh import HH as HH
@@ -26,6 +37,7 @@ from .izhikevich import Izhikevich as Izhikevich
 from .izhikevich import IzhikevichRef as IzhikevichRef
 from .lif import LIF as LIF
 from .lif import LIFRef as LIFRef
+from .mg_block import MgBlock as MgBlock
 from .morris_lecar import MorrisLecar as MorrisLecar
 from .output import COBA as COBA
 from .output import CUBA as CUBA
@@ -34,5 +46,7 @@ from .projection import DeltaProj as DeltaProj
 from .projection import Projection as Projection
 from .qua_if import QuaIF as QuaIF
 from .qua_if import QuaIFRef as QuaIFRef
+from .std import STD as STD
+from .stp import STP as STP
 from .traub_miles_hh import TraubMilesHH as TraubMilesHH
 from .wang_buzsaki_hh import WangBuzsakiHH as WangBuzsakiHH

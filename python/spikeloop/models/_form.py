@@ -7,7 +7,7 @@ operands of the native kernel and the table of models in the documentation.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -30,6 +30,7 @@ class Param:
 
     default: Any
     positive: bool
+    plain: bool
     unit: Any
 
 
@@ -37,13 +38,16 @@ class Param:
 class Variable:
     """A state of a model; the constructor takes `<name>_initializer`."""
 
-    default: Any  # an initializer, a Quantity, or the name of a parameter
+    default: Any  # an initializer, a Quantity, a number in the unit, or the name of a parameter
     unit: Any
 
 
-def param(default: Any, *, positive: bool = False) -> Any:
-    """Declare a constant; its default gives the unit, in which the model computes."""
-    return Param(default, positive, unit_of(default))
+def param(default: Any, *, positive: bool = False, plain: bool = False) -> Any:
+    """Declare a constant; its default gives the unit, in which the model computes.
+
+    `plain`: a number without a unit is accepted and means that unit.
+    """
+    return Param(default, positive, plain, unit_of(default))
 
 
 def variable(default: Any, unit: Any = u.UNITLESS) -> Any:
@@ -69,6 +73,20 @@ def check_not_negative(value: Any, where: str) -> None:
     value = value.value if isinstance(value, State) else value
     if not is_tracer(leaf := jax.tree.leaves(value)[0]) and (np.asarray(leaf) < 0).any():
         raise ValueError(f"{where} must not be negative; given {_show(value)}.")
+
+
+def with_unit(value: Any, unit: Any) -> Any:
+    """The number(s) as a Quantity, or as they are if the unit is none."""
+    return value if unit.is_unitless else u.Quantity(value, unit=unit)
+
+
+def check_input(x: Any, shape: tuple[int, ...], where: str) -> None:
+    """Refuse an input that does not repeat to the shape of the states."""
+    if not _fits(jnp.shape(x), shape):
+        raise ShapeError(
+            f"{where} takes an input of shape {shape}, or one that repeats to it; given {jnp.shape(x)}. "
+            "For a batch, call init_all_states(model, batch_size=...)."
+        )
 
 
 def check_unit(value: Any, unit: Any, where: str) -> None:
@@ -138,22 +156,41 @@ class Form(Module):
 
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
         """Make the states, with a first axis of `batch_size` samples if given."""
-        for name, declared in self.state_vars.items():
-            setattr(self, name, init_variable(self._start(name), declared.unit, self.varshape, batch_size,
-                                              f"{self.path}.{name}"))  # fmt: skip
+        for name in self.state_vars:
+            where = f"{self.path}.{name}"
+            state = init_variable(self._start(name), self.state_unit(name), self.varshape, batch_size, where)
+            setattr(self, name, state)
 
     def _start(self, name: str) -> Any:
         value = self._initializers[name]
-        value = self.state_vars[name].default if value is None else value
+        if value is None:
+            value = self.state_vars[name].default
+            value = with_unit(value, self.state_unit(name)) if isinstance(value, float) else value
         return getattr(self, value) if isinstance(value, str) else value
+
+    def state_unit(self, name: str) -> Any:
+        """The unit of a state."""
+        return self.state_vars[name].unit
+
+    def state_numbers(self) -> list[Any]:
+        """The states as plain numbers."""
+        return [
+            number_in(getattr(self, name).value, self.state_unit(name), f"{self.path}.{name}")
+            for name in self.state_vars
+        ]
+
+    def take(self, values: Iterator[Any]) -> None:
+        """Store new states, given as plain numbers."""
+        for name in self.state_vars:
+            getattr(self, name).value = with_unit(next(values), self.state_unit(name))
 
     def number(self, name: str) -> Any:
         """The parameter `name` as plain number(s) in the unit of its declaration."""
-        value = getattr(self, name)
+        value, declared = getattr(self, name), self.params[name]
         if isinstance(value, State):
-            return number_in(value.value, self.params[name].unit, f"{self.path}.{name}")
+            return number_in(_given(value.value, declared), declared.unit, f"{self.path}.{name}")
         # NumPy: what follows from constants is computed once, while tracing, and not in every step
-        return np.asarray(number_in(value, self.params[name].unit, f"{self.path}.{name}"), np.float64)[()]
+        return np.asarray(number_in(value, declared.unit, f"{self.path}.{name}"), np.float64)[()]
 
     def numbers(self) -> SimpleNamespace:
         """All parameters as plain numbers in their units."""
@@ -168,6 +205,8 @@ class Form(Module):
         inner: Any = value.value if isinstance(value, State) else value
         if callable(inner):
             value = inner = inner(self.varshape)
+        inner = _given(inner, declared)
+        value = value if isinstance(value, State) else inner
         check_unit(inner, declared.unit, where)
         shape = jnp.shape(inner)
         if shape != () and self.has_size and not _fits(shape, self.varshape):
@@ -188,7 +227,8 @@ class Form(Module):
     def _check_initializer(self, name: str) -> None:
         value = self._initializers[name]
         if value is not None and not callable(value):
-            check_unit(value, self.state_vars[name].unit, f"{type(self).__name__}: {name}_initializer")
+            value = value.value if isinstance(value, State) else value
+            check_unit(value, self.state_unit(name), f"{type(self).__name__}: {name}_initializer")
 
 
 def init_variable(start: Any, unit: Any, shape: tuple[int, ...], batch_size: int | None, where: str) -> Any:
@@ -201,6 +241,11 @@ def init_variable(start: Any, unit: Any, shape: tuple[int, ...], batch_size: int
     full = (*(() if batch_size is None else (batch_size,)), *shape)
     numbers = jnp.broadcast_to(numbers, full) + jnp.zeros((), numbers.dtype)  # an array of its own, to be overwritten
     return HiddenState(numbers if unit.is_unitless else u.Quantity(numbers, unit=unit))
+
+
+def _given(value: Any, declared: Param) -> Any:
+    """The value, with the unit that a plain number stands for if the declaration allows one."""
+    return with_unit(value, declared.unit) if declared.plain and not isinstance(value, u.Quantity) else value
 
 
 def time_step(where: str) -> Any:

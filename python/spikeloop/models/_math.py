@@ -24,6 +24,21 @@ def exprel(x: Any) -> Any:
     return xp.where(small, 1 + x / 2 * (1 + x / 3 * (1 + x / 4)), xp.expm1(safe) / safe)
 
 
+def log1prel(x: Any) -> Any:
+    """log(1 + x)/x, which is 1 at 0; computed while tracing if x is a constant."""
+    xp: Any = jnp if isinstance(x, jax.Array) else np
+    small = xp.abs(x) < 1e-3
+    safe = xp.where(small, 1.0, x)
+    series = 1 - x * (1 / 2 - x * (1 / 3 - x * (1 / 4 - x / 5)))
+    return xp.where(small, series, xp.log1p(safe) / safe)
+
+
+def exp_difference(a: Any, b: Any) -> Any:
+    """(e⁻ᵃ − e⁻ᵇ)/(b − a), which is e⁻ᵃ at a = b; computed while tracing if a and b are constants."""
+    xp: Any = jnp if isinstance(a, jax.Array) or isinstance(b, jax.Array) else np
+    return xp.exp(-xp.minimum(a, b)) * exprel(-xp.abs(b - a))
+
+
 def relax(x: Any, target: Any, decay: Any) -> Any:
     """The solution of τ dx/dt = target − x after a step, with decay = exp(−dt/τ)."""
     return target + (x - target) * decay

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -11,13 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import environ, surrogate
-from .._errors import ShapeError
 from .._jax import is_tracer
 from .._state import ShortTermState
 from ..kernels import Drive, Pass
 from ..kernels._neuron import step
-from ._form import Form, check_not_negative, number_in
-from ._receptor import Receptor
+from ._form import Form, check_input, check_not_negative, check_unit, number_in, with_unit
+from ._inputs import CurrentOfV, OneStep
+from ._receptor import Receptor, receptor_of
+from .output import CUBA
 
 _DEFINED_BY_KERNEL = ("operands", "threshold", "reset", "integrate", "edge", "holds_all")
 _LARGEST_COUNT = 1 << 24  # whole numbers up to here are exact in float32
@@ -105,12 +107,14 @@ class Neuron(Form):
         self.spk_reset = spk_reset
         self.receptors: list[Receptor] = []
         self._takes_delta = False
+        self._waiting: OneStep | None = None  # currents given for the next step
+        self._current_functions: dict[str, Callable[[Any], Any]] = {}
         super()._configure(**options)
 
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
         """Make the states, with a first axis of `batch_size` samples if given."""
         super().init_state(batch_size)
-        numbers = self._state_numbers()
+        numbers = self.state_numbers()
         like = numbers[0]
         s = SimpleNamespace(**dict(zip(self.state_vars, numbers, strict=True)))
         above = self.threshold(self._operand_space(self.derive(self.numbers(), 1.0)), s) >= 0
@@ -135,6 +139,28 @@ class Neuron(Form):
         state = getattr(self, "delta" if self.delta_into == "V" else self.delta_into)
         state.value = arrivals(state.value) if callable(arrivals) else state.value + arrivals
 
+    def take_current(self) -> None:
+        """Keep a buffer of currents for the next step, to be filled between steps."""
+        if self._waiting is None:
+            self._waiting = OneStep(self.varshape, g_initializer=with_unit(0.0, self.current_unit))
+            receptor_of(self, self._waiting, CUBA(scale=1.0), self.path)
+
+    def add_current_input(self, key: str, inp: Any, label: str | None = None) -> None:
+        """Let the current `inp` flow during the next step only, or, if it is a function of V, from now on.
+
+        A function is called in every step with V after the reset, and enters to first order in the change of V.
+        """
+        del label
+        if callable(inp):
+            if self._current_functions.get(key, inp) is not inp:
+                raise ValueError(f"{self.path} has another current input {key!r} already; choose another key.")
+            self._current_functions[key] = inp
+        elif self._waiting is None:
+            raise ValueError(f"{self.path}: call take_current() before init_all_states to use add_current_input.")
+        else:
+            check_unit(inp, self.current_unit, f"{self.path}: current input {key!r}")
+            self._waiting.receive(inp)
+
     def add_delta_input(self, key: str, inp: Any, label: str | None = None) -> None:
         """Let V jump by `inp` at the end of the next step."""
         del key, label
@@ -147,51 +173,55 @@ class Neuron(Form):
         if V is None:
             return self.spike.value
         p = self._operand_space(self.derive(self.numbers(), 1.0))
-        numbers = [number_in(V, self.state_vars["V"].unit, f"{self.path}: V"), *self._state_numbers()[1:]]
+        numbers = [number_in(V, self.state_vars["V"].unit, f"{self.path}: V"), *self.state_numbers()[1:]]
         return self.spk_fun(self.threshold(p, SimpleNamespace(**dict(zip(self.state_vars, numbers, strict=True)))))
 
     def update(self, x: Any = None) -> Any:
         """One step with the external current `x`, one number or one per neuron; returns the spikes (0 or 1)."""
-        config = self._pass()
-        p, dt = self.numbers(), self.dt()
+        current, p, dt = self._current(x), self.numbers(), self.dt()
+        receptors: list[Any] = [*self.receptors]
+        if self._current_functions:
+            receptors.append(CurrentOfV(self._current_functions, self._reset_potential(p, dt), self))
+            current = current + receptors[-1].current
+        config = self._pass(receptors)
         args = [
             *self.derive(p, dt),
             *([self._refractory_steps(dt)] if config.refractory else []),
-            *(x for r in self.receptors for x in r.operands(self, self.gain_of(r, p, dt), dt)),
+            *(x for r in receptors for x in r.operands(self, self.gain_of(r, p, dt), dt)),
             *self.spk_fun.parameters(),
-            *self._state_numbers(),
+            *self.state_numbers(),
             *([self.ref_left.value] if config.refractory else []),
-            *(state for receptor in self.receptors for state in receptor.state_numbers()),
+            *(state for receptor in receptors for state in receptor.state_numbers()),
             *([number_in(self.delta.value, self.state_vars["V"].unit, "delta")] if config.delta else []),
             self.spike.value,
-            self._current(x),
+            current,
         ]
-        return self._take(config, step(config, args))
+        return self._take(config, receptors, step(config, args))
 
-    def _take(self, config: Pass, results: list[Any]) -> Any:
+    def _take(self, config: Pass, receptors: list[Any], results: list[Any]) -> Any:
         """Put the results of a pass into the states."""
         rest = iter(results)
-        for name, declared in self.state_vars.items():
-            value = next(rest)
-            getattr(self, name).value = with_unit(value, declared.unit)
+        self.take(rest)
         if config.refractory:
             self.ref_left.value = next(rest)
-        for receptor in self.receptors:
+        for receptor in receptors:
             receptor.take(rest)
         if config.delta:
             self.delta.value = with_unit(next(rest), self.state_vars["V"].unit)
         self.spike.value = next(rest)
         return self.spike.value
 
-    def _pass(self) -> Pass:
-        kinds = tuple(receptor.kind for receptor in self.receptors)
-        return Pass(type(self), self.is_refractory, self._takes_delta, self.spk_reset == "hard", self.spk_fun, kinds)
+    def _reset_potential(self, p: SimpleNamespace, dt: Any) -> Any:
+        """V after the reset of what spiked in the last step."""
+        operands = self._operand_space(self.derive(p, dt))
+        s = SimpleNamespace(**dict(zip(self.state_vars, self.state_numbers(), strict=True)))
+        if not self.edge:
+            self.reset(operands, s, self.spk_fun(self.threshold(operands, s)), self.spk_reset == "hard")
+        return s.V
 
-    def _state_numbers(self) -> list[Any]:
-        return [
-            number_in(getattr(self, name).value, declared.unit, f"{self.path}.{name}")
-            for name, declared in self.state_vars.items()
-        ]
+    def _pass(self, receptors: list[Any]) -> Pass:
+        kinds = tuple(receptor.kind for receptor in receptors)
+        return Pass(type(self), self.is_refractory, self._takes_delta, self.spk_reset == "hard", self.spk_fun, kinds)
 
     def _operand_space(self, operands: tuple[Any, ...]) -> SimpleNamespace:
         return SimpleNamespace(**dict(zip(self.operands, operands, strict=True)))
@@ -210,16 +240,7 @@ class Neuron(Form):
         if x is None:
             return jnp.zeros((), environ.dftype())
         x = jnp.asarray(number_in(x, self.current_unit, f"{self.path}: the input current"))
-        expected = self.spike.value.shape
-        try:
-            fits = jnp.broadcast_shapes(x.shape, expected) == expected
-        except ValueError:
-            fits = False
-        if not fits:
-            raise ShapeError(
-                f"{self.path} takes an input of shape {expected}, or one that repeats to it; given {x.shape}. "
-                "For a batch, call init_all_states(model, batch_size=...)."
-            )
+        check_input(x, self.spike.value.shape, self.path)
         return x
 
 
@@ -234,8 +255,3 @@ def _hard_reset_jvp(primals: tuple, tangents: tuple) -> tuple[Any, Any]:
     V, V_reset, spike = primals
     dV, dV_reset, d_spike = tangents
     return hard_reset(V, V_reset, spike), dV - (V - V_reset) * d_spike + spike * dV_reset
-
-
-def with_unit(value: Any, unit: Any) -> Any:
-    """The number(s) as a Quantity, or as they are if the unit is none."""
-    return value if unit.is_unitless else u.Quantity(value, unit=unit)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .._errors import ShapeError
 from ..kernels import ReceptorKind
 from ..nn import Desc, Module
+from ._claims import claim
 
 if TYPE_CHECKING:
     from ._neuron import Neuron
@@ -55,14 +56,18 @@ def receptor_of(post: Neuron, syn: Any, out: Any, where: str) -> Receptor:
     if isinstance(syn, Desc):
         syn, out = syn(), out()
     _check(syn, out, post, where)
+    claim(syn, post, where)
     receptor = Receptor(syn, out, key)
     post.receptors.append(receptor)
     return receptor
 
 
 def _check(syn: Any, out: Any, post: Neuron, where: str) -> None:
-    if not getattr(syn, "align_post", False):
-        raise TypeError(f"{where}: {type(syn).__name__} cannot be aligned to the target population; use Expon.")
+    if not getattr(syn, "dynamics", ""):
+        raise TypeError(
+            f"{where}: {type(syn).__name__} cannot be aligned to the target population; use Expon, DualExpon or Alpha, "
+            "or align_pre_projection."
+        )
     if not hasattr(out, "output"):
         raise TypeError(f"{where}: out must be a synaptic output such as COBA or CUBA; given {out!r}.")
     if syn.varshape != post.varshape:

@@ -2,83 +2,128 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import brainunit as u
+import jax.numpy as jnp
 
-from .._state import HiddenState
-from ..kernels._receptors import DYNAMICS
-from ._form import Form, number_in, param, unit_of, variable
+from .. import init
+from .._errors import UnitError
+from .._state import HiddenState, State
+from ..kernels._receptors import DYNAMICS, OUTPUTS
+from ._form import Form, check_input, check_unit, number_in, param, unit_of, variable, with_unit
 
 
 class Synapse(Form):
     """Base of synapse models: the time course g of a conductance after a spike.
 
-    `dynamics` names the equations in the kernels. The stored states are those that the next step starts with, before
-    its arrivals: `g` after a step has already decayed.
+    The unit of g is that of its initial value; states that are declared in the same unit as g follow it.
+
+    `dynamics` names the equations in the kernels of neurons, with which a synapse can be aligned to its targets. Its
+    stored states are then those that the next step starts with, before its arrivals: `g` after a step has already
+    decayed. A synapse without `dynamics` runs on the side of its source and has an `update` of its own.
     """
 
     dynamics: ClassVar[str] = ""
-    align_post: ClassVar[bool] = False
     g: HiddenState
+    _unit: Any = None
 
-    @staticmethod
-    def derive(p: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
+    def derive(self, p: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
         """The operands of the dynamics, from the constants and the time step in ms."""
         raise NotImplementedError
 
     @property
     def unit(self) -> Any:
-        """The unit of g: that of its initial value."""
-        return unit_of(self._start("g")(()) if callable(self._start("g")) else self._start("g"))
+        """The unit of g."""
+        return self._unit
 
-    def init_state(self, batch_size: int | None = None, **_: Any) -> None:
-        """Make the states, with a first axis of `batch_size` samples if given."""
-        from ._form import init_variable
-
-        for name in self.state_vars:
-            where = f"{self.path}.{name}"
-            setattr(self, name, init_variable(self._start(name), self.unit, self.varshape, batch_size, where))
-
-    def state_numbers(self) -> list[Any]:
-        """The states as plain numbers."""
-        return [number_in(getattr(self, name).value, self.unit, f"{self.path}.{name}") for name in self.state_vars]
-
-    def take(self, values: Iterator[Any]) -> None:
-        """Store new states."""
-        for name in self.state_vars:
-            value = next(values)
-            getattr(self, name).value = value if self.unit.is_unitless else u.Quantity(value, unit=self.unit)
+    def state_unit(self, name: str) -> Any:
+        """The unit of a state."""
+        declared = self.state_vars[name].unit
+        return self._unit if declared == self.state_vars["g"].unit else declared
 
     def receive(self, arrivals: Any) -> None:
-        """Add what arrives: a function from the present conductance to the new one, or a conductance."""
-        self.g.value = arrivals(self.g.value) if callable(arrivals) else self.g.value + arrivals
+        """Add what arrives: a function from the present state to the new one, or a conductance."""
+        state = getattr(self, next(iter(self.state_vars)))
+        present = state.value
+        added: Any = arrivals(present) if callable(arrivals) else present + arrivals
+        if added.shape != present.shape:
+            check_input(added, present.shape, self.path)
+        state.value = added
 
     def update(self, x: Any = None) -> Any:
-        """One step on its own, outside a projection: add the input `x`, return g, then decay."""
+        """One step on its own, on the side of the source: add the input `x`, return g, then decay.
+
+        Spikes without a unit count as one unit of g each.
+        """
         if x is not None:
-            self.receive(x)
+            self.receive(x if isinstance(x, u.Quantity) else with_unit(self._spikes(x), self.unit))
         states = self.state_numbers()
         equations, operands = DYNAMICS[self.dynamics], self.derive(self.numbers(), self.dt())
         g = equations.conductance(operands, states)
-        self.take(iter(equations.decay(operands, states)))
-        return g if self.unit.is_unitless else u.Quantity(g, unit=self.unit)
+        self.take(iter([new.astype(g.dtype) for new in equations.decay(operands, states)]))
+        return with_unit(g, self.unit)
+
+    def _spikes(self, x: Any) -> Any:
+        """Spikes of any number type in the dtype of g."""
+        check_input(x, self.g.value.shape, self.path)
+        return jnp.asarray(x, u.get_mantissa(self.g.value).dtype)
 
     def _check_initializer(self, name: str) -> None:
-        """Any unit: it decides the unit of the synapse."""
+        if self._unit is None:
+            start = self._initializers["g"]
+            self._unit = _unit_of_start(self.state_vars["g"].default if start is None else start, self.varshape)
+        super()._check_initializer(name)
+
+
+def _unit_of_start(start: Any, shape: tuple[int, ...]) -> Any:
+    start = start.value if isinstance(start, State) else start
+    if isinstance(start, init.Initializer):
+        return unit_of(start(shape, key=0))  # a key of its own: the default generator stays as it is
+    return unit_of(start(shape) if callable(start) else start)
 
 
 class SynOut(Form):
-    """Base of synaptic outputs: the current that a conductance drives through the membrane."""
+    """Base of synaptic outputs: the current that a conductance drives through the membrane.
+
+    `output` names the formula in the kernels; its first operand scales the current.
+    """
 
     output: ClassVar[str] = ""
     has_size = False
+    factor: Any = u.mV  # what a conductance is multiplied by to become a current
+
+    def constants(self) -> tuple[Any, ...]:
+        """The operands of the formula after the scale."""
+        return ()
 
     def derive(self, neuron: Any, gain: Any, g_unit: Any) -> tuple[Any, ...]:
-        """The operands of the output in a kernel of `neuron`, for a conductance in `g_unit`."""
-        raise NotImplementedError
+        """The operands of the formula in a kernel of `neuron`, for a conductance in `g_unit`."""
+        where = f"{self.path}: conductance × {'mV' if self.factor is u.mV else 'scale'}"
+        return gain * _current_of(1.0 * (g_unit * self.factor), neuron, where), *self.constants()
+
+    def conductance_unit(self, neuron: Any) -> Any:
+        """The unit in which a conductance makes the currents of `neuron`."""
+        return neuron.current_unit / (1.0 * self.factor * u.UNITLESS).unit
+
+    def update(self, g: Any, V: Any = None) -> Any:
+        """The current that the conductance `g` drives at the potential `V`."""
+        V = 0.0 if V is None else number_in(V, u.mV, f"{self.path}: V")
+        scale = 1.0 * (unit_of(g) * self.factor)
+        drive, _ = OUTPUTS[self.output].drive(
+            (u.get_mantissa(scale), *self.constants()), u.get_mantissa(g), jnp.asarray(V)
+        )
+        return with_unit(drive, unit_of(scale))
+
+
+def _current_of(value: Any, neuron: Any, where: str) -> Any:
+    """The number of a Quantity in the current unit of `neuron`."""
+    try:
+        check_unit(value, neuron.current_unit, where)
+    except UnitError as error:
+        raise UnitError(f"{where} must be a current, as {neuron.path} takes it. {error}") from error
+    return number_in(value, neuron.current_unit, where)
 
 
 __all__ = ["SynOut", "Synapse", "param", "variable"]

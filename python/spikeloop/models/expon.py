@@ -30,8 +30,6 @@ class Expon(Synapse):
     g = variable(0.0 * u.mS, u.mS)
 
     dynamics = "expon"
-    align_post = True
 
-    @staticmethod
-    def derive(p: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
+    def derive(self, p: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
         return (exp(-dt / p.tau),)

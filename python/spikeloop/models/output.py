@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 
 import brainunit as u
 
-from .._errors import UnitError
-from ._form import check_unit, number_in, param
+from ._form import param
 from ._synapse import SynOut
 
 
@@ -23,8 +22,8 @@ class COBA(SynOut):
 
     output = "coba"
 
-    def derive(self, neuron: Any, gain: Any, g_unit: Any) -> tuple[Any, ...]:
-        return gain * current_of(g_unit * u.mV, neuron, f"{self.path}: conductance × mV"), self.number("E")
+    def constants(self) -> tuple[Any, ...]:
+        return (self.number("E"),)
 
 
 class CUBA(SynOut):
@@ -39,15 +38,6 @@ class CUBA(SynOut):
 
     output = "cuba"
 
-    def derive(self, neuron: Any, gain: Any, g_unit: Any) -> tuple[Any, ...]:
-        return (gain * current_of(g_unit * self.scale, neuron, f"{self.path}: conductance × scale"),)
-
-
-def current_of(value: Any, neuron: Any, where: str) -> Any:
-    """The number of a unit or Quantity in the current unit of `neuron`."""
-    value = 1.0 * value
-    try:
-        check_unit(value, neuron.current_unit, where)
-    except UnitError as error:
-        raise UnitError(f"{where} must be a current, as {neuron.path} takes it. {error}") from error
-    return number_in(value, neuron.current_unit, where)
+    @property
+    def factor(self) -> Any:
+        return self.scale

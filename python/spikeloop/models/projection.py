@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from .._state import State
 from ..connect import Rule
 from ..nn import Module
+from ._form import check_unit, unit_of
 from ._neuron import Neuron
 from ._receptor import receptor_of
 
@@ -16,7 +19,41 @@ class Projection(Module):
     call_level = 2
 
 
-class AlignPostProj(Projection):
+class CommProjection(Projection):
+    """A projection that passes its input through modules and then through `comm` to the population `post`."""
+
+    def __init__(self, modules: tuple[Any, ...], comm: Any, post: Neuron, pre: Any, label: str | None):
+        super().__init__(label)
+        self.where = where = label or type(self).__name__
+        if not isinstance(post, Neuron):
+            raise TypeError(f"{where}: post must be a neuron population; given {post!r}.")
+        for module in modules:
+            if not callable(module) and not isinstance(module, State):
+                raise TypeError(f"{where}: what stands in front must be callable or a State; given {module!r}.")
+        self.modules = modules
+        self.comm = _connected(comm, pre, post, where)
+
+    def source(self, inputs: tuple[Any, ...]) -> Any:
+        """What goes into `comm`: the input after the modules in front."""
+        for module in self.modules:
+            inputs = (module.value if isinstance(module, State) else module(*inputs),)
+        if len(inputs) != 1:
+            raise TypeError(f"{self.path} takes one input, such as spikes; given {len(inputs)}.")
+        return inputs[0]
+
+    def arrivals(self, spikes: Any) -> Callable[[Any], Any]:
+        """The function that adds what `spikes` deliver; in place where the connection can."""
+        if hasattr(self.comm, "accumulate"):
+            return lambda present: self.comm.accumulate(spikes, present)
+        return lambda present: present + self.checked(self.comm(spikes), present)
+
+    def checked(self, value: Any, present: Any) -> Any:
+        """What `comm` delivers, after a look at its unit."""
+        check_unit(value, unit_of(present), f"{self.path}: what comm delivers")
+        return value
+
+
+class AlignPostProj(CommProjection):
     """Spikes pass through `comm` into a synapse with one conductance per target neuron.
 
     Called with spikes, it adds their weights to the conductance at once; the next step of `post` uses it. Called
@@ -25,6 +62,7 @@ class AlignPostProj(Projection):
 
     | name | meaning |
     |---|---|
+    | `*modules` | called on the input in this order first, such as short-term plasticity; a State gives its value |
     | `comm` | weights between source and target: a connection, a layer, a rule of `connect`, any function |
     | `syn`, `out` | synapse and output; as descriptions (`Expon.desc(...)`) equal ones are shared by projections |
     | `post` | the target population |
@@ -32,60 +70,47 @@ class AlignPostProj(Projection):
     | `label` | a name for messages |
     """
 
-    def __init__(self, *, comm: Any, syn: Any, out: Any, post: Neuron, pre: Any = None, label: str | None = None):
-        super().__init__(label)
-        where = label or type(self).__name__
-        _check_post(post, where)
-        self.comm = _connected(comm, pre, post, where)
-        receptor = receptor_of(post, syn, out, where)
+    def __init__(
+        self, *modules: Any, comm: Any, syn: Any, out: Any, post: Neuron, pre: Any = None, label: str | None = None
+    ):
+        super().__init__(modules, comm, post, pre, label)
+        receptor = receptor_of(post, syn, out, self.where)
         self.syn, self.out, self.post = receptor.syn, receptor.out, post
 
-    def update(self, spikes: Any) -> None:
+    def update(self, *inputs: Any) -> None:
         """Deliver the spikes."""
-        self.syn.receive(_arrivals(self.comm, spikes))
+        self.syn.receive(self.arrivals(self.source(inputs)))
 
 
-class DeltaProj(Projection):
+class DeltaProj(CommProjection):
     """Spikes let the membrane potential of their targets jump by the weight.
 
     The jump happens at the end of the next step of `post`; a refractory neuron ignores it.
 
     | name | meaning |
     |---|---|
+    | `*modules` | called on the input in this order first, as in `AlignPostProj` |
     | `comm` | weights between source and target, as in `AlignPostProj`; a voltage |
     | `post` | the target population |
     | `pre` | the source population or its size, needed if `comm` is a rule |
     | `label` | a name for messages |
     """
 
-    def __init__(self, *, comm: Any, post: Neuron, pre: Any = None, label: str | None = None):
-        super().__init__(label)
-        where = label or type(self).__name__
-        _check_post(post, where)
-        self.comm = _connected(comm, pre, post, where)
-        self.post = post
+    def __init__(self, *modules: Any, comm: Any, post: Neuron, pre: Any = None, label: str | None = None):
+        super().__init__(modules, comm, post, pre, label)
         post.take_delta()
+        self.post = post
 
-    def update(self, spikes: Any) -> None:
+    def update(self, *inputs: Any) -> None:
         """Deliver the spikes."""
-        self.post.receive(_arrivals(self.comm, spikes))
-
-
-def _arrivals(comm: Any, spikes: Any) -> Any:
-    """The function that adds what `spikes` deliver; in place where the connection can."""
-    if hasattr(comm, "accumulate"):
-        return lambda present: comm.accumulate(spikes, present)
-    return lambda present: present + comm(spikes)
+        self.post.receive(self.arrivals(self.source(inputs)))
 
 
 def _connected(comm: Any, pre: Any, post: Neuron, where: str) -> Any:
+    if not callable(comm):
+        raise TypeError(f"{where}: comm must be a connection, a layer, a rule or a function; given {comm!r}.")
     if not isinstance(comm, Rule):
         return comm
     if pre is None:
         raise TypeError(f"{where}: comm is the rule {comm!r}, which needs to know the source; pass pre=population.")
     return comm(getattr(pre, "varshape", pre), post.varshape)
-
-
-def _check_post(post: Any, where: str) -> None:
-    if not isinstance(post, Neuron):
-        raise TypeError(f"{where}: post must be a neuron population; given {post!r}.")

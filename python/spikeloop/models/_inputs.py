@@ -1,0 +1,60 @@
+"""Currents that reach a neuron by other ways than synapses aligned to it; to its kernel they are receptors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+
+from ..kernels import ReceptorKind
+from ._form import check_input, number_in, variable, with_unit
+from ._synapse import Synapse
+
+
+class OneStep(Synapse):
+    """What arrives acts in the next step of the neuron, and is gone after it."""
+
+    g = variable(0.0 * u.mS, u.mS)
+
+    dynamics = "expon"
+
+    def derive(self, p: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
+        return (0.0,)  # an exponential synapse that keeps nothing
+
+
+class CurrentOfV:
+    """A current I(V), taken as linear in V around its present value V₀.
+
+    I(V₀) goes to the current input of the neuron; the slope is a conductance with the reversal potential V₀.
+    """
+
+    kind = ReceptorKind("expon", "coba")
+    syn = None
+
+    def __init__(self, functions: Mapping[str, Callable[[Any], Any]], V: Any, neuron: Any):
+        unit = neuron.state_unit("V")
+
+        def total(V: Any) -> Any:
+            result = jnp.zeros_like(V)
+            for key, f in functions.items():
+                where = f"{neuron.path}: current input {key!r}"
+                current = number_in(f(with_unit(V, unit)), neuron.current_unit, where)
+                check_input(current, V.shape, where)
+                result = result + jnp.asarray(current, V.dtype)
+            return result
+
+        self.V = V
+        self.current, self.slope = jax.jvp(total, (V,), (jnp.ones_like(V),))
+
+    def operands(self, neuron: Any, gain: Any, dt: Any) -> tuple[Any, ...]:
+        return 0.0, gain, self.V
+
+    def state_numbers(self) -> list[Any]:
+        return [-self.slope]
+
+    def take(self, values: Iterator[Any]) -> None:
+        next(values)

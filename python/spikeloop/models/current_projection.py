@@ -1,0 +1,50 @@
+"""Projections of conductances and currents that are computed on the side of the source."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brainunit as u
+
+from ..nn import Desc
+from ._form import with_unit
+from ._inputs import OneStep
+from ._neuron import Neuron
+from ._receptor import receptor_of
+from .projection import CommProjection
+
+
+class CurrentProj(CommProjection):
+    """Values of the source, such as the conductances of its synapses, pass through `comm` and `out` as a current.
+
+    What a call delivers acts during the next step of `post` and only in it; several calls before that step add up.
+
+    | name | meaning |
+    |---|---|
+    | `*modules` | called on the input in this order first, as in `AlignPostProj` |
+    | `comm` | weights between source and target, as in `AlignPostProj`; times the values a conductance |
+    | `out` | the output that makes the conductance a current |
+    | `post` | the target population |
+    | `pre` | the source population or its size, needed if `comm` is a rule |
+    | `label` | a name for messages |
+    """
+
+    def __init__(self, *modules: Any, comm: Any, out: Any, post: Neuron, pre: Any = None, label: str | None = None):
+        super().__init__(modules, comm, post, pre, label)
+        self.out = out() if isinstance(out, Desc) else out
+        if not hasattr(self.out, "output"):
+            raise TypeError(f"{self.where}: out must be a synaptic output such as COBA or CUBA; given {out!r}.")
+        arriving = OneStep(post.varshape, g_initializer=with_unit(0.0, self.out.conductance_unit(post)))
+        self.arriving = receptor_of(post, arriving, self.out, self.where).syn
+        self.post = post
+
+    def update(self, *inputs: Any) -> None:
+        """Deliver the values."""
+        delivered = self._carried(self.source(inputs))
+        self.arriving.receive(lambda present: present + self.checked(delivered, present))
+
+    def _carried(self, values: Any) -> Any:
+        """`comm` of the values; connections take plain numbers."""
+        if not (hasattr(self.comm, "accumulate") and isinstance(values, u.Quantity)):
+            return self.comm(values)
+        return self.comm(values.mantissa) * (1.0 * values.unit)
