@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Hashable
 from typing import Any
 
@@ -16,8 +17,18 @@ class Desc:
         return self.cls(*self.args, *args, **{**self.kwargs, **kwargs})
 
     def key(self) -> Hashable:
-        """The class and the values of its arguments: arrays count by content, other objects by identity."""
-        return self.cls, _key(self.args), _key(self.kwargs)
+        """The class and the values of its arguments, given or default.
+
+        Numbers, arrays and Quantities count by value, also inside lists, dicts and other descriptions; States and
+        what has no value of its own count by identity.
+        """
+        signature = inspect.signature(self.cls)
+        try:
+            given = signature.bind_partial(*self.args, **self.kwargs)
+        except TypeError:  # the call will say what is wrong with the arguments
+            return self.cls, _key(self.args), _key(self.kwargs)
+        given.apply_defaults()
+        return self.cls, _key(dict(given.arguments))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Desc) and self.key() == other.key()
@@ -42,6 +53,8 @@ def _key(value: Any) -> Hashable:
     if isinstance(value, (jax.Array, np.ndarray)):
         array = np.asarray(value)
         return array.shape, array.dtype.str, array.tobytes()
+    if isinstance(value, float):
+        return float, float(value)  # NumPy's too
     leaves, tree = jax.tree.flatten(value)
     if len(leaves) != 1 or leaves[0] is not value:
         return tree, tuple(_key(leaf) for leaf in leaves)
