@@ -36,7 +36,8 @@ def log1prel(x: Any) -> Any:
 def exp_difference(a: Any, b: Any) -> Any:
     """(e⁻ᵃ − e⁻ᵇ)/(b − a), which is e⁻ᵃ at a = b; computed while tracing if a and b are constants."""
     xp: Any = jnp if isinstance(a, jax.Array) or isinstance(b, jax.Array) else np
-    return xp.exp(-xp.minimum(a, b)) * exprel(-xp.abs(b - a))
+    a, b = xp.where(b >= a, a, b), xp.where(b >= a, b, a)  # not min and max: their derivatives at a = b do not fit
+    return xp.exp(-a) * exprel(a - b)
 
 
 def relax(x: Any, target: Any, decay: Any) -> Any:
