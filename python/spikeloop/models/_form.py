@@ -82,7 +82,7 @@ def with_unit(value: Any, unit: Any) -> Any:
 
 def check_input(x: Any, shape: tuple[int, ...], where: str) -> None:
     """Refuse an input that does not repeat to the shape of the states."""
-    if not _fits(jnp.shape(x), shape):
+    if not fits(jnp.shape(x), shape):
         raise ShapeError(
             f"{where} takes an input of shape {shape}, or one that repeats to it; given {jnp.shape(x)}. "
             "For a batch, call init_all_states(model, batch_size=...)."
@@ -209,7 +209,7 @@ class Form(Module):
         value = value if isinstance(value, State) else inner
         check_unit(inner, declared.unit, where)
         shape = jnp.shape(inner)
-        if shape != () and self.has_size and not _fits(shape, self.varshape):
+        if shape != () and self.has_size and not fits(shape, self.varshape):
             raise ShapeError(f"{where} must be one number or have the shape {self.varshape} of the population; "
                              f"given shape {shape}.")  # fmt: skip
         self._check_values(where, declared, inner)
@@ -254,7 +254,7 @@ def time_step(where: str) -> Any:
     return number_in(dt, u.ms, f"environ dt (used by {where})")
 
 
-def _fits(shape: tuple[int, ...], population: tuple[int, ...]) -> bool:
+def fits(shape: tuple[int, ...], population: tuple[int, ...]) -> bool:
     try:
         return np.broadcast_shapes(shape, population) == population
     except ValueError:

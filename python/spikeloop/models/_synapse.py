@@ -46,11 +46,9 @@ class Synapse(Form):
     def receive(self, arrivals: Any) -> None:
         """Add what arrives: a function from the present state to the new one, or a conductance."""
         state = getattr(self, next(iter(self.state_vars)))
-        present = state.value
-        added: Any = arrivals(present) if callable(arrivals) else present + arrivals
-        if added.shape != present.shape:
-            check_input(added, present.shape, self.path)
-        state.value = added
+        if not callable(arrivals):
+            check_input(arrivals, state.value.shape, self.path)
+        state.value = arrivals(state.value) if callable(arrivals) else state.value + arrivals
 
     def update(self, x: Any = None) -> Any:
         """One step on its own, on the side of the source: add the input `x`, return g, then decay.

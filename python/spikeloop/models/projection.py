@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
+
+from .._errors import ShapeError
 from .._state import State
 from ..connect import Rule
 from ..nn import Module
-from ._form import check_unit, unit_of
+from ._form import check_unit, fits, unit_of
 from ._neuron import Neuron
 from ._receptor import receptor_of
 
@@ -48,8 +51,13 @@ class CommProjection(Projection):
         return lambda present: present + self.checked(self.comm(spikes), present)
 
     def checked(self, value: Any, present: Any) -> Any:
-        """What `comm` delivers, after a look at its unit."""
+        """What `comm` delivers, after a look at its unit and shape."""
         check_unit(value, unit_of(present), f"{self.path}: what comm delivers")
+        if not fits(jnp.shape(value), present.shape):
+            raise ShapeError(
+                f"{self.path}: comm delivers the shape {jnp.shape(value)}, but the target takes {present.shape}. "
+                "For a batch, call init_all_states(model, batch_size=...)."
+            )
         return value
 
 
