@@ -13,7 +13,12 @@ import brainunit as u
 import spikeloop as sl
 from spikeloop.models._form import Form, unit_of
 
-KINDS = {"Neurons": sl.models.Neuron, "Synapses": sl.models.Synapse, "Outputs": sl.models.SynOut}
+KINDS = {
+    "Neurons": sl.models.Neuron,
+    "Synapses": sl.models.Synapse,
+    "Outputs": sl.models.SynOut,
+    "Short-term plasticity": sl.models.ShortTermPlasticity,
+}
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -60,7 +65,8 @@ def section(cls: type[Form]) -> str:
         for name, declared in cls.params.items()
     ]
     rows += [
-        f"| `{name}_initializer` | initial {name} | {symbol(declared.unit)} | {start(declared.default)} |"
+        f"| `{name}_initializer` | {meanings.get(f'{name}_initializer', f'initial {name}')} "
+        f"| {symbol(declared.unit)} | {start(declared.default)} |"
         for name, declared in cls.state_vars.items()
     ]
     rows += [f"| `{name}` | {meanings.get(name, '')} | | `{show(value)}` |" for name, value in cls.options.items()]
@@ -107,7 +113,7 @@ def states(cls: type[Form]) -> str:
 
 
 def native(cls: type[Form]) -> str:
-    if issubclass(cls, sl.models.Neuron):
+    if issubclass(cls, (sl.models.Neuron, sl.models.ShortTermPlasticity)):
         return "yes" if cls.kernel in sl.kernels.targets else "no"
     pairs = [sl.kernels.ReceptorKind(a.dynamics, b.output)
              for a in registry(sl.models.Synapse) for b in registry(sl.models.SynOut) if cls in (a, b)]  # fmt: skip

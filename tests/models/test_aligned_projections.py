@@ -170,6 +170,23 @@ def test_a_batch_is_its_samples_one_by_one():
         np.testing.assert_allclose(together[:, k], run(net, spikes[:, k]), rtol=1e-10)
 
 
+def test_single_precision_stays_single():
+    sl.environ.set(precision=32)
+    net = Net(
+        lambda N: sl.align_pre_projection(
+            syn=sl.AMPA(3), comm=one_to_one(300.0), out=sl.MgBlock(), post=N, stp=sl.STP(3)
+        )
+    )
+    net.junction = sl.SymmetryGapJunction(net.N, "V", [(0, 1), (1, 2)], 0.2 * u.siemens)
+    net.N.add_current_input("leak", lambda V: V * (-0.1 * u.siemens))
+    sl.nn.init_all_states(net)
+    before = {path: u.get_mantissa(state.value).dtype for path, state in net.states().items()}
+    sl.transform.for_loop(lambda x: (net.junction(), net(x))[1], jnp.asarray(train(10), jnp.float32))
+    after = {path: u.get_mantissa(state.value).dtype for path, state in net.states().items()}
+    assert after == before
+    assert set(after.values()) == {jnp.dtype("float32")}
+
+
 # --- modules in front -------------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import scipy.integrate
 import spikeloop as sl
+from hypothesis import given
+from hypothesis import strategies as st
 from spikeloop._errors import ShapeError, UnitError
 from spikeloop.models._math import exp_difference, log1prel
 
@@ -107,6 +109,19 @@ def test_helpers_at_and_near_their_removable_poles():
     np.testing.assert_allclose(exp_difference(0.3, 0.5), (np.exp(-0.3) - np.exp(-0.5)) / 0.2, rtol=1e-13)
     slope = jax.grad(exp_difference, (0, 1))(jnp.asarray(0.7), jnp.asarray(0.7))
     np.testing.assert_allclose(slope, -np.exp(-0.7) / 2 * np.ones(2), rtol=1e-12)
+
+
+@given(d=st.floats(1e-3, 1e4), r=st.floats(1e-3, 1e4), normalize=st.booleans())
+def test_operands_of_a_dual_exponential_are_finite_for_any_time_constants(d, r, normalize):
+    syn = sl.DualExpon(1, tau_decay=d * u.ms, tau_rise=r * u.ms, normalize=normalize)
+    decay_h, decay, feed = syn.derive(syn.numbers(), DT)
+    assert 0 <= decay_h < 1
+    assert 0 <= decay < 1
+    assert np.isfinite(feed)
+    if normalize:  # g of the first step is at most the peak, and the same for exchanged time constants
+        assert 0 <= feed <= 1 + 1e-9
+        swapped = sl.DualExpon(1, tau_decay=r * u.ms, tau_rise=d * u.ms)
+        np.testing.assert_allclose(feed, swapped.derive(swapped.numbers(), DT)[2], rtol=1e-9, atol=1e-300)
 
 
 # --- synapses that a pulse opens --------------------------------------------------------------------------------------

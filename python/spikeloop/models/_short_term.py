@@ -21,6 +21,11 @@ class ShortTermPlasticity(Form):
     kernel: ClassVar[str | None] = None
     operands: ClassVar[tuple[str, ...]] = ()
 
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        if "kernel" not in vars(cls) and any(name in vars(cls) for name in ("operands", "step")):
+            cls.kernel = None  # other equations than those of the native kernel it would inherit
+
     @staticmethod
     def derive(p: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
         """The operands, from the constants and the time step in ms."""

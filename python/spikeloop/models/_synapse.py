@@ -103,7 +103,7 @@ class SynOut(Form):
 
     def conductance_unit(self, neuron: Any) -> Any:
         """The unit in which a conductance makes the currents of `neuron`."""
-        return neuron.current_unit / (1.0 * self.factor * u.UNITLESS).unit
+        return neuron.current_unit / unit_of(1.0 * self.factor)
 
     def update(self, g: Any, V: Any = None) -> Any:
         """The current that the conductance `g` drives at the potential `V`."""
