@@ -97,6 +97,18 @@ def test_a_connection_with_units_takes_values_with_units():
         np.testing.assert_allclose(other, first, rtol=1e-12)
 
 
+def test_a_target_population_of_two_axes():
+    flat, grid = sl.LIF(6, **SILENT), sl.LIF((2, 3), **SILENT)
+    conn = sl.connect.FixedOutDegree(4, 2.0 * u.mS, seed=1)
+    for N in (flat, grid):
+        proj = sl.CurrentProj(comm=conn, out=sl.CUBA(), post=N, pre=5)
+        sl.nn.init_all_states(N)
+        proj(jnp.arange(5.0))
+        N()
+    np.testing.assert_array_equal(grid.V.value.mantissa.ravel(), flat.V.value.mantissa)
+    assert flat.V.value.mantissa.any()
+
+
 def test_calls_before_a_step_add_up():
     N = sl.LIF(3, **SILENT)
     proj = sl.CurrentProj(comm=one_to_one(2.0 * u.mS), out=sl.CUBA(), post=N)

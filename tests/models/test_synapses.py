@@ -257,6 +257,13 @@ def test_spikes_of_another_shape_are_refused(cls, shape):
     assert all(a is s.value for a, s in zip(before, syn.states().values(), strict=True))
 
 
+@pytest.mark.parametrize("cls", ALL)
+def test_input_of_another_unit_is_refused(cls):
+    syn = sl.nn.init_all_states(cls(3))
+    with pytest.raises(UnitError, match=rf"{cls.__name__}: (what arrives|the spikes)"):
+        syn(jnp.ones(3) * u.mV)
+
+
 TRAINED = {
     "decay": (sl.DualExpon, "tau_decay", 4.0 * u.ms),
     "rise": (sl.DualExpon, "tau_rise", 1.5 * u.ms),

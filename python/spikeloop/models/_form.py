@@ -255,6 +255,7 @@ def time_step(where: str) -> Any:
 
 
 def fits(shape: tuple[int, ...], population: tuple[int, ...]) -> bool:
+    """Whether an array of this shape repeats to that of the population."""
     try:
         return np.broadcast_shapes(shape, population) == population
     except ValueError:

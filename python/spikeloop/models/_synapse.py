@@ -47,6 +47,7 @@ class Synapse(Form):
         """Add what arrives: a function from the present state to the new one, or a conductance."""
         state = getattr(self, next(iter(self.state_vars)))
         if not callable(arrivals):
+            check_unit(arrivals, self.unit, f"{self.path}: what arrives")
             check_input(arrivals, state.value.shape, self.path)
         state.value = arrivals(state.value) if callable(arrivals) else state.value + arrivals
 
@@ -65,6 +66,7 @@ class Synapse(Form):
 
     def _spikes(self, x: Any) -> Any:
         """Spikes of any number type in the dtype of g."""
+        x = number_in(x, u.UNITLESS, f"{self.path}: the spikes")
         check_input(x, self.g.value.shape, self.path)
         return jnp.asarray(x, u.get_mantissa(self.g.value).dtype)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import brainunit as u
 
 from ..nn import Desc
-from ._form import with_unit
+from ._form import unit_of, with_unit
 from ._inputs import OneStep
 from ._neuron import Neuron
 from ._receptor import receptor_of
@@ -44,7 +45,9 @@ class CurrentProj(CommProjection):
         self.arriving.receive(lambda present: present + self.checked(delivered, present))
 
     def _carried(self, values: Any) -> Any:
-        """`comm` of the values; connections take plain numbers."""
-        if not (hasattr(self.comm, "accumulate") and isinstance(values, u.Quantity)):
+        """`comm` of the values; connections take plain numbers and have one axis of targets."""
+        if not hasattr(self.comm, "accumulate"):
             return self.comm(values)
-        return self.comm(values.mantissa) * (1.0 * values.unit)
+        result = self.comm(u.get_mantissa(values)) * (1.0 * unit_of(values))
+        n = math.prod(self.post.varshape)
+        return result.reshape(*result.shape[:-1], *self.post.varshape) if result.shape[-1:] == (n,) else result
