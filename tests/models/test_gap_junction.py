@@ -114,6 +114,18 @@ def test_a_batch_is_its_samples_one_by_one():
         np.testing.assert_allclose(together[k], alone, rtol=1e-12)
 
 
+def test_a_batch_of_populations_of_two_axes():
+    pairs, start = [(0, 3), (1, 2)], np.arange(8.0).reshape(2, 4)
+    grid, flat = (Net(sl.SymmetryGapJunction(cells(size), "V", pairs, 0.5 * u.siemens)) for size in ((2, 2), 4))
+    for net, shape in ((grid, (2, 2, 2)), (flat, (2, 4))):
+        sl.nn.init_all_states(net, batch_size=2)
+        net.populations[0].V.value = start.reshape(shape) * u.mV
+        net()
+        net()
+    ours, wanted = (net.populations[0].V.value.mantissa for net in (grid, flat))
+    np.testing.assert_allclose(ours.reshape(2, 4), wanted, rtol=1e-12)
+
+
 def test_currents_flow_for_one_step():
     N = cells(2, [1.0, 0.0])
     net = Net(sl.SymmetryGapJunction(N, "V", [(0, 1)], 0.5 * u.siemens))

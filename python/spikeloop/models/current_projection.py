@@ -50,4 +50,4 @@ class CurrentProj(CommProjection):
             return self.comm(values)
         result = self.comm(u.get_mantissa(values)) * (1.0 * unit_of(values))
         n = math.prod(self.post.varshape)
-        return result.reshape(*result.shape[:-1], *self.post.varshape) if result.shape[-1:] == (n,) else result
+        return result.reshape((*result.shape[:-1], *self.post.varshape)) if result.shape[-1:] == (n,) else result

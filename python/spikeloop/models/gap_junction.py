@@ -53,7 +53,7 @@ class _GapJunction(Projection):
         numbers = currents.to_decimal(unit) if isinstance(currents, u.Quantity) else currents
         n = int(np.prod(population.varshape))
         sums = jnp.moveaxis(jax.ops.segment_sum(jnp.moveaxis(numbers, -1, 0), targets, n), 0, -1)
-        sums = sums.reshape(*numbers.shape[:-1], *population.varshape)
+        sums = sums.reshape((*numbers.shape[:-1], *population.varshape))
         population.add_current_input(self.path, with_unit(sums, unit))
 
     def _weights(self, weight: Any, where: str) -> Any:
@@ -173,4 +173,4 @@ def _pairs(conn: Any, pre: tuple[int, ...], post: tuple[int, ...], where: str) -
 
 def _flat(value: Any, size: tuple[int, ...]) -> Any:
     """A state with all axes of the population in one."""
-    return value if len(size) == 1 else value.reshape(*value.shape[: value.ndim - len(size)], -1)
+    return value if len(size) == 1 else value.reshape((*value.shape[: value.ndim - len(size)], -1))
