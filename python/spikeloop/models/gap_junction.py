@@ -155,8 +155,13 @@ def _check_side(where: str, side: str, population: Any, state: Any) -> None:
 def _pairs(conn: Any, pre: tuple[int, ...], post: tuple[int, ...], where: str) -> tuple[np.ndarray, np.ndarray]:
     """(sources, targets) of each pair."""
     conn = conn(pre, post) if callable(conn) else conn
+    if not isinstance(conn, (tuple, list, np.ndarray, jax.Array)):
+        raise TypeError(f"{where}: conn must be a list of pairs or a tuple (sources, targets); given {conn!r}.")
     if not (isinstance(conn, tuple) and len(conn) == 2):
-        conn = tuple(np.reshape(np.asarray(conn, int), (-1, 2)).T)
+        conn = np.asarray(conn) if len(conn) else np.zeros((0, 2), int)
+        if conn.ndim != 2 or conn.shape[1] != 2:
+            raise ShapeError(f"{where}: conn must have the shape (pairs, 2); given {conn.shape}.")
+        conn = conn.T
     sources, targets = (np.asarray(ids) for ids in conn)
     if sources.shape != targets.shape or sources.ndim != 1:
         raise ShapeError(
