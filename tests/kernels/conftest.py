@@ -7,9 +7,15 @@ import pytest
 import spikeloop as sl
 from spikeloop.kernels import Pass, ReceptorKind, _library
 from spikeloop.kernels._neuron import jvp_p, reference, step_p, vjp_p
+from spikeloop.kernels._receptors import DYNAMICS, OUTPUTS
 from spikeloop.models import LIF
 
 COBA, CUBA = ReceptorKind("expon", "coba"), ReceptorKind("expon", "cuba")
+KINDS = [ReceptorKind(d, o) for d in DYNAMICS for o in OUTPUTS]
+RANGES = {
+    "decay": (0.9, 0.99), "decay_h": (0.8, 0.9), "feed": (0.05, 0.2), "scale": (0.05, 0.15), "E": (-80, 0),
+    "alpha": (0.05, 0.07), "c": (0.2, 0.4),
+}  # fmt: skip
 
 # V is near -60 mV, the receptors' E at most 80 mV away; in these units a rounding error is this many ulp of 64.
 ULP = {jnp.float32: 2.0**-18, jnp.float64: 2.0**-47}
@@ -42,13 +48,12 @@ class Operands:
         if config.refractory:
             params.append(jnp.round(self.param(1, 5)))
         for kind in config.receptors:
-            params += [self.param(0.9, 0.99), self.param(0.05, 0.15)]
-            params += [self.param(-80, 0)] if kind.output == "coba" else []
+            params += [self.param(*RANGES[name]) for name in kind.params]
         surrogate = [jnp.asarray(x, self.dtype) for x in config.surrogate.parameters()]
         states = [self.state(-70, -45)]
         if config.refractory:
             states.append(jnp.floor(self.state(0, 4)))
-        states += [self.state(0, 8) for _ in config.receptors]
+        states += [self.state(0, 8) for kind in config.receptors for _ in kind.states]
         if config.delta:
             states.append(self.state(-1, 1))
         states.append(jnp.floor(self.state(0, 2)))
@@ -80,7 +85,7 @@ def pass_tools():
     from types import SimpleNamespace
 
     return SimpleNamespace(
-        make_pass=make_pass, Operands=Operands, COBA=COBA, CUBA=CUBA, assert_close=assert_close,
+        make_pass=make_pass, Operands=Operands, COBA=COBA, CUBA=CUBA, KINDS=KINDS, assert_close=assert_close,
         native_runs=native_runs, reference=reference, step_p=step_p, jvp_p=jvp_p, vjp_p=vjp_p,
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ import pytest
 import spikeloop as sl
 from spikeloop.kernels import _library
 from spikeloop.models import Neuron
+from spikeloop.models._short_term import ShortTermPlasticity
 
 
 def every_subclass(cls):
@@ -15,7 +16,7 @@ def every_subclass(cls):
 def test_models_declare_the_operands_of_the_native_kernels(native):
     table = native.kernel_table()
     declared = {}
-    for model in every_subclass(Neuron):
+    for model in every_subclass(Neuron) | every_subclass(ShortTermPlasticity):
         if model.kernel is not None and model.__module__.startswith("spikeloop."):
             form = {"params": list(model.operands), "state": list(model.state_vars)}
             assert declared.setdefault(model.kernel, form) == form, model

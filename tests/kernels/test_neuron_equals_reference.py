@@ -77,6 +77,16 @@ def test_every_structure(pass_tools, refractory, delta, hard, letters, dtype):
     compare_all(pass_tools, config, args, dtype, compiled=False)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kinds", [("scalar",), ("scalar", "neuron"), ("full",)], ids=["scalar", "mixed", "full"])
+def test_every_receptor(pass_tools, kinds, dtype):
+    # 75: two pairs of the widest lanes and a rest
+    config = pass_tools.make_pass(True, False, False, pass_tools.KINDS)
+    assert config.is_native
+    args = pass_tools.Operands(config, (75,), kinds, dtype).draw()
+    compare_all(pass_tools, config, args, dtype)
+
+
 @pytest.mark.parametrize("surrogate", NATIVE_SURROGATES, ids=lambda s: type(s).__name__)
 @pytest.mark.parametrize("hard", [False, True])
 def test_every_surrogate(pass_tools, surrogate, hard):
@@ -105,7 +115,7 @@ def test_every_shape_and_every_kind_of_operand(pass_tools, shape, kind):
 def test_any_configuration(pass_tools, data):
     config = pass_tools.make_pass(
         *(data.draw(st.booleans()) for _ in range(3)),
-        data.draw(st.lists(st.sampled_from([pass_tools.COBA, pass_tools.CUBA]), max_size=4)),
+        data.draw(st.lists(st.sampled_from(pass_tools.KINDS), max_size=4)),
         data.draw(st.sampled_from(NATIVE_SURROGATES)),
     )
     shape = data.draw(st.one_of(st.tuples(st.integers(0, 70)), st.tuples(st.integers(1, 5), st.integers(1, 40))))

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 import spikeloop as sl
 from spikeloop._errors import ShapeError, UnitError
+from spikeloop.kernels import _library
+from spikeloop.kernels._neuron import _jvp_reference, _vjp_reference, jvp_p, reference, step_p, vjp_p
+from spikeloop.models import _short_term
 
 DT = 0.5
 
@@ -169,3 +172,35 @@ def test_the_gradient_by_spikes_is_that_of_finite_differences(cls):
     slope = sl.transform.grad(loss, argnums=0)(spikes)
     wanted = [(loss(spikes.at[k].add(h)) - loss(spikes.at[k].add(-h))) / (2 * h) for k in range(12)]
     np.testing.assert_allclose(slope[:, 0], wanted, rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64], ids=["f32", "f64"])
+@pytest.mark.parametrize("model", [sl.STP, sl.STD])
+def test_native_is_reference(model, dtype, monkeypatch):
+    sl.environ.set(precision=32 if dtype == jnp.float32 else 64)
+    rng = np.random.default_rng(2)
+    calls = []
+    monkeypatch.setattr(
+        _short_term, "step", lambda config, args: calls.append((config, args)) or reference(*args, config=config)
+    )
+    plasticity = sl.nn.init_all_states(model(75, U=rng.uniform(0.1, 0.5, 75)))
+    for _ in range(2):
+        plasticity(jnp.asarray(rng.uniform(0, 1, 75) * (rng.random(75) < 0.5), dtype))
+    config, args = calls[-1]
+    args = [jnp.asarray(x, dtype) for x in args]
+    active = tuple(sorted(config.layout().differentiable_args))
+    tangents = [jnp.asarray(rng.normal(size=args[i].shape), dtype) for i in active]
+    cts = [jnp.asarray(rng.normal(size=75), dtype) for _ in config.layout().differentiable_results]
+    eps = 2.0**-24 if dtype == jnp.float32 else 2.0**-53
+    for ours, wanted in (
+        (step_p.bind(*args, config=config), reference(*args, config=config)),
+        (jvp_p.bind(*args, *tangents, config=config, active=active),
+         _jvp_reference(*args, *tangents, config=config, active=active)),
+        (vjp_p.bind(*args, *cts, config=config, active=active),
+         _vjp_reference(*args, *cts, config=config, active=active)),
+    ):  # fmt: skip
+        for a, b in zip(ours, wanted, strict=True):
+            np.testing.assert_allclose(a, b, rtol=0, atol=16 * eps * (1 + float(jnp.abs(b).max())))
+    monkeypatch.undo()
+    lowered = sl.transform.jit(lambda: plasticity(jnp.ones(75))).lower().as_text()
+    assert _library.native is None or f"@spikeloop.{model.kernel}" in lowered

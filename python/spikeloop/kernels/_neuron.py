@@ -28,6 +28,7 @@ class Model(Protocol):
     state_vars: Mapping[str, Any]  # the first is the membrane potential V
     edge: bool  # a spike is a rise above threshold, without a reset
     holds_all: bool  # a refractory neuron keeps all states, not only V
+    releases: bool  # `release` of the input takes the place of the methods below, and the pass returns what it releases
 
     def threshold(self, p: Any, s: Any) -> Any: ...
     def reset(self, p: Any, s: Any, spike: Any, hard: bool) -> None: ...
@@ -138,9 +139,22 @@ class Layout(NamedTuple):
 def reference(*args: Any, config: Pass) -> list[Any]:
     """The pass in plain JAX: it defines what the native kernels compute."""
     a = config.layout().split(args)
+    p = SimpleNamespace(**dict(zip(config.model.operands, a.params, strict=True)))
+    s = SimpleNamespace(**dict(zip(config.model.state_vars, a.states, strict=True)))
+    like = a.states[0]
+    results = _release(p, s, a, config) if config.model.releases else _fire(p, s, a, config)
+    return [jnp.broadcast_to(x, like.shape).astype(like.dtype) for x in results]
+
+
+def _release(p: Any, s: Any, a: Any, config: Pass) -> list[Any]:
+    """States and what is released."""
+    new, release = config.model.release(p, s, a.current)
+    return [*new, release]
+
+
+def _fire(p: Any, s: Any, a: Any, config: Pass) -> list[Any]:
+    """States and spikes after a reset, a step of the equations, jumps and the refractory hold."""
     model, like = config.model, a.states[0]
-    p = SimpleNamespace(**dict(zip(model.operands, a.params, strict=True)))
-    s = SimpleNamespace(**dict(zip(model.state_vars, a.states, strict=True)))
     last = config.surrogate(model.threshold(p, s))
     if not model.edge:
         model.reset(p, s, last, config.hard)
@@ -163,8 +177,7 @@ def reference(*args: Any, config: Pass) -> list[Any]:
         left = [jnp.where(spike > 0, jnp.broadcast_to(a.n_ref[0], like.shape), waiting)]
     decayed = [g for kind, q, states in receptors for g in kind.decay(q, states)]
     cleared = [jnp.zeros_like(d) for d in a.delta]
-    results = [*(getattr(s, name) for name in model.state_vars), *left, *decayed, *cleared, spike]
-    return [jnp.broadcast_to(x, like.shape).astype(like.dtype) for x in results]
+    return [*(getattr(s, name) for name in model.state_vars), *left, *decayed, *cleared, spike]
 
 
 def step(config: Pass, args: Sequence[Any]) -> list[Any]:

@@ -49,7 +49,6 @@ OUTPUTS = {
     "cuba": Output(("scale",), lambda p, g, V: (p[0] * g, jnp.zeros_like(V))),
     "mg": Output(("scale", "E", "alpha", "c"), _mg_block),
 }
-_NATIVE_CODES = (0, 1)
 
 
 class ReceptorKind(NamedTuple):
@@ -66,7 +65,7 @@ class ReceptorKind(NamedTuple):
     @property
     def is_native(self) -> bool:
         """Whether the native kernels know it."""
-        return self.dynamics in DYNAMICS and self.output in OUTPUTS and self.code in _NATIVE_CODES
+        return self.dynamics in DYNAMICS and self.output in OUTPUTS
 
     @property
     def params(self) -> tuple[str, ...]:

@@ -50,6 +50,7 @@ class Neuron(Form):
     current_unit: ClassVar[Any] = u.mA
     edge: ClassVar[bool] = False
     holds_all: ClassVar[bool] = False
+    releases: ClassVar[bool] = False
     delta_into: ClassVar[str] = "V"
     period: ClassVar[str] = "tau_ref"  # the constant that makes a model refractory
 

@@ -8,22 +8,33 @@ from typing import Any, ClassVar
 import brainunit as u
 import jax.numpy as jnp
 
+from .. import surrogate
+from .._state import ShortTermState
+from ..kernels import Pass
+from ..kernels._neuron import step
 from ._form import Form, check_input, number_in
+
+_SURROGATE = surrogate.ReluGrad()  # every pass has one; a release needs none
 
 
 class ShortTermPlasticity(Form):
     """Base of short-term plasticity: turns the spikes of a population into graded releases of transmitter.
 
-    A model declares constants and states and defines `operands`, `derive` and `step`. The latter works on plain numbers
-    and is the reference of the native kernel that `kernel` names. The stored states are those after the last step.
+    A model declares constants and states and defines `operands`, `derive` and `release`. The latter works on plain
+    numbers and is the reference of the native kernel that `kernel` names. The stored states are those after the last
+    step, with the last releases in `released`.
     """
 
+    state_names: ClassVar[tuple[str, ...]] = ("released",)
     kernel: ClassVar[str | None] = None
     operands: ClassVar[tuple[str, ...]] = ()
+    releases: ClassVar[bool] = True
+
+    released: ShortTermState
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
-        if "kernel" not in vars(cls) and any(name in vars(cls) for name in ("operands", "step")):
+        if "kernel" not in vars(cls) and any(name in vars(cls) for name in ("operands", "release")):
             cls.kernel = None  # other equations than those of the native kernel it would inherit
 
     @staticmethod
@@ -32,18 +43,23 @@ class ShortTermPlasticity(Form):
         raise NotImplementedError
 
     @staticmethod
-    def step(p: SimpleNamespace, s: SimpleNamespace, spikes: Any) -> tuple[tuple[Any, ...], Any]:
+    def release(p: SimpleNamespace, s: SimpleNamespace, spikes: Any) -> tuple[tuple[Any, ...], Any]:
         """(states in the order of their declaration, release)."""
         raise NotImplementedError
+
+    def init_state(self, batch_size: int | None = None, **_: Any) -> None:
+        """Make the states, with a first axis of `batch_size` samples if given."""
+        super().init_state(batch_size)
+        self.released = ShortTermState(jnp.zeros_like(self.state_numbers()[0]))
 
     def update(self, spikes: Any) -> Any:
         """One step; returns what each neuron releases, 0 where it does not spike."""
         states = self.state_numbers()
-        like = states[0]
         spikes = number_in(spikes, u.UNITLESS, f"{self.path}: the spikes")
-        check_input(spikes, like.shape, self.path)
-        p = SimpleNamespace(**dict(zip(self.operands, self.derive(self.numbers(), self.dt()), strict=True)))
-        s = SimpleNamespace(**dict(zip(self.state_vars, states, strict=True)))
-        new, release = self.step(p, s, jnp.asarray(spikes, like.dtype))
-        self.take(iter([x.astype(like.dtype) for x in new]))
-        return release.astype(like.dtype)
+        check_input(spikes, states[0].shape, self.path)
+        operands = self.derive(self.numbers(), self.dt())
+        args = [*operands, *_SURROGATE.parameters(), *states, self.released.value, spikes]
+        results = iter(step(Pass(type(self), False, False, False, _SURROGATE, ()), args))
+        self.take(results)
+        self.released.value = next(results)
+        return self.released.value

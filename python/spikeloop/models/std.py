@@ -33,6 +33,7 @@ class STD(ShortTermPlasticity):
     U = param(0.07)
     x = variable(1.0)
 
+    kernel = "std"
     operands = ("U", "decay")
 
     @staticmethod
@@ -40,7 +41,7 @@ class STD(ShortTermPlasticity):
         return p.U, exp(-dt / p.tau)
 
     @staticmethod
-    def step(p: SimpleNamespace, s: SimpleNamespace, spikes: Any) -> tuple[tuple[Any, ...], Any]:
+    def release(p: SimpleNamespace, s: SimpleNamespace, spikes: Any) -> tuple[tuple[Any, ...], Any]:
         ready = relax(s.x, 1.0, p.decay)
         release = spikes * ready
         return (ready - p.U * release,), release

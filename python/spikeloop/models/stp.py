@@ -38,6 +38,7 @@ class STP(ShortTermPlasticity):
     x = variable(1.0)
     u = variable(0.0)
 
+    kernel = "stp"
     operands = ("U", "decay_f", "decay_d")
 
     @staticmethod
@@ -45,7 +46,7 @@ class STP(ShortTermPlasticity):
         return p.U, exp(-dt / p.tau_f), exp(-dt / p.tau_d)
 
     @staticmethod
-    def step(p: SimpleNamespace, s: SimpleNamespace, spikes: Any) -> tuple[tuple[Any, ...], Any]:
+    def release(p: SimpleNamespace, s: SimpleNamespace, spikes: Any) -> tuple[tuple[Any, ...], Any]:
         used, ready = s.u * p.decay_f, relax(s.x, 1.0, p.decay_d)
         used = used + spikes * p.U * (1 - used)
         release = spikes * used * ready

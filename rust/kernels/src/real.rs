@@ -15,6 +15,14 @@ pub struct Spike<T: Real> {
     pub value: T,
 }
 
+impl<T: Real> Spike<T> {
+    /// What is sent may be any number: a release of transmitter.
+    #[inline(always)]
+    pub fn graded(value: T) -> Self {
+        Self { on: value.gt(T::constant(0.0)), value }
+    }
+}
+
 /// Lanes, and lanes with tangents.
 pub trait Real:
     Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>

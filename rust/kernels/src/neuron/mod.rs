@@ -1,4 +1,5 @@
-//! Neuron models, and the pass that steps a population through one of them.
+//! Neuron models and short-term plasticity, and the pass that steps a population through one of
+//! them.
 
 use crate::error::Result;
 use crate::lane::Lane;
@@ -44,6 +45,8 @@ neurons! {
     izhikevich::Izhikevich,
     morris_lecar::MorrisLecar,
     qua_if::QuaIf,
+    std::Std,
+    stp::Stp,
     traub_miles_hh::TraubMilesHh,
     wang_buzsaki_hh::WangBuzsakiHh,
 }
