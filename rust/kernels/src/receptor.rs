@@ -4,9 +4,7 @@ use crate::error::{Error, Result};
 use crate::neuron::{Drive, Read};
 use crate::real::Real;
 
-/// The most parameters that a receptor has …
-pub(crate) const MAX_PARAMS: usize = 7;
-/// … and the most states.
+/// The most states that a receptor has.
 pub(crate) const MAX_STATE: usize = 2;
 
 /// How a conductance follows what arrives. Arrivals are added to the first state before a step;
@@ -38,26 +36,6 @@ pub struct Receptor {
     pub dynamics: Dynamics,
     /// What it does to the membrane.
     pub output: Output,
-}
-
-/// What receptors whose current is linear in V add up to: a voltage `emf` − `open` V.
-#[derive(Clone, Copy)]
-pub(crate) struct Sums<T> {
-    pub(crate) emf: T,
-    pub(crate) open: T,
-}
-
-impl<T: Real> Sums<T> {
-    #[inline(always)]
-    pub(crate) fn zero() -> Self {
-        Self { emf: T::constant(0.0), open: T::constant(0.0) }
-    }
-
-    /// The drive of a membrane at `v` with the external current.
-    #[inline(always)]
-    pub(crate) fn drive(self, v: T, current: T) -> Drive<T> {
-        Drive { current, volt: (-self.open).mul_add(v, self.emf), slope: -self.open }
-    }
 }
 
 impl Dynamics {
@@ -127,49 +105,26 @@ impl Receptor {
         }
     }
 
-    /// Whether its current is linear in V.
-    #[must_use]
-    pub const fn is_linear(self) -> bool {
-        matches!(self.output, Output::Coba | Output::Cuba)
-    }
-
-    /// The conductance times `scale`.
+    /// Adds its voltage at `v`, and the derivative of that by `v`.
     #[inline(always)]
-    fn scaled<T: Real>(self, p: &impl Read<T>, s: &impl Read<T>) -> T {
-        p.read(self.dynamics.params()) * self.dynamics.conductance(s)
-    }
-
-    /// Adds what is linear in V.
-    #[inline(always)]
-    pub(crate) fn add_linear<T: Real>(self, p: &impl Read<T>, s: &impl Read<T>, sums: &mut Sums<T>) {
-        match self.output {
-            Output::Coba => {
-                let scaled = self.scaled(p, s);
-                sums.emf = scaled.mul_add(p.read(self.dynamics.params() + 1), sums.emf);
-                sums.open = sums.open + scaled;
-            }
-            Output::Cuba => {
-                let scale = p.read(self.dynamics.params());
-                sums.emf = scale.mul_add(self.dynamics.conductance(s), sums.emf);
-            }
-            Output::Mg => {}
-        }
-    }
-
-    /// Adds what is not linear in V, and its derivative by V.
-    #[inline(always)]
-    pub(crate) fn add_curved<T: Real>(self, v: T, p: &impl Read<T>, s: &impl Read<T>, drive: &mut Drive<T>) {
-        if self.is_linear() {
+    pub(crate) fn drive<T: Real>(self, v: T, p: &impl Read<T>, s: &impl Read<T>, drive: &mut Drive<T>) {
+        let at = self.dynamics.params();
+        let (scale, conductance) = (p.read(at), self.dynamics.conductance(s));
+        if self.output == Output::Cuba {
+            drive.volt = scale.mul_add(conductance, drive.volt);
             return;
         }
-        let at = self.dynamics.params() + 1;
-        let (reversal, alpha, c) = (p.read(at), p.read(at + 1), p.read(at + 2));
-        let one = T::constant(1.0);
+        let (open, distance) = (scale * conductance, p.read(at + 1) - v);
+        if self.output == Output::Coba {
+            drive.volt = open.mul_add(distance, drive.volt);
+            drive.slope = drive.slope - open;
+            return;
+        }
+        let (alpha, c, one) = (p.read(at + 2), p.read(at + 3), T::constant(1.0));
         let unblocked = one / c.mul_add((-(alpha * v)).exp(), one);
-        let open = self.scaled(p, s) * unblocked;
-        let distance = reversal - v;
+        let (open, bend) = (open * unblocked, alpha * (one - unblocked));
         drive.volt = open.mul_add(distance, drive.volt);
-        drive.slope = open.mul_add(alpha * (one - unblocked) * distance - one, drive.slope);
+        drive.slope = open.mul_add(bend.mul_add(distance, -one), drive.slope);
     }
 
     /// Its states at the end of the step; as many count as it has.

@@ -6,13 +6,6 @@ pub trait Read<T> {
     fn read(&self, k: usize) -> T;
 }
 
-impl<T, R: Read<T>> Read<T> for &R {
-    #[inline(always)]
-    fn read(&self, k: usize) -> T {
-        (*self).read(k)
-    }
-}
-
 /// Numbered values to write.
 pub trait Write<T> {
     /// Sets the value with index `k`.

@@ -2,9 +2,8 @@
 
 use std::marker::PhantomData;
 
-use super::mode::{Direction, Forward, Lanes, Mode, Place, Span, Tangent, Uniform};
+use super::mode::{Direction, Forward, Lanes, Mode, Span, Tangent, Uniform};
 use super::segments::Segments;
-use super::stage::{BLOCK, Staged};
 use super::{Drive, Fields, Inputs, Layout, Read, Refractory, Step, Write};
 use crate::lane::{Float, Job, Lane};
 use crate::real::{Real, Spike};
@@ -54,18 +53,11 @@ impl<I: Mode> Inputs<I::Real> for Ports<'_, I> {
 
     #[inline(always)]
     fn drive(&self, v: I::Real) -> Drive<I::Real> {
-        let mut sums = self.io.staged();
-        let io = &*self.io;
-        if !I::STAGED {
-            for port in self.layout.receptors() {
-                port.kind.add_linear(&ParamsAt(io, port.params), &StatesAt(io, port.state), &mut sums);
-            }
-        }
-        let mut drive = sums.drive(v, self.current());
-        if self.layout.curved {
-            for port in self.layout.receptors() {
-                port.kind.add_curved(v, &ParamsAt(io, port.params), &StatesAt(io, port.state), &mut drive);
-            }
+        let zero = I::Real::constant(0.0);
+        let mut drive = Drive { current: self.current(), volt: zero, slope: zero };
+        for port in self.layout.receptors() {
+            let (p, s) = (ParamsAt(&*self.io, port.params), StatesAt(&*self.io, port.state));
+            port.kind.drive(v, &p, &s, &mut drive);
         }
         drive
     }
@@ -113,12 +105,10 @@ fn lane<M: Step, I: Mode>(mut io: I, layout: &Layout<'_>, p: &M::Params<I::Real>
     let mut s = M::State::read(&StatesAt(&io, layout.state));
     let spike = M::step(p, &mut s, &mut Ports { io: &mut io, layout });
     s.write(&mut States(&mut io));
-    if !I::STAGED || layout.curved {
-        for port in layout.receptors().filter(|port| !I::STAGED || !port.kind.is_linear()) {
-            let next = port.kind.advance(&ParamsAt(&io, port.params), &StatesAt(&io, port.state));
-            for (k, &x) in next.iter().take(port.kind.state().len()).enumerate() {
-                io.ret(port.state + k - layout.state, x);
-            }
+    for port in layout.receptors() {
+        let next = port.kind.advance(&ParamsAt(&io, port.params), &StatesAt(&io, port.state));
+        for (k, &x) in next.iter().take(port.kind.state().len()).enumerate() {
+            io.ret(port.state + k - layout.state, x);
         }
     }
     if layout.config.delta {
@@ -126,29 +116,6 @@ fn lane<M: Step, I: Mode>(mut io: I, layout: &Layout<'_>, p: &M::Params<I::Real>
     }
     io.ret(layout.spike - layout.state, spike.value);
     io.finish();
-}
-
-/// What is done with each lane of a span. Not a closure: those are not always inlined, and would
-/// then be compiled without the instructions of the lane.
-trait Body<T> {
-    fn lane(&self, span: &Span<'_, T>, place: Place<'_, T>);
-}
-
-/// Runs `body` on every lane of a span, block by block, with the receptors of a block staged.
-#[inline(always)]
-fn each_lane<T: Float, L: Lane<Elem = T>>(layout: &Layout<'_>, span: &Span<'_, T>, body: &impl Body<T>) {
-    let mut staged = Staged::zero();
-    let mut segments = Segments::of(span, L::WIDTH);
-    while let Some(span) = segments.next(L::WIDTH) {
-        for start in (0..span.len).step_by(BLOCK) {
-            let block = start..span.len.min(start + BLOCK);
-            // SAFETY: a segment is whole lanes, and has all the layout's ports.
-            unsafe { staged.fill::<L>(layout, &span, &block) };
-            for i in block.clone().step_by(L::WIDTH) {
-                body.lane(&span, Place { i, in_block: i - start, staged: &staged });
-            }
-        }
-    }
 }
 
 /// Steps a span forwards, whatever the operands.
@@ -164,23 +131,15 @@ impl<M: Step, T: Float> Job<T> for ForwardSpan<'_, M, T> {
     #[inline(always)]
     fn run<L: Lane<Elem = T>>(self) {
         let layout = *self.layout;
-        let body = Forwards { layout: &layout, types: PhantomData::<fn() -> (M, L)> };
-        each_lane::<T, L>(&layout, &self.span, &body);
-    }
-}
-
-struct Forwards<'a, M, L> {
-    layout: &'a Layout<'a>,
-    types: PhantomData<fn() -> (M, L)>,
-}
-
-impl<M: Step, T: Float, L: Lane<Elem = T>> Body<T> for Forwards<'_, M, L> {
-    #[inline(always)]
-    fn lane(&self, span: &Span<'_, T>, place: Place<'_, T>) {
-        // SAFETY: `each_lane` gives whole lanes of a span with all the layout's ports.
-        let io = unsafe { Forward::<T, L>::new(span, place) };
-        let p = M::Params::read(&ParamsAt(&io, 0));
-        lane::<M, _>(io, self.layout, &p);
+        let mut segments = Segments::of(&self.span, L::WIDTH);
+        while let Some(span) = segments.next(L::WIDTH) {
+            for i in (0..span.len).step_by(L::WIDTH) {
+                // SAFETY: a segment is whole lanes, and has all the layout's ports.
+                let io = unsafe { Forward::<T, L>::new(&span, i) };
+                let p = M::Params::read(&ParamsAt(&io, 0));
+                lane::<M, _>(io, &layout, &p);
+            }
+        }
     }
 }
 
@@ -193,43 +152,24 @@ pub(super) struct UniformSpan<'a, M, T> {
     pub(super) model: PhantomData<fn() -> M>,
 }
 
-/// The parameters of a model as scalars.
-struct Scalars<'a, T>(&'a [T]);
-
-impl<T: Float, L: Lane<Elem = T>> Read<L> for Scalars<'_, T> {
-    #[inline(always)]
-    fn read(&self, k: usize) -> L {
-        L::splat(self.0[k])
-    }
-}
-
 impl<M: Step, T: Float> Job<T> for UniformSpan<'_, M, T> {
     type Out = ();
 
     #[inline(always)]
     fn run<L: Lane<Elem = T>>(self) {
-        let layout = *self.layout;
-        let body = Uniforms::<M, L::Wide> {
-            layout: &layout,
-            p: M::Params::read(&Scalars(self.params)),
-            params: self.params,
-        };
-        each_lane::<T, L::Wide>(&layout, &self.span, &body);
-    }
-}
-
-struct Uniforms<'a, M: Step, L: Lane> {
-    layout: &'a Layout<'a>,
-    p: M::Params<L>,
-    params: &'a [L::Elem],
-}
-
-impl<M: Step, T: Float, L: Lane<Elem = T>> Body<T> for Uniforms<'_, M, L> {
-    #[inline(always)]
-    fn lane(&self, span: &Span<'_, T>, place: Place<'_, T>) {
-        // SAFETY: as above; the layout has this many parameters.
-        let io = unsafe { Uniform::<T, L>::new(span, place, self.params.as_ptr()) };
-        lane::<M, _>(io, self.layout, &self.p);
+        let (layout, params) = (*self.layout, self.params.as_ptr());
+        let width = L::Wide::WIDTH;
+        let mut segments = Segments::of(&self.span, width);
+        while let Some(span) = segments.next(width) {
+            // SAFETY: the layout has this many parameters; a segment is whole lanes.
+            let io = unsafe { Uniform::<T, L::Wide>::new(&span, 0, params) };
+            let p = M::Params::read(&ParamsAt(&io, 0));
+            for i in (0..span.len).step_by(width) {
+                // SAFETY: as above.
+                let io = unsafe { Uniform::<T, L::Wide>::new(&span, i, params) };
+                lane::<M, _>(io, &layout, &p);
+            }
+        }
     }
 }
 
@@ -248,13 +188,11 @@ impl<M: Step, T: Float, const K: usize> Job<T> for TangentSpan<'_, M, T, K> {
     fn run<L: Lane<Elem = T>>(self) {
         let layout = *self.layout;
         let args = layout.args();
-        let staged = Staged::zero();
         let mut segments = Segments::of(&self.span, L::WIDTH);
         while let Some(span) = segments.next(L::WIDTH) {
             for i in (0..span.len).step_by(L::WIDTH) {
-                let place = Place { i, in_block: 0, staged: &staged };
                 // SAFETY: a segment is whole lanes, and has all the layout's ports.
-                let io = unsafe { Tangent::<T, L, K>::new(&span, place, args, self.direction) };
+                let io = unsafe { Tangent::<T, L, K>::new(&span, i, args, self.direction) };
                 let p = M::Params::read(&ParamsAt(&io, 0));
                 lane::<M, _>(io, &layout, &p);
             }

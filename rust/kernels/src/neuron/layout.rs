@@ -44,8 +44,6 @@ pub struct Layout<'a> {
     pub(super) delta: usize,
     pub(super) spike: usize,
     pub(super) current: usize,
-    /// Whether a receptor's current is not linear in V.
-    pub(super) curved: bool,
 }
 
 /// A receptor of a population, and the positions of its operands.
@@ -86,7 +84,6 @@ impl<'a> Layout<'a> {
             delta: delta_at,
             spike,
             current: spike + 1,
-            curved: config.receptors.iter().any(|receptor| !receptor.is_linear()),
         }
     }
 

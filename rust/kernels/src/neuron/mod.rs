@@ -16,7 +16,6 @@ mod pass;
 mod plan;
 mod segments;
 mod solve;
-mod stage;
 
 pub use fields::{Fields, Read, Write};
 pub use layout::{Config, Layout};

@@ -2,11 +2,9 @@
 
 use std::marker::PhantomData;
 
-use super::stage::Staged;
 use crate::dual::Dual;
 use crate::lane::{Float, Lane};
 use crate::real::Real;
-use crate::receptor::Sums;
 
 /// Where an operand is: element `i` of a span is at `ptr + (i & mask)`. A scalar is repeated in
 /// a buffer of one lane, with mask 0, so that all operands are loaded alike, without a branch.
@@ -28,10 +26,6 @@ pub(super) struct Span<'a, T> {
 /// Arguments have their position in the layout; so do results, less that of the first state.
 pub(super) trait Mode {
     type Real: Real;
-    /// Whether the linear receptors are summed up and advanced already.
-    const STAGED: bool;
-    /// What the staged receptors add up to.
-    fn staged(&self) -> Sums<Self::Real>;
     /// The parameter at `port`.
     fn param(&self, port: usize) -> Self::Real;
     /// The state at `port`.
@@ -53,29 +47,20 @@ pub(super) trait Mode {
 /// The lane type of a mode.
 pub(super) type Lanes<I> = <<I as Mode>::Real as Real>::Lane;
 
-/// Where a lane starts: in the span, and in its block with what the receptors add up to.
-#[derive(Clone, Copy)]
-pub(super) struct Place<'a, T> {
-    pub(super) i: usize,
-    pub(super) in_block: usize,
-    pub(super) staged: &'a Staged<T>,
-}
-
 /// A step forwards, whatever the operands.
-pub(super) struct Forward<'a, T, L> {
+pub(super) struct Forward<T, L> {
     sources: *const Source<T>,
     sinks: *const *mut T,
-    place: Place<'a, T>,
+    i: usize,
     lane: PhantomData<L>,
 }
 
-impl<'a, T: Float, L: Lane<Elem = T>> Forward<'a, T, L> {
+impl<T: Float, L: Lane<Elem = T>> Forward<T, L> {
     /// # Safety
-    /// A whole lane from the place on lies in the span and in the block, and every port asked for
-    /// is one of the span's.
+    /// A whole lane from `i` on lies in the span, and every port asked for is one of its own.
     #[inline(always)]
-    pub(super) unsafe fn new(span: &Span<'_, T>, place: Place<'a, T>) -> Self {
-        Self { sources: span.sources.as_ptr(), sinks: span.sinks.as_ptr(), place, lane: PhantomData }
+    pub(super) unsafe fn new(span: &Span<'_, T>, i: usize) -> Self {
+        Self { sources: span.sources.as_ptr(), sinks: span.sinks.as_ptr(), i, lane: PhantomData }
     }
 
     #[inline(always)]
@@ -83,20 +68,13 @@ impl<'a, T: Float, L: Lane<Elem = T>> Forward<'a, T, L> {
         // SAFETY: promised to `new`.
         unsafe {
             let source = &*self.sources.add(port);
-            L::load(source.ptr.add(self.place.i & source.mask))
+            L::load(source.ptr.add(self.i & source.mask))
         }
     }
 }
 
-impl<T: Float, L: Lane<Elem = T>> Mode for Forward<'_, T, L> {
+impl<T: Float, L: Lane<Elem = T>> Mode for Forward<T, L> {
     type Real = L;
-    const STAGED: bool = true;
-
-    #[inline(always)]
-    fn staged(&self) -> Sums<L> {
-        // SAFETY: promised to `new`.
-        unsafe { self.place.staged.load(self.place.in_block) }
-    }
 
     #[inline(always)]
     fn param(&self, port: usize) -> L {
@@ -121,7 +99,7 @@ impl<T: Float, L: Lane<Elem = T>> Mode for Forward<'_, T, L> {
     #[inline(always)]
     fn ret(&mut self, at: usize, x: L) {
         // SAFETY: promised to `new`.
-        unsafe { x.store((*self.sinks.add(at)).add(self.place.i)) }
+        unsafe { x.store((*self.sinks.add(at)).add(self.i)) }
     }
     #[inline(always)]
     fn plain_ret(&mut self, at: usize, x: L) {
@@ -133,29 +111,23 @@ impl<T: Float, L: Lane<Elem = T>> Mode for Forward<'_, T, L> {
 
 /// A step forwards whose parameters are scalars and whose states are not: the usual case, with
 /// half the instructions.
-pub(super) struct Uniform<'a, T, L> {
-    io: Forward<'a, T, L>,
+pub(super) struct Uniform<T, L> {
+    io: Forward<T, L>,
     params: *const T,
 }
 
-impl<'a, T: Float, L: Lane<Elem = T>> Uniform<'a, T, L> {
+impl<T: Float, L: Lane<Elem = T>> Uniform<T, L> {
     /// # Safety
     /// As for [`Forward::new`]; `params` has the value of every parameter.
     #[inline(always)]
-    pub(super) unsafe fn new(span: &Span<'_, T>, place: Place<'a, T>, params: *const T) -> Self {
+    pub(super) unsafe fn new(span: &Span<'_, T>, i: usize, params: *const T) -> Self {
         // SAFETY: promised to this function.
-        Self { io: unsafe { Forward::new(span, place) }, params }
+        Self { io: unsafe { Forward::new(span, i) }, params }
     }
 }
 
-impl<T: Float, L: Lane<Elem = T>> Mode for Uniform<'_, T, L> {
+impl<T: Float, L: Lane<Elem = T>> Mode for Uniform<T, L> {
     type Real = L;
-    const STAGED: bool = true;
-
-    #[inline(always)]
-    fn staged(&self) -> Sums<L> {
-        self.io.staged()
-    }
 
     #[inline(always)]
     fn param(&self, port: usize) -> L {
@@ -165,7 +137,7 @@ impl<T: Float, L: Lane<Elem = T>> Mode for Uniform<'_, T, L> {
     #[inline(always)]
     fn state(&self, port: usize) -> L {
         // SAFETY: promised to `Forward::new`; states are no scalars.
-        unsafe { L::load((*self.io.sources.add(port)).ptr.add(self.io.place.i)) }
+        unsafe { L::load((*self.io.sources.add(port)).ptr.add(self.io.i)) }
     }
     #[inline(always)]
     fn input(&self, port: usize) -> L {
@@ -209,25 +181,20 @@ pub(super) enum Direction {
 }
 
 /// A step with `K` tangents. The sources are all arguments, then `K` times their tangents.
-pub(super) struct Tangent<'a, T, L, const K: usize> {
-    io: Forward<'a, T, L>,
+pub(super) struct Tangent<T, L, const K: usize> {
+    io: Forward<T, L>,
     args: usize,
     direction: Direction,
     sum: [L; K],
 }
 
-impl<'a, T: Float, L: Lane<Elem = T>, const K: usize> Tangent<'a, T, L, K> {
+impl<T: Float, L: Lane<Elem = T>, const K: usize> Tangent<T, L, K> {
     /// # Safety
     /// As for [`Forward::new`].
     #[inline(always)]
-    pub(super) unsafe fn new(
-        span: &Span<'_, T>,
-        place: Place<'a, T>,
-        args: usize,
-        direction: Direction,
-    ) -> Self {
+    pub(super) unsafe fn new(span: &Span<'_, T>, i: usize, args: usize, direction: Direction) -> Self {
         // SAFETY: promised to this function.
-        let io = unsafe { Forward::new(span, place) };
+        let io = unsafe { Forward::new(span, i) };
         Self { io, args, direction, sum: [L::constant(0.0); K] }
     }
 
@@ -241,14 +208,8 @@ impl<'a, T: Float, L: Lane<Elem = T>, const K: usize> Tangent<'a, T, L, K> {
     }
 }
 
-impl<T: Float, L: Lane<Elem = T>, const K: usize> Mode for Tangent<'_, T, L, K> {
+impl<T: Float, L: Lane<Elem = T>, const K: usize> Mode for Tangent<T, L, K> {
     type Real = Dual<L, K>;
-    const STAGED: bool = false;
-
-    #[inline(always)]
-    fn staged(&self) -> Sums<Dual<L, K>> {
-        Sums::zero()
-    }
 
     #[inline(always)]
     fn param(&self, port: usize) -> Dual<L, K> {
