@@ -227,10 +227,7 @@ def test_any_constant_of_a_neuron_trains(name):
             r"LIF takes .* shape \(3,\).*; given \(2, 3\)",
         ),
         (lambda: _stepped("1 mA"), TypeError, "LIF.*1 mA"),
-        pytest.param(
-            *(lambda: _stepped(jnp.ones(3) * 1j * u.mA), TypeError, "complex"),
-            marks=pytest.mark.xfail(strict=False, reason="the imaginary part of a current is dropped with a warning"),
-        ),
+        (lambda: _stepped(jnp.ones(3) * 1j * u.mA), TypeError, "LIF takes a real input current; given complex64"),
     ],
     ids=["init_all_states", "dt", "unit", "shape", "larger shape", "text", "dtype"],
 )

@@ -238,3 +238,31 @@ def test_a_constant_may_be_an_initializer():
     neuron = sl.LIF((2, 3), tau=sl.init.Uniform(5.0 * u.ms, 10.0 * u.ms))
     assert neuron.number("tau").shape == (2, 3)
     assert len(np.unique(neuron.number("tau"))) == 6
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: sl.LIF(3, V_th=0 * u.mV),
+        lambda: sl.LIF(3, V_th=np.array([1, 0, 2]) * u.mV),
+        lambda: sl.LIF(3, V_th=sl.ParamState(0.0 * u.mV)),
+        lambda: sl.IF(2, V_th=0 * u.mV),
+        lambda: sl.ALIF(2, V_reset=1 * u.mV),
+        lambda: sl.Gif(2, V_th_inf=-70 * u.mV),
+        lambda: sl.Izhikevich(2, c=30 * u.mV),
+        lambda: sl.HH(2, EK=20 * u.mV),
+    ],
+)
+def test_a_threshold_at_the_reset_potential_is_refused(make):
+    with pytest.raises(ValueError, match="V_th must differ from V_reset"):
+        make()
+
+
+def test_constants_may_be_traced():
+    def spikes(threshold):
+        neuron = sl.nn.init_all_states(sl.LIF(2, V_th=threshold * u.mV))
+        return sl.transform.for_loop(lambda: neuron(3.0 * u.mA), length=100).sum()
+
+    with sl.environ.context(dt=0.1 * u.ms):
+        run = sl.transform.jit(spikes)
+        assert run(1.0) > run(2.0) > 0

@@ -15,6 +15,7 @@ import numpy as np
 from .. import environ
 from .._errors import ShapeError
 from .._jax import is_tracer
+from .._shapes import fits
 from .._state import State
 from ..random import DEFAULT, RandomState
 from ..random._units import attach, common_unit
@@ -148,13 +149,8 @@ def _spread(value: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _check_fits(given: tuple[int, ...], shape: tuple[int, ...], full: tuple[int, ...], what: str) -> None:
-    if given == full:
+    if given == full or fits(given, shape):
         return
-    try:
-        if jnp.broadcast_shapes(given, shape) == shape:
-            return
-    except ValueError:
-        pass
     expected = f"{shape}" if shape == full else f"{shape} or {full}"
     raise ShapeError(f"{what} of shape {given} does not fit; expected one number or the shape {expected}.")
 

@@ -20,6 +20,7 @@ import numpy as np
 from .. import environ, init
 from .._errors import ShapeError, UnitError
 from .._jax import is_tracer
+from .._shapes import fits as fits
 from .._state import State
 from ..nn import Module
 
@@ -187,10 +188,12 @@ class Form(Module):
     def number(self, name: str) -> Any:
         """The parameter `name` as plain number(s) in the unit of its declaration."""
         value, declared = getattr(self, name), self.params[name]
-        if isinstance(value, State):
-            return number_in(_given(value.value, declared), declared.unit, f"{self.path}.{name}")
+        given = value.value if isinstance(value, State) else value
+        number = number_in(_given(given, declared), declared.unit, f"{self.path}.{name}")
+        if isinstance(value, State) or is_tracer(number):
+            return number
         # NumPy: what follows from constants is computed once, while tracing, and not in every step
-        return np.asarray(number_in(value, declared.unit, f"{self.path}.{name}"), np.float64)[()]
+        return np.asarray(number, np.float64)[()]
 
     def numbers(self) -> SimpleNamespace:
         """All parameters as plain numbers in their units."""
@@ -252,14 +255,6 @@ def time_step(where: str) -> Any:
     """The time step in ms, with an error that names who asked."""
     dt = environ.get("dt", desc=f"the time step, by {where}")
     return number_in(dt, u.ms, f"environ dt (used by {where})")
-
-
-def fits(shape: tuple[int, ...], population: tuple[int, ...]) -> bool:
-    """Whether an array of this shape repeats to that of the population."""
-    try:
-        return np.broadcast_shapes(shape, population) == population
-    except ValueError:
-        return False
 
 
 def _signature(cls: type[Form]) -> inspect.Signature:

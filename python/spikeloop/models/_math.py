@@ -8,20 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._math import exp as exp
+from .._math import exprel as exprel
+
 _MOST_GROWTH = 20.0  # e²⁰: whatever grows so much in a step is past the threshold
-
-
-def exp(x: Any) -> Any:
-    """eˣ, computed while tracing if x is a constant."""
-    return jnp.exp(x) if isinstance(x, jax.Array) else np.exp(x)
-
-
-def exprel(x: Any) -> Any:
-    """(eˣ − 1)/x, which is 1 at 0; computed while tracing if x is a constant."""
-    xp: Any = jnp if isinstance(x, jax.Array) else np
-    small = xp.abs(x) < 1e-3
-    safe = xp.where(small, 1.0, x)
-    return xp.where(small, 1 + x / 2 * (1 + x / 3 * (1 + x / 4)), xp.expm1(safe) / safe)
 
 
 def log1prel(x: Any) -> Any:

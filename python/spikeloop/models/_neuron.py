@@ -111,6 +111,22 @@ class Neuron(Form):
         self._waiting: OneStep | None = None  # currents given for the next step
         self._current_functions: dict[str, Callable[[Any], Any]] = {}
         super()._configure(**options)
+        self._check_threshold()
+
+    def _check_threshold(self) -> None:
+        """Refuse constants for which `threshold` divides by 0, where they are known."""
+        p = self._operand_space(self.derive(self.numbers(), 1.0))
+        if any(map(is_tracer, vars(p).values())):
+            return
+        rest = dict.fromkeys(self.state_vars, 0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            low, high = (self.threshold(p, SimpleNamespace(**{**rest, "V": np.float64(V)})) for V in (0, 1))
+            slope = np.asarray(high) - np.asarray(low)
+        if not np.isfinite(slope).all():
+            raise ValueError(
+                f"{type(self).__name__}: V_th must differ from V_reset, or from what takes its place in this model: "
+                "the distance from threshold is measured in units of their difference."
+            )
 
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
         """Make the states, with a first axis of `batch_size` samples if given."""
@@ -241,6 +257,8 @@ class Neuron(Form):
         if x is None:
             return jnp.zeros((), environ.dftype())
         x = jnp.asarray(number_in(x, self.current_unit, f"{self.path}: the input current"))
+        if jnp.iscomplexobj(x):
+            raise TypeError(f"{self.path} takes a real input current; given {x.dtype}, a complex one.")
         check_input(x, self.spike.value.shape, self.path)
         return x
 

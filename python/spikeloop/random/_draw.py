@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from .. import environ
 from .._errors import ShapeError
+from .._shapes import fits
 from ._state import KeyState
 from ._units import attach, check_range, common_unit, plain
 
@@ -215,11 +216,7 @@ def _size(where: str, size: Size, *arguments: Any) -> tuple[int, ...]:
         return jnp.broadcast_shapes(*shapes)
     shape = tuple(map(operator.index, size)) if isinstance(size, (tuple, list)) else (operator.index(size),)
     for given in shapes:
-        try:
-            fits = jnp.broadcast_shapes(given, shape) == shape
-        except ValueError:
-            fits = False
-        if not fits:
+        if not fits(given, shape):
             raise ShapeError(f"{where}: an argument of shape {given} does not fit into size={shape}.")
     return shape
 
