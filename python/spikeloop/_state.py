@@ -146,6 +146,11 @@ class State:
     __getitem__ = __float__ = __int__ = __bool__ = __len__ = __array__ = _no_arithmetic
 
 
+def value_of(value: Any) -> Any:
+    """The value of a State, or the value itself."""
+    return value.value if isinstance(value, State) else value
+
+
 def _settled(old: Any, new: Any) -> Any:
     """`new` without the weak types that would make a program that has used `old` compile again."""
     leaves, tree = jax.tree.flatten(new)

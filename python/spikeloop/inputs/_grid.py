@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any
 
 import brainunit as u
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from .. import environ
 from .._errors import UnitError
+from .._jax import is_tracer
 from ..random._units import attach, common_unit
 
 _ROUNDING = 1e-6  # relative errors of times that were computed in float32
@@ -22,18 +23,27 @@ class Grid:
 
     def __init__(self, where: str, dt: Any = None):
         self.where = where
-        dt = environ.get("dt", desc=f"the time step, by inputs.{where}") if dt is None else dt
+        dt = environ.get("dt", desc=f"the time step, by {where}") if dt is None else dt
+        if any(map(is_tracer, jax.tree.leaves(dt))):
+            raise TypeError(f"{where}: dt must be known before tracing, because the number of steps follows from it.")
         with_unit = isinstance(dt, u.Quantity) and not dt.unit.has_same_dim(u.UNITLESS)
         self.unit: Any = u.ms if with_unit else u.UNITLESS
         self.dt = self.time("dt", dt)
         if self.dt <= 0:
-            raise ValueError(f"inputs.{where}: dt must be positive; given {dt}.")
+            raise ValueError(f"{where}: dt must be positive; given {dt}.")
 
     def time(self, name: str, value: Any) -> float:
         """One time as a plain number."""
         time = float(self.number(name, value, self.unit))
         if not math.isfinite(time):
-            raise ValueError(f"inputs.{self.where}: {name} must be finite; given {value}.")
+            raise ValueError(f"{self.where}: {name} must be finite; given {value}.")
+        return time
+
+    def positive(self, name: str, value: Any) -> float:
+        """One positive time as a plain number."""
+        time = self.time(name, value)
+        if time <= 0:
+            raise ValueError(f"{self.where}: {name} must be positive; given {value}.")
         return time
 
     def rate(self, name: str, value: Any) -> Any:
@@ -48,20 +58,24 @@ class Grid:
         if not isinstance(value, u.Quantity) and np.ndim(value) == 0 and value == 0:
             return 0.0
         expected = "a plain number, as dt is" if unit == u.UNITLESS else f"a value such as 10. * u.{unit}"
-        raise UnitError(f"inputs.{self.where}: {name} must be {expected}; given {value}.")
+        raise UnitError(f"{self.where}: {name} must be {expected}; given {value}.")
 
     def step(self, name: str, value: Any) -> int:
         """The first step at or after a time that is not negative."""
         time = self.time(name, value)
         if time < 0:
-            raise ValueError(f"inputs.{self.where}: {name} must not be negative; given {value}.")
+            raise ValueError(f"{self.where}: {name} must not be negative; given {value}.")
         return self.ceil(time)
 
     def ceil(self, time: float) -> int:
         """The first step at or after the plain `time`."""
-        steps = time / self.dt
-        nearest = round(steps)
-        return nearest if abs(steps - nearest) <= min(_ROUNDING * max(1.0, steps), 0.1) else math.ceil(steps)
+        return math.ceil(self.steps(time))
+
+    def steps(self, time: Any) -> Any:
+        """Plain times in steps; what misses a whole number by a rounding error is that number."""
+        steps = np.asarray(time, float) / self.dt
+        nearest = np.round(steps)
+        return np.where(abs(steps - nearest) <= np.minimum(_ROUNDING * np.maximum(1.0, steps), 0.1), nearest, steps)
 
     def window(self, duration: Any, t_start: Any, t_end: Any) -> tuple[int, slice, np.ndarray]:
         """(number of steps, the steps from `t_start` to `t_end`, their times since `t_start`)."""
@@ -69,7 +83,7 @@ class Grid:
         begin = 0 if t_start is None else min(self.step("t_start", t_start), length)
         end = length if t_end is None else min(self.step("t_end", t_end), length)
         if end < begin:
-            raise ValueError(f"inputs.{self.where}: t_end={t_end} comes before t_start={t_start}.")
+            raise ValueError(f"{self.where}: t_end={t_end} comes before t_start={t_start}.")
         start_time = 0.0 if t_start is None else self.time("t_start", t_start)
         return length, slice(begin, end), np.arange(begin, end) * self.dt - start_time
 
@@ -84,12 +98,3 @@ def placed(
     dtype = environ.dftype()
     amplitude = jnp.asarray(amplitude, dtype)
     return attach(jnp.asarray(shape.reshape(-1, *[1] * amplitude.ndim), dtype) * amplitude, unit)
-
-
-def trailing(n: Any, where: str) -> tuple[int, ...]:
-    """The axes after time for `n` processes: none for 1."""
-    sizes = tuple(n) if isinstance(n, (tuple, list)) else () if n == 1 else (n,)
-    sizes = tuple(map(operator.index, sizes))
-    if any(size < 0 for size in sizes):
-        raise ValueError(f"inputs.{where}: n must not be negative; given {n}.")
-    return sizes

@@ -6,6 +6,8 @@ The result has the axes (time, n), or (time,) for n = 1, and is 0 before `t_star
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,8 +15,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import environ, random
+from .._errors import ShapeError
+from .._shapes import fits
 from ..random._units import attach, check_range, common_unit
-from ._grid import Grid, trailing
+from ._grid import Grid
+from ._poisson import happens
+from ._waves import sinusoidal
 
 
 def wiener_process(
@@ -31,12 +37,10 @@ def wiener_process(
 
     `sigma` has the unit of the result and stands for its value per √ms (per √time if dt has no unit).
     """
-    grid = Grid("wiener_process", dt)
-    length, where, _ = grid.window(duration, t_start, t_end)
-    unit, (sigma,) = common_unit("inputs.wiener_process", sigma=sigma)
-    shape = (where.stop - where.start, *trailing(n, "wiener_process"))
+    grid, shape, placed = _window("inputs.wiener_process", duration, n, t_start, t_end, dt)
+    unit, (sigma,) = common_unit(grid.where, sigma=sigma)
     noise = random.standard_normal(shape, seed) * (jnp.asarray(sigma, environ.dftype()) * math.sqrt(grid.dt))
-    return attach(_padded(noise, length, where), unit)
+    return placed(noise, unit)
 
 
 def ou_process(
@@ -56,18 +60,35 @@ def ou_process(
     Exact for any dt; the stationary standard deviation is sigma·√(tau/2). `sigma` has the unit of `mean` and stands for
     its value per √ms (per √time if dt has no unit).
     """
-    grid = Grid("ou_process", dt)
-    length, where, _ = grid.window(duration, t_start, t_end)
-    unit, (mean, sigma) = common_unit("inputs.ou_process", mean=mean, sigma=sigma)
-    tau = grid.time("tau", tau)
-    if tau <= 0:
-        raise ValueError(f"inputs.ou_process: tau must be positive; given {tau}.")
-    decay, dtype = math.exp(-grid.dt / tau), environ.dftype()
-    spread = math.sqrt(-tau / 2 * math.expm1(-2 * grid.dt / tau))
-    shape = (where.stop - where.start, *trailing(n, "ou_process"))
+    grid, shape, placed = _window("inputs.ou_process", duration, n, t_start, t_end, dt)
+    unit, (mean, sigma) = common_unit(grid.where, mean=mean, sigma=sigma)
+    decay, spread = ou_step(grid.positive("tau", tau), grid.dt)
+    dtype = environ.dftype()
     noise = random.standard_normal(shape, seed) * (jnp.asarray(sigma, dtype) * spread)
-    x = jnp.asarray(mean, dtype) + _filtered(noise, jnp.asarray(decay, dtype))
-    return attach(_padded(x, length, where), unit)
+    return placed(jnp.asarray(mean, dtype) + _filtered(noise, jnp.asarray(decay, dtype)), unit)
+
+
+def ou_step(tau: float, dt: float) -> tuple[float, float]:
+    """(the factor by which the distance from the mean decays in a step, the noise of a step per sigma)."""
+    return math.exp(-dt / tau), math.sqrt(-tau / 2 * math.expm1(-2 * dt / tau))
+
+
+def noisy_sinusoidal(
+    amplitude: Any,
+    frequency: Any,
+    noise_amplitude: Any,
+    duration: Any,
+    t_start: Any = None,
+    t_end: Any = None,
+    seed: Any = None,
+    *,
+    dt: Any = None,
+) -> Any:
+    """`amplitude` · sin(2π f t) plus independent normal noise with standard deviation `noise_amplitude`."""
+    grid, shape, placed = _window("inputs.noisy_sinusoidal", duration, 1, t_start, t_end, dt)
+    unit, (amplitude, spread) = common_unit(grid.where, amplitude=amplitude, noise_amplitude=noise_amplitude)
+    wave = sinusoidal(amplitude, frequency, duration, t_start, t_end, dt=dt)
+    return attach(wave, unit) + placed(random.standard_normal(shape, seed) * spread, unit)
 
 
 def poisson(
@@ -81,23 +102,33 @@ def poisson(
     *,
     dt: Any = None,
 ) -> Any:
-    """`amplitude` with probability rate·dt in each step, else 0. Rates may be arrays that fit into `n`."""
-    grid = Grid("poisson", dt)
+    """`amplitude` with probability 1 − exp(−rate·dt) in each step, else 0. Rates may be arrays that fit into `n`."""
+    grid, shape, placed = _window("inputs.poisson", duration, n, t_start, t_end, dt)
+    unit, (amplitude,) = common_unit(grid.where, amplitude=amplitude)
+    rate = np.asarray(grid.rate("rate", rate))
+    check_range(grid.where, 0, rate=rate)
+    if not fits(rate.shape, shape):
+        raise ShapeError(f"{grid.where}: rates of shape {rate.shape} do not fit n={n}.")
+    spikes = happens(-np.expm1(-rate * grid.dt), shape, seed).astype(environ.dftype())
+    return placed(spikes * jnp.asarray(amplitude, spikes.dtype), unit)
+
+
+def _window(
+    name: str, duration: Any, n: Any, t_start: Any, t_end: Any, dt: Any
+) -> tuple[Grid, tuple[int, ...], Callable[[Any, Any], Any]]:
+    """(the grid, the shape to draw, a function that puts what was drawn from `t_start` to `t_end` among zeros)."""
+    grid = Grid(name, dt)
     length, where, _ = grid.window(duration, t_start, t_end)
-    unit, (amplitude,) = common_unit("inputs.poisson", amplitude=amplitude)
-    probability = np.asarray(grid.rate("rate", rate)) * grid.dt
-    if (probability > 1).any():
-        raise ValueError(
-            f"inputs.poisson: a rate of {rate} means more than one spike in a step of dt; use a smaller dt."
-        )
-    check_range("inputs.poisson", 0, rate=probability)
-    shape = (where.stop - where.start, *trailing(n, "poisson"))
-    spikes = random.bernoulli(probability, shape, seed).astype(environ.dftype())
-    return attach(_padded(spikes * jnp.asarray(amplitude, spikes.dtype), length, where), unit)
+    sizes = tuple(n) if isinstance(n, (tuple, list)) else () if n == 1 else (n,)
+    sizes = tuple(map(operator.index, sizes))
+    if any(size < 0 for size in sizes):
+        raise ValueError(f"{name}: n must not be negative; given {n}.")
 
+    def placed(values: Any, unit: Any) -> Any:
+        padding = [(where.start, length - where.stop), *[(0, 0)] * (values.ndim - 1)]
+        return attach(jnp.pad(values, padding), unit)
 
-def _padded(values: Any, length: int, where: slice) -> Any:
-    return jnp.pad(values, [(where.start, length - where.stop), *[(0, 0)] * (values.ndim - 1)])
+    return grid, (where.stop - where.start, *sizes), placed
 
 
 @jax.jit

@@ -18,7 +18,7 @@ def spike(sp_times: Sequence[Any], sp_lens: Any, sp_sizes: Any, duration: Any, *
 
     A spike lasts one step at least; where two overlap, the later one counts.
     """
-    grid = Grid("spike", dt)
+    grid = Grid("inputs.spike", dt)
     length = grid.step("duration", duration)
     lens, sizes = _each(sp_lens, len(sp_times), "sp_lens"), _each(sp_sizes, len(sp_times), "sp_sizes")
     unit, numbers = common_unit("inputs.spike", **{f"sp_sizes[{k}]": size for k, size in enumerate(sizes)})
@@ -33,9 +33,9 @@ def spike(sp_times: Sequence[Any], sp_lens: Any, sp_sizes: Any, duration: Any, *
 
 def gaussian_pulse(amplitude: Any, center: Any, sigma: Any, duration: Any, n: int = 1, *, dt: Any = None) -> Any:
     """`amplitude` · exp(−(t − center)² / 2 sigma²), in `n` equal columns if n > 1."""
-    grid = Grid("gaussian_pulse", dt)
+    grid = Grid("inputs.gaussian_pulse", dt)
     length, where, t = grid.window(duration, None, None)
-    wave = np.exp(-0.5 * ((t - grid.time("center", center)) / _positive(grid, "sigma", sigma)) ** 2)
+    wave = np.exp(-0.5 * ((t - grid.time("center", center)) / grid.positive("sigma", sigma)) ** 2)
     unit, (number,) = common_unit("inputs.gaussian_pulse", amplitude=amplitude)
     columns = number if n == 1 else jnp.broadcast_to(jnp.asarray(number, environ.dftype()), (n,))
     return attach(placed(length, where, wave, columns), unit)
@@ -45,9 +45,9 @@ def exponential_decay(
     amplitude: Any, tau: Any, duration: Any, t_start: Any = None, t_end: Any = None, *, dt: Any = None
 ) -> Any:
     """`amplitude` · exp(−(t − t_start)/tau) from `t_start` to `t_end`, 0 outside."""
-    grid = Grid("exponential_decay", dt)
+    grid = Grid("inputs.exponential_decay", dt)
     length, where, t = grid.window(duration, t_start, t_end)
-    return placed(length, where, np.exp(-t / _positive(grid, "tau", tau)), amplitude)
+    return placed(length, where, np.exp(-t / grid.positive("tau", tau)), amplitude)
 
 
 def double_exponential(
@@ -64,9 +64,9 @@ def double_exponential(
 
     Equal time constants give the limit, (t/tau) exp(1 − t/tau).
     """
-    grid = Grid("double_exponential", dt)
+    grid = Grid("inputs.double_exponential", dt)
     length, where, t = grid.window(duration, t_start, t_end)
-    rise, decay = _positive(grid, "tau_rise", tau_rise), _positive(grid, "tau_decay", tau_decay)
+    rise, decay = grid.positive("tau_rise", tau_rise), grid.positive("tau_decay", tau_decay)
     if np.isclose(rise, decay):
         return placed(length, where, t / decay * np.exp(1 - t / decay), amplitude)
     peak = rise * decay / (decay - rise) * np.log(decay / rise)
@@ -85,9 +85,9 @@ def burst(
     dt: Any = None,
 ) -> Any:
     """`n_bursts` times a sine of `burst_freq` for `burst_duration`, with `inter_burst_interval` between them."""
-    grid = Grid("burst", dt)
+    grid = Grid("inputs.burst", dt)
     length, where, t = grid.window(duration, None, None)
-    lasts = _positive(grid, "burst_duration", burst_duration)
+    lasts = grid.positive("burst_duration", burst_duration)
     pause = grid.time("inter_burst_interval", inter_burst_interval)
     period, tiny = lasts + pause, 1e-6 * grid.dt
     count = np.floor((t + tiny) / period)
@@ -101,10 +101,3 @@ def _each(value: Any, n: int, name: str) -> list[Any]:
     if len(values) != n:
         raise ValueError(f"inputs.spike: {n} sp_times but {len(values)} {name}.")
     return values
-
-
-def _positive(grid: Grid, name: str, value: Any) -> float:
-    time = grid.time(name, value)
-    if time <= 0:
-        raise ValueError(f"inputs.{grid.where}: {name} must be positive; given {value}.")
-    return time

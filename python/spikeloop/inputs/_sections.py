@@ -20,7 +20,7 @@ def section(values: Sequence[Any], durations: Sequence[Any], return_length: bool
     """
     if len(values) != len(durations):
         raise ValueError(f"inputs.section: {len(values)} values but {len(durations)} durations.")
-    grid = Grid("section", dt)
+    grid = Grid("inputs.section", dt)
     for duration in durations:
         grid.step("durations", duration)
     ends = np.cumsum([grid.time("durations", duration) for duration in durations])
@@ -42,7 +42,7 @@ def step(amplitudes: Sequence[Any], step_times: Sequence[Any], duration: Any = N
     """
     if len(amplitudes) != len(step_times):
         raise ValueError(f"inputs.step: {len(amplitudes)} amplitudes but {len(step_times)} step_times.")
-    grid = Grid("step", dt)
+    grid = Grid("inputs.step", dt)
     total = sum(grid.time("step_times", time) for time in step_times)
     length = grid.ceil(total) if duration is None else grid.step("duration", duration)
     starts = np.array([min(grid.step("step_times", time), length) for time in step_times], int)
@@ -54,7 +54,7 @@ def step(amplitudes: Sequence[Any], step_times: Sequence[Any], duration: Any = N
 
 def ramp(c_start: Any, c_end: Any, duration: Any, t_start: Any = None, t_end: Any = None, *, dt: Any = None) -> Any:
     """From `c_start` at `t_start` linearly to `c_end` in the last step before `t_end`; 0 outside."""
-    length, where, _ = Grid("ramp", dt).window(duration, t_start, t_end)
+    length, where, _ = Grid("inputs.ramp", dt).window(duration, t_start, t_end)
     unit, (first, last) = common_unit("inputs.ramp", c_start=c_start, c_end=c_end)
     up = np.linspace(0, 1, where.stop - where.start)
     return attach(placed(length, where, 1 - up, first) + placed(length, where, up, last), unit)

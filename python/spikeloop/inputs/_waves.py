@@ -13,20 +13,44 @@ import numpy as np
 from ._grid import Grid, placed
 
 
-def sinusoidal(
-    amplitude: Any,
-    frequency: Any,
-    duration: Any,
-    t_start: Any = None,
-    t_end: Any = None,
-    bias: bool = False,
-    *,
-    dt: Any = None,
-) -> Any:
+def _periodic(shape: Callable[[np.ndarray], np.ndarray]) -> Callable[..., Any]:
+    """The input that is `shape(x)` times its amplitude after x periods."""
+
+    def wave(
+        amplitude: Any,
+        frequency: Any,
+        duration: Any,
+        t_start: Any = None,
+        t_end: Any = None,
+        bias: bool = False,
+        *,
+        dt: Any = None,
+    ) -> Any:
+        grid = Grid(f"inputs.{shape.__name__}", dt)
+        length, where, t = grid.window(duration, t_start, t_end)
+        turns = float(grid.rate("frequency", frequency)) * t
+        return placed(length, where, shape(turns), amplitude, offset=float(bias))
+
+    wave.__name__, wave.__doc__ = shape.__name__, shape.__doc__
+    return wave
+
+
+@_periodic
+def sinusoidal(x: np.ndarray) -> np.ndarray:
     """`amplitude` · sin(2π f t)."""
-    return _wave(
-        "sinusoidal", lambda x: np.sin(2 * np.pi * x), amplitude, frequency, duration, t_start, t_end, bias, dt
-    )
+    return np.sin(2 * np.pi * x)
+
+
+@_periodic
+def triangular(x: np.ndarray) -> np.ndarray:
+    """From 0 up to +amplitude, down to −amplitude and back, in straight lines."""
+    return 1 - 4 * np.abs(_phase(x + 0.25) - 0.5)
+
+
+@_periodic
+def sawtooth(x: np.ndarray) -> np.ndarray:
+    """From −amplitude up to +amplitude in each period."""
+    return 2 * _phase(x) - 1
 
 
 def square(
@@ -44,42 +68,10 @@ def square(
     if not 0 <= duty_cycle <= 1:
         raise ValueError(f"inputs.square: duty_cycle must lie between 0 and 1; given {duty_cycle}.")
 
-    def shape(x: np.ndarray) -> np.ndarray:
+    def square(x: np.ndarray) -> np.ndarray:
         return np.where(_phase(x) < duty_cycle, 1.0, -1.0)
 
-    return _wave("square", shape, amplitude, frequency, duration, t_start, t_end, bias, dt)
-
-
-def triangular(
-    amplitude: Any,
-    frequency: Any,
-    duration: Any,
-    t_start: Any = None,
-    t_end: Any = None,
-    bias: bool = False,
-    *,
-    dt: Any = None,
-) -> Any:
-    """From 0 up to +amplitude, down to −amplitude and back, in straight lines."""
-
-    def shape(x: np.ndarray) -> np.ndarray:
-        return 1 - 4 * np.abs(_phase(x + 0.25) - 0.5)
-
-    return _wave("triangular", shape, amplitude, frequency, duration, t_start, t_end, bias, dt)
-
-
-def sawtooth(
-    amplitude: Any,
-    frequency: Any,
-    duration: Any,
-    t_start: Any = None,
-    t_end: Any = None,
-    bias: bool = False,
-    *,
-    dt: Any = None,
-) -> Any:
-    """From −amplitude up to +amplitude in each period."""
-    return _wave("sawtooth", lambda x: 2 * _phase(x) - 1, amplitude, frequency, duration, t_start, t_end, bias, dt)
+    return _periodic(square)(amplitude, frequency, duration, t_start, t_end, bias, dt=dt)
 
 
 def chirp(
@@ -95,7 +87,7 @@ def chirp(
     dt: Any = None,
 ) -> Any:
     """A sine whose frequency goes from `f_start` to `f_end`, linearly or (`method='logarithmic'`) by equal factors."""
-    grid = Grid("chirp", dt)
+    grid = Grid("inputs.chirp", dt)
     length, where, t = grid.window(duration, t_start, t_end)
     f0, f1 = float(grid.rate("f_start", f_start)), float(grid.rate("f_end", f_end))
     span = (where.stop - where.start) * grid.dt
@@ -109,23 +101,6 @@ def chirp(
         growth = np.log(f1 / f0) / span
         turns = f0 * (t if growth == 0 else np.expm1(growth * t) / growth)
     return placed(length, where, np.sin(2 * np.pi * turns), amplitude, offset=float(bias))
-
-
-def _wave(
-    name: str,
-    shape: Callable,
-    amplitude: Any,
-    frequency: Any,
-    duration: Any,
-    t_start: Any,
-    t_end: Any,
-    bias: bool,
-    dt: Any,
-) -> Any:
-    """A wave whose `shape` is a function of the number of periods that have passed."""
-    grid = Grid(name, dt)
-    length, where, t = grid.window(duration, t_start, t_end)
-    return placed(length, where, shape(float(grid.rate("frequency", frequency)) * t), amplitude, offset=float(bias))
 
 
 def _phase(x: np.ndarray) -> np.ndarray:

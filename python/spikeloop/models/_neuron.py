@@ -147,6 +147,11 @@ class Neuron(Form):
         """Whether the model has a refractory period."""
         return self.period in self.params
 
+    @property
+    def takes_delta(self) -> bool:
+        """Whether jumps in V have a buffer."""
+        return self._takes_delta
+
     def take_delta(self) -> None:
         """Keep a buffer of jumps in V, to be filled between steps."""
         self._takes_delta = self.delta_into == "V"

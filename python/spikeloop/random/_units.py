@@ -32,6 +32,11 @@ def attach(numbers: Any, unit: Any) -> Any:
     return numbers if unit == u.UNITLESS else u.Quantity(numbers, unit=unit)
 
 
+def split(value: Any) -> tuple[Any, Any]:
+    """(the plain numbers as an array, their unit)."""
+    return (value.mantissa, value.unit) if isinstance(value, u.Quantity) else (jnp.asarray(value), u.UNITLESS)
+
+
 def known(value: Any) -> np.ndarray | None:
     """`value` if it can be looked at without waiting for a device."""
     return np.asarray(value) if isinstance(value, (int, float, np.ndarray, np.generic)) else None

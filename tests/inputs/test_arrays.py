@@ -8,7 +8,7 @@ from brainunit import Hz, ms, nA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spikeloop import inputs
-from spikeloop._errors import MissingSettingError, UnitError
+from spikeloop._errors import MissingSettingError, ShapeError, UnitError
 
 
 @pytest.fixture(autouse=True)
@@ -181,6 +181,20 @@ def test_poisson_has_its_rate():
     assert rates[:, 1].sum() == pytest.approx(500, rel=0.2)
 
 
+def test_poisson_has_at_most_one_spike_in_a_step():
+    for rate in (1.0, 20.0, 1e4):
+        x = inputs.poisson(rate * u.kHz, 100 * ms, n=200, seed=1)
+        assert float(x.mean()) == pytest.approx(1 - np.exp(-rate * 0.1), rel=0.02)
+
+
+def test_noisy_sinusoidal():
+    x = numbers(inputs.noisy_sinusoidal(2 * nA, 10 * Hz, 0.5 * nA, 500 * ms, t_start=100 * ms, seed=1))
+    wave = numbers(inputs.sinusoidal(2 * nA, 10 * Hz, 500 * ms, t_start=100 * ms))
+    assert (x[:1000] == 0).all()
+    assert (x - wave)[1000:].std() == pytest.approx(0.5, rel=0.05)
+    assert (x - wave)[1000:].mean() == pytest.approx(0, abs=0.03)
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -228,7 +242,7 @@ def test_double_precision():
         (lambda: inputs.section([1.0], [float("nan") * ms]), ValueError, "must be finite"),
         (lambda: inputs.sinusoidal(1.0, 10.0, 10 * ms), UnitError, "frequency must be a value such as"),
         (lambda: inputs.sinusoidal(1.0, 10 * Hz, 10 * ms, 5 * ms, 2 * ms), ValueError, "comes before t_start"),
-        (lambda: inputs.poisson(1e5 * Hz, 10 * ms), ValueError, "more than one spike in a step"),
+        (lambda: inputs.poisson(np.ones(3) * Hz, 10 * ms, n=2), ShapeError, r"rates of shape \(3,\) do not fit n=2"),
         (lambda: inputs.poisson(-1 * Hz, 10 * ms), ValueError, "rate must be at least 0"),
         (lambda: inputs.ou_process(0.0, 1.0, 0 * ms, 10 * ms), ValueError, "tau must be positive"),
         (lambda: inputs.ou_process(0 * nA, 1 * ms, 1 * ms, 10 * ms), UnitError, "sigma is in ms"),
@@ -240,6 +254,14 @@ def test_double_precision():
 def test_errors_say_what_is_wrong(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_dt_must_be_known():
+    def total(dt):
+        return inputs.section([1.0], [1 * ms], dt=dt * ms).sum()
+
+    with pytest.raises(TypeError, match=r"inputs\.section: dt must be known before tracing"):
+        jax.jit(total)(0.1)
 
 
 def test_missing_dt_names_the_function():
