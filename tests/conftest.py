@@ -19,7 +19,8 @@ jax.monitoring.register_event_duration_secs_listener(_note_compile)
 
 @pytest.fixture(autouse=True)
 def clean_slate():
-    """Every test starts without settings and without kept programs, and leaves no trace open."""
+    """Every test starts without settings, kept programs and warnings given, and leaves no trace open."""
+    sl.kernels._library._warned.clear()
     sl.environ.reset()
     sl.transform.clear_caches()
     yield

@@ -68,6 +68,8 @@ from .models import HindmarshRose as HindmarshRose
 from .models import IafPscExp as IafPscExp
 from .models import Izhikevich as Izhikevich
 from .models import IzhikevichRef as IzhikevichRef
+from .models import LeakyRateReadout as LeakyRateReadout
+from .models import LeakySpikeReadout as LeakySpikeReadout
 from .models import LIFRef as LIFRef
 from .models import MgBlock as MgBlock
 from .models import MorrisLecar as MorrisLecar

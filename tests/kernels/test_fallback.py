@@ -84,6 +84,22 @@ def test_info_names_the_native_kernels_and_nothing_fell_back(native):
     assert info["fallbacks"] == "none"
 
 
+def test_a_surrogate_without_native_code_is_told_once(native):
+
+    class Triangle(sl.surrogate.Surrogate):
+        def derivative(self, x):
+            return jnp.maximum(1 - jnp.abs(x), 0)
+
+    neuron = sl.nn.init_all_states(sl.LIF(3, spk_fun=Triangle()))
+    with sl.environ.context(dt=0.1 * u.ms):
+        with pytest.warns(RuntimeWarning, match="'lif with Triangle' runs.*no native code for Triangle"):
+            neuron(1.0 * u.mA)
+        neuron(1.0 * u.mA)
+        sl.nn.init_all_states(sl.LIF(4, spk_fun=Triangle()))(1.0 * u.mA)
+        sl.nn.init_all_states(sl.LIF(3))(1.0 * u.mA)
+    assert sl.info()["fallbacks"] == "lif with Triangle"
+
+
 @pytest.mark.parametrize("n", [0, -1, 1.5, True, "2", None])
 def test_a_bad_number_of_threads_is_refused(n):
     before = sl.get_num_threads()

@@ -135,6 +135,10 @@ def spiking_gradient(loop, reference=False):
     return float(value), [np.asarray(g) for g in jax.tree.leaves(sl.transform.grad(loss, states)())]
 
 
+# The surrogate without native code is what makes the reference run.
+pytestmark = pytest.mark.filterwarnings("ignore:Kernel 'lif with OwnArctan'")
+
+
 class OwnArctan(sl.surrogate.Surrogate):
     alpha: float = 1.0
 

@@ -38,16 +38,18 @@ def has(kernel: str) -> bool:
     """Whether `kernel` runs native on the CPU; warns once if it should but cannot."""
     if kernel in targets:
         return True
+    reason = why_missing or "the installed library was built without it"
+    remedy = "Reinstall spikeloop, or build it with `pip install .` (needs a Rust toolchain and a C++17 compiler)"
+    fall_back(kernel, f"{reason}. {remedy}")
+    return False
+
+
+def fall_back(kernel: str, reason: str) -> None:
+    """Take note, and tell once, that what could have run native runs as its reference."""
     if kernel not in _warned:
         _warned.add(kernel)
-        reason = why_missing or "the installed library was built without it"
-        warnings.warn(
-            f"Kernel {kernel!r} runs as its JAX reference, several times slower: {reason}. "
-            "Reinstall spikeloop, or build it with `pip install .` (needs a Rust toolchain and a C++17 compiler).",
-            RuntimeWarning,
-            stacklevel=3,
-        )
-    return False
+        message = f"Kernel {kernel!r} runs as its JAX reference, several times slower: {reason}."
+        warnings.warn(message, RuntimeWarning, stacklevel=4)
 
 
 def fallbacks() -> list[str]:

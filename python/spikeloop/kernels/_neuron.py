@@ -57,8 +57,12 @@ class Pass:
     @property
     def is_native(self) -> bool:
         """Whether the native library can run it."""
-        known = all(kind.is_native for kind in self.receptors) and self.surrogate.code is not None
-        return known and self.model.kernel is not None
+        return self.has_kernel and self.surrogate.code is not None
+
+    @property
+    def has_kernel(self) -> bool:
+        """Whether the native library can run it but for, perhaps, its surrogate gradient."""
+        return self.model.kernel is not None and all(kind.is_native for kind in self.receptors)
 
     def layout(self) -> Layout:
         """Where each group of operands starts."""
@@ -185,6 +189,9 @@ def step(config: Pass, args: Sequence[Any]) -> list[Any]:
     dtype = args[config.layout().first_state].dtype
     args = [jnp.asarray(arg, dtype) for arg in args]
     if not config.is_native or dtype not in (jnp.float32, jnp.float64):
+        if config.has_kernel and not config.is_native and config.model.kernel in _library.targets:
+            name = type(config.surrogate).__name__
+            _library.fall_back(f"{config.model.kernel} with {name}", f"there is no native code for {name}")
         return reference(*args, config=config)
     return _flattened(args, config.layout(), lambda flat: step_p.bind(*flat, config=config))
 

@@ -46,6 +46,8 @@ from .projection import DeltaProj as DeltaProj
 from .projection import Projection as Projection
 from .qua_if import QuaIF as QuaIF
 from .qua_if import QuaIFRef as QuaIFRef
+from .readout import LeakyRateReadout as LeakyRateReadout
+from .readout import LeakySpikeReadout as LeakySpikeReadout
 from .std import STD as STD
 from .stp import STP as STP
 from .traub_miles_hh import TraubMilesHH as TraubMilesHH

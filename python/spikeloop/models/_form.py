@@ -76,6 +76,13 @@ def check_not_negative(value: Any, where: str) -> None:
         raise ValueError(f"{where} must not be negative; given {_show(value)}.")
 
 
+def check_positive(value: Any, where: str) -> None:
+    """Refuse a value that is not above zero, where it is known."""
+    value = value.value if isinstance(value, State) else value
+    if not is_tracer(leaf := jax.tree.leaves(value)[0]) and not (np.asarray(leaf) > 0).all():
+        raise ValueError(f"{where} must be positive; given {_show(value)}.")
+
+
 def with_unit(value: Any, unit: Any) -> Any:
     """The number(s) as a Quantity, or as they are if the unit is none."""
     return value if unit.is_unitless else u.Quantity(value, unit=unit)
@@ -224,8 +231,8 @@ class Form(Module):
         numbers = np.asarray(number_in(value, declared.unit, where))
         if np.isnan(numbers).any():
             raise ValueError(f"{where} holds NaN.")
-        if declared.positive and not (numbers > 0).all():
-            raise ValueError(f"{where} must be positive; given {_show(value)}.")
+        if declared.positive:
+            check_positive(value, where)
 
     def _check_initializer(self, name: str) -> None:
         value = self._initializers[name]

@@ -10,12 +10,78 @@ import jax.numpy as jnp
 from .. import init
 from .._errors import ShapeError, UnitError
 from .._state import ParamState
+from ..random._units import attach, split
 from ._module import Module, as_size
 
 _KAIMING, _ZERO, _NORMAL = init.KaimingNormal(), init.ZeroInit(), init.Normal()
 
 
-class Linear(Module):
+class Dense(Module):
+    """Base of layers with weights W from each input to each output: y = x W + b, over the last axis.
+
+    A layer says in `_effective` what becomes of W before it is used, and in `_product` how it acts on x.
+    """
+
+    weight: Any  # a State that holds {'weight'} or {'weight', 'bias'}
+
+    def __init__(self, in_size: Any, out_size: Any, name: str | None):
+        super().__init__(name)
+        self.in_size, self.out_size = in_size, out_size
+        given_in, given_out = as_size(in_size, "in_size"), as_size(out_size, "out_size")
+        if given_in[:-1] != given_out[:-1]:
+            raise ShapeError(
+                f"{type(self).__name__}: in_size and out_size may differ in their last axis only; "
+                f"given {given_in} and {given_out}."
+            )
+        self._shape = given_in[-1], given_out[-1]
+
+    def _parameters(self, w_init: Any, b_init: Any, b_shape: tuple[int, ...], *, one: bool = False) -> dict[str, Any]:
+        name = type(self).__name__
+        weight = init.param(w_init, self._shape, allow_none=False, allow_scalar=one, name=f"{name}: w_init")
+        if b_init is None:
+            return {"weight": weight}
+        bias, unit = split(init.param(b_init, b_shape, allow_scalar=False, name=f"{name}: b_init"))
+        if isinstance(b_init, init.Initializer) and b_init == _ZERO:
+            unit = split(weight)[1]
+        return {"weight": weight, "bias": attach(bias, unit)}
+
+    def update(self, x: Any) -> Any:
+        """The output x W + b."""
+        params = self.weight.value
+        x, x_unit = self._input(x)
+        weight, unit = split(self._effective(params["weight"]))
+        x = x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(weight.dtype)  # spikes may be bool
+        return self._with_bias(self._product(x, weight), x_unit * unit, params)
+
+    def _effective(self, weight: Any) -> Any:
+        return weight
+
+    def _product(self, x: Any, weight: Any) -> Any:
+        return jnp.dot(x, weight)
+
+    def _input(self, x: Any) -> tuple[Any, Any]:
+        x, unit = split(x)
+        size = self.in_size or ()
+        if x.shape[max(x.ndim - len(size), 0) :] != size:
+            expected = ", ".join(map(str, ("...", *size)))
+            raise ShapeError(f"{self.path} takes inputs of shape ({expected}); given {x.shape}.")
+        return x, unit
+
+    def _with_bias(self, y: Any, unit: Any, params: dict[str, Any]) -> Any:
+        if "bias" not in params:
+            return attach(y, unit)
+        bias, bias_unit = split(params["bias"])
+        if unit != bias_unit:
+            if not unit.has_same_dim(bias_unit):
+                raise UnitError(
+                    f"{self.path} computes values {_in(unit)}, but its bias is {_in(bias_unit)}. "
+                    f"Write b_init=sl.init.ZeroInit(unit) with the right unit, or b_init=None."
+                )
+            bias = u.Quantity(bias, unit=bias_unit).to_decimal(unit)
+        return attach(y + bias, unit)
+
+
+class Linear(Dense):
     """y = x W + b, over the last axis.
 
     | name | meaning | default |
@@ -39,24 +105,15 @@ class Linear(Module):
         name: str | None = None,
         param_type: type = ParamState,
     ):
-        super().__init__(name)
-        shape = _set_sizes(self, in_size, out_size)
-        self.w_mask = init.param(w_mask, shape, name="Linear: w_mask")
-        self.weight = param_type(_parameters(self, w_init, b_init, shape, shape[1:]))
+        super().__init__(in_size, out_size, name)
+        self.w_mask = init.param(w_mask, self._shape, name="Linear: w_mask")
+        self.weight = param_type(self._parameters(w_init, b_init, self._shape[1:]))
 
-    def update(self, x: Any) -> Any:
-        """The output x W + b."""
-        params = self.weight.value
-        x, x_unit = _input(self, x)
-        weight, unit = _split(params["weight"])
-        if self.w_mask is not None:
-            mask, mask_unit = _split(self.w_mask)
-            weight, unit = weight * mask, unit * mask_unit
-        y = _joined(_product(x, weight), x_unit * unit)
-        return _with_bias(self, y, params)
+    def _effective(self, weight: Any) -> Any:
+        return weight if self.w_mask is None else weight * self.w_mask
 
 
-class SignedWLinear(Module):
+class SignedWLinear(Dense):
     """y = x (|W| · sign), over the last axis; the weights keep their sign while they are trained.
 
     `w_sign` is +1 or −1, one for all or an array (in, out); None means +1. The rest is as in `Linear`.
@@ -71,21 +128,15 @@ class SignedWLinear(Module):
         name: str | None = None,
         param_type: type = ParamState,
     ):
-        super().__init__(name)
-        shape = _set_sizes(self, in_size, out_size)
-        self.w_sign = init.param(w_sign, shape, name="SignedWLinear: w_sign")
-        weight = init.param(w_init, shape, allow_none=False, allow_scalar=False, name="SignedWLinear: w_init")
-        self.weight = param_type(weight)
+        super().__init__(in_size, out_size, name)
+        self.w_sign = init.param(w_sign, self._shape, name="SignedWLinear: w_sign")
+        self.weight = param_type(self._parameters(w_init, None, ()))
 
-    def update(self, x: Any) -> Any:
-        """The output x (|W| · sign)."""
-        x, x_unit = _input(self, x)
-        weight, unit = _split(self.weight.value)
-        weight = jnp.abs(weight) if self.w_sign is None else jnp.abs(weight) * self.w_sign
-        return _joined(_product(x, weight), x_unit * unit)
+    def _effective(self, weight: Any) -> Any:
+        return abs(weight) if self.w_sign is None else abs(weight) * self.w_sign
 
 
-class AllToAll(Module):
+class AllToAll(Dense):
     """y = x W + b, where W may be one number for all connections.
 
     `include_self=False` leaves out the connections from each index to itself. The rest is as in `Linear`, but without
@@ -102,26 +153,18 @@ class AllToAll(Module):
         name: str | None = None,
         param_type: type = ParamState,
     ):
-        super().__init__(name)
-        shape = _set_sizes(self, in_size, out_size)
+        super().__init__(in_size, out_size, name)
         self.include_self = include_self
-        self.weight = param_type(_parameters(self, w_init, b_init, shape, shape[1:], one_number=True))
+        self.weight = param_type(self._parameters(w_init, b_init, self._shape[1:], one=True))
 
-    def update(self, x: Any) -> Any:
-        """The output x W + b."""
-        params = self.weight.value
-        x, x_unit = _input(self, x)
-        weight, unit = _split(params["weight"])
-        y = self._sums(_floats(x, weight)) * weight if weight.ndim == 0 else _product(x, self._without_self(weight))
-        return _with_bias(self, _joined(y, x_unit * unit), params)
-
-    def _without_self(self, weight: Any) -> Any:
-        return weight if self.include_self else jnp.where(jnp.eye(*weight.shape, dtype=bool), 0, weight)
+    def _product(self, x: Any, weight: Any) -> Any:
+        if weight.ndim == 0:
+            return self._sums(x) * weight
+        return jnp.dot(x, weight if self.include_self else jnp.where(jnp.eye(*weight.shape, dtype=bool), 0, weight))
 
     def _sums(self, x: Any) -> Any:
         """What every target receives through weights of 1."""
-        assert self.out_size is not None
-        n_in, n_out = x.shape[-1], self.out_size[-1]
+        n_in, n_out = self._shape
         total = jnp.broadcast_to(x.sum(-1, keepdims=True), (*x.shape[:-1], n_out))
         if self.include_self:
             return total
@@ -129,7 +172,7 @@ class AllToAll(Module):
         return total - own
 
 
-class OneToOne(Module):
+class OneToOne(Dense):
     """y = w x + b, element by element; parameters as in `Linear`."""
 
     def __init__(
@@ -140,81 +183,13 @@ class OneToOne(Module):
         name: str | None = None,
         param_type: type = ParamState,
     ):
-        super().__init__(name)
-        shape = self.in_size = self.out_size = as_size(in_size, "OneToOne: in_size")
-        self.weight = param_type(_parameters(self, w_init, b_init, shape, shape, one_number=True))
+        super().__init__(in_size, in_size, name)
+        self._shape = as_size(in_size, "OneToOne: in_size")
+        self.weight = param_type(self._parameters(w_init, b_init, self._shape, one=True))
 
-    def update(self, x: Any) -> Any:
-        """The output w x + b."""
-        params = self.weight.value
-        x, x_unit = _input(self, x)
-        weight, unit = _split(params["weight"])
-        return _with_bias(self, _joined(x * weight, x_unit * unit), params)
-
-
-def _set_sizes(layer: Module, in_size: Any, out_size: Any) -> tuple[int, int]:
-    layer.in_size, layer.out_size = in_size, out_size
-    given_in, given_out = as_size(in_size, "in_size"), as_size(out_size, "out_size")
-    if given_in[:-1] != given_out[:-1]:
-        raise ShapeError(
-            f"{type(layer).__name__}: in_size and out_size may differ in their last axis only; "
-            f"given {given_in} and {given_out}."
-        )
-    return given_in[-1], given_out[-1]
-
-
-def _parameters(
-    layer: Module, w_init: Any, b_init: Any, shape: Any, b_shape: Any, *, one_number: bool = False
-) -> dict[str, Any]:
-    name = type(layer).__name__
-    weight = init.param(w_init, shape, allow_none=False, allow_scalar=one_number, name=f"{name}: w_init")
-    if b_init is None:
-        return {"weight": weight}
-    bias, unit = _split(init.param(b_init, b_shape, allow_scalar=False, name=f"{name}: b_init"))
-    if isinstance(b_init, init.Initializer) and b_init == _ZERO:
-        unit = _split(weight)[1]
-    return {"weight": weight, "bias": _joined(bias, unit)}
-
-
-def _input(layer: Module, x: Any) -> tuple[Any, Any]:
-    x, unit = _split(x)
-    size = layer.in_size or ()
-    if x.shape[max(x.ndim - len(size), 0) :] != size:
-        expected = ", ".join(map(str, ("...", *size)))
-        raise ShapeError(f"{layer.path} takes inputs of shape ({expected}); given {x.shape}.")
-    return x, unit
-
-
-def _product(x: Any, weight: Any) -> Any:
-    return jnp.dot(_floats(x, weight), weight)
-
-
-def _floats(x: Any, weight: Any) -> Any:
-    """`x`, which may be spikes as bool, as floats."""
-    return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(weight.dtype)
-
-
-def _with_bias(layer: Module, y: Any, params: dict[str, Any]) -> Any:
-    if "bias" not in params:
-        return y
-    (y, unit), (bias, bias_unit) = _split(y), _split(params["bias"])
-    if unit != bias_unit:
-        if not unit.has_same_dim(bias_unit):
-            raise UnitError(
-                f"{layer.path} computes values {_in(unit)}, but its bias is {_in(bias_unit)}. "
-                f"Write b_init=sl.init.ZeroInit(unit) with the right unit, or b_init=None."
-            )
-        bias = u.Quantity(bias, unit=bias_unit).to_decimal(unit)
-    return _joined(y + bias, unit)
+    def _product(self, x: Any, weight: Any) -> Any:
+        return x * weight
 
 
 def _in(unit: Any) -> str:
     return "without unit" if unit == u.UNITLESS else f"in {unit}"
-
-
-def _split(value: Any) -> tuple[Any, Any]:
-    return (value.mantissa, value.unit) if isinstance(value, u.Quantity) else (jnp.asarray(value), u.UNITLESS)
-
-
-def _joined(value: Any, unit: Any) -> Any:
-    return value if unit == u.UNITLESS else u.Quantity(value, unit=unit)
