@@ -11,6 +11,11 @@ from spikeloop._errors import ShapeError, UnitError
 
 SIZE = (60, 50)
 
+
+def _half(index):
+    return index < 1500
+
+
 # initializer, mean, standard deviation, unit
 MOMENTS = [
     (init.Constant(-55 * u.mV), -55, 0, u.mV),
@@ -29,6 +34,8 @@ MOMENTS = [
     (init.Beta(1.0, 1.0, -1 * u.mV, 3 * u.mV), 1, 4 / 12**0.5, u.mV),
     (init.Scaled(init.Normal(1.0, 2.0), 3 * u.mV), 3, 6, u.mV),
     (init.Clipped(init.Normal(), 0.0), 1 / (2 * np.pi) ** 0.5, (0.5 - 0.5 / np.pi) ** 0.5, u.UNITLESS),
+    (init.Mixture([init.Normal(0 * u.mV, 1 * u.mV), init.Constant(4 * u.mV)], [0.75, 0.25]), 1, 3.75**0.5, u.mV),
+    (init.Conditional(_half, init.Normal(1 * u.mS, 1 * u.mS), init.Constant(-0.003 * u.siemens)), -1, 4.5**0.5, u.mS),
     (init.VarianceScaling(3.0, "fan_out", "uniform"), 0, (3 / 50) ** 0.5, u.UNITLESS),
     (init.VarianceScaling(3.0, "fan_in", "truncated_normal"), 0, (3 / 60) ** 0.5, u.UNITLESS),
     (init.KaimingNormal(unit=u.mA), 0, (2 / 60) ** 0.5, u.mA),
@@ -105,6 +112,25 @@ def test_orthogonal(rows, columns):
     np.testing.assert_allclose(gram, 4 * np.eye(min(rows, columns)), atol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(5, 2, 3), (3, 4, 3, 3), (1, 2, 3, 2, 5)])
+def test_delta_orthogonal(shape):
+    kernel = np.asarray(init.DeltaOrthogonal(2.0, unit=u.mS)(shape, key=0).mantissa, float)
+    centre = kernel[tuple((n - 1) // 2 for n in shape[:-2])]
+    np.testing.assert_allclose(centre @ centre.T, 4 * np.eye(shape[-2]), atol=1e-5)
+    assert np.count_nonzero(kernel) == np.count_nonzero(centre)
+
+
+def test_mixture_draws_from_all_with_their_probabilities():
+    x = np.asarray(init.Mixture([init.Constant(k) for k in (1, 2, 3)], [0.5, 0.2, 0.3])(30_000, key=1))
+    np.testing.assert_allclose([(x == k).mean() for k in (1, 2, 3)], [0.5, 0.2, 0.3], atol=0.02)
+    assert init.Mixture([init.OneInit()])(3).tolist() == [1, 1, 1]
+
+
+def test_conditional_counts_over_all_axes():
+    x = init.Conditional(lambda i: i % 2 == 0, init.OneInit(), init.ZeroInit())((2, 3))
+    np.testing.assert_array_equal(x, [[1, 0, 1], [0, 1, 0]])
+
+
 def test_identity():
     np.testing.assert_array_equal(init.Identity(2.0)((2, 3)), [[2, 0, 0], [0, 2, 0]])
     np.testing.assert_array_equal(init.Identity()((2, 3, 3)), np.broadcast_to(np.eye(3), (2, 3, 3)))
@@ -139,6 +165,13 @@ def test_works_inside_jit():
         (lambda: init.VarianceScaling(distribution="x"), ValueError, "distribution must be one of"),
         (lambda: init.KaimingNormal()(()), ShapeError, r"shape \(\)"),
         (lambda: init.Orthogonal()(3), ShapeError, "makes matrices"),
+        (lambda: init.DeltaOrthogonal()((3, 3)), ShapeError, "3 to 5 axes"),
+        (lambda: init.DeltaOrthogonal()((3, 4, 3)), ShapeError, "in ≤ out"),
+        (lambda: init.Mixture([]), ValueError, "at least one"),
+        (lambda: init.Mixture([init.OneInit()], [0.5, 0.5]), ValueError, "1 distributions but 2 weights"),
+        (lambda: init.Mixture([init.OneInit()] * 2, [0.5, 0.6]), ValueError, "sum to 1"),
+        (lambda: init.Mixture([init.OneInit(), init.OneInit(u.mV)])(3), UnitError, "rule 0 has no unit"),
+        (lambda: init.Conditional(len, init.OneInit(), init.ZeroInit())(3), ShapeError, "condition_fn must return"),
         (lambda: init.LogNormal(-1.0, 1.0)(3), ValueError, "mean must be positive; given -1.0"),
         (lambda: init.Normal(0.0, -1.0)(3), ValueError, "scale must be at least 0"),
     ],

@@ -2,6 +2,11 @@
 
 from ._base import Initializer as Initializer
 from ._base import param as param
+from ._composite import Clipped as Clipped
+from ._composite import Conditional as Conditional
+from ._composite import Mixture as Mixture
+from ._composite import Scaled as Scaled
+from ._matrices import DeltaOrthogonal as DeltaOrthogonal
 from ._matrices import Identity as Identity
 from ._matrices import KaimingNormal as KaimingNormal
 from ._matrices import KaimingUniform as KaimingUniform
@@ -12,14 +17,12 @@ from ._matrices import VarianceScaling as VarianceScaling
 from ._matrices import XavierNormal as XavierNormal
 from ._matrices import XavierUniform as XavierUniform
 from ._values import Beta as Beta
-from ._values import Clipped as Clipped
 from ._values import Constant as Constant
 from ._values import Exponential as Exponential
 from ._values import Gamma as Gamma
 from ._values import LogNormal as LogNormal
 from ._values import Normal as Normal
 from ._values import OneInit as OneInit
-from ._values import Scaled as Scaled
 from ._values import TruncatedNormal as TruncatedNormal
 from ._values import Uniform as Uniform
 from ._values import Weibull as Weibull

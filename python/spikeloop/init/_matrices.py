@@ -131,6 +131,24 @@ class Orthogonal(Initializer):
         return attach(self.scale * matrix, u.UNITLESS if self.unit is None else self.unit)
 
 
+class DeltaOrthogonal(Initializer):
+    """`Orthogonal` at the centre of the axes before the last two, 0 elsewhere (Xiao et al., 2018).
+
+    For kernels of convolutions, (…, in, out) with in ≤ out: 3 to 5 axes.
+    """
+
+    scale: float = 1.0
+    unit: Any = None
+
+    def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
+        if not 3 <= len(shape) <= 5 or shape[-2] > shape[-1]:
+            raise ShapeError(f"DeltaOrthogonal makes 3 to 5 axes, the last two (in, out) with in ≤ out; given {shape}.")
+        centre = tuple((n - 1) // 2 for n in shape[:-2])
+        matrix = Orthogonal(self.scale).draw(shape[-2:], rng, key, dtype)
+        kernel = jnp.zeros(shape, dtype).at[centre].set(matrix)
+        return attach(kernel, u.UNITLESS if self.unit is None else self.unit)
+
+
 class Identity(Initializer):
     """`scale` on the diagonal of the last two axes, 0 elsewhere; a vector is filled with `scale`."""
 

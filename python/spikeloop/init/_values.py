@@ -152,30 +152,3 @@ class Beta(Initializer):
         unit, (low, high) = common_unit("Beta", **self.values())
         low, high = jnp.asarray(low, dtype), jnp.asarray(high, dtype)
         return attach(low + (high - low) * rng.beta(self.alpha, self.beta, shape, key, dtype), unit)
-
-
-class Scaled(Initializer):
-    """`base`, multiplied by `scale_factor`."""
-
-    base: Initializer
-    scale_factor: Any
-
-    def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
-        unit, (value,) = common_unit("Scaled", base=self.base.draw(shape, rng, key, dtype))
-        factor_unit, (factor,) = common_unit("Scaled", scale_factor=self.scale_factor)
-        return attach(value * jnp.asarray(factor, dtype), unit * factor_unit)
-
-
-class Clipped(Initializer):
-    """`base`, with values outside [min_val, max_val] moved to the nearer bound."""
-
-    sized = ("min_val", "max_val")
-    base: Initializer
-    min_val: Any = None
-    max_val: Any = None
-
-    def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
-        value = self.base.draw(shape, rng, key, dtype)
-        unit, (value, low, high) = common_unit("Clipped", base=value, **self.values())
-        low, high = (None if bound is None else jnp.asarray(bound, dtype) for bound in (low, high))
-        return attach(jnp.clip(value, low, high), unit)

@@ -1,0 +1,100 @@
+"""Initializers made of others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._errors import ShapeError
+from ..random import RandomState
+from ..random._units import attach, common_unit
+from ._base import Initializer
+
+Shape = tuple[int, ...]
+
+
+class Scaled(Initializer):
+    """`base`, multiplied by `scale_factor`."""
+
+    base: Initializer
+    scale_factor: Any
+
+    def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
+        unit, (value,) = common_unit("Scaled", base=self.base.draw(shape, rng, key, dtype))
+        factor_unit, (factor,) = common_unit("Scaled", scale_factor=self.scale_factor)
+        return attach(value * jnp.asarray(factor, dtype), unit * factor_unit)
+
+
+class Clipped(Initializer):
+    """`base`, with values outside [min_val, max_val] moved to the nearer bound."""
+
+    sized = ("min_val", "max_val")
+    base: Initializer
+    min_val: Any = None
+    max_val: Any = None
+
+    def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
+        value = self.base.draw(shape, rng, key, dtype)
+        unit, (value, low, high) = common_unit("Clipped", base=value, **self.values())
+        low, high = (None if bound is None else jnp.asarray(bound, dtype) for bound in (low, high))
+        return attach(jnp.clip(value, low, high), unit)
+
+
+class Mixture(Initializer):
+    """Each value from one of `distributions`, chosen with the probabilities `weights`; by default all alike."""
+
+    distributions: Sequence[Initializer]
+    weights: Sequence[float] | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.distributions)
+        weights = np.full(n, 1 / max(n, 1)) if self.weights is None else np.asarray(self.weights, float)
+        if n == 0 or weights.shape != (n,):
+            raise ValueError(f"Mixture: {n} distributions but {weights.size} weights; needs as many, at least one.")
+        if (weights < 0).any() or not np.isclose(weights.sum(), 1):
+            raise ValueError(f"Mixture: weights must not be negative and sum to 1; given {self.weights}.")
+        object.__setattr__(self, "distributions", tuple(self.distributions))
+        object.__setattr__(self, "weights", tuple(map(float, weights)))
+
+    def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
+        choose, *keys = _keys(rng, key, 1 + len(self.distributions))
+        unit, values = _drawn("Mixture", self.distributions, shape, rng, keys, dtype)
+        which = rng.choice(len(values), shape, p=jnp.asarray(self.weights, dtype), key=choose)
+        return attach(jnp.choose(which, values, mode="clip"), unit)
+
+
+class Conditional(Initializer):
+    """`true_dist` where `condition_fn(index)` holds, else `false_dist`.
+
+    `condition_fn` gets the indices 0, 1, … of all values, counted over all axes, and returns an array of truth values.
+    """
+
+    condition_fn: Callable[[np.ndarray], Any]
+    true_dist: Initializer
+    false_dist: Initializer
+
+    def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
+        both = self.true_dist, self.false_dist
+        unit, values = _drawn("Conditional", both, shape, rng, _keys(rng, key, 2), dtype)
+        n = int(np.prod(shape))
+        holds = np.asarray(self.condition_fn(np.arange(n)))
+        if holds.shape != (n,):
+            raise ShapeError(f"Conditional: condition_fn must return shape ({n},); it returns {holds.shape}.")
+        return attach(jnp.where(holds.astype(bool).reshape(shape), *values), unit)
+
+
+def _keys(rng: RandomState, key: Any, n: int) -> list[Any]:
+    """Keys for `n` draws: split from `key`, or None to let each draw take its own."""
+    return [None] * n if key is None else list(jax.random.split(rng.next_key(key), n))
+
+
+def _drawn(
+    where: str, rules: Sequence[Initializer], shape: Shape, rng: RandomState, keys: list[Any], dtype: Any
+) -> tuple[Any, list[Any]]:
+    """(the unit that the rules share, the values of each)."""
+    values = {f"rule {k}": rule.draw(shape, rng, keys[k], dtype) for k, rule in enumerate(rules)}
+    return common_unit(where, **values)
