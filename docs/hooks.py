@@ -175,11 +175,11 @@ def public(module: ModuleType) -> list[str]:
 
 
 def is_ours(module: ModuleType, value: Any) -> bool:
-    """Whether a module's list shows this value: models have a page of their own."""
+    """Whether a module's list shows this value: models and inputs have lists of their own."""
     home = getattr(value, "__module__", None) or ""
     if isinstance(value, ModuleType) or not home.startswith("spikeloop"):
         return False
-    if module is sl and home.startswith("spikeloop.models"):
+    if module is sl and home.startswith(("spikeloop.models", "spikeloop.inputs")):
         return False
     return not any(value in registry(base) for base in KINDS.values())
 

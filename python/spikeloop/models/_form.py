@@ -21,7 +21,7 @@ from .. import environ, init
 from .._errors import ShapeError, UnitError
 from .._jax import is_tracer
 from .._shapes import fits as fits
-from .._state import State
+from .._state import State, value_of
 from ..nn import Module
 
 
@@ -71,14 +71,14 @@ def number_in(value: Any, unit: Any, where: str) -> Any:
 
 def check_not_negative(value: Any, where: str) -> None:
     """Refuse a value below zero, where it is known."""
-    value = value.value if isinstance(value, State) else value
+    value = value_of(value)
     if not is_tracer(leaf := jax.tree.leaves(value)[0]) and (np.asarray(leaf) < 0).any():
         raise ValueError(f"{where} must not be negative; given {_show(value)}.")
 
 
 def check_positive(value: Any, where: str) -> None:
     """Refuse a value that is not above zero, where it is known."""
-    value = value.value if isinstance(value, State) else value
+    value = value_of(value)
     if not is_tracer(leaf := jax.tree.leaves(value)[0]) and not (np.asarray(leaf) > 0).all():
         raise ValueError(f"{where} must be positive; given {_show(value)}.")
 
@@ -195,8 +195,7 @@ class Form(Module):
     def number(self, name: str) -> Any:
         """The parameter `name` as plain number(s) in the unit of its declaration."""
         value, declared = getattr(self, name), self.params[name]
-        given = value.value if isinstance(value, State) else value
-        number = number_in(_given(given, declared), declared.unit, f"{self.path}.{name}")
+        number = number_in(_given(value_of(value), declared), declared.unit, f"{self.path}.{name}")
         if isinstance(value, State) or is_tracer(number):
             return number
         # NumPy: what follows from constants is computed once, while tracing, and not in every step
@@ -205,6 +204,10 @@ class Form(Module):
     def numbers(self) -> SimpleNamespace:
         """All parameters as plain numbers in their units."""
         return SimpleNamespace(**{name: self.number(name) for name in self.params})
+
+    def quantities(self) -> SimpleNamespace:
+        """All parameters with their units; of a State its value."""
+        return SimpleNamespace(**{name: value_of(getattr(self, name)) for name in self.params})
 
     def dt(self) -> Any:
         """The time step in ms."""

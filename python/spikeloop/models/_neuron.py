@@ -13,9 +13,10 @@ import numpy as np
 
 from .. import environ, surrogate
 from .._jax import is_tracer
-from .._state import ShortTermState
+from .._state import HiddenState, ShortTermState
 from ..kernels import Drive, Pass
 from ..kernels._neuron import step
+from ._arriving import currents, jumps
 from ._form import Form, check_input, check_not_negative, check_unit, number_in, with_unit
 from ._inputs import CurrentOfV, OneStep
 from ._receptor import Receptor, receptor_of
@@ -31,11 +32,12 @@ class Neuron(Form):
     A model declares its constants with `param` and its states with `variable`, the first of which is the membrane
     potential V, and defines
 
-    - `operands` and `derive`: the numbers that its equations use, from the constants and dt,
+    - `integrate`: one step of the equations; and, where they differ from those here,
     - `threshold`: the scaled distance of V from threshold; a neuron spikes where it is ≥ 0,
-    - `integrate`: one step of the equations; and, if it differs from the one here, `reset`.
+    - `reset`: what a spike does to the states,
+    - `operands` and `derive`: the numbers that the three use, from the constants and dt; by default all of these.
 
-    These three work on plain numbers in the units of the declarations and are the reference of the native kernel that
+    They work on plain numbers in the units of the declarations and are the reference of the native kernel that
     `kernel` names. A step resets what spiked in the step before, integrates, and compares with the threshold, so a
     recorded V may exceed the threshold for one step. A model with a constant `tau_ref` is refractory.
 
@@ -54,6 +56,7 @@ class Neuron(Form):
     delta_into: ClassVar[str] = "V"
     period: ClassVar[str] = "tau_ref"  # the constant that makes a model refractory
 
+    V: HiddenState
     spike: ShortTermState
     ref_left: ShortTermState
     delta: ShortTermState
@@ -62,11 +65,13 @@ class Neuron(Form):
         super().__init_subclass__(**kwargs)
         if "kernel" not in vars(cls) and any(name in vars(cls) for name in _DEFINED_BY_KERNEL):
             cls.kernel = None  # other equations than those of the native kernel it would inherit
+        if cls.derive is Neuron.derive:
+            cls.operands = (*cls.params, "dt")
 
     @staticmethod
     def derive(p: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
         """The operands, from the constants and the time step in ms."""
-        raise NotImplementedError
+        return *vars(p).values(), dt
 
     @staticmethod
     def threshold(p: SimpleNamespace, s: SimpleNamespace) -> Any:
@@ -109,7 +114,7 @@ class Neuron(Form):
         self.receptors: list[Receptor] = []
         self._takes_delta = False
         self._waiting: OneStep | None = None  # currents given for the next step
-        self._current_functions: dict[str, Callable[[Any], Any]] = {}
+        self.current_functions: dict[str, Callable[[Any], Any]] = {}
         super()._configure(**options)
         self._check_threshold()
 
@@ -174,9 +179,9 @@ class Neuron(Form):
         """
         del label
         if callable(inp):
-            if self._current_functions.get(key, inp) is not inp:
+            if self.current_functions.get(key, inp) is not inp:
                 raise ValueError(f"{self.path} has another current input {key!r} already; choose another key.")
-            self._current_functions[key] = inp
+            self.current_functions[key] = inp
         elif self._waiting is None:
             raise ValueError(f"{self.path}: call take_current() before init_all_states to use add_current_input.")
         else:
@@ -190,6 +195,15 @@ class Neuron(Form):
             raise ValueError(f"{self.path}: call take_delta() before init_all_states to use add_delta_input.")
         self.receive(inp)
 
+    def sum_current_inputs(self, init: Any = None, V: Any = None) -> Any:
+        """`init` and what flows through the receptors at `V`; an `update` of one's own calls it once in a step."""
+        current = currents(self, self.V.value if V is None else V)
+        return current if init is None else init + current
+
+    def sum_delta_inputs(self, init: Any) -> Any:
+        """`init` and the jumps that wait for the end of this step; as `sum_current_inputs`."""
+        return init + jumps(self) if self._takes_delta else init
+
     def get_spike(self, V: Any = None) -> Any:
         """1 where the last step spiked, else 0; or the same for a potential `V`."""
         if V is None:
@@ -202,8 +216,8 @@ class Neuron(Form):
         """One step with the external current `x`, one number or one per neuron; returns the spikes (0 or 1)."""
         current, p, dt = self._current(x), self.numbers(), self.dt()
         receptors: list[Any] = [*self.receptors]
-        if self._current_functions:
-            receptors.append(CurrentOfV(self._current_functions, self._reset_potential(p, dt), self))
+        if self.current_functions:
+            receptors.append(CurrentOfV(self.current_functions, self._reset_potential(p, dt), self))
             current = current + receptors[-1].current
         config = self._pass(receptors)
         args = [

@@ -1,0 +1,137 @@
+"""Neurons that a user writes: in the form, and with an `update` of their own; compared with those of the library."""
+
+import brainunit as u
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import spikeloop as sl
+from spikeloop.models import param, variable
+
+CONSTANTS = {"tau": 10.0 * u.ms, "V_th": 5.0 * u.mV}
+
+
+class Declared(sl.Neuron):
+    """LIF with the equations alone."""
+
+    R = param(1.0 * u.ohm)
+    tau = param(5.0 * u.ms, positive=True)
+    V_th = param(1.0 * u.mV)
+    V_reset = param(0.0 * u.mV)
+    V_rest = param(0.0 * u.mV)
+    V = variable("V_rest", u.mV)
+
+    @staticmethod
+    def integrate(p, s, drive):
+        target = p.V_rest + p.R * (drive.current + drive.synaptic)
+        s.V = target + (s.V - target) * jnp.exp(-p.dt / p.tau)
+
+
+class Updated(Declared):
+    """LIF with an update of its own."""
+
+    def update(self, x=None):
+        p, height = self.quantities(), self.V_th - self.V_reset
+        V = self.V.value - height * self.get_spike(self.V.value)
+        target = p.V_rest + p.R * self.sum_current_inputs(x, V)
+        V = sl.nn.exp_euler_step(lambda V: (target - V) / p.tau, V)
+        self.V.value = self.sum_delta_inputs(V)
+        self.spike.value = self.spk_fun((self.V.value - p.V_th) / height)
+        return self.spike.value
+
+
+class DeclaredRef(Declared):
+    tau_ref = param(2.0 * u.ms)
+
+
+class Net(sl.nn.Module):
+    """A population with delta input and two receptors."""
+
+    def __init__(self, cls, n=5, **constants):
+        super().__init__()
+        weights = np.random.default_rng(0).uniform(0, 1, (n, n))
+        self.N = cls(n, **{**CONSTANTS, **constants})
+        self.kick = sl.DeltaProj(comm=sl.nn.OneToOne(n, 1.5 * u.mV), post=self.N)
+        self.recurrent = [
+            sl.AlignPostProj(
+                comm=sl.nn.Linear(n, n, weights * u.mS, b_init=None),
+                syn=sl.Expon.desc(n, tau=tau * u.ms),
+                out=sl.CUBA.desc(),
+                post=self.N,
+            )
+            for tau in (3.0, 8.0)
+        ]
+
+    def update(self, kicks):
+        for projection in self.recurrent:
+            projection(0.02 * self.N.get_spike())
+        self.kick(kicks)
+        spikes = self.N(2.0 * u.mA)
+        return spikes, self.N.V.value.to_decimal(u.mV)
+
+
+@pytest.fixture(autouse=True)
+def settings():
+    sl.environ.set(dt=0.1 * u.ms, precision=64)
+
+
+def run(cls, batch_size=None, steps=300, **constants):
+    net = sl.nn.init_all_states(Net(cls, **constants), batch_size=batch_size)
+    shape = (steps, *(() if batch_size is None else (batch_size,)), 5)
+    kicks = jnp.asarray(np.random.default_rng(1).random(shape) < 0.05, jnp.float64)
+    return sl.transform.for_loop(net, kicks)
+
+
+@pytest.mark.parametrize("cls", [Declared, Updated])
+@pytest.mark.parametrize("batch_size", [None, 3])
+def test_own_models_equal_that_of_the_library(cls, batch_size):
+    """CUBA input and the current are constant over a step, so all three are exact."""
+    (ours, V), (theirs, wanted) = run(cls, batch_size), run(sl.LIF, batch_size)
+    assert theirs.sum() > 10
+    np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_allclose(V, wanted, rtol=1e-9, atol=1e-9)
+
+
+def test_a_refractory_period_follows_from_its_constant():
+    (ours, V), (theirs, wanted) = run(DeclaredRef), run(sl.LIFRef, tau_ref=2.0 * u.ms)
+    np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_allclose(V, wanted, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("cls", [Declared, Updated])
+def test_gradients_equal_those_of_the_library(cls):
+    def slope(cls):
+        tau = sl.ParamState(10.0 * u.ms)
+        net = Net(cls, tau=tau, spk_fun=sl.surrogate.Arctan())
+        kicks = jnp.ones((50, 5))
+
+        def loss():
+            sl.nn.init_all_states(net)
+            spikes, V = sl.transform.for_loop(net, kicks)
+            return (spikes + 0.1 * V).sum()
+
+        return float(u.get_mantissa(sl.transform.grad(loss, tau)()))
+
+    assert slope(cls) == pytest.approx(slope(sl.LIF), rel=1e-6)
+
+
+def test_operands_are_all_constants_and_dt():
+    assert Declared.operands == ("R", "tau", "V_th", "V_reset", "V_rest", "dt")
+    assert DeclaredRef.operands == ("R", "tau", "V_th", "V_reset", "V_rest", "tau_ref", "dt")
+    assert sl.LIF.operands == sl.LIFRef.operands == ("V_rest", "V_th", "V_reset", "R", "dt_tau")
+
+
+def test_without_projections_the_sums_are_what_they_start_with():
+    neuron = sl.nn.init_all_states(Updated(3))
+    np.testing.assert_array_equal(neuron.sum_current_inputs(2.0 * u.mA).mantissa, [2, 2, 2])
+    np.testing.assert_array_equal(neuron.sum_current_inputs().mantissa, [0, 0, 0])
+    assert neuron.sum_delta_inputs(1.0 * u.mV) == 1.0 * u.mV
+
+
+@pytest.mark.parametrize("cls", [Declared, Updated])
+def test_vmap_and_jit(cls):
+    neuron = cls(3)
+    sl.nn.vmap_init_all_states(neuron, axis_size=2)
+    states = neuron.states(sl.ShortTermState)
+    step = sl.transform.jit(sl.transform.vmap(neuron, in_states=states, out_states=states))
+    lanes = jnp.array([1.0, 300.0]) * u.mA
+    assert step(lanes).tolist() == [[0, 0, 0], [1, 1, 1]]
