@@ -69,6 +69,26 @@ def test_sinusoidal():
     np.testing.assert_allclose(numbers(x), expected, atol=1e-5)
 
 
+@settings(deadline=None, max_examples=15)
+@given(frequency=st.floats(0.01, 2000), amplitude=st.floats(-1e3, 1e3), steps=st.integers(0, 60), dt=st.floats(0.01, 2))
+def test_sinusoidal_equals_the_array(frequency, amplitude, steps, dt):
+    with sl.environ.context(dt=dt * ms):
+        array = inputs.sinusoidal(amplitude, frequency * Hz, steps * dt * ms)
+        x = run(sl.SinusoidalInput(1, amplitude, frequency * Hz, steps * dt * ms), 60)[:, 0]
+    np.testing.assert_allclose(x[:steps], array, atol=2e-4 * abs(amplitude) + 1e-30)
+    assert (x[steps:] == 0).all()
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3), st.floats(0.05, 20), st.floats(0, 3))
+def test_a_ramp_stays_between_its_ends(first, last, duration, start):
+    x = np.asarray(run(sl.RampInput(1, first, last, duration * ms, start * ms), 60)[:, 0])
+    inside = x[x != 0]
+    slack = 1e-4 * max(abs(first), abs(last))
+    assert ((inside >= min(first, last) - slack) & (inside <= max(first, last) + slack)).all()
+    assert (np.diff(inside) * np.sign(last - first) >= -slack).all()
+
+
 def test_late_times_keep_their_phase():
     """After a day, float32 times are 8 s apart."""
     step, source = 10**9 - 7, sl.SinusoidalInput(1, 1.0, 13.7 * Hz)

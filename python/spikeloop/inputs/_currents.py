@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..models._form import number_in
-from ._source import TimedSource, amplitudes, named, time, times
+from ._source import TimedSource, amplitudes, named, time_in_ms, times_in_ms
 
 
 class _Pieces(TimedSource):
@@ -45,7 +45,7 @@ class SectionInput(_Pieces):
     def __init__(self, in_size: Any, values: Sequence[Any], durations: Sequence[Any], name: str | None = None):
         super().__init__(in_size, name)
         _same_length(self, values=values, durations=durations)
-        edges = np.cumsum(times(durations, "SectionInput: durations"))
+        edges = np.cumsum(times_in_ms(durations, "SectionInput: durations"))
         self._set_pieces(edges, {**named("values", values), "after": 0.0})
 
 
@@ -61,7 +61,7 @@ class ConstantInput(_Pieces):
 
     def __init__(self, in_size: Any, value: Any, duration: Any = None, name: str | None = None):
         super().__init__(in_size, name)
-        end = time(duration, "ConstantInput: duration")
+        end = time_in_ms(duration, "ConstantInput: duration")
         if end is None:
             self._set_pieces(np.zeros(0), {"value": value})
         else:
@@ -81,7 +81,7 @@ class StepInput(_Pieces):
     def __init__(self, in_size: Any, amplitudes: Sequence[Any], step_times: Sequence[Any], name: str | None = None):
         super().__init__(in_size, name)
         _same_length(self, amplitudes=amplitudes, step_times=step_times)
-        starts = times(step_times, "StepInput: step_times")
+        starts = times_in_ms(step_times, "StepInput: step_times")
         order = np.argsort(starts, kind="stable")
         given = list(named("amplitudes", amplitudes).items())
         self._set_pieces(starts[order], {"before": 0.0, **dict(given[k] for k in order)})
@@ -103,8 +103,8 @@ class RampInput(TimedSource):
     ):
         super().__init__(in_size, name)
         self.unit, (self.c_start, self.c_end) = amplitudes(self, c_start=c_start, c_end=c_end)
-        self.duration = time(duration, "RampInput: duration", positive=True)
-        self.t_start = time(t_start, "RampInput: t_start") or 0.0
+        self.duration = time_in_ms(duration, "RampInput: duration", positive=True)
+        self.t_start = time_in_ms(t_start, "RampInput: t_start") or 0.0
 
     def update(self) -> Any:
         """The present value."""
@@ -141,7 +141,7 @@ class SinusoidalInput(TimedSource):
         self.unit, (self.amplitude, self.bias) = amplitudes(self, amplitude=amplitude, bias=bias)
         self.frequency = np.asarray(number_in(frequency, u.kHz, "SinusoidalInput: frequency"), float)
         amplitudes(self, frequency=self.frequency)
-        self.duration = time(duration, "SinusoidalInput: duration")
+        self.duration = time_in_ms(duration, "SinusoidalInput: duration")
 
     def update(self) -> Any:
         """The present value."""

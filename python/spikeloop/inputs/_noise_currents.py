@@ -11,7 +11,7 @@ from .. import environ, random
 from .._state import HiddenState
 from ..random._units import attach, split
 from ._noise import ou_step
-from ._source import TimedSource, amplitudes, time
+from ._source import TimedSource, amplitudes, time_in_ms
 
 
 class WienerProcessInput(TimedSource):
@@ -27,7 +27,7 @@ class WienerProcessInput(TimedSource):
     def __init__(self, in_size: Any, sigma: Any, duration: Any = None, name: str | None = None):
         super().__init__(in_size, name)
         self.unit, (self.sigma,) = amplitudes(self, sigma=sigma)
-        self.duration = time(duration, "WienerProcessInput: duration")
+        self.duration = time_in_ms(duration, "WienerProcessInput: duration")
 
     def update(self) -> Any:
         """The increment of this step."""
@@ -60,8 +60,8 @@ class OUProcessInput(TimedSource):
     def __init__(self, in_size: Any, mean: Any, sigma: Any, tau: Any, duration: Any = None, name: str | None = None):
         super().__init__(in_size, name)
         self.unit, (self.mean, self.sigma) = amplitudes(self, mean=mean, sigma=sigma)
-        self.tau = time(tau, "OUProcessInput: tau", positive=True)
-        self.duration = time(duration, "OUProcessInput: duration")
+        self.tau = time_in_ms(tau, "OUProcessInput: tau", positive=True)
+        self.duration = time_in_ms(duration, "OUProcessInput: duration")
 
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
         """Start at `mean`, for a batch of `batch_size` samples if given."""

@@ -84,7 +84,7 @@ class TimedSource(Source):
         return step
 
 
-def times(value: Any, where: str) -> np.ndarray:
+def times_in_ms(value: Any, where: str) -> np.ndarray:
     """Times in ms, from a Quantity or a sequence of them; none negative."""
     if isinstance(value, u.Quantity):
         numbers = np.asarray(number_in(value, u.ms, where), float)
@@ -97,12 +97,12 @@ def times(value: Any, where: str) -> np.ndarray:
     return numbers
 
 
-def time(value: Any, where: str, *, positive: bool = False) -> float | None:
+def time_in_ms(value: Any, where: str, *, positive: bool = False) -> float | None:
     """One time in ms; None stays None."""
     if value is None:
         return None
     check_unit(value, u.ms, where)
-    number = times(value, where)
+    number = times_in_ms(value, where)
     if number.shape != ():
         raise ShapeError(f"{where} must be one time; given shape {number.shape}.")
     if positive and number == 0:

@@ -17,7 +17,7 @@ from .._state import value_of
 from ..models._form import check_not_negative, check_unit, time_step
 from ..random._units import common_unit
 from ._poisson import happens, spike_probability
-from ._source import Source, TimedSource, named, times
+from ._source import Source, TimedSource, named, times_in_ms
 
 _ROUNDING: dict[str, Callable[[np.ndarray], np.ndarray]] = {"round": np.round, "floor": np.floor, "ceil": np.ceil}
 _NEVER = np.iinfo(np.int32).max
@@ -97,7 +97,7 @@ class SpikeTime(TimedSource):
         name: str | None = None,
     ):
         super().__init__(in_size, name)
-        self.times = _times(times, "SpikeTime: times")
+        self.times = times_in_ms(times, "SpikeTime: times")
         self.indices = _indices(indices, len(self.times), int(np.prod(self.varshape)))
         self.unit, self.weights = _weights(weights)
         if self.weights.ndim and self.weights.shape != self.times.shape:
@@ -127,9 +127,6 @@ class SpikeTime(TimedSource):
         order = np.argsort(steps, kind="stable").astype(np.int32)
         most = int(np.unique(steps, return_counts=True)[1].max(initial=1))
         return np.append(steps[order], [_NEVER] * most).astype(np.int32), np.append(order, [0] * most), most
-
-
-_times = times  # the constructor has an argument of this name
 
 
 def _weights(weights: Any) -> tuple[Any, Any]:
