@@ -34,7 +34,7 @@ def test_section():
     assert x.shape == (7, 2)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=6)
 @given(steps=st.lists(st.integers(0, 40), min_size=1, max_size=4), dt=st.sampled_from([0.1, 0.3, 1.0]))
 def test_section_equals_the_array(steps, dt):
     values, durations = list(range(1, len(steps) + 1)), [k * dt * ms for k in steps]
@@ -69,7 +69,7 @@ def test_sinusoidal():
     np.testing.assert_allclose(numbers(x), expected, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=6)
 @given(frequency=st.floats(0.01, 2000), amplitude=st.floats(-1e3, 1e3), steps=st.integers(0, 60), dt=st.floats(0.01, 2))
 def test_sinusoidal_equals_the_array(frequency, amplitude, steps, dt):
     with sl.environ.context(dt=dt * ms):
@@ -79,7 +79,7 @@ def test_sinusoidal_equals_the_array(frequency, amplitude, steps, dt):
     assert (x[steps:] == 0).all()
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=6)
 @given(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3), st.floats(0.05, 20), st.floats(0, 3))
 def test_a_ramp_stays_between_its_ends(first, last, duration, start):
     x = np.asarray(run(sl.RampInput(1, first, last, duration * ms, start * ms), 60)[:, 0])

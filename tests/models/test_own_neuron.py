@@ -135,3 +135,31 @@ def test_vmap_and_jit(cls):
     step = sl.transform.jit(sl.transform.vmap(neuron, in_states=states, out_states=states))
     lanes = jnp.array([1.0, 300.0]) * u.mA
     assert step(lanes).tolist() == [[0, 0, 0], [1, 1, 1]]
+
+
+def test_what_a_model_lacks_is_named():
+    class NoPotential(sl.Neuron):
+        tau = param(1.0 * u.ms)
+
+    class NoThreshold(sl.Neuron):
+        V = variable(0.0 * u.mV, u.mV)
+
+    class OwnThreshold(NoThreshold):
+        @staticmethod
+        def threshold(p, s):
+            return s.V - 1.0
+
+        @staticmethod
+        def reset(p, s, spike, hard):
+            s.V = s.V * (1 - spike)
+
+        @staticmethod
+        def integrate(p, s, drive):
+            s.V = s.V + p.dt * drive.current
+
+    with pytest.raises(TypeError, match="NoPotential: a neuron model declares its potential V"):
+        NoPotential(1)
+    with pytest.raises(TypeError, match="NoThreshold: a neuron model declares V_th and V_reset, or defines threshold"):
+        NoThreshold(1)
+    neuron = sl.nn.init_all_states(OwnThreshold(1))
+    assert [int(neuron(4.0 * u.mA)[0]) for _ in range(6)] == [0, 0, 1, 0, 0, 1]

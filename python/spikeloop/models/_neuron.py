@@ -119,7 +119,12 @@ class Neuron(Form):
         self._check_threshold()
 
     def _check_threshold(self) -> None:
-        """Refuse constants for which `threshold` divides by 0, where they are known."""
+        """Refuse a model without a threshold, and known constants for which it divides by 0."""
+        name = type(self).__name__
+        if next(iter(self.state_vars), None) != "V":
+            raise TypeError(f"{name}: a neuron model declares its potential V as its first variable.")
+        if type(self).threshold is Neuron.threshold and not {"V_th", "V_reset"} <= {*self.operands}:
+            raise TypeError(f"{name}: a neuron model declares V_th and V_reset, or defines threshold(p, s).")
         p = self._operand_space(self.derive(self.numbers(), 1.0))
         if any(map(is_tracer, vars(p).values())):
             return
@@ -129,7 +134,7 @@ class Neuron(Form):
             slope = np.asarray(high) - np.asarray(low)
         if not np.isfinite(slope).all():
             raise ValueError(
-                f"{type(self).__name__}: V_th must differ from V_reset, or from what takes its place in this model: "
+                f"{name}: V_th must differ from V_reset, or from what takes its place in this model: "
                 "the distance from threshold is measured in units of their difference."
             )
 
