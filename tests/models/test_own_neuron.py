@@ -114,6 +114,16 @@ def test_gradients_equal_those_of_the_library(cls):
     assert slope(cls) == pytest.approx(slope(sl.LIF), rel=1e-6)
 
 
+@pytest.mark.parametrize("cls", [Declared, Updated])
+def test_currents_that_are_functions_of_V(cls):
+    """A leak of 1 mS around 4 mV, seen as a current: V settles between it and rest."""
+    neuron = cls(2, V_th=50.0 * u.mV)
+    neuron.add_current_input("leak", lambda V: (4.0 * u.mV - V) / (1.0 * u.ohm))
+    sl.nn.init_all_states(neuron)
+    sl.transform.for_loop(neuron, length=2000)
+    np.testing.assert_allclose(neuron.V.value.to_decimal(u.mV), [2.0, 2.0], rtol=1e-6)
+
+
 def test_operands_are_all_constants_and_dt():
     assert Declared.operands == ("R", "tau", "V_th", "V_reset", "V_rest", "dt")
     assert DeclaredRef.operands == ("R", "tau", "V_th", "V_reset", "V_rest", "tau_ref", "dt")
