@@ -1,18 +1,17 @@
-// The extension module spikeloop._native: FFI handlers as capsules, connectivity builders as NumPy
-// arrays, threads and CPU features. All work is done in Rust, behind native.h.
+// The extension module spikeloop._native: FFI handlers as capsules, threads and CPU features, and the
+// connectivity builders of connect.cc. All work is done in Rust, behind native.h.
 
 // The dynamic symbol PyInit__native is exported by Rust, whose linker hides symbols of C++ objects;
 // it calls the function that nanobind defines below, under this name.
 #define PyInit__native spikeloop_module_init
 
 #include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 
-#include <memory>
 #include <stdexcept>
 #include <string>
 
+#include "connect.h"
 #include "native.h"
 
 namespace nb = nanobind;
@@ -55,35 +54,6 @@ void set_num_threads(long n) {
   spikeloop_set_num_threads(static_cast<size_t>(n));
 }
 
-struct IndicesDeleter {
-  void operator()(SpikeloopIndices *indices) const noexcept {
-    spikeloop_indices_free(*indices);
-    delete indices;
-  }
-};
-using Indices = std::unique_ptr<SpikeloopIndices, IndicesDeleter>;
-using IndexMatrix = nb::ndarray<nb::numpy, uint32_t, nb::ndim<2>, nb::c_contig>;
-
-// The memory that Rust allocated becomes the array's, without a copy.
-IndexMatrix to_matrix(Indices indices, size_t rows, size_t columns) {
-  if (indices->error) throw std::invalid_argument(indices->error);
-  uint32_t *data = indices->data;
-  nb::capsule owner(indices.get(), [](void *p) noexcept { IndicesDeleter()(static_cast<SpikeloopIndices *>(p)); });
-  indices.release();
-  return IndexMatrix(data, {rows, columns}, owner);
-}
-
-IndexMatrix fixed_out_degree(uint64_t seed, size_t n_pre, size_t n_post, size_t k, bool multapses,
-                             bool autapses) {
-  Indices indices;
-  {
-    nb::gil_scoped_release release;
-    indices.reset(
-        new SpikeloopIndices(spikeloop_fixed_out_degree(seed, n_pre, n_post, k, multapses, autapses)));
-  }
-  return to_matrix(std::move(indices), n_pre, k);
-}
-
 }  // namespace
 
 NB_MODULE(_native, m) {
@@ -95,6 +65,5 @@ NB_MODULE(_native, m) {
   m.def("kernel_table", &kernel_table, "Operand names of the neuron kernels: name to its params and state.");
   m.def("get_num_threads", [] { return spikeloop_get_num_threads(); }, "Threads that kernels may use.");
   m.def("set_num_threads", &set_num_threads, "n"_a, "Let kernels use up to n threads.");
-  m.def("fixed_out_degree", &fixed_out_degree, "seed"_a, "n_pre"_a, "n_post"_a, "k"_a, "multapses"_a,
-        "autapses"_a, "Targets of n_pre sources with k synapses each, as uint32 (n_pre, k).");
+  bind_connect(m);
 }

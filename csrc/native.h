@@ -1,8 +1,15 @@
-// The C functions of rust/native/src/lib.rs, in the order of that file.
+// The C functions of rust/native/src/, in the order of lib.rs and connect.rs.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+
+// Numbers that the caller keeps alive.
+template <typename T>
+struct SpikeloopSlice {
+  const T *data = nullptr;
+  size_t size = 0;
+};
 
 extern "C" {
 
@@ -27,21 +34,54 @@ struct SpikeloopModel {
   size_t n_state;
 };
 
-// Targets of a connectivity rule, or, where `error` is not null, why there are none.
-struct SpikeloopIndices {
-  uint32_t *data;
-  size_t size;
-  char *error;
-};
-
 SpikeloopText spikeloop_version();
 SpikeloopText spikeloop_simd_level();
 size_t spikeloop_registrations(const SpikeloopRegistration **out);
 size_t spikeloop_models(const SpikeloopModel **out);
 size_t spikeloop_get_num_threads();
 void spikeloop_set_num_threads(size_t n);
-SpikeloopIndices spikeloop_fixed_out_degree(uint64_t seed, size_t n_pre, size_t n_post, size_t k,
-                                            bool multapses, bool autapses);
-void spikeloop_indices_free(SpikeloopIndices indices);
+
+// A distribution of weights or delays; family 0 is none.
+struct SpikeloopDraw {
+  uint32_t family = 0;
+  double a = 0, b = 0;
+  double part[2] = {0, 1};
+  double bounds[2] = {0, 0};
+};
+
+// A rule and its numbers, of which each rule uses its own.
+struct SpikeloopSpec {
+  SpikeloopSlice<char> rule, profile;
+  uint64_t seed = 0;
+  size_t n_pre = 0, n_post = 0, num = 0;
+  double prob = 0;
+  bool multapses = true, autapses = true, wide = false;
+  SpikeloopSlice<double> source, target;
+  size_t axes = 0;
+  double period[3] = {0, 0, 0};
+  double scale = 0, cutoff = 0;
+  SpikeloopDraw weight, delay;
+};
+
+// An array that Rust allocated; kind and bits name its type as in NumPy. Without an owner there is none.
+struct SpikeloopArray {
+  void *data;
+  size_t size;
+  char kind;
+  uint8_t bits;
+  void *owner;
+};
+
+// Arrays, or, where `error` is not null, why there are none.
+struct SpikeloopBuilt {
+  SpikeloopArray indices, indptr, weight, delay;
+  char *error;
+};
+
+SpikeloopBuilt spikeloop_build(const SpikeloopSpec *spec);
+SpikeloopBuilt spikeloop_order(SpikeloopSlice<uint32_t> sources, SpikeloopSlice<uint32_t> targets,
+                               SpikeloopSlice<uint16_t> delay, size_t n_pre);
+void spikeloop_array_free(void *owner);
+void spikeloop_error_free(char *error);
 
 }  // extern "C"

@@ -1,4 +1,4 @@
-//! Compiles the Python module (csrc/module.cc) together with nanobind's own sources.
+//! Compiles the Python module (csrc/*.cc) together with nanobind's own sources.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -62,5 +62,6 @@ fn main() {
     if env::var_os("CARGO_FEATURE_ABI3").is_some() {
         build.define("Py_LIMITED_API", "0x030C0000");
     }
-    build.file(csrc.join("module.cc")).file(source.join("nb_combined.cpp")).compile("spikeloop_module");
+    build.files(["module.cc", "connect.cc"].map(|name| csrc.join(name)));
+    build.file(source.join("nb_combined.cpp")).compile("spikeloop_module");
 }

@@ -1,6 +1,22 @@
 """Connectivity: rules that draw synapses, and the connections that store and propagate them."""
 
 from ._connection import Connection as Connection
+from ._edges import Edges as Edges
+from ._edges import from_coo as from_coo
+from ._edges import from_csr as from_csr
+from ._edges import from_scipy as from_scipy
+from ._rule import Rule as Rule
+from ._rules import AllToAll as AllToAll
+from ._rules import FixedInDegree as FixedInDegree
 from ._rules import FixedOutDegree as FixedOutDegree
 from ._rules import FixedProb as FixedProb
-from ._rules import Rule as Rule
+from ._rules import FixedTotalNumber as FixedTotalNumber
+from ._rules import OneToOne as OneToOne
+from ._rules import SmallWorld as SmallWorld
+from ._spatial import Box as Box
+from ._spatial import DistanceDependent as DistanceDependent
+from ._spatial import Exponential as Exponential
+from ._spatial import Gaussian as Gaussian
+from ._spatial import Profile as Profile
+from ._spatial import grid as grid
+from ._spec import Synapses as Synapses

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import brainunit as u
-import jax
 import jax.numpy as jnp
-import numpy as np
 
-from .. import environ
 from .._errors import ShapeError, UnitError
-from .._state import ParamState, State
 from ..kernels._event import Rows, scatter
-from ..nn._module import Module
-
-_LARGEST_INDEX = 1 << 31
+from ._stored import Stored
 
 
-class Connection(Module):
+class Connection(Stored):
     """Synapses from `n_pre` sources to `n_post` targets with event-driven propagation.
 
     `connection(spikes)` is the input of each target. Work grows with the number of spikes. Spikes may be bool, 0/1 or
@@ -30,43 +23,12 @@ class Connection(Module):
     | `weight` | State with one weight for all synapses, or one for each in the order of `indices` |
     | `indices` | target of each synapse, row after row |
     | `indptr` | start of each row, `n_pre + 1` numbers; empty if all rows are equally long |
+    | `delay` | None, a number of steps for all synapses, or an array with one for each |
+    | `dt` | the time step that delays were turned into steps with |
+
+    A row is stored ascending in delay, then in target; given otherwise, synapses are brought into this order together
+    with their weights. `delay` is given as a time, or as whole steps.
     """
-
-    weight: State
-
-    def __init__(
-        self,
-        indices: Any,
-        indptr: Any,
-        weight: Any,
-        in_size: Any,
-        out_size: Any,
-        *,
-        param_type: Callable[..., State] = ParamState,
-        name: str | None = None,
-    ):
-        super().__init__(name)
-        self.in_size, self.out_size = in_size, out_size
-        indices, indptr = np.asarray(indices).reshape(-1), np.asarray(indptr)
-        _check_rows(indices, indptr, self.n_pre, self.n_post)
-        self.indices = jnp.asarray(indices.astype(np.uint32, copy=False))
-        self.indptr = jnp.asarray(indptr.astype(np.int32 if indices.size < _LARGEST_INDEX else np.int64, copy=False))
-        self.weight = param_type(_weights(weight, indices.size))
-
-    @property
-    def n_pre(self) -> int:
-        """Number of sources."""
-        return int(np.prod(self.in_size or ()))
-
-    @property
-    def n_post(self) -> int:
-        """Number of targets."""
-        return int(np.prod(self.out_size or ()))
-
-    @property
-    def num_synapses(self) -> int:
-        """Number of synapses."""
-        return self.indices.size
 
     def update(self, spikes: Any) -> Any:
         """The input of each target."""
@@ -95,41 +57,6 @@ class Connection(Module):
         if not isinstance(weight, u.Quantity):
             return jnp.asarray(weight)
         return weight.mantissa if own == unit else weight.to_decimal(unit)
-
-
-def _weights(weight: Any, n: int) -> Any:
-    weight = weight((n,)) if callable(weight) and not isinstance(weight, State) else weight
-    weight = weight.value if isinstance(weight, State) else weight
-    shape = jnp.shape(weight)
-    if int(np.prod(shape)) not in (1, n) or len(shape) > 2:
-        raise ShapeError(f"Weights must be one number or one for each of the {n} synapses; given shape {shape}.")
-    leaves, tree = jax.tree.flatten(weight)
-    if not np.isrealobj(leaves[0]):
-        raise TypeError(f"Weights must be real numbers; given {np.result_type(leaves[0])}.")
-    if np.isnan(np.asarray(leaves[0])).any():
-        raise ValueError("Weights hold NaN.")
-    shape = () if shape == () else (-1,)
-    return tree.unflatten([jnp.asarray(leaf, environ.dftype()).reshape(shape) for leaf in leaves])
-
-
-def _check_rows(indices: np.ndarray, indptr: np.ndarray, n_pre: int, n_post: int) -> None:
-    for name, array in (("indices", indices), ("indptr", indptr)):
-        if array.size and not np.issubdtype(array.dtype, np.integer):
-            raise TypeError(f"{name} must be whole numbers; given an array of {array.dtype}.")
-    if n_post > _LARGEST_INDEX:
-        raise ValueError(f"A population can have at most 2**31 neurons; given {n_post}.")
-    if indices.size and (indices.min() < 0 or indices.max() >= n_post):
-        raise ValueError(f"Indices must lie in 0 … {n_post - 1}; given {indices.min()} … {indices.max()}.")
-    if indptr.size == 0:
-        if indices.size % max(n_pre, 1):
-            raise ValueError(f"Without indptr all rows are equally long, but {indices.size} synapses / {n_pre} rows.")
-        return
-    fits = indptr.shape == (n_pre + 1,) and indptr[0] == 0 and indptr[-1] == indices.size
-    if not fits or (np.diff(indptr) < 0).any():
-        raise ValueError(
-            f"indptr must have {n_pre + 1} numbers that rise from 0 to the number of synapses {indices.size}; "
-            f"given {indptr.shape} from {indptr[:1]} to {indptr[-1:]}."
-        )
 
 
 def _plain_spikes(spikes: Any, n_pre: int, where: str) -> Any:

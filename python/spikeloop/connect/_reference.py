@@ -1,70 +1,227 @@
-"""The random draws of the native builders in NumPy: their definition, and their substitute without the library."""
+"""The native builders in NumPy: their definition, the oracle of their tests, and their substitute without the library.
+
+Each rule is a function of the seed and of a neuron's number; integer draws are the same to the bit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-_MULTIPLY = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
-_WEYL = (np.uint64(0x9E3779B9), np.uint64(0xBB67AE85))
-_LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
-_FIXED_OUT_DEGREE = 1  # keeps the draws of different uses of one seed apart
-_BLOCKS = 16  # counters computed at a time
+from ._draws import EXPONENTIAL, LOG_NORMAL, NORMAL, UNIFORM, Draw
+from ._random import Stream, exp, ln, ln_of_complement, normal_quantile
+from ._spec import Spec, Synapses
+
+# Numbers that keep the draws of different uses of one seed apart.
+_OUT_DEGREE, _IN_DEGREE, _PROB, _TOTAL, _SOURCES, _DISTANCE, _SMALL_WORLD, _WEIGHT, _DELAY = range(1, 10)
+
+_BLOCK = 1 << 16  # pairs drawn from one stream
+_LONGEST = 65535
 
 
-def philox(counter: np.ndarray, key: int) -> np.ndarray:
-    """Philox 4×32-10: four random words for each counter (..., 4) under a 64-bit key.
-
-    Salmon JK et al. (2011) Parallel random numbers: as easy as 1, 2, 3. SC11.
-    """
-    a, b, c, d = (counter[..., i].astype(np.uint64) for i in range(4))
-    k, m = np.uint64(key & 0xFFFFFFFF), np.uint64(key >> 32)
-    for _ in range(10):
-        x, y = _MULTIPLY[0] * a, _MULTIPLY[1] * c
-        a, b, c, d = (y >> _HALF) ^ b ^ k, y & _LOW, (x >> _HALF) ^ d ^ m, x & _LOW
-        k, m = (k + _WEYL[0]) & _LOW, (m + _WEYL[1]) & _LOW
-    return np.stack([a, b, c, d], -1)
-
-
-def _words(seed: int, stream: int, purpose: int) -> Iterator[int]:
-    """The random words of one stream of a seed."""
-    start = 0
-    while True:
-        counter = np.zeros((_BLOCKS, 4), np.uint64)
-        counter[:, 0] = np.arange(start, start + _BLOCKS, dtype=np.uint64) & _LOW
-        counter[:, 1:] = purpose, stream & 0xFFFFFFFF, stream >> 32
-        yield from philox(counter, seed).ravel().tolist()
-        start += _BLOCKS
+def build(spec: Spec) -> Synapses:
+    """All synapses of a rule."""
+    rows = [np.sort(np.asarray(row, np.uint32)) for row in _RULES[spec.rule](spec)]
+    delays = [np.zeros(0, np.int64)] * len(rows)
+    if spec.delay is not None:
+        for i, row in enumerate(rows):
+            steps = _steps(spec.delay, Stream(spec.seed, i, _DELAY).units(len(row)))
+            order = np.lexsort((row, steps))
+            rows[i], delays[i] = row[order], steps[order]
+    indices = np.concatenate(rows) if rows else np.zeros(0)
+    lengths = [len(row) for row in rows]
+    indptr = np.concatenate([[0], np.cumsum(lengths)]) if spec.rule in _UNEQUAL or len(set(lengths)) > 1 else []
+    return Synapses(
+        indices.astype(np.uint16 if spec.n_post <= 1 << 16 else np.uint32),
+        np.asarray(indptr, np.int32),
+        None if spec.weight is None else _weights(spec, lengths),
+        None if spec.delay is None else _narrow(np.concatenate(delays) if rows else np.zeros(0), spec.delay),
+    )
 
 
-def _below(words: Iterator[int], bound: int) -> int:
-    """A number below `bound`, each with the same probability (Lemire 2019)."""
-    wide = next(words) * bound
-    while (wide & 0xFFFFFFFF) < bound and (wide & 0xFFFFFFFF) < -bound % (1 << 32) % bound:
-        wide = next(words) * bound
-    return wide >> 32
+def values(draw: Draw, units: np.ndarray) -> np.ndarray:
+    """The values that numbers between 0 and 1 stand for."""
+    p = draw.part[0] + (draw.part[1] - draw.part[0]) * units
+    if draw.family == UNIFORM:
+        x = draw.a + (draw.b - draw.a) * p
+    elif draw.family == NORMAL:
+        x = draw.a + draw.b * normal_quantile(p)
+    elif draw.family == LOG_NORMAL:
+        x = exp(draw.a + draw.b * normal_quantile(p))
+    else:
+        assert draw.family == EXPONENTIAL
+        x = draw.a - draw.b * ln(np.maximum(1.0 - p, np.finfo(np.float64).tiny))
+    return np.minimum(np.maximum(x, draw.bounds[0]), draw.bounds[1])
 
 
-def fixed_out_degree(seed: int, n_pre: int, n_post: int, k: int, multapses: bool, autapses: bool) -> np.ndarray:
-    """The targets of `n_pre` sources with `k` synapses each, every row ascending; shape (n_pre, k)."""
-    available = n_post - (not autapses and n_pre > 0 and n_post > 0)
-    if n_pre > 0 and k > 0 and (available == 0 or (not multapses and k > available)):
-        raise ValueError(f"{k} targets per source were asked for, but there are {available}.")
-    out = np.zeros((n_pre, k), np.uint32)
-    for i in range(n_pre if k else 0):
-        own = i if not autapses and i < n_post else None
-        words, size = _words(seed, i, _FIXED_OUT_DEGREE), n_post - (own is not None)
-        row = sorted(_row(words, size, k, multapses))
-        out[i] = row if own is None else [x + (x >= own) for x in row]
-    return out
+def _steps(draw: Draw, units: np.ndarray) -> np.ndarray:
+    return np.minimum(np.maximum(np.floor(values(draw, units) + 0.5), 1.0), 1e9).astype(np.int64)
 
 
-def _row(words: Iterator[int], size: int, k: int, multapses: bool) -> list[int]:
-    if multapses:
-        return [_below(words, size) for _ in range(k)]
-    chosen: dict[int, None] = {}
-    for last in range(size - k, size):  # Floyd: each draw among one more, a repeat gives that one
-        draw = _below(words, last + 1)
-        chosen[last if draw in chosen else draw] = None
-    return list(chosen)
+def _weights(spec: Spec, lengths: list[int]) -> np.ndarray:
+    assert spec.weight is not None
+    drawn = [values(spec.weight, Stream(spec.seed, i, _WEIGHT).units(n)) for i, n in enumerate(lengths)]
+    return np.concatenate(drawn or [np.zeros(0)]).astype(np.float64 if spec.wide else np.float32)
+
+
+def _narrow(steps: np.ndarray, draw: Draw) -> np.ndarray:
+    if steps.size and steps.max() > _LONGEST:
+        raise ValueError(f"a delay that was drawn is longer than {_LONGEST} steps")
+    most = _steps(draw, np.array([2.0**-53, 1 - 2.0**-53])).max()
+    return steps.astype(np.uint8 if most <= 255 else np.uint16)
+
+
+# --- rules ------------------------------------------------------------------------------------------------------------
+
+
+def _one_to_one(spec: Spec) -> Iterator[list[int]]:
+    if spec.n_pre != spec.n_post:
+        raise ValueError("one to one needs populations of one size")
+    return ([i] for i in range(spec.n_pre))
+
+
+def _all_to_all(spec: Spec) -> Iterator[list[int]]:
+    return ([j for j in range(spec.n_post) if spec.autapses or j != i] for i in range(spec.n_pre))
+
+
+def _fixed_prob(spec: Spec) -> Iterator[np.ndarray]:
+    for i in range(spec.n_pre):
+        own = _own(spec, i, spec.n_post)
+        row = _successes(Stream(spec.seed, i, _PROB), spec.n_post - (own is not None), spec.prob)
+        yield row if own is None else row + (row >= own)
+
+
+def _successes(stream: Stream, trials: int, prob: float) -> np.ndarray:
+    """Which of independent trials succeed, from the geometric gaps between them."""
+    if prob in (0.0, 1.0):
+        return np.arange(trials if prob else 0)
+    found, last, ln_none = [np.zeros(0)], -1.0, ln_of_complement(prob)
+    while last < trials:
+        expected = (trials - last) * prob
+        gaps = np.floor(ln(stream.units(int(expected + 5 * expected**0.5) + 16)) / ln_none)
+        found.append(last + np.cumsum(np.minimum(gaps, trials) + 1))
+        last = found[-1][-1]
+    positions = np.concatenate(found)
+    return positions[positions < trials].astype(np.int64)
+
+
+def _fixed_out_degree(spec: Spec) -> Iterator[list[int]]:
+    _check_available(spec, spec.n_pre, spec.n_post)
+    return (_choice(spec, _OUT_DEGREE, i, spec.num, spec.n_post) for i in range(spec.n_pre))
+
+
+def _fixed_in_degree(spec: Spec) -> list[list[int]]:
+    _check_available(spec, spec.n_post, spec.n_pre)
+    rows: list[list[int]] = [[] for _ in range(spec.n_pre)]
+    for j in range(spec.n_post):
+        for i in _choice(spec, _IN_DEGREE, j, spec.num, spec.n_pre):
+            rows[i].append(j)
+    return rows
+
+
+def _fixed_total_number(spec: Spec) -> Iterator[list[int]]:
+    available = [spec.n_post - (_own(spec, i, spec.n_post) is not None) for i in range(spec.n_pre)]
+    pairs = sum(available)
+    if spec.num and (pairs == 0 or (not spec.multapses and spec.num > pairs)):
+        raise ValueError(f"{spec.num} distinct targets asked for, but there are only {pairs}")
+    if not spec.multapses and spec.num > pairs // 2:
+        absent = _sources(spec, pairs - spec.num)
+        counts = [n - k for n, k in zip(available, absent, strict=True)]
+    else:
+        counts = _sources(spec, spec.num)
+    return (_choice(spec, _TOTAL, i, counts[i], spec.n_post) for i in range(spec.n_pre))
+
+
+def _sources(spec: Spec, num: int) -> list[int]:
+    """How many of `num` pairs drawn uniformly each source has."""
+    counts = [0] * spec.n_pre
+    own = [int(_own(spec, i, spec.n_post) is not None) for i in range(spec.n_pre)]
+    stream = Stream(spec.seed, 0, _SOURCES)
+    for k in range(num):
+        if spec.multapses and k % _BLOCK == 0:
+            stream = Stream(spec.seed, k // _BLOCK, _SOURCES)
+        while True:
+            i = stream.below(spec.n_pre)
+            taken = own[i] + (0 if spec.multapses else counts[i])
+            if taken == 0 or stream.below(spec.n_post) >= taken:
+                break
+        counts[i] += 1
+    return counts
+
+
+def _distance_dependent(spec: Spec) -> Iterator[np.ndarray]:
+    space = spec.space
+    assert space is not None
+    for i in range(spec.n_pre):
+        square = np.zeros(spec.n_post)
+        for axis, period in zip(range(space.target.shape[1]), space.period, strict=False):
+            d = space.target[:, axis] - space.source[i, axis]
+            if period > 0:
+                d = d - period * np.floor(d / period + 0.5)
+            square = square + d * d
+        if space.profile == "gaussian":
+            prob = exp(-0.5 * (square / (space.scale * space.scale)))
+        elif space.profile == "exponential":
+            prob = exp(-(np.sqrt(square) / space.scale))
+        else:
+            prob = (square <= space.scale * space.scale).astype(float)
+        drawn = Stream(spec.seed, i, _DISTANCE).unit_at(np.arange(spec.n_post)) < spec.prob * prob
+        drawn &= square <= space.cutoff * space.cutoff
+        if (own := _own(spec, i, spec.n_post)) is not None:
+            drawn[own] = False
+        yield np.flatnonzero(drawn)
+
+
+def _small_world(spec: Spec) -> Iterator[list[int]]:
+    n = spec.n_pre
+    for i in range(n):
+        row = [j for k in range(1, spec.num // 2 + 1) for j in ((i + k) % n, (i - k) % n)]
+        stream = Stream(spec.seed, i, _SMALL_WORLD)
+        for place, old in enumerate(row if spec.num + 1 < n else []):
+            if stream.unit() < spec.prob:
+                new = stream.below(n)
+                while new == i or new in row:
+                    new = stream.below(n)
+                row[place] = new
+                assert old not in row
+        yield row
+
+
+_RULES: dict[str, Callable[[Spec], Iterator]] = {
+    "one_to_one": _one_to_one,
+    "all_to_all": _all_to_all,
+    "fixed_prob": _fixed_prob,
+    "fixed_out_degree": _fixed_out_degree,
+    "fixed_in_degree": _fixed_in_degree,
+    "fixed_total_number": _fixed_total_number,
+    "distance_dependent": _distance_dependent,
+    "small_world": _small_world,
+}
+_UNEQUAL = {"fixed_prob", "fixed_in_degree", "fixed_total_number", "distance_dependent"}
+
+
+def _own(spec: Spec, i: int, size: int) -> int | None:
+    """The neuron's own number, where it may not be drawn."""
+    return i if not spec.autapses and i < size else None
+
+
+def _check_available(spec: Spec, n: int, size: int) -> None:
+    available = size - (n > 0 and size > 0 and not spec.autapses)
+    if n > 0 and spec.num > 0 and (available == 0 or (not spec.multapses and spec.num > available)):
+        raise ValueError(f"{spec.num} distinct targets asked for, but there are only {available}")
+
+
+def _choice(spec: Spec, purpose: int, i: int, k: int, size: int) -> list[int]:
+    """`k` partners of neuron `i`, drawn uniformly."""
+    stream, own = Stream(spec.seed, i, purpose), _own(spec, i, size)
+    size -= own is not None
+    if spec.multapses:
+        row = [stream.below(size) for _ in range(k)]
+    else:
+        chosen: dict[int, None] = {}
+        for last in range(size - k, size):  # Floyd: each draw among one more, a repeat gives that one
+            draw = stream.below(last + 1)
+            chosen[last if draw in chosen else draw] = None
+        row = list(chosen)
+    return row if own is None else [x + (x >= own) for x in row]

@@ -1,84 +1,49 @@
-"""Rules: how to draw the synapses between two populations."""
+"""Rules of degrees and probabilities."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
+import math
 from typing import Any
 
-import jax
-import numpy as np
-
-from .. import random
-from .._state import ParamState, State
-from ..kernels import _library
-from ..nn._module import as_size
-from ._connection import Connection
-from ._reference import fixed_out_degree as fixed_out_degree_reference
+from ._rule import Rule, check_count, check_prob
 
 
-class Rule:
-    """Base of connection rules. `rule(source size, target size)` draws a `Connection`.
+class OneToOne(Rule):
+    """Source i reaches target i; the populations are of one size. Parameters as in `Rule`."""
 
-    The same seed gives the same synapses on every machine and for any number of threads.
-    """
+    rule = "one_to_one"
 
-    def __init__(self, weight: Any, seed: int | None, param_type: Callable[..., State]):
-        self.weight, self.seed, self.param_type = weight, seed, param_type
+    def numbers(self, in_size: tuple[int, ...], out_size: tuple[int, ...]) -> dict[str, Any]:
+        check_same_size(self, in_size, out_size)
+        return {}
 
-    def __call__(self, in_size: Any, out_size: Any) -> Connection:
-        return Connection(*self.synapses(in_size, out_size), self.weight, in_size, out_size, param_type=self.param_type)
-
-    def synapses(self, in_size: Any, out_size: Any) -> tuple[np.ndarray, np.ndarray]:
-        """(indices, indptr) for populations of these shapes."""
-        in_size, out_size = as_size(in_size, "source size"), as_size(out_size, "target size")
-        seed = _fresh_seed() if self.seed is None else _checked_seed(self.seed)
-        indices, indptr = self.draw(seed, int(np.prod(in_size)), int(np.prod(out_size)))
-        if indices.size == 0:
-            warnings.warn(f"{self!r} from {in_size} to {out_size} makes no synapse at all.", stacklevel=3)
-        return indices, indptr
-
-    def draw(self, seed: int, n_pre: int, n_post: int) -> tuple[np.ndarray, np.ndarray]:
-        """(indices, indptr) of the synapses; indptr is empty if all rows are equally long."""
-        raise NotImplementedError
-
-
-class FixedOutDegree(Rule):
-    """Every source has the same number of targets, drawn uniformly.
-
-    | name | meaning | default |
-    |---|---|---|
-    | `num` | targets per source | |
-    | `weight` | one weight, one per synapse, or an initializer | |
-    | `multapses` | whether a source may reach the same target several times | True |
-    | `autapses` | whether source i may reach target i | True |
-    | `seed` | seed of the draw | from `sl.random` |
-    | `param_type` | kind of State that holds the weights | ParamState |
-
-    Raises ValueError if `num` distinct targets are asked for and there are fewer.
-    """
-
-    def __init__(
-        self,
-        num: int,
-        weight: Any,
-        *,
-        multapses: bool = True,
-        autapses: bool = True,
-        seed: int | None = None,
-        param_type: Callable[..., State] = ParamState,
-    ):
-        super().__init__(weight, seed, param_type)
-        if isinstance(num, bool) or not hasattr(num, "__index__") or num < 0:
-            raise ValueError(f"FixedOutDegree: num must be a number of targets, not negative; given {num!r}.")
-        self.num, self.multapses, self.autapses = int(num), multapses, autapses
-
-    def draw(self, seed: int, n_pre: int, n_post: int) -> tuple[np.ndarray, np.ndarray]:
-        build = fixed_out_degree_reference if _library.native is None else _library.native.fixed_out_degree
-        return build(seed, n_pre, n_post, self.num, self.multapses, self.autapses), np.zeros(0, np.int32)
+    def expected(self, n_pre: int, n_post: int) -> float:
+        return n_pre
 
     def __repr__(self) -> str:
-        return f"FixedOutDegree({self.num})"
+        return "OneToOne()"
+
+
+class AllToAll(Rule):
+    """Every source reaches every target.
+
+    `autapses=False` leaves out the synapses from neuron i to neuron i. The rest is as in `Rule`.
+    """
+
+    rule = "all_to_all"
+
+    def __init__(self, weight: Any, *, autapses: bool = True, **kwargs: Any):
+        super().__init__(weight, **kwargs)
+        self.autapses = autapses
+
+    def numbers(self, in_size: tuple[int, ...], out_size: tuple[int, ...]) -> dict[str, Any]:
+        return {"autapses": self.autapses}
+
+    def expected(self, n_pre: int, n_post: int) -> float:
+        return n_pre * n_post
+
+    def __repr__(self) -> str:
+        return "AllToAll()"
 
 
 class FixedProb(Rule):
@@ -87,60 +52,124 @@ class FixedProb(Rule):
     | name | meaning | default |
     |---|---|---|
     | `prob` | probability of a synapse, from 0 to 1 | |
-    | `weight` | one weight, one per synapse, or an initializer | |
+    | `weight`, `delay`, `seed`, `param_type` | as in `Rule` | |
     | `autapses` | whether source i may reach target i | True |
-    | `seed` | seed of the draw | from `sl.random` |
-    | `param_type` | kind of State that holds the weights | ParamState |
     """
 
-    def __init__(
-        self,
-        prob: float,
-        weight: Any,
-        *,
-        autapses: bool = True,
-        seed: int | None = None,
-        param_type: Callable[..., State] = ParamState,
-    ):
-        super().__init__(weight, seed, param_type)
-        if not 0.0 <= prob <= 1.0:
-            raise ValueError(f"FixedProb: prob must lie in [0, 1]; given {prob!r}.")
-        self.prob, self.autapses = float(prob), autapses
+    rule = "fixed_prob"
 
-    def draw(self, seed: int, n_pre: int, n_post: int) -> tuple[np.ndarray, np.ndarray]:
-        """(indices, indptr) of the synapses."""
-        sources, targets = np.divmod(_successes(seed, n_pre * n_post, self.prob), max(n_post, 1))
-        if not self.autapses:
-            sources, targets = sources[sources != targets], targets[sources != targets]
-        indptr = np.concatenate([[0], np.cumsum(np.bincount(sources, minlength=n_pre))])
-        return targets.astype(np.uint32), indptr
+    def __init__(self, prob: float, weight: Any, *, autapses: bool = True, **kwargs: Any):
+        super().__init__(weight, **kwargs)
+        self.prob, self.autapses = check_prob(prob, "FixedProb: prob"), autapses
+
+    def numbers(self, in_size: tuple[int, ...], out_size: tuple[int, ...]) -> dict[str, Any]:
+        return {"prob": self.prob, "autapses": self.autapses}
+
+    def expected(self, n_pre: int, n_post: int) -> float:
+        return n_pre * n_post * self.prob
 
     def __repr__(self) -> str:
         return f"FixedProb({self.prob:g})"
 
 
-def _successes(seed: int, trials: int, prob: float) -> np.ndarray:
-    """The numbers of those among `trials` independent trials that succeed, from the gaps between them."""
-    if prob == 0.0 or trials == 0:
-        return np.zeros(0, np.int64)
-    rng = np.random.Generator(np.random.Philox(seed))
-    found, last = [], -1
-    while last < trials:
-        expected = (trials - last) * prob
-        gaps = rng.geometric(prob, int(expected + 5 * expected**0.5) + 16)
-        gaps = np.minimum(gaps, trials + 1)  # with a tiny prob their sum would not fit into 64 bits
-        found.append(last + np.cumsum(gaps))
-        last = int(found[-1][-1])
-    positions = np.concatenate(found)
-    return positions[: np.searchsorted(positions, trials)]
+class _FixedNumber(Rule):
+    counted: str
+
+    def __init__(self, num: int, weight: Any, *, multapses: bool = True, autapses: bool = True, **kwargs: Any):
+        super().__init__(weight, **kwargs)
+        self.num = check_count(num, f"{type(self).__name__}: num must be a number of {self.counted}")
+        self.multapses, self.autapses = multapses, autapses
+
+    def numbers(self, in_size: tuple[int, ...], out_size: tuple[int, ...]) -> dict[str, Any]:
+        return {"num": self.num, "multapses": self.multapses, "autapses": self.autapses}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.num})"
 
 
-def _fresh_seed() -> int:
-    data = np.asarray(jax.random.key_data(random.split_key()))
-    return int.from_bytes(data.tobytes()[:8], "little")
+class FixedOutDegree(_FixedNumber):
+    """Every source has the same number of targets, drawn uniformly.
+
+    | name | meaning | default |
+    |---|---|---|
+    | `num` | targets per source | |
+    | `weight`, `delay`, `seed`, `param_type` | as in `Rule` | |
+    | `multapses` | whether a source may reach the same target several times | True |
+    | `autapses` | whether source i may reach target i | True |
+
+    Raises ValueError if `num` distinct targets are asked for and there are fewer.
+    """
+
+    rule, counted = "fixed_out_degree", "targets"
+
+    def expected(self, n_pre: int, n_post: int) -> float:
+        return n_pre * self.num
 
 
-def _checked_seed(seed: int) -> int:
-    if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed < 1 << 64:
-        raise ValueError(f"A seed is a whole number from 0 to 2**64 - 1; given {seed!r}.")
-    return int(seed)
+class FixedInDegree(_FixedNumber):
+    """Every target has the same number of sources, drawn uniformly.
+
+    `num` is the number of sources per target; the rest is as in `FixedOutDegree`.
+    """
+
+    rule, counted = "fixed_in_degree", "sources"
+
+    def expected(self, n_pre: int, n_post: int) -> float:
+        return n_post * self.num
+
+
+class FixedTotalNumber(_FixedNumber):
+    """A fixed number of synapses in all, each between a pair drawn uniformly.
+
+    `num` is the number of synapses; the rest is as in `FixedOutDegree`.
+    """
+
+    rule, counted = "fixed_total_number", "synapses"
+
+    def expected(self, n_pre: int, n_post: int) -> float:
+        return self.num
+
+
+class SmallWorld(Rule):
+    """A ring in which every neuron reaches its `num` nearest neighbours; with probability `prob` a synapse is rewired.
+
+    A rewired synapse keeps its source and gets a target drawn uniformly among those not yet reached.
+
+    | name | meaning | default |
+    |---|---|---|
+    | `num` | neighbours, an even number, half of them on each side | |
+    | `prob` | probability that a synapse is rewired | |
+    | `weight`, `delay`, `seed`, `param_type` | as in `Rule` | |
+
+    Watts DJ, Strogatz SH (1998) Collective dynamics of 'small-world' networks. Nature 393, 440–442; here for directed
+    synapses.
+    """
+
+    rule = "small_world"
+
+    def __init__(self, num: int, prob: float, weight: Any, **kwargs: Any):
+        super().__init__(weight, **kwargs)
+        self.num = check_count(num, "SmallWorld: num must be a number of neighbours")
+        self.prob = check_prob(prob, "SmallWorld: prob")
+        if self.num % 2:
+            raise ValueError(f"SmallWorld: num must be even, half of it on each side; given {num}.")
+
+    def numbers(self, in_size: tuple[int, ...], out_size: tuple[int, ...]) -> dict[str, Any]:
+        n = check_same_size(self, in_size, out_size)
+        if 0 < n <= self.num:
+            raise ValueError(f"{self!r}: {n} neurons have at most {n - 1} neighbours; num must be smaller than {n}.")
+        return {"num": self.num, "prob": self.prob}
+
+    def expected(self, n_pre: int, n_post: int) -> float:
+        return n_pre * self.num
+
+    def __repr__(self) -> str:
+        return f"SmallWorld({self.num}, {self.prob:g})"
+
+
+def check_same_size(rule: Rule, in_size: tuple[int, ...], out_size: tuple[int, ...]) -> int:
+    """The number of neurons of both populations."""
+    n_pre, n_post = math.prod(in_size), math.prod(out_size)
+    if n_pre != n_post:
+        raise ValueError(f"{rule!r} needs populations of one size; given {in_size} and {out_size}.")
+    return n_pre

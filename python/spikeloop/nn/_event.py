@@ -9,15 +9,16 @@ import numpy as np
 
 from .._state import ParamState, State
 from ..connect import Connection, FixedOutDegree, FixedProb, Rule
-from ._module import as_size
+from ._module import Module, as_size
 
 
 class _Drawn(Connection):
     """A connection that draws its own synapses."""
 
     def __init__(self, rule: Rule, in_size: Any, out_size: Any, name: str | None):
-        synapses = rule.synapses(in_size, out_size)
-        super().__init__(*synapses, rule.weight, in_size, out_size, param_type=rule.param_type, name=name)
+        Module.__init__(self, name)
+        self.in_size, self.out_size = in_size, out_size
+        self._keep(rule.synapses(in_size, out_size), rule.param_type)
 
 
 class EventFixedNumConn(_Drawn):

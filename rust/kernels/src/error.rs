@@ -71,6 +71,13 @@ pub enum Error {
         /// Targets there are.
         available: usize,
     },
+    /// A connection rule that does not fit the populations, or has no meaning.
+    Rule(&'static str),
+    /// The system has no memory for an array.
+    Memory {
+        /// The array's size.
+        bytes: usize,
+    },
 }
 
 impl fmt::Display for Error {
@@ -99,6 +106,8 @@ impl fmt::Display for Error {
             Self::Targets { given, available } => {
                 write!(f, "{given} distinct targets asked for, but there are only {available}")
             }
+            Self::Rule(why) => f.write_str(why),
+            Self::Memory { bytes } => write!(f, "no memory for an array of {bytes} bytes"),
         }
     }
 }

@@ -24,6 +24,14 @@ pub fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     [a, b, c, d]
 }
 
+/// A number strictly between 0 and 1 from 52 of 64 random bits: the odd multiples of 2⁻⁵³.
+#[inline]
+#[must_use]
+pub fn open_unit(high: u32, low: u32) -> f64 {
+    let bits = (u64::from(high) << 32 | u64::from(low)) >> 12;
+    (bits as f64 + 0.5) * (0.5f64).powi(52)
+}
+
 /// The random words of one stream of a seed: counter (draw, purpose, stream), key seed.
 #[derive(Debug, Clone)]
 pub struct Stream {
@@ -42,6 +50,15 @@ impl Stream {
         Self { key: halves(seed), counter: [0, purpose, low, high], words: [0; 4], used: 4 }
     }
 
+    /// The first two words of block `k` as a number between 0 and 1, apart from what comes next.
+    #[inline]
+    #[must_use]
+    pub fn unit_at(&self, k: u32) -> f64 {
+        let [_, purpose, low, high] = self.counter;
+        let [a, b, ..] = philox([k, purpose, low, high], self.key);
+        open_unit(a, b)
+    }
+
     /// The next word.
     #[inline]
     pub fn word(&mut self) -> u32 {
@@ -52,6 +69,12 @@ impl Stream {
         }
         self.used += 1;
         self.words[self.used - 1]
+    }
+
+    /// A number strictly between 0 and 1.
+    #[inline]
+    pub fn unit(&mut self) -> f64 {
+        open_unit(self.word(), self.word())
     }
 
     /// A number below `bound`, each with the same probability (Lemire 2019); 0 if `bound` is 0.
@@ -85,6 +108,18 @@ mod tests {
         for (counter, key, expected) in cases {
             assert_eq!(philox(counter, key), expected);
         }
+    }
+
+    #[test]
+    fn units_lie_between_0_and_1() {
+        assert!(open_unit(0, 0) > 0.0 && open_unit(u32::MAX, u32::MAX) < 1.0);
+        assert_eq!(open_unit(1 << 31, 0) - 0.5, 0.5f64.powi(53));
+        let mut stream = Stream::new(1, 2, 3);
+        let first = stream.unit_at(0);
+        assert_eq!(stream.unit(), first);
+        stream.word();
+        stream.word();
+        assert_eq!(stream.unit(), stream.unit_at(1));
     }
 
     #[test]

@@ -3,13 +3,12 @@
 //! Python meets only C++ (`csrc/module.cc`, nanobind); this crate exports the module's entry point
 //! and the C functions that it calls.
 
+pub mod connect;
+
 use spikeloop_ffi::registrations;
-use spikeloop_kernels::connect::fixed_out_degree;
 use spikeloop_kernels::neuron::MODELS;
 use spikeloop_kernels::{simd_level, threads};
-use std::ffi::{CString, c_char, c_void};
-use std::panic::catch_unwind;
-use std::ptr;
+use std::ffi::{c_char, c_void};
 use std::sync::LazyLock;
 
 unsafe extern "C" {
@@ -66,14 +65,6 @@ unsafe impl Sync for Registration {}
 unsafe impl Send for Model {}
 // SAFETY: as above.
 unsafe impl Sync for Model {}
-
-/// A rule's result: `error` is null, or says why there is no data.
-#[repr(C)]
-pub struct Indices {
-    data: *mut u32,
-    size: usize,
-    error: *mut c_char,
-}
 
 static REGISTRATIONS: LazyLock<Vec<Registration>> = LazyLock::new(|| {
     let to_c = |&(name, handler): &spikeloop_ffi::Registration| Registration {
@@ -144,52 +135,4 @@ pub extern "C" fn spikeloop_get_num_threads() -> usize {
 #[unsafe(no_mangle)]
 pub extern "C" fn spikeloop_set_num_threads(n: usize) {
     threads::set(n);
-}
-
-/// The targets of `n_pre` sources with `k` synapses each, in rows.
-#[unsafe(no_mangle)]
-pub extern "C" fn spikeloop_fixed_out_degree(
-    seed: u64,
-    n_pre: usize,
-    n_post: usize,
-    k: usize,
-    multapses: bool,
-    autapses: bool,
-) -> Indices {
-    // A panic that reached the C++ caller would abort the process.
-    match catch_unwind(|| fixed_out_degree(seed, n_pre, n_post, k, multapses, autapses)) {
-        Ok(Ok(indices)) => Indices::new(indices),
-        Ok(Err(error)) => Indices::failed(&error.to_string()),
-        Err(_) => Indices::failed("panic in a native connectivity rule"),
-    }
-}
-
-impl Indices {
-    fn new(indices: Vec<u32>) -> Self {
-        let size = indices.len();
-        let data = Box::into_raw(indices.into_boxed_slice()).cast();
-        Self { data, size, error: ptr::null_mut() }
-    }
-
-    fn failed(message: &str) -> Self {
-        let error = CString::new(message).unwrap_or_default().into_raw();
-        Self { data: ptr::null_mut(), size: 0, error }
-    }
-}
-
-/// Gives a rule's result back.
-///
-/// # Safety
-/// `indices` comes from a rule of this library and is not used again.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn spikeloop_indices_free(indices: Indices) {
-    if !indices.data.is_null() {
-        let all = ptr::slice_from_raw_parts_mut(indices.data, indices.size);
-        // SAFETY: a boxed slice of this length was turned into the pointer.
-        drop(unsafe { Box::from_raw(all) });
-    }
-    if !indices.error.is_null() {
-        // SAFETY: made by `CString::into_raw`.
-        drop(unsafe { CString::from_raw(indices.error) });
-    }
 }

@@ -1,5 +1,157 @@
 //! Rules that build connectivity: compressed rows from a seed, the same for any number of threads.
+//!
+//! A rule is one small file that lists the partners of one neuron ([`rows::Partners`]); counting, filling,
+//! weights and delays are the same for all.
 
+mod all_to_all;
+mod array;
+mod cells;
+mod choice;
+mod distance_dependent;
+mod draw;
+mod edges;
+mod fixed_in_degree;
 mod fixed_out_degree;
+mod fixed_prob;
+mod fixed_total_number;
+mod functions;
+mod one_to_one;
+mod rows;
+mod small_world;
+mod store;
+#[cfg(test)]
+mod tests;
 
-pub use fixed_out_degree::fixed_out_degree;
+pub use array::{Array, Column};
+pub use distance_dependent::{Profile, Space};
+pub use draw::{Draw, Family};
+pub use edges::{Edges, order};
+pub use store::Synapses;
+
+use crate::error::{Error, Result};
+use choice::Choice;
+use rows::build as build_rows;
+
+/// Numbers that keep the draws of different uses of one seed apart.
+mod purpose {
+    pub(super) const FIXED_OUT_DEGREE: u32 = 1;
+    pub(super) const FIXED_IN_DEGREE: u32 = 2;
+    pub(super) const FIXED_PROB: u32 = 3;
+    pub(super) const FIXED_TOTAL_NUMBER: u32 = 4;
+    pub(super) const SOURCES: u32 = 5;
+    pub(super) const DISTANCE_DEPENDENT: u32 = 6;
+    pub(super) const SMALL_WORLD: u32 = 7;
+    pub(super) const WEIGHT: u32 = 8;
+    pub(super) const DELAY: u32 = 9;
+}
+
+/// Which pairs are connected.
+#[derive(Debug, Clone, Copy)]
+pub enum Rule<'a> {
+    /// Source i and target i.
+    OneToOne,
+    /// All.
+    AllToAll {
+        /// Whether neuron i may reach neuron i.
+        autapses: bool,
+    },
+    /// Each with this probability.
+    FixedProb {
+        /// The probability.
+        prob: f64,
+        /// As above.
+        autapses: bool,
+    },
+    /// This many sources for each target.
+    FixedInDegree(Number),
+    /// This many targets for each source.
+    FixedOutDegree(Number),
+    /// This many in all.
+    FixedTotalNumber(Number),
+    /// Each with a probability that depends on distance.
+    DistanceDependent {
+        /// The probability at distance 0.
+        prob: f64,
+        /// As above.
+        autapses: bool,
+        /// Where neurons are.
+        space: Space<'a>,
+    },
+    /// Neighbours on a ring, some of them rewired.
+    SmallWorld {
+        /// Neighbours.
+        num: usize,
+        /// Probability of rewiring.
+        prob: f64,
+    },
+}
+
+/// A number of synapses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Number {
+    /// How many.
+    pub num: usize,
+    /// Whether a pair may be connected more than once.
+    pub multapses: bool,
+    /// Whether neuron i may reach neuron i.
+    pub autapses: bool,
+}
+
+/// What to build.
+#[derive(Debug, Clone, Copy)]
+pub struct Spec<'a> {
+    /// The rule.
+    pub rule: Rule<'a>,
+    /// The seed of all draws.
+    pub seed: u64,
+    /// Sources.
+    pub n_pre: usize,
+    /// Targets.
+    pub n_post: usize,
+    /// Weights to draw.
+    pub weight: Option<Draw>,
+    /// Delays in steps to draw.
+    pub delay: Option<Draw>,
+    /// Whether weights have 64 bits.
+    pub wide: bool,
+}
+
+/// Builds the synapses of a rule.
+///
+/// # Errors
+/// If the populations do not fit the rule, a delay is too long, or memory is short.
+pub fn build(spec: &Spec) -> Result<Synapses> {
+    let Spec { seed, n_pre, n_post, .. } = *spec;
+    let size = |n| u32::try_from(n).map_err(|_| Error::Targets { given: n, available: u32::MAX as usize });
+    let (pre, post) = (size(n_pre)?, size(n_post)?);
+    let from = |size, purpose, multapses, autapses| Choice { seed, purpose, size, multapses, autapses };
+    match spec.rule {
+        Rule::OneToOne => build_rows(&one_to_one::OneToOne::new(n_pre, n_post)?, spec),
+        Rule::AllToAll { autapses } => {
+            build_rows(&all_to_all::AllToAll { n_pre, n_post: post, autapses }, spec)
+        }
+        Rule::FixedProb { prob, autapses } => {
+            let choice = from(post, purpose::FIXED_PROB, false, autapses);
+            build_rows(&fixed_prob::FixedProb::new(choice, prob)?, spec)
+        }
+        Rule::FixedInDegree(Number { num, multapses, autapses }) => {
+            let choice = from(pre, purpose::FIXED_IN_DEGREE, multapses, autapses);
+            build_rows(&fixed_in_degree::FixedInDegree::new(choice, n_post, num)?, spec)
+        }
+        Rule::FixedOutDegree(Number { num, multapses, autapses }) => {
+            let choice = from(post, purpose::FIXED_OUT_DEGREE, multapses, autapses);
+            build_rows(&fixed_out_degree::FixedOutDegree::new(choice, n_pre, num)?, spec)
+        }
+        Rule::FixedTotalNumber(Number { num, multapses, autapses }) => {
+            let choice = from(post, purpose::FIXED_TOTAL_NUMBER, multapses, autapses);
+            build_rows(&fixed_total_number::FixedTotalNumber::new(choice, n_pre, num)?, spec)
+        }
+        Rule::DistanceDependent { prob, autapses, space } => {
+            let choice = from(post, purpose::DISTANCE_DEPENDENT, false, autapses);
+            build_rows(&distance_dependent::DistanceDependent::new(choice, n_pre, prob, space)?, spec)
+        }
+        Rule::SmallWorld { num, prob } => {
+            build_rows(&small_world::SmallWorld::new(seed, n_pre, post, num, prob)?, spec)
+        }
+    }
+}

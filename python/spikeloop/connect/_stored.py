@@ -1,0 +1,142 @@
+"""Stored: the synapses that a connection holds, and what can be asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Self
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .. import environ
+from .._state import ParamState, State
+from ..nn._module import Module
+from ._delays import as_steps
+from ._describe import Description
+from ._rows import given_rows, row_lengths, sources_of, taken
+from ._spec import Synapses, order
+
+
+class Edges(NamedTuple):
+    """Synapses one by one: their sources, targets, weights and delays in steps, the latter two one for all or each."""
+
+    sources: np.ndarray
+    targets: np.ndarray
+    weight: Any
+    delay: Any
+
+
+class Stored(Module):
+    """Synapses as compressed rows, one row for each source neuron; base of `Connection`."""
+
+    weight: State
+    delay: Any
+    dt: Any
+
+    def __init__(
+        self,
+        indices: Any,
+        indptr: Any,
+        weight: Any,
+        in_size: Any,
+        out_size: Any,
+        *,
+        delay: Any = None,
+        param_type: Callable[..., State] = ParamState,
+        name: str | None = None,
+    ):
+        super().__init__(name)
+        self.in_size, self.out_size = in_size, out_size
+        steps = as_steps(delay, np.size(indices), f"{type(self).__name__}: delay")
+        self._keep(given_rows(indices, indptr, weight, steps, self.n_pre, self.n_post), param_type)
+
+    @classmethod
+    def of(
+        cls,
+        synapses: Synapses,
+        in_size: Any,
+        out_size: Any,
+        *,
+        param_type: Callable[..., State] = ParamState,
+        name: str | None = None,
+    ) -> Self:
+        """The connection of synapses that are in order already, as a rule makes them."""
+        self = object.__new__(cls)
+        Module.__init__(self, name)
+        self.in_size, self.out_size = in_size, out_size
+        self._keep(synapses, param_type)
+        return self
+
+    def _keep(self, synapses: Synapses, param_type: Callable[..., State]) -> None:
+        self.indices, self.indptr = jnp.asarray(synapses.indices), jnp.asarray(synapses.indptr)
+        self.weight = param_type(jax.tree.map(lambda leaf: jnp.asarray(leaf, environ.dftype()), synapses.weight))
+        delay = synapses.delay
+        self.delay = delay if delay is None or isinstance(delay, int) else jnp.asarray(delay)
+        self.dt = None if delay is None else environ.get("dt", None)
+
+    @property
+    def n_pre(self) -> int:
+        """Number of sources."""
+        return int(np.prod(self.in_size or ()))
+
+    @property
+    def n_post(self) -> int:
+        """Number of targets."""
+        return int(np.prod(self.out_size or ()))
+
+    @property
+    def num_synapses(self) -> int:
+        """Number of synapses."""
+        return self.indices.size
+
+    @property
+    def out_degree(self) -> np.ndarray:
+        """Number of synapses of each source."""
+        return row_lengths(self.indices, self.indptr, self.n_pre)
+
+    @property
+    def in_degree(self) -> np.ndarray:
+        """Number of synapses of each target."""
+        return np.bincount(np.asarray(self.indices), minlength=self.n_post)
+
+    def transpose(self) -> Self:
+        """The connection with sources and targets exchanged; its weights are a State of their own."""
+        edges = self.to_coo()
+        sources, targets = edges.targets, edges.sources
+        delay = edges.delay if np.ndim(edges.delay) else None
+        indptr, places = order(sources, targets, delay, self.n_post)
+        dtype = np.uint16 if self.n_pre <= 1 << 16 else np.uint32
+        synapses = Synapses(
+            targets[places].astype(dtype), indptr, taken(edges.weight, places), taken(edges.delay, places)
+        )
+        return type(self).of(synapses, self.out_size, self.in_size, param_type=type(self.weight))
+
+    def to_coo(self) -> Edges:
+        """The synapses one by one, row after row."""
+        indices, indptr = np.asarray(self.indices), np.asarray(self.indptr)
+        weight = jax.tree.map(np.asarray, self.weight.value)
+        delay = self.delay if self.delay is None or isinstance(self.delay, int) else np.asarray(self.delay)
+        return Edges(sources_of(indices, indptr, self.n_pre), indices, weight, delay)
+
+    def to_scipy(self) -> Any:
+        """The weights without their unit as a `scipy.sparse.csr_array` (sources, targets); needs SciPy."""
+        try:
+            from scipy.sparse import csr_array
+        except ImportError as error:
+            raise ImportError("to_scipy needs SciPy: pip install scipy.") from error
+        weight = np.asarray(u.get_mantissa(self.weight.value))
+        indptr = np.concatenate([[0], np.cumsum(self.out_degree)])
+        data = np.broadcast_to(weight, (self.num_synapses,)).copy()
+        return csr_array((data, np.asarray(self.indices), indptr), shape=(self.n_pre, self.n_post))
+
+    def describe(self) -> Description:
+        """A table of counts, degrees, weights, delays and memory."""
+        return Description(self)
+
+    def plot(self, **options: Any) -> Any:
+        """A figure of the matrix, the degrees, weights and delays; see `plot.connection`."""
+        from ..plot import connection
+
+        return connection(self, **options)

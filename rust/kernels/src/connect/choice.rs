@@ -1,0 +1,94 @@
+//! Partners drawn uniformly from a population.
+
+use crate::error::{Error, Result};
+use crate::random::Stream;
+
+/// How the partners of a neuron are drawn: with or without repeats, with or without itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Choice {
+    pub(crate) seed: u64,
+    pub(crate) purpose: u32,
+    /// The population they are drawn from.
+    pub(crate) size: u32,
+    pub(crate) multapses: bool,
+    pub(crate) autapses: bool,
+}
+
+impl Choice {
+    /// The neuron itself, where it may not be drawn.
+    pub(crate) fn own(&self, i: usize) -> Option<u32> {
+        u32::try_from(i).ok().filter(|&own| !self.autapses && own < self.size)
+    }
+
+    /// The number of different partners that neuron `i` may have.
+    pub(crate) fn available(&self, i: usize) -> u32 {
+        self.size - u32::from(self.own(i).is_some())
+    }
+
+    /// Whether each of `n` neurons can have `k` partners.
+    pub(crate) fn check(&self, n: usize, k: usize) -> Result<()> {
+        // Neuron 0 is the first that must not reach itself.
+        let available = if n == 0 { self.size } else { self.available(0) } as usize;
+        let enough = if self.multapses { available > 0 } else { k <= available };
+        if n == 0 || k == 0 || enough { Ok(()) } else { Err(Error::Targets { given: k, available }) }
+    }
+
+    /// Appends `k` partners of neuron `i`.
+    pub(crate) fn list(&self, i: usize, k: usize, seen: &mut Seen, partners: &mut Vec<u32>) {
+        let (own, size) = (self.own(i), self.available(i));
+        let mut stream = Stream::new(self.seed, i as u64, self.purpose);
+        let start = partners.len();
+        if self.multapses {
+            partners.extend((0..k).map(|_| stream.below(size)));
+        } else {
+            // Floyd's choice of a subset: each draw among one more, a repeat gives that one.
+            for last in size - k as u32..size {
+                let draw = stream.below(last + 1);
+                let new = if seen.insert(draw) { draw } else { last };
+                seen.insert(new);
+                partners.push(new);
+            }
+            seen.clear(&partners[start..]);
+        }
+        if let Some(own) = own {
+            leave_out(own, &mut partners[start..]);
+        }
+    }
+}
+
+/// Turns numbers below n − 1 into numbers below n that are not `own`, by closing the gap it makes.
+pub(crate) fn leave_out(own: u32, partners: &mut [u32]) {
+    for x in partners.iter_mut() {
+        *x += u32::from(*x >= own);
+    }
+}
+
+/// A set of neurons, cleared in time proportional to its members.
+#[derive(Debug, Default)]
+pub(crate) struct Seen(Vec<u64>);
+
+impl Seen {
+    /// Whether `x` is new.
+    #[inline]
+    pub(crate) fn insert(&mut self, x: u32) -> bool {
+        let (word, bit) = (x as usize / 64, 1 << (x % 64));
+        if word >= self.0.len() {
+            self.0.resize((word + 1).next_power_of_two(), 0);
+        }
+        let new = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        new
+    }
+
+    /// Takes `x` out.
+    pub(crate) fn remove(&mut self, x: u32) {
+        self.0[x as usize / 64] &= !(1 << (x % 64));
+    }
+
+    /// Takes all of these out, which are all there are.
+    pub(crate) fn clear(&mut self, members: &[u32]) {
+        for &x in members {
+            self.0[x as usize / 64] = 0;
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Weights and delays: numbers drawn for each synapse, by inversion of their distribution.
+
+use super::functions::{exp, ln, normal_quantile};
+
+/// A family of distributions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Between `a` and `b`.
+    Uniform,
+    /// Mean `a`, standard deviation `b`.
+    Normal,
+    /// The exponential of a normal number.
+    LogNormal,
+    /// `a` plus an exponential number of mean `b`.
+    Exponential,
+}
+
+/// A distribution, cut and clipped.
+///
+/// A value is the quantile of a number drawn between the probabilities `from` and `to`, which cuts
+/// the distribution, and is then moved into `low … high`, which clips it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Draw {
+    /// The family.
+    pub family: Family,
+    /// Its first parameter.
+    pub a: f64,
+    /// Its second.
+    pub b: f64,
+    /// The probabilities between which it is drawn.
+    pub part: [f64; 2],
+    /// The least and the greatest value.
+    pub bounds: [f64; 2],
+}
+
+impl Draw {
+    /// The value that `u`, between 0 and 1, stands for.
+    #[inline]
+    pub(crate) fn value(&self, u: f64) -> f64 {
+        let p = self.part[0] + (self.part[1] - self.part[0]) * u;
+        let x = match self.family {
+            Family::Uniform => self.a + (self.b - self.a) * p,
+            Family::Normal => self.a + self.b * normal_quantile(p),
+            Family::LogNormal => exp(self.a + self.b * normal_quantile(p)),
+            Family::Exponential => self.a - self.b * ln((1.0 - p).max(f64::MIN_POSITIVE)),
+        };
+        x.max(self.bounds[0]).min(self.bounds[1])
+    }
+
+    /// The value as a delay in whole steps, at least one; more than fit into 64 bits are as many as do.
+    #[inline]
+    pub(crate) fn steps(&self, u: f64) -> u64 {
+        (self.value(u) + 0.5).floor().max(1.0) as u64
+    }
+
+    /// The greatest delay that [`Draw::steps`] can give.
+    pub(crate) fn most_steps(&self) -> u64 {
+        let end = 0.5f64.powi(53);
+        self.steps(end).max(self.steps(1.0 - end))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Stream;
+
+    fn mean_and_std(draw: &Draw) -> (f64, f64) {
+        let (n, mut stream) = (200_000, Stream::new(1, 0, 0));
+        let values: Vec<_> = (0..n).map(|_| draw.value(stream.unit())).collect();
+        let mean = values.iter().sum::<f64>() / f64::from(n);
+        let square = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / f64::from(n);
+        (mean, square.sqrt())
+    }
+
+    #[test]
+    fn moments() {
+        let free = ([0.0, 1.0], [f64::NEG_INFINITY, f64::INFINITY]);
+        let draw = |family, a, b| Draw { family, a, b, part: free.0, bounds: free.1 };
+        let (s, e) = (0.5f64, std::f64::consts::E);
+        let cases = [
+            (draw(Family::Uniform, -1.0, 3.0), 1.0, 4.0 / 12f64.sqrt()),
+            (draw(Family::Normal, 2.0, 0.5), 2.0, 0.5),
+            (draw(Family::LogNormal, 1.0, s), e * (s * s / 2.0).exp(), 1.641),
+            (draw(Family::Exponential, 1.0, 2.0), 3.0, 2.0),
+            // Above its mean, a normal distribution has mean √(2/π).
+            (Draw { part: [0.5, 1.0], ..draw(Family::Normal, 0.0, 1.0) }, 0.797_885, 0.602_81),
+            (Draw { bounds: [0.0, 9.0], ..draw(Family::Normal, 0.0, 1.0) }, 0.398_94, 0.583_8),
+        ];
+        for (draw, mean, std) in cases {
+            let (m, s) = mean_and_std(&draw);
+            assert!((m - mean).abs() < 0.015 && (s - std).abs() < 0.02, "{draw:?}: {m} {s}");
+        }
+    }
+
+    #[test]
+    fn delays_are_whole_steps() {
+        let draw = Draw { family: Family::Normal, a: 15.0, b: 7.5, part: [0.0, 1.0], bounds: [-1e9, 1e9] };
+        assert_eq!(draw.steps(0.5), 15);
+        assert_eq!(draw.steps(1e-9), 1);
+        assert!((70..90).contains(&draw.most_steps()));
+        assert_eq!(Draw { a: 1e30, bounds: [0.0, f64::INFINITY], ..draw }.most_steps(), 1e30 as u64);
+    }
+}

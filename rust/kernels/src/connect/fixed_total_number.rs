@@ -1,0 +1,108 @@
+//! A total number of synapses, each between a pair drawn uniformly.
+//!
+//! First only the sources are drawn and counted. Then every row is filled on its own.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use super::choice::{Choice, Seen};
+use super::purpose;
+use super::rows::{Lengths, PARALLEL, Partners};
+use crate::error::{Error, Result};
+use crate::random::Stream;
+use crate::threads;
+
+/// Pairs drawn from one stream.
+const BLOCK: usize = 1 << 16;
+
+pub(crate) struct FixedTotalNumber {
+    choice: Choice,
+    counts: Vec<usize>,
+}
+
+impl FixedTotalNumber {
+    pub(crate) fn new(choice: Choice, n_pre: usize, num: usize) -> Result<Self> {
+        let size = u32::try_from(n_pre)
+            .map_err(|_| Error::Targets { given: n_pre, available: u32::MAX as usize })?;
+        let own = if choice.autapses { 0 } else { size.min(choice.size) };
+        let pairs = (n_pre * choice.size as usize) - own as usize;
+        if num > 0 && (pairs == 0 || (!choice.multapses && num > pairs)) {
+            return Err(Error::Targets { given: num, available: pairs });
+        }
+        let sources = Sources { choice, size };
+        let counts = if choice.multapses {
+            sources.independent(num)
+        } else if num > pairs / 2 {
+            // What is left out is the smaller choice, and as uniform.
+            let absent = sources.distinct(pairs - num);
+            absent.iter().enumerate().map(|(i, k)| choice.available(i) as usize - k).collect()
+        } else {
+            sources.distinct(num)
+        };
+        Ok(Self { choice, counts })
+    }
+}
+
+impl Partners for FixedTotalNumber {
+    fn lengths(&self) -> Lengths {
+        Lengths::Each(self.counts.clone())
+    }
+
+    fn list(&self, i: usize, seen: &mut Seen, partners: &mut Vec<u32>) {
+        self.choice.list(i, self.counts[i], seen, partners);
+    }
+}
+
+/// The sources of pairs drawn uniformly.
+struct Sources {
+    choice: Choice,
+    size: u32,
+}
+
+impl Sources {
+    /// One source more. A pair counts as met before if its target is among the first `taken(source)`.
+    #[inline]
+    fn draw(&self, stream: &mut Stream, taken: impl Fn(u32) -> u32) -> u32 {
+        loop {
+            let source = stream.below(self.size);
+            let taken = taken(source);
+            if taken == 0 || stream.below(self.choice.size) >= taken {
+                return source;
+            }
+        }
+    }
+
+    fn own(&self, source: u32) -> u32 {
+        self.choice.own(source as usize).is_some().into()
+    }
+
+    /// How many of `num` pairs each source has.
+    fn independent(&self, num: usize) -> Vec<usize> {
+        let total = Mutex::new(vec![0; self.size as usize]);
+        threads::ranges(num.div_ceil(BLOCK), num >= PARALLEL, |blocks| {
+            let mut counts = vec![0usize; self.size as usize];
+            for block in blocks {
+                let mut stream = Stream::new(self.choice.seed, block as u64, purpose::SOURCES);
+                for _ in 0..BLOCK.min(num - block * BLOCK) {
+                    counts[self.draw(&mut stream, |source| self.own(source)) as usize] += 1;
+                }
+            }
+            let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
+            total.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+        });
+        total.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many of `num` different pairs each source has: a pair met before is drawn again, so that
+    /// each draw depends on those before it.
+    fn distinct(&self, num: usize) -> Vec<usize> {
+        let mut counts = vec![0usize; self.size as usize];
+        let mut stream = Stream::new(self.choice.seed, 0, purpose::SOURCES);
+        for _ in 0..num {
+            let taken = |source| self.own(source) + counts[source as usize] as u32;
+            let source = self.draw(&mut stream, taken);
+            counts[source as usize] += 1;
+        }
+        counts
+    }
+}

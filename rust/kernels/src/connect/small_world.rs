@@ -1,0 +1,64 @@
+//! A ring of neurons with local synapses, some of them rewired.
+//!
+//! Watts DJ, Strogatz SH (1998) Collective dynamics of 'small-world' networks. Nature 393, 440–442;
+//! here with directed synapses, each source rewiring its own.
+
+use super::choice::Seen;
+use super::purpose;
+use super::rows::{Lengths, Partners};
+use crate::error::{Error, Result};
+use crate::random::Stream;
+
+pub(crate) struct SmallWorld {
+    seed: u64,
+    size: u32,
+    num: u32,
+    prob: f64,
+}
+
+impl SmallWorld {
+    pub(crate) fn new(seed: u64, n_pre: usize, size: u32, num: usize, prob: f64) -> Result<Self> {
+        if n_pre != size as usize {
+            return Err(Error::Rule("a small world connects a population with itself"));
+        }
+        if num % 2 == 1 || (num > 0 && num >= n_pre) {
+            return Err(Error::Rule("a small world has an even number of neighbours, fewer than neurons"));
+        }
+        if !(0.0..=1.0).contains(&prob) {
+            return Err(Error::Rule("a probability lies between 0 and 1"));
+        }
+        Ok(Self { seed, size, num: num as u32, prob })
+    }
+}
+
+impl Partners for SmallWorld {
+    fn lengths(&self) -> Lengths {
+        Lengths::Equal(self.num as usize)
+    }
+
+    fn list(&self, i: usize, seen: &mut Seen, partners: &mut Vec<u32>) {
+        let (start, own, size) = (partners.len(), i as u32, self.size);
+        for k in 1..=self.num / 2 {
+            partners.extend([(own + k) % size, (own + size - k) % size]);
+        }
+        if self.num + 1 >= size {
+            return; // nowhere to rewire to
+        }
+        let mut stream = Stream::new(self.seed, i as u64, purpose::SMALL_WORLD);
+        for &x in [own].iter().chain(&partners[start..]) {
+            seen.insert(x);
+        }
+        for x in &mut partners[start..] {
+            if stream.unit() < self.prob {
+                let mut new = stream.below(size);
+                while !seen.insert(new) {
+                    new = stream.below(size);
+                }
+                seen.remove(*x);
+                *x = new;
+            }
+        }
+        seen.clear(&partners[start..]);
+        seen.remove(own);
+    }
+}
