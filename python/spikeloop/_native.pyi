@@ -9,6 +9,39 @@ def registrations() -> dict[str, Any]: ...
 def kernel_table() -> dict[str, dict[str, list[str]]]: ...
 def get_num_threads() -> int: ...
 def set_num_threads(n: int) -> None: ...
-def fixed_out_degree(
-    seed: int, n_pre: int, n_post: int, k: int, multapses: bool, autapses: bool
-) -> npt.NDArray[np.uint32]: ...
+
+class Draw:
+    def __init__(
+        self, family: int, a: float, b: float, part: tuple[float, float], bounds: tuple[float, float]
+    ) -> None: ...
+
+class Spec:
+    rule: str
+    seed: int
+    n_pre: int
+    n_post: int
+    num: int
+    prob: float
+    multapses: bool
+    autapses: bool
+    wide: bool
+    profile: str
+    scale: float
+    cutoff: float
+    source: npt.NDArray[np.float64]
+    target: npt.NDArray[np.float64]
+    period: tuple[float, float, float]
+    weight: Draw
+    delay: Draw
+
+def build(
+    spec: Spec,
+) -> tuple[
+    npt.NDArray[np.uint16 | np.uint32],
+    npt.NDArray[np.int32 | np.int64],
+    npt.NDArray[np.float32 | np.float64] | None,
+    npt.NDArray[np.uint8 | np.uint16] | None,
+]: ...
+def order(
+    sources: npt.NDArray[np.uint32], targets: npt.NDArray[np.uint32], delay: npt.NDArray[np.uint16], n_pre: int
+) -> tuple[npt.NDArray[np.int32 | np.int64], npt.NDArray[np.int64]]: ...

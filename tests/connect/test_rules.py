@@ -11,8 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from spikeloop._errors import ShapeError
-from spikeloop.connect import FixedOutDegree, FixedProb
-from spikeloop.connect._reference import fixed_out_degree, philox
+from spikeloop.connect import (
+    AllToAll,
+    Edges,
+    FixedInDegree,
+    FixedOutDegree,
+    FixedProb,
+    FixedTotalNumber,
+    OneToOne,
+    SmallWorld,
+)
 
 W = 1.0 * u.mS
 
@@ -25,52 +33,6 @@ def pairs(connection):
     else:
         lengths = np.diff(indptr)
     return np.repeat(np.arange(connection.n_pre), lengths), np.asarray(connection.indices, np.int64)
-
-
-def test_philox_equals_the_published_vectors():
-    # known answers of the Random123 library for philox4x32-10
-    def at(counter, key):
-        return [hex(x) for x in philox(np.array(counter, np.uint64), key[0] | key[1] << 32).tolist()]
-
-    assert at([0] * 4, (0, 0)) == ["0x6627e8d5", "0xe169c58d", "0xbc57ac4c", "0x9b00dbd8"]
-    full = 0xFFFFFFFF
-    assert at([full] * 4, (full, full)) == ["0x408f276d", "0x41c83b0e", "0xa20bc7c6", "0x6d5451fd"]
-    pi = [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344], (0xA4093822, 0x299F31D0)
-    assert at(*pi) == ["0xd16cfe09", "0x94fdcceb", "0x5001e420", "0x24126ea1"]
-
-
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(
-    seed=st.one_of(st.integers(0, 5), st.integers(0, 2**64 - 1)), n_pre=st.integers(0, 12), n_post=st.integers(1, 30),
-    k=st.integers(0, 30), multapses=st.booleans(), autapses=st.booleans(),
-)  # fmt: skip
-def test_native_equals_reference(native, seed, n_pre, n_post, k, multapses, autapses):
-    args = seed, n_pre, n_post, k, multapses, autapses
-    try:
-        wanted = fixed_out_degree(*args)
-    except ValueError:
-        with pytest.raises(ValueError, match="targets"):
-            native.fixed_out_degree(*args)
-        return
-    ours = native.fixed_out_degree(*args)
-    assert ours.dtype == np.uint32
-    assert ours.shape == (n_pre, k)
-    assert np.array_equal(ours, wanted)
-    assert (ours < n_post).all()
-    assert (np.diff(ours.astype(int)) >= (0 if multapses else 1)).all()
-    if not autapses:
-        assert not (ours == np.arange(n_pre)[:, None]).any()
-
-
-def test_large_draws_do_not_depend_on_the_number_of_threads(native):
-    before, drawn = sl.get_num_threads(), []
-    try:
-        for n in (1, 2, 3):
-            sl.set_num_threads(n)
-            drawn.append(native.fixed_out_degree(9, 3000, 3000, 100, False, False))
-    finally:
-        sl.set_num_threads(before)
-    assert all(np.array_equal(drawn[0], other) for other in drawn[1:])
 
 
 @pytest.mark.parametrize("multapses", [True, False])
@@ -232,3 +194,178 @@ def test_the_kind_of_state_that_holds_the_weights():
     fixed = FixedProb(0.5, W, seed=0, param_type=sl.LongTermState)(10, 10)
     assert type(fixed.weight) is sl.LongTermState
     assert list(fixed.states(sl.ParamState)) == []
+
+
+def test_one_to_one():
+    source, target = pairs(OneToOne(W)((2, 3), 6))
+    assert source.tolist() == target.tolist() == [*range(6)]
+    with pytest.raises(ValueError, match=r"OneToOne\(\) needs populations of one size; given \(3,\) and \(4,\)"):
+        OneToOne(W)(3, 4)
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (5, 3), (4, 4)])
+def test_all_to_all(shape):
+    source, target = pairs(AllToAll(W)(*shape))
+    assert (source * shape[1] + target).tolist() == [*range(shape[0] * shape[1])]
+    source, target = pairs(AllToAll(W, autapses=False)(*shape))
+    assert list(zip(source, target, strict=True)) == [
+        (i, j) for i in range(shape[0]) for j in range(shape[1]) if i != j
+    ]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(n_pre=st.integers(1, 12), n_post=st.integers(1, 12), num=st.integers(1, 12), seed=st.integers(0, 2**64 - 1),
+       multapses=st.booleans(), autapses=st.booleans())  # fmt: skip
+@pytest.mark.parametrize("rule", [FixedInDegree, FixedOutDegree, FixedTotalNumber])
+def test_numbers_are_exact(rule, n_pre, n_post, num, seed, multapses, autapses):
+    num = num * max(n_pre, n_post) if rule is FixedTotalNumber else num
+    drawn = rule(num, W, seed=seed, multapses=multapses, autapses=autapses)
+    size = {FixedInDegree: n_pre, FixedOutDegree: n_post, FixedTotalNumber: n_pre * n_post}[rule]
+    there = size - (0 if autapses else min(n_pre, n_post) if rule is FixedTotalNumber else 1)
+    if there == 0 or (not multapses and num > there):
+        with pytest.raises(ValueError, match=f"{num} .*asked for, but there are only {there}"):
+            drawn(n_pre, n_post)
+        return
+    connection = drawn(n_pre, n_post)
+    source, target = pairs(connection)
+    degrees = {FixedInDegree: connection.in_degree, FixedOutDegree: connection.out_degree}
+    assert (degrees[rule] == num).all() if rule in degrees else connection.num_synapses == num
+    assert autapses or (source != target).all()
+    if not multapses:
+        assert len(set(zip(source.tolist(), target.tolist(), strict=True))) == len(source)
+    again = rule(num, W, seed=seed, multapses=multapses, autapses=autapses)(n_pre, n_post)
+    assert np.array_equal(again.indices, connection.indices)
+
+
+@pytest.mark.parametrize("num", [300, 1100])
+@pytest.mark.parametrize("multapses", [True, False])
+@pytest.mark.parametrize("autapses", [True, False])
+def test_a_fixed_total_number_spreads_uniformly(num, multapses, autapses):
+    n_pre, n_post, runs = 40, 30, 150
+    counts, rows = np.zeros((n_pre, n_post)), []
+    for seed in range(runs):
+        drawn = FixedTotalNumber(num, W, multapses=multapses, autapses=autapses, seed=seed)(n_pre, n_post)
+        np.add.at(counts, pairs(drawn), 1)
+        rows.append(drawn.out_degree)
+    allowed = np.ones((n_pre, n_post), bool) if autapses else ~np.eye(n_pre, n_post, dtype=bool)
+    assert (counts[~allowed] == 0).all()
+    total, pool = allowed.sum(), allowed.sum(1)
+    # of each pair: as often as any other
+    share = num / total
+    spread = counts[allowed].var() / (runs * share * (1 if multapses else 1 - share))
+    assert abs(spread - 1) < 0.2
+    # of a row: binomial with repeats, hypergeometric without
+    rows = np.array(rows)
+    mean, p = num * pool / total, pool / total
+    variance = num * p * (1 - p) * (1 if multapses else (total - num) / (total - 1))
+    assert abs((rows.mean(0) - mean) / np.sqrt(variance / runs)).max() < 4.5
+    assert abs((rows.var(0) / variance).mean() - 1) < 0.1
+
+
+@pytest.mark.parametrize("multapses", [True, False])
+def test_sources_of_a_fixed_in_degree_are_uniform(multapses):
+    counts = np.zeros((30, 20))
+    for seed in range(80):
+        np.add.at(counts, pairs(FixedInDegree(10, W, multapses=multapses, seed=seed)(30, 20)), 1)
+    assert stats.chisquare(counts.sum(1)).pvalue > 1e-3
+    spread = counts.var() / (80 * 10 / 30 * (1 if multapses else 2 / 3))
+    assert abs(spread - 1) < 0.2
+
+
+@pytest.mark.parametrize("prob", [0.0, 0.3, 1.0])
+def test_a_small_world_rewires_the_given_part(prob):
+    n, num = 500, 10
+    source, target = pairs(SmallWorld(num, prob, W, seed=4)(n, n))
+    assert (np.bincount(source) == num).all()
+    assert (source != target).all()
+    assert len(set(zip(source.tolist(), target.tolist(), strict=True))) == n * num
+    distance = np.minimum((target - source) % n, (source - target) % n)
+    expected = prob * (1 - (num - 1) / n)  # about: a few land among the neighbours again
+    assert abs((distance > num // 2).mean() - expected) < 4.5 * np.sqrt(0.25 / (n * num)) + 0.01
+    if prob == 1.0:
+        assert stats.chisquare(np.bincount(distance[distance > 5], minlength=251)[6:250]).pvalue > 1e-3
+
+
+def test_bad_small_worlds_are_refused():
+    with pytest.raises(ValueError, match="num must be even"):
+        SmallWorld(3, 0.1, W)
+    with pytest.raises(ValueError, match="4 neurons have at most 3 neighbours"):
+        SmallWorld(4, 0.1, W)(4, 4)
+    with pytest.raises(ValueError, match="one size"):
+        SmallWorld(2, 0.1, W)(4, 5)
+    with pytest.raises(ValueError, match=r"prob must lie in \[0, 1\]"):
+        SmallWorld(2, 1.5, W)
+
+
+@pytest.mark.parametrize("rule", [FixedInDegree(11, W, multapses=False), FixedTotalNumber(111, W, multapses=False)])
+def test_more_than_there_are_is_an_error_of_every_rule(rule):
+    with pytest.raises(ValueError, match="asked for, but there are only"):
+        rule(10, 11)
+
+
+@pytest.mark.parametrize("num", [-1, 2.0, "3", None, True])
+@pytest.mark.parametrize("rule", [FixedInDegree, FixedTotalNumber])
+def test_a_bad_number_is_refused(rule, num):
+    with pytest.raises(ValueError, match=f"{rule.__name__}: num must be a number of"):
+        rule(num, W)
+
+
+@pytest.mark.parametrize(
+    ("init", "law"),
+    [
+        (sl.init.Uniform(1.0, 3.0), stats.uniform(1, 2)),
+        (sl.init.Normal(1.0, 0.5), stats.norm(1, 0.5)),
+        (sl.init.TruncatedNormal(1.0, 0.5, low=0.8, high=2.0), stats.truncnorm(-0.4, 2, 1, 0.5)),
+        (sl.init.TruncatedNormal(0.0, 1.0, low=9.0), stats.truncnorm(9, np.inf)),  # far in the tail
+        (sl.init.LogNormal(2.0, 1.0), stats.lognorm(np.sqrt(np.log(1.25)), scale=2 / np.sqrt(1.25))),
+        (sl.init.Exponential(2.0), stats.expon(scale=2)),
+    ],
+)
+def test_drawn_weights_follow_their_initializer(init, law):
+    weight = FixedOutDegree(100, init, seed=5)(100, 100).weight.value
+    assert stats.kstest(np.asarray(weight, float), law.cdf).pvalue > 1e-3
+    assert len(np.unique(weight)) > 9_700
+
+
+def test_clipped_weights_keep_their_bounds():
+    init = sl.init.Clipped(sl.init.Normal(1.0 * u.nS, 1.0 * u.nS), 0.0 * u.nS, 2e-3 * u.uS)
+    weight = FixedOutDegree(100, init, seed=5)(100, 100).weight.value
+    assert weight.unit == u.nS
+    assert (weight.mantissa.min(), weight.mantissa.max()) == (0, 2)
+    assert abs((weight.mantissa == 0).mean() - stats.norm.cdf(-1)) < 0.02
+
+
+@pytest.mark.parametrize(
+    "init",
+    [sl.init.Normal(1.0, -1.0), sl.init.Normal(np.nan, 1.0), sl.init.LogNormal(-1.0, 1.0),
+     sl.init.TruncatedNormal(0.0, 1.0, low=2.0, high=1.0), sl.init.Uniform(0.0, np.inf), sl.init.Exponential(-1.0)],
+)  # fmt: skip
+def test_distributions_that_are_none_are_refused(init):
+    with pytest.raises(ValueError, match="FixedOutDegree: weight: "):
+        FixedOutDegree(1, init)(3, 3)
+
+
+def test_sources_and_targets_may_be_populations():
+    population = sl.LIF((4, 5))
+    connection = FixedInDegree(3, W)(population, population)
+    assert connection.in_size == connection.out_size == (4, 5)
+
+
+def test_every_rule_has_a_short_name_for_messages():
+    rules = [
+        OneToOne(W),
+        AllToAll(W),
+        FixedProb(0.1, W),
+        FixedInDegree(3, W),
+        SmallWorld(2, 0.1, W),
+        Edges([0], [1], W),
+    ]
+    names = [
+        "OneToOne()",
+        "AllToAll()",
+        "FixedProb(0.1)",
+        "FixedInDegree(3)",
+        "SmallWorld(2, 0.1)",
+        "Edges(1 synapses)",
+    ]
+    assert list(map(repr, rules)) == names

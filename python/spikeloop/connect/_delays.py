@@ -41,7 +41,9 @@ def in_steps(unit: Any, where: str) -> float:
     if not unit.has_same_dim(u.ms):
         raise UnitError(f"{where}: delay is {_in(unit)}, expected a time. Write delay=... * u.ms.")
     dt = environ.get("dt", desc="the step that delays of synapses are counted in")
-    return float(np.asarray((u.Quantity(1.0, unit=unit) / dt).to_decimal(u.UNITLESS)))
+    if not isinstance(dt, u.Quantity):
+        raise UnitError(f"{where}: delays need a dt with a unit; given {dt!r}. Write sl.environ.set(dt={dt!r} * u.ms).")
+    return 1.0 / float(np.asarray(dt.to_decimal(unit)))
 
 
 def _times_in_steps(delay: Any, where: str) -> np.ndarray:

@@ -64,7 +64,10 @@ def from_coo(weight: Any, sources: Any, targets: Any, shape: tuple[Any, Any], **
 
 
 def from_csr(weight: Any, indices: Any, indptr: Any, shape: tuple[Any, Any], **options: Any) -> Connection:
-    """The connection of compressed rows, `indices[indptr[i]:indptr[i + 1]]` for source i; options as in `Connection`."""
+    """The connection of compressed rows, `indices[indptr[i]:indptr[i + 1]]` for source i.
+
+    Options are as in `Connection`.
+    """
     return Connection(indices, indptr, weight, *shape, **options)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
-
-import numpy as np
 
 
 def check_fits(what: str, num: float, n_pre: int, n_post: int, weight: int, delay: int) -> None:
@@ -28,7 +27,7 @@ def available() -> int | None:
 
 def readable(size: float) -> str:
     """A number of bytes in the unit that suits it."""
-    power = min(int(np.log10(max(size, 1)) // 3), 4)
+    power = min(int(math.log10(max(size, 1)) // 3), 4)
     return f"{size / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB', 'TB')[power]}"
 
 

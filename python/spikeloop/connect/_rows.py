@@ -19,8 +19,8 @@ def given_rows(indices: Any, indptr: Any, weight: Any, delay: Any, n_pre: int, n
     """Synapses as they are stored from rows in any order; `delay` is in steps."""
     indices, indptr = np.asarray(indices).reshape(-1), np.asarray(indptr)
     _check_rows(indices, indptr, n_pre, n_post)
-    indices = indices.astype(np.uint16 if n_post <= 1 << 16 else np.uint32, copy=False)
-    indptr = indptr.astype(np.int32 if indices.size < 1 << 31 else np.int64, copy=False)
+    indices = indices.astype(np.uint16 if n_post <= 1 << 16 else np.uint32)  # a copy, for others may write to theirs
+    indptr = indptr.astype(np.int32 if indices.size < 1 << 31 else np.int64)
     return ordered(Synapses(indices, indptr, checked_weight(weight, indices.size), delay), n_pre)
 
 
@@ -28,6 +28,7 @@ def checked_weight(weight: Any, n: int) -> Any:
     """One weight, or one for each of `n` synapses; an initializer is called."""
     weight = weight((n,)) if callable(weight) and not isinstance(weight, State) else weight
     weight = weight.value if isinstance(weight, State) else weight
+    weight = np.asarray(weight) if isinstance(weight, (list, tuple)) else weight
     shape = jnp.shape(weight)
     if int(np.prod(shape)) not in (1, n) or len(shape) > 2:
         raise ShapeError(f"Weights must be one number or one for each of the {n} synapses; given shape {shape}.")
@@ -36,7 +37,7 @@ def checked_weight(weight: Any, n: int) -> Any:
         raise TypeError(f"Weights must be real numbers; given {np.result_type(leaves[0])}.")
     if np.isnan(np.asarray(leaves[0])).any():
         raise ValueError("Weights hold NaN.")
-    return tree.unflatten([np.asarray(leaf) if shape == () else np.asarray(leaf).reshape(-1) for leaf in leaves])
+    return tree.unflatten([np.array(leaf) if shape == () else np.array(leaf).reshape(-1) for leaf in leaves])
 
 
 def sources_of(indices: np.ndarray, indptr: np.ndarray, n_pre: int) -> np.ndarray:

@@ -20,6 +20,7 @@ class Profile:
 
     kind: ClassVar[str]
     reach: ClassVar[float]  # default cutoff in units of the scale
+    volumes: ClassVar[tuple[float, ...]]  # of p / p_max over one, two and three dimensions, likewise
 
     def __init__(self, scale: Any, p_max: float = 1.0, cutoff: Any = None):
         self.scale, self.p_max = scale, check_prob(p_max, f"{type(self).__name__}: p_max")
@@ -33,6 +34,7 @@ class Gaussian(Profile):
     """p(d) = p_max exp(−d²/2 sigma²) up to a distance `cutoff`, by default 6 sigma."""
 
     kind, reach = "gaussian", 6.0
+    volumes = tuple((2 * math.pi) ** (axes / 2) for axes in (1, 2, 3))
 
     def __init__(self, sigma: Any, p_max: float = 1.0, cutoff: Any = None):
         super().__init__(sigma, p_max, cutoff)
@@ -42,6 +44,7 @@ class Exponential(Profile):
     """p(d) = p_max exp(−d/length) up to a distance `cutoff`, by default 18 lengths."""
 
     kind, reach = "exponential", 18.0
+    volumes = (2.0, 2 * math.pi, 8 * math.pi)
 
     def __init__(self, length: Any, p_max: float = 1.0, cutoff: Any = None):
         super().__init__(length, p_max, cutoff)
@@ -51,6 +54,7 @@ class Box(Profile):
     """p(d) = p_max up to a distance `radius`, 0 beyond."""
 
     kind, reach = "box", 1.0
+    volumes = (2.0, math.pi, 4 / 3 * math.pi)
 
     def __init__(self, radius: Any, p_max: float = 1.0):
         super().__init__(radius, p_max)
@@ -114,12 +118,11 @@ class DistanceDependent(Rule):
         return {"prob": self.profile.p_max, "autapses": self.autapses, "space": space}
 
     def expected(self, n_pre: int, n_post: int) -> float:
-        axes = max((x.shape[1] for x in self._places if x is not None), default=max(self._extent.size, 1))
-        widths = [min(2 * self._cutoff / length, 1.0) for length in self._lengths(axes)]
-        ranges = [x.max(0) - x.min(0) for x in self._places if x is not None and len(x)]
-        if ranges:  # free positions may be denser somewhere; what is built decides then
-            widths = [min(2 * self._cutoff / max(length, 1e-300), 1.0) for length in np.min(ranges, 0)]
-        return n_pre * n_post * self.profile.p_max * math.prod(widths)
+        given = [x for x in self._places if x is not None and len(x)]
+        axes = given[0].shape[1] if given else max(self._extent.size, 1)
+        space = min((math.prod(x.max(0) - x.min(0)) for x in given), default=math.prod(self._lengths(axes)))
+        near = self.profile.volumes[axes - 1] * self._scale**axes
+        return n_pre * n_post * self.profile.p_max * (min(near / space, 1.0) if space > 0 else 1.0)
 
     def _place(self, name: str, given: np.ndarray | None, size: tuple[int, ...]) -> np.ndarray:
         if given is None:

@@ -15,6 +15,7 @@ from .._state import ParamState, State
 from ..nn._module import Module
 from ._delays import as_steps
 from ._describe import Description
+from ._plot import figure
 from ._rows import given_rows, row_lengths, sources_of, taken
 from ._spec import Synapses, order
 
@@ -70,10 +71,11 @@ class Stored(Module):
         return self
 
     def _keep(self, synapses: Synapses, param_type: Callable[..., State]) -> None:
-        self.indices, self.indptr = jnp.asarray(synapses.indices), jnp.asarray(synapses.indptr)
-        self.weight = param_type(jax.tree.map(lambda leaf: jnp.asarray(leaf, environ.dftype()), synapses.weight))
-        delay = synapses.delay
-        self.delay = delay if delay is None or isinstance(delay, int) else jnp.asarray(delay)
+        """Take over the arrays, which nobody may write to from now on."""
+        indices, indptr, weight, delay = synapses
+        self.indices, self.indptr = _taken_over(indices), _taken_over(indptr)
+        self.weight = param_type(jax.tree.map(lambda leaf: _taken_over(leaf, environ.dftype()), weight))
+        self.delay = delay if delay is None or isinstance(delay, int) else _taken_over(delay)
         self.dt = None if delay is None else environ.get("dt", None)
 
     @property
@@ -135,8 +137,14 @@ class Stored(Module):
         """A table of counts, degrees, weights, delays and memory."""
         return Description(self)
 
-    def plot(self, **options: Any) -> Any:
-        """A figure of the matrix, the degrees, weights and delays; see `plot.connection`."""
-        from ..plot import connection
+    def plot(self) -> Any:
+        """A figure of the matrix, the degrees, and of weights and delays that differ; returns {name: axes}."""
+        return figure(self)
 
-        return connection(self, **options)
+
+def _taken_over(values: Any, dtype: Any = None) -> jax.Array:
+    """An array of JAX in the memory of a NumPy array where the device allows it: `jnp.asarray` would copy gigabytes."""
+    if isinstance(values, np.ndarray) and values.ndim:
+        with jax.ensure_compile_time_eval():  # also within a trace the synapses are known
+            return jax.device_put(values if dtype is None else values.astype(dtype, copy=False))
+    return jnp.asarray(values, dtype)

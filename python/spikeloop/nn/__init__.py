@@ -12,6 +12,9 @@ from ._module import Module as Module
 # isort: split
 from ._event import EventFixedNumConn as EventFixedNumConn
 from ._event import EventFixedProb as EventFixedProb
+from ._event import EventLinear as EventLinear
+from ._event import FixedNumConn as FixedNumConn
+from ._event import SparseLinear as SparseLinear
 from ._integrate import exp_euler_step as exp_euler_step
 from ._integrate import rk2_step as rk2_step
 from ._integrate import rk4_step as rk4_step

@@ -7,9 +7,10 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use spikeloop_kernels::connect::fixed_out_degree;
+use spikeloop_kernels::connect::{Draw, Family, Number, Rule, Spec, build};
 use spikeloop_kernels::event::{Dims, Indices, Indptr, Rows, Spikes, scatter};
 use spikeloop_kernels::neuron::{Config, Lif, jvp, step, vjp};
+use spikeloop_kernels::random::Stream;
 use spikeloop_kernels::{Arg, Receptor, Ret, Shape, Surrogate, threads};
 
 const RECEPTORS: &[Receptor] = &[Receptor::ALL[0]; 2];
@@ -118,7 +119,8 @@ fn events(c: &mut Criterion) {
     let mut group = c.benchmark_group("scatter_f32");
     for (n, spiking) in [(4_000, 0), (4_000, 9), (400_000, 900)] {
         let k = 80;
-        let indices = fixed_out_degree(1, n, n, k, false, true).expect("k < n");
+        let mut stream = Stream::new(1, 0, 0);
+        let indices: Vec<_> = (0..n * k).map(|_| stream.below(n as u32)).collect();
         let rows = Rows::new(Indices::U32(&indices), Indptr::Fixed, n).expect("whole rows");
         let mut spikes = vec![0.0f32; n];
         for s in 0..spiking {
@@ -137,10 +139,23 @@ fn events(c: &mut Criterion) {
 fn connectivity(c: &mut Criterion) {
     threads::set(1);
     let mut group = c.benchmark_group("connect");
+    let number = |num| Number { num, multapses: true, autapses: true };
+    let normal = |a, b| Draw { family: Family::Normal, a, b, part: [0.0, 1.0], bounds: [0.0, 1e3] };
+    let n = 4_000;
+    let plain = |rule| Spec { rule, seed: 1, n_pre: n, n_post: n, weight: None, delay: None, wide: false };
+    let drawn =
+        |rule| Spec { weight: Some(normal(88.0, 8.8)), delay: Some(normal(15.0, 7.5)), ..plain(rule) };
+    let total = Rule::FixedTotalNumber(number(320_000));
     group.throughput(Throughput::Elements(320_000)).sample_size(20);
-    group.bench_function("fixed_out_degree/4000x80", |b| {
-        b.iter(|| fixed_out_degree(black_box(1), 4_000, 4_000, 80, false, true));
-    });
+    for (name, spec) in [
+        ("fixed_out_degree", plain(Rule::FixedOutDegree(number(80)))),
+        ("fixed_in_degree", plain(Rule::FixedInDegree(number(80)))),
+        ("fixed_prob", plain(Rule::FixedProb { prob: 0.02, autapses: true })),
+        ("fixed_total_number", plain(total)),
+        ("fixed_total_number/weights_and_delays", drawn(total)),
+    ] {
+        group.bench_function(name, |b| b.iter(|| build(black_box(&spec)).expect("fits")));
+    }
     group.finish();
 }
 
