@@ -139,14 +139,8 @@ def test_the_builder_refuses_what_it_cannot_build(native):
         ({"prob": np.nan}, "probability"),
         ({"delay": Draw(UNIFORM, 1e6, 1e7)}, "65535 steps"),
         ({"weight": Draw(9, 0.0, 1.0)}, "family of distributions"),
-        (
-            {"rule": "distance_dependent", "space": Space("box", 1.0, 1.0, np.zeros((5, 2)), np.zeros((4, 2)))},
-            "one row",
-        ),
-        (
-            {"rule": "distance_dependent", "space": Space("disc", 1.0, 1.0, np.zeros((5, 2)), np.zeros((5, 2)))},
-            "profile",
-        ),
+        ({"rule": "distance_dependent", "space": Space("box", 1.0, 1.0, places, places[:4])}, "one row"),
+        ({"rule": "distance_dependent", "space": Space("disc", 1.0, 1.0, places, places)}, "profile"),
     ]:
         with pytest.raises(ValueError, match=message):
             build(dataclasses.replace(spec, **change))

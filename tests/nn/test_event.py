@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import spikeloop as sl
+from scipy import sparse
 from spikeloop.connect import FixedOutDegree, FixedProb
 
 W = 0.5 * u.nS
@@ -64,3 +65,36 @@ def test_sizes_of_several_axes():
     assert (layer.in_size, layer.out_size, layer.n_pre, layer.n_post) == ((2, 3), (4, 5), 6, 20)
     with pytest.raises(ValueError, match="out_size"):
         sl.nn.EventFixedNumConn(3, "4", 2, W)
+
+
+def test_a_number_of_sources_of_every_target():
+    layer = sl.nn.FixedNumConn(20, 10, 3, W, "pre", seed=1)
+    assert (layer.in_degree == 3).all()
+    assert (sl.nn.EventFixedNumConn(20, 10, 0.25, W, efferent_target="pre").in_degree == 5).all()
+    assert (sl.nn.FixedNumConn(20, 10, 3, W, seed=1).out_degree == 3).all()
+    with pytest.raises(ValueError, match="efferent_target must be 'post' or 'pre'; given 'both'"):
+        sl.nn.FixedNumConn(20, 10, 3, W, "both")
+
+
+@pytest.mark.parametrize("weight", [0.5, np.arange(12.0).reshape(3, 4)])
+def test_event_linear_multiplies_spikes_by_a_dense_matrix(weight):
+    layer = sl.nn.EventLinear(3, 4, weight * u.nS)
+    spikes = jnp.asarray([[True, False, True], [False, False, False]])
+    out = layer(spikes)
+    assert out.unit == u.nS
+    np.testing.assert_allclose(out.mantissa, np.asarray(spikes) @ np.broadcast_to(weight, (3, 4)), rtol=1e-6)
+    np.testing.assert_allclose(layer(spikes.astype(jnp.float32)).mantissa, out.mantissa)
+
+
+def test_sparse_linear_is_a_sparse_matrix_with_a_bias():
+    matrix = sparse.random_array((5, 7), density=0.5, rng=np.random.default_rng(0))
+    x = np.random.default_rng(1).normal(size=(3, 5)).astype(np.float32)
+    for given in (matrix, matrix.tocsr()):
+        layer = sl.nn.SparseLinear(given, b_init=sl.init.Constant(0.5))
+        np.testing.assert_allclose(layer(x), x @ matrix.toarray() + 0.5, rtol=1e-5, atol=1e-6)
+    assert len(layer.parameters()) == 2
+    assert len(sl.nn.SparseLinear(matrix).parameters()) == 1
+    gradient = sl.transform.grad(lambda: (layer(x) ** 2).sum())()
+    assert all(np.abs(np.asarray(g)).max() > 0 for g in gradient.values())
+    with pytest.raises(TypeError, match="takes a matrix in compressed rows; given ndarray"):
+        sl.nn.SparseLinear(np.eye(3))

@@ -29,7 +29,7 @@ def figure(connection: Stored) -> dict[str, Axes]:
     histograms = _histograms(connection)
     names = list(histograms)
     columns = [names[k : k + 2] for k in range(0, len(names), 2)]
-    mosaic = [["matrix", *(c[k] if k < len(c) else c[0] for c in columns)] for k in range(2)]
+    mosaic: Any = [["matrix", *(c[k] if k < len(c) else c[0] for c in columns)] for k in range(2)]
     widths = [1.6, *(1.0,) * len(columns)]
     options = {"figsize": (5.5 + 3 * len(columns), 4.6), "layout": "constrained"}
     picture, axes = pyplot.subplot_mosaic(mosaic, width_ratios=widths, **options)

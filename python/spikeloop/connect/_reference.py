@@ -5,7 +5,8 @@ Each rule is a function of the seed and of a neuron's number; integer draws are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -188,7 +189,7 @@ def _small_world(spec: Spec) -> Iterator[list[int]]:
         yield row
 
 
-_RULES: dict[str, Callable[[Spec], Iterator]] = {
+_RULES: dict[str, Callable[[Spec], Iterable[Any]]] = {
     "one_to_one": _one_to_one,
     "all_to_all": _all_to_all,
     "fixed_prob": _fixed_prob,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import jax
 import numpy as np
@@ -21,6 +21,14 @@ from ._draws import Draw, draw_of
 from ._memory import check_fits
 from ._rows import checked_weight, ordered
 from ._spec import Spec, Synapses, build
+
+
+class Shared(TypedDict, total=False):
+    """The keywords of all rules."""
+
+    delay: Any
+    seed: int | None
+    param_type: Callable[..., State]
 
 
 class Rule:
@@ -83,7 +91,8 @@ class Rule:
         if delay.draw is not None:
             return found
         given = delay.given((n,)) if callable(delay.given) else delay.given
-        return ordered(found._replace(delay=_delays.as_steps(given, n, repr(self))), n_pre)
+        found = found._replace(delay=_delays.as_steps(given, n, repr(self)))
+        return found if np.ndim(found.delay) == 0 else ordered(found, n_pre)
 
     rule: str
     """The name of the rule among the builders."""

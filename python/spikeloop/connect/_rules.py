@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Unpack
 
-from ._rule import Rule, check_count, check_prob
+from ._rule import Rule, Shared, check_count, check_prob
 
 
 class OneToOne(Rule):
@@ -32,8 +32,8 @@ class AllToAll(Rule):
 
     rule = "all_to_all"
 
-    def __init__(self, weight: Any, *, autapses: bool = True, **kwargs: Any):
-        super().__init__(weight, **kwargs)
+    def __init__(self, weight: Any, *, autapses: bool = True, **shared: Unpack[Shared]):
+        super().__init__(weight, **shared)
         self.autapses = autapses
 
     def numbers(self, in_size: tuple[int, ...], out_size: tuple[int, ...]) -> dict[str, Any]:
@@ -58,8 +58,8 @@ class FixedProb(Rule):
 
     rule = "fixed_prob"
 
-    def __init__(self, prob: float, weight: Any, *, autapses: bool = True, **kwargs: Any):
-        super().__init__(weight, **kwargs)
+    def __init__(self, prob: float, weight: Any, *, autapses: bool = True, **shared: Unpack[Shared]):
+        super().__init__(weight, **shared)
         self.prob, self.autapses = check_prob(prob, "FixedProb: prob"), autapses
 
     def numbers(self, in_size: tuple[int, ...], out_size: tuple[int, ...]) -> dict[str, Any]:
@@ -75,8 +75,10 @@ class FixedProb(Rule):
 class _FixedNumber(Rule):
     counted: str
 
-    def __init__(self, num: int, weight: Any, *, multapses: bool = True, autapses: bool = True, **kwargs: Any):
-        super().__init__(weight, **kwargs)
+    def __init__(
+        self, num: int, weight: Any, *, multapses: bool = True, autapses: bool = True, **shared: Unpack[Shared]
+    ):
+        super().__init__(weight, **shared)
         self.num = check_count(num, f"{type(self).__name__}: num must be a number of {self.counted}")
         self.multapses, self.autapses = multapses, autapses
 
@@ -147,8 +149,8 @@ class SmallWorld(Rule):
 
     rule = "small_world"
 
-    def __init__(self, num: int, prob: float, weight: Any, **kwargs: Any):
-        super().__init__(weight, **kwargs)
+    def __init__(self, num: int, prob: float, weight: Any, **shared: Unpack[Shared]):
+        super().__init__(weight, **shared)
         self.num = check_count(num, "SmallWorld: num must be a number of neighbours")
         self.prob = check_prob(prob, "SmallWorld: prob")
         if self.num % 2:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
 from .._errors import ShapeError
 from ..random._units import attach, common_unit
-from ._rule import Rule, check_prob
+from ._rule import Rule, Shared, check_prob
 from ._spec import Space
 
 _AXES = 3
@@ -88,9 +88,9 @@ class DistanceDependent(Rule):
         extent: Any = 1.0,
         periodic: bool = False,
         autapses: bool = True,
-        **kwargs: Any,
+        **shared: Unpack[Shared],
     ):
-        super().__init__(weight, **kwargs)
+        super().__init__(weight, **shared)
         if not isinstance(profile, Profile):
             raise TypeError(f"DistanceDependent: profile must be a Gaussian, Exponential or Box; given {profile!r}.")
         self.profile, self.periodic, self.autapses = profile, periodic, autapses

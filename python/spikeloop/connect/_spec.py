@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,8 @@ class Synapses(NamedTuple):
 
     indices: np.ndarray
     indptr: np.ndarray
-    weight: object = None
-    delay: object = None
+    weight: Any = None
+    delay: Any = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Space:
     cutoff: float
     source: np.ndarray
     target: np.ndarray
-    period: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    period: tuple[float, ...] = (0.0, 0.0, 0.0)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -142,9 +142,9 @@ class SparseLinear(Connection):
         bias = init.param(b_init, (n_out,), allow_scalar=False, name="SparseLinear: b_init")
         self.bias = None if bias is None else param_type(bias)
 
-    def update(self, x: Any) -> Any:
+    def update(self, spikes: Any) -> Any:
         """The output x W + b."""
-        y = super().update(x)
+        y = super().update(spikes)
         return y if self.bias is None else y + self.bias.value
 
 

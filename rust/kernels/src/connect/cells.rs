@@ -27,11 +27,11 @@ impl Cells {
             starts: Vec::new(),
             members: vec![0; n],
         };
-        for axis in 0..axes {
+        for (axis, &period) in period.iter().enumerate().take(axes) {
             let along = || positions.iter().skip(axis).step_by(axes).copied();
             let low = along().fold(f64::INFINITY, f64::min);
             let extent = along().fold(f64::NEG_INFINITY, f64::max) - low;
-            let length = if cells.periodic[axis] { period[axis] } else { extent };
+            let length = if cells.periodic[axis] { period } else { extent };
             // Slightly wider than the reach, for what rounding may do to a position.
             let fit = length / (reach * (1.0 + 1e-9));
             if fit >= 1.0 && length.is_finite() {

@@ -16,13 +16,10 @@ fn rows(spec: &Spec) -> Vec<Vec<u32>> {
     let mut all = Vec::new();
     // SAFETY: the rows are built.
     unsafe { synapses.indices.read(0..synapses.indices.len(), &mut all) };
-    let starts: Vec<usize> = match &synapses.indptr {
-        // SAFETY: the rows are built.
-        Column::I32(array) => {
-            unsafe { array.get(0..synapses.indptr.len()) }.iter().map(|&x| x as usize).collect()
-        }
-        _ => unreachable!("small"),
-    };
+    let Column::I32(indptr) = &synapses.indptr else { unreachable!("small") };
+    // SAFETY: the rows are built.
+    let starts: Vec<_> =
+        unsafe { indptr.get(0..synapses.indptr.len()) }.iter().map(|&x| x as usize).collect();
     match (spec.n_pre, &starts[..]) {
         (0, _) => Vec::new(),
         (n, []) if all.is_empty() => vec![Vec::new(); n],
@@ -121,7 +118,9 @@ proptest! {
             let mut degree = vec![0; n_post];
             for (i, row) in rows.iter().enumerate() {
                 check_row(row, i, n_post, multapses, autapses);
-                row.iter().for_each(|&j| degree[j as usize] += 1);
+                for &j in row {
+                    degree[j as usize] += 1;
+                }
             }
             prop_assert!(degree.iter().all(|&k| k == num));
         }
