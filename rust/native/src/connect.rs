@@ -68,7 +68,7 @@ pub struct CSpec {
 pub struct CArray {
     data: *mut c_void,
     size: usize,
-    /// Kind and bits as in the names of NumPy's types.
+    /// Kind and bits as in the names of Python's array types.
     kind: c_char,
     bits: u8,
     owner: *mut c_void,
