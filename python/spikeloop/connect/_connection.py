@@ -23,11 +23,11 @@ class Connection(Stored):
     | `weight` | State with one weight for all synapses, or one for each in the order of `indices` |
     | `indices` | target of each synapse, row after row |
     | `indptr` | start of each row, `n_pre + 1` numbers; empty if all rows are equally long |
-    | `delay` | None, a number of steps for all synapses, or an array with one for each |
-    | `dt` | the time step that delays were turned into steps with |
+    | `delay` | None, or in steps of `dt`: one number for all synapses, or one for each in the order of `indices` |
+    | `dt` | time step in ms that delays were counted in; None if they were given in steps |
 
     A row is stored ascending in delay, then in target; given otherwise, synapses are brought into this order together
-    with their weights. `delay` is given as a time, or as whole steps.
+    with their weights.
     """
 
     def update(self, spikes: Any) -> Any:

@@ -1,68 +1,58 @@
-"""Delays of synapses: times become whole steps of dt."""
+"""Delays of synapses: from times to steps."""
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import brainunit as u
 import numpy as np
 
 from .. import environ
+from .._delay_steps import LONGEST, delay_steps, delay_times, nearest
 from .._errors import ShapeError, UnitError
 
-LONGEST = 65535  # steps, what 16 bits count to
-_ROUNDING = 1e-3  # of a step, what counts as a multiple of dt
 
+def steps_of(delay: Any, dt: Any, nnz: int, where: str) -> tuple[Any, float | None]:
+    """(steps, dt in ms): None, one number, or one for each synapse in 8 or 16 bits.
 
-def as_steps(delay: Any, n: int, where: str) -> int | np.ndarray | None:
-    """A delay as None, one number of steps, or the steps of each of `n` synapses.
-
-    A time is divided by the dt of `environ` and rounded to the nearest step, at least one; whole numbers without unit
-    are steps already.
+    A delay is a time, which needs dt, or a whole number of steps, or an initializer of times.
     """
+    dt = None if dt is None else _in_ms(dt, where)
+    if callable(delay):
+        dt = time_step(where) if dt is None else dt
+        delay = np.maximum(nearest(delay_times(delay((nnz,)), where) / dt), 1).astype(np.int64)
     if delay is None:
-        return None
-    steps = _times_in_steps(delay, where) if isinstance(delay, u.Quantity) else _whole(delay, where)
-    if np.isnan(steps).any() or (steps < 0).any():
-        raise ValueError(f"{where}: delays must not be negative or NaN; given {delay}.")
-    if steps.shape not in ((), (1,), (n,)):
-        raise ShapeError(f"{where}: delays must be one time or one for each of the {n} synapses; given {steps.shape}.")
-    rounded = np.maximum(np.floor(steps + 0.5), 1.0)
-    if rounded.size and rounded.max() > LONGEST:
-        raise ValueError(f"{where}: a delay can be {LONGEST} steps long at most; given {int(rounded.max())}.")
-    if steps.shape != (n,) or (steps.shape == (1,) and n == 1):
-        return _single(float(steps.reshape(())), int(rounded.reshape(())), delay, where)
-    return rounded.astype(np.uint8 if rounded.max(initial=1) <= 255 else np.uint16)
+        return None, dt
+    if isinstance(delay, u.Quantity):
+        dt = time_step(where) if dt is None else dt
+        steps = delay_steps(delay, dt, where)
+    else:
+        steps = _checked(np.asarray(delay), where)
+    if steps.ndim == 0:
+        return int(steps), dt
+    if steps.size not in (1, nnz) or steps.ndim > 2:
+        raise ShapeError(f"{where} must be one time or one for each of the {nnz} synapses; given shape {steps.shape}.")
+    if steps.size == 1 != nnz:
+        return int(steps.reshape(())), dt
+    return steps.reshape(-1).astype(np.uint8 if np.max(steps, initial=0) < 256 else np.uint16, copy=False), dt
 
 
-def in_steps(unit: Any, where: str) -> float:
-    """How many steps a delay of one `unit` is."""
-    if not unit.has_same_dim(u.ms):
-        raise UnitError(f"{where}: delay is {_in(unit)}, expected a time. Write delay=... * u.ms.")
-    dt = environ.get("dt", desc="the step that delays of synapses are counted in")
-    if not isinstance(dt, u.Quantity):
-        raise UnitError(f"{where}: delays need a dt with a unit; given {dt!r}. Write sl.environ.set(dt={dt!r} * u.ms).")
-    return 1.0 / float(np.asarray(dt.to_decimal(unit)))
+def time_step(where: str) -> float:
+    """The dt of `environ` in ms."""
+    return _in_ms(environ.get("dt", desc=f"the time step, by {where}"), where)
 
 
-def _times_in_steps(delay: Any, where: str) -> np.ndarray:
-    return np.asarray(delay.mantissa, np.float64) * in_steps(delay.unit, where)
+def _in_ms(dt: Any, where: str) -> float:
+    if isinstance(dt, u.Quantity) and dt.unit.has_same_dim(u.ms):
+        return float(dt.to_decimal(u.ms))
+    if isinstance(dt, (int, float)):
+        return float(dt)
+    raise UnitError(f"{where}: dt must be a time such as `0.1 * u.ms`; given {dt!r}.")
 
 
-def _whole(delay: Any, where: str) -> np.ndarray:
-    steps = np.asarray(delay)
-    if steps.dtype == bool or not np.issubdtype(steps.dtype, np.integer):
-        raise UnitError(f"{where}: delay must be a time; given {delay!r}. Write delay=... * u.ms.")
-    return steps.astype(np.float64)
-
-
-def _single(steps: float, rounded: int, delay: Any, where: str) -> int:
-    if abs(steps - rounded) > _ROUNDING:
-        dt = environ.get("dt")
-        warnings.warn(f"{where}: delay {delay} is no multiple of dt = {dt}; {rounded} steps are used.", stacklevel=6)
-    return rounded
-
-
-def _in(unit: Any) -> str:
-    return "without unit" if unit.has_same_dim(u.UNITLESS) else f"in {unit}"
+def _checked(steps: np.ndarray, where: str) -> np.ndarray:
+    if not np.issubdtype(steps.dtype, np.integer):
+        raise UnitError(f"{where} needs a time such as `1.5 * u.ms`, or whole numbers of steps; given {steps.dtype}.")
+    if steps.size and (steps.min() < 0 or steps.max() > LONGEST):
+        raise ValueError(f"{where} must be 0 to {LONGEST} steps; given {steps.min()} … {steps.max()}.")
+    return steps

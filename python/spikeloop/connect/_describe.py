@@ -63,7 +63,7 @@ def _delay(connection: Stored) -> str:
         return "none"
     steps = np.asarray(connection.delay)
     text = f"{steps} steps for all" if steps.ndim == 0 else _spread(steps, " steps")
-    return text if connection.dt is None else f"{text} of {connection.dt}"
+    return text if connection.dt is None else f"{text} of {connection.dt:g} ms"
 
 
 def _memory(connection: Stored) -> str:

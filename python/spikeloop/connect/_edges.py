@@ -12,7 +12,7 @@ import numpy as np
 from .._errors import ShapeError
 from .._state import ParamState, State
 from ._connection import Connection
-from ._delays import as_steps
+from ._delays import steps_of
 from ._rows import check_population, checked_weight, taken
 from ._rule import Rule
 from ._spec import Synapses, order
@@ -44,12 +44,11 @@ class Edges(Rule):
             check_population(size)
             if n and given.max() >= size:
                 raise ValueError(f"Edges: {name} must lie in 0 … {size - 1}; given {given.max()}.")
-        delay = self.delay((n,)) if callable(self.delay) else self.delay
-        steps = as_steps(delay, n, "Edges: delay")
+        steps, dt = steps_of(self.delay, None, n, "Edges: delay")
         weight = checked_weight(self.weight, n)
         indptr, places = order(self.sources, self.targets, steps if isinstance(steps, np.ndarray) else None, n_pre)
         indices = self.targets[places].astype(np.uint16 if n_post <= 1 << 16 else np.uint32)
-        return Synapses(indices, indptr, taken(weight, places), taken(steps, places))
+        return Synapses(indices, indptr, taken(weight, places), taken(steps, places), dt)
 
     def __repr__(self) -> str:
         return f"Edges({self.sources.size} synapses)"

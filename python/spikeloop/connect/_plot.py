@@ -49,8 +49,7 @@ def _histograms(connection: Stored) -> dict[str, tuple[np.ndarray, str, float | 
         unit = "" if not isinstance(weight, u.Quantity) or weight.unit.is_unitless else f" ({weight.unit})"
         found["weight"] = numbers, f"weight{unit}", None
     if np.ndim(connection.delay):
-        dt = float(connection.dt.to_decimal(u.ms)) if isinstance(connection.dt, u.Quantity) else 1
-        label = "delay (steps)" if dt == 1 else "delay (ms)"
+        dt, label = (1.0, "delay (steps)") if connection.dt is None else (connection.dt, "delay (ms)")
         found["delay"] = np.asarray(connection.delay) * dt, label, dt
     return found
 

@@ -15,13 +15,13 @@ from ._spec import Synapses, order
 _LARGEST = 1 << 31  # neurons of a population
 
 
-def given_rows(indices: Any, indptr: Any, weight: Any, delay: Any, n_pre: int, n_post: int) -> Synapses:
-    """Synapses as they are stored from rows in any order; `delay` is in steps."""
+def given_rows(indices: Any, indptr: Any, n_pre: int, n_post: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows in the types in which they are stored."""
     indices, indptr = np.asarray(indices).reshape(-1), np.asarray(indptr)
     _check_rows(indices, indptr, n_pre, n_post)
     indices = indices.astype(np.uint16 if n_post <= 1 << 16 else np.uint32)  # a copy, for others may write to theirs
     indptr = indptr.astype(np.int32 if indices.size < 1 << 31 else np.int64)
-    return ordered(Synapses(indices, indptr, checked_weight(weight, indices.size), delay), n_pre)
+    return indices, indptr
 
 
 def checked_weight(weight: Any, n: int) -> Any:
@@ -54,7 +54,7 @@ def row_lengths(indices: Any, indptr: Any, n_pre: int) -> np.ndarray:
 
 def ordered(synapses: Synapses, n_pre: int) -> Synapses:
     """The synapses with every row ascending in delay, then in target."""
-    indices, indptr, weight, delay = synapses
+    indices, indptr, weight, delay, dt = synapses
     key = indices.astype(np.int64)
     if np.ndim(delay):
         key += np.asarray(delay, np.int64) << 32
@@ -64,7 +64,7 @@ def ordered(synapses: Synapses, n_pre: int) -> Synapses:
     if not falls.any():
         return synapses
     _, places = order(sources_of(indices, indptr, n_pre), indices, delay if np.ndim(delay) else None, n_pre)
-    return Synapses(indices[places], indptr, taken(weight, places), taken(delay, places))
+    return Synapses(indices[places], indptr, taken(weight, places), taken(delay, places), dt)
 
 
 def taken(values: Any, places: np.ndarray) -> Any:

@@ -7,16 +7,18 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypedDict
 
+import brainunit as u
 import jax
 import numpy as np
 
 from .. import environ, random
+from .._delay_steps import delay_times
 from .._jax import is_tracer
 from .._state import ParamState, State
 from ..nn._module import as_size
 from ..random._units import attach
-from . import _delays
 from ._connection import Connection
+from ._delays import steps_of, time_step
 from ._draws import Draw, draw_of
 from ._memory import check_fits
 from ._rows import checked_weight, ordered
@@ -89,9 +91,9 @@ class Rule:
         else:
             found = found._replace(weight=checked_weight(weight.given, n))
         if delay.draw is not None:
-            return found
-        given = delay.given((n,)) if callable(delay.given) else delay.given
-        found = found._replace(delay=_delays.as_steps(given, n, repr(self)))
+            return found._replace(dt=delay.unit)
+        steps, dt = steps_of(delay.given, None, n, f"{self!r}: delay")
+        found = found._replace(delay=steps, dt=dt)
         return found if np.ndim(found.delay) == 0 else ordered(found, n_pre)
 
     rule: str
@@ -120,14 +122,16 @@ class Rule:
             single = not callable(self.delay) and np.ndim(_mantissa(self.delay)) == 0
             return _Values(None, None, self.delay, 0 if single else 1)
         draw, unit = found
-        return _Values(draw.scaled(_delays.in_steps(unit, where)), None, None, 1)
+        delay_times(u.Quantity(0.0, unit=unit), where)
+        dt = time_step(where)
+        return _Values(draw.scaled(float(np.asarray(u.Quantity(1.0, unit=unit).to_decimal(u.ms))) / dt), dt, None, 1)
 
 
 class _Values(NamedTuple):
     """Weights or delays: a distribution for the builder, or what was given; and their bytes for each synapse."""
 
     draw: Draw | None
-    unit: Any
+    unit: Any  # of weights; dt in ms for delays
     given: Any
     bytes: int
 

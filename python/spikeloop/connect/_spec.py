@@ -20,12 +20,14 @@ class Synapses(NamedTuple):
     | `indptr` | start of each row and end of the last; empty if all rows are equally long |
     | `weight` | one for all, or one for each |
     | `delay` | None, one number of steps for all, or one for each in 8 bits, or 16 if one is longer than 255 |
+    | `dt` | time step in ms that delays were counted in; None if they were given in steps |
     """
 
     indices: np.ndarray
     indptr: np.ndarray
     weight: Any = None
     delay: Any = None
+    dt: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)

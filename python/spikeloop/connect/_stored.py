@@ -13,10 +13,10 @@ import numpy as np
 from .. import environ
 from .._state import ParamState, State
 from ..nn._module import Module
-from ._delays import as_steps
+from ._delays import steps_of
 from ._describe import Description
 from ._plot import figure
-from ._rows import given_rows, row_lengths, sources_of, taken
+from ._rows import checked_weight, given_rows, ordered, row_lengths, sources_of, taken
 from ._spec import Synapses, order
 
 
@@ -34,7 +34,8 @@ class Stored(Module):
 
     weight: State
     delay: Any
-    dt: Any
+    dt: float | None
+    longest_delay: int
 
     def __init__(
         self,
@@ -45,13 +46,16 @@ class Stored(Module):
         out_size: Any,
         *,
         delay: Any = None,
+        dt: Any = None,
         param_type: Callable[..., State] = ParamState,
         name: str | None = None,
     ):
         super().__init__(name)
         self.in_size, self.out_size = in_size, out_size
-        steps = as_steps(delay, np.size(indices), f"{type(self).__name__}: delay")
-        self._keep(given_rows(indices, indptr, weight, steps, self.n_pre, self.n_post), param_type)
+        indices, indptr = given_rows(indices, indptr, self.n_pre, self.n_post)
+        steps, dt = steps_of(delay, dt, indices.size, f"{type(self).__name__}: delay")
+        synapses = Synapses(indices, indptr, checked_weight(weight, indices.size), steps, dt)
+        self._keep(ordered(synapses, self.n_pre), param_type)
 
     @classmethod
     def of(
@@ -72,11 +76,11 @@ class Stored(Module):
 
     def _keep(self, synapses: Synapses, param_type: Callable[..., State]) -> None:
         """Take over the arrays, which nobody may write to from now on."""
-        indices, indptr, weight, delay = synapses
+        indices, indptr, weight, delay, self.dt = synapses
         self.indices, self.indptr = _taken_over(indices), _taken_over(indptr)
         self.weight = param_type(jax.tree.map(lambda leaf: _taken_over(leaf, environ.dftype()), weight))
         self.delay = delay if delay is None or isinstance(delay, int) else _taken_over(delay)
-        self.dt = None if delay is None else environ.get("dt", None)
+        self.longest_delay = 0 if delay is None else int(np.max(delay, initial=0))
 
     @property
     def n_pre(self) -> int:
@@ -92,6 +96,11 @@ class Stored(Module):
     def num_synapses(self) -> int:
         """Number of synapses."""
         return self.indices.size
+
+    @property
+    def has_own_delays(self) -> bool:
+        """Whether each synapse has a delay of its own."""
+        return self.delay is not None and not isinstance(self.delay, int)
 
     @property
     def out_degree(self) -> np.ndarray:
@@ -111,7 +120,7 @@ class Stored(Module):
         indptr, places = order(sources, targets, delay, self.n_post)
         dtype = np.uint16 if self.n_pre <= 1 << 16 else np.uint32
         synapses = Synapses(
-            targets[places].astype(dtype), indptr, taken(edges.weight, places), taken(edges.delay, places)
+            targets[places].astype(dtype), indptr, taken(edges.weight, places), taken(edges.delay, places), self.dt
         )
         return type(self).of(synapses, self.out_size, self.in_size, param_type=type(self.weight))
 
