@@ -39,6 +39,11 @@ class Connection(Stored):
 
     def accumulate(self, spikes: Any, target: Any) -> Any:
         """`target` plus the input of each target, in place where the compiler lets it."""
+        if self.longest_delay:
+            raise ValueError(
+                f"{self.path} has delays, and one call remembers nothing. Give it to a projection, as in "
+                "sl.AlignPostProj(comm=connection, ...)."
+            )
         unit = getattr(target, "unit", u.UNITLESS)
         numbers = target.mantissa if isinstance(target, u.Quantity) else jnp.asarray(target)
         spikes = _plain_spikes(spikes, self.n_pre, self.path)

@@ -19,8 +19,10 @@ from ._plot import figure
 from ._rows import checked_weight, given_rows, ordered, row_lengths, sources_of, taken
 from ._spec import Synapses, order
 
+_CHUNK = 1 << 22
 
-class Edges(NamedTuple):
+
+class Coo(NamedTuple):
     """Synapses one by one: their sources, targets, weights and delays in steps, the latter two one for all or each."""
 
     sources: np.ndarray
@@ -110,7 +112,10 @@ class Stored(Module):
     @property
     def in_degree(self) -> np.ndarray:
         """Number of synapses of each target."""
-        return np.bincount(np.asarray(self.indices), minlength=self.n_post)
+        indices, counts = np.asarray(self.indices), np.zeros(self.n_post, int)
+        for start in range(0, indices.size, _CHUNK):  # bincount makes them eight bytes long
+            counts += np.bincount(indices[start : start + _CHUNK], minlength=self.n_post)
+        return counts
 
     def transpose(self) -> Self:
         """The connection with sources and targets exchanged; its weights are a State of their own."""
@@ -124,12 +129,12 @@ class Stored(Module):
         )
         return type(self).of(synapses, self.out_size, self.in_size, param_type=type(self.weight))
 
-    def to_coo(self) -> Edges:
+    def to_coo(self) -> Coo:
         """The synapses one by one, row after row."""
         indices, indptr = np.asarray(self.indices), np.asarray(self.indptr)
         weight = jax.tree.map(np.asarray, self.weight.value)
         delay = self.delay if self.delay is None or isinstance(self.delay, int) else np.asarray(self.delay)
-        return Edges(sources_of(indices, indptr, self.n_pre), indices, weight, delay)
+        return Coo(sources_of(indices, indptr, self.n_pre), indices, weight, delay)
 
     def to_scipy(self) -> Any:
         """The weights without their unit as a `scipy.sparse.csr_array` (sources, targets); needs SciPy."""
