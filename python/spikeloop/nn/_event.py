@@ -112,8 +112,8 @@ class EventLinear(AllToAll):
         super().__init__(in_size, out_size, weight, None, name=name, param_type=param_type)
 
 
-class SparseLinear(Connection):
-    """y = x W + b for a sparse matrix W (in, out) with trained entries.
+class SparseLinear(Module):
+    """y = x W + b for a sparse matrix W (in, out) with trained entries, held by the connection `rows`.
 
     | name | meaning | default |
     |---|---|---|
@@ -137,14 +137,15 @@ class SparseLinear(Connection):
         if not all(hasattr(rows, part) for part in ("data", "indices", "indptr", "shape")):
             raise TypeError(f"SparseLinear takes a matrix in compressed rows; given {type(spar_mat).__name__}.")
         n_in, n_out = rows.shape
-        size = as_size(n_in if in_size is None else in_size, "in_size")
-        super().__init__(rows.indices, rows.indptr, rows.data, size, n_out, param_type=param_type, name=name)
+        super().__init__(name)
+        self.in_size, self.out_size = n_in if in_size is None else in_size, n_out
+        self.rows = Connection(rows.indices, rows.indptr, rows.data, self.in_size, n_out, param_type=param_type)
         bias = init.param(b_init, (n_out,), allow_scalar=False, name="SparseLinear: b_init")
         self.bias = None if bias is None else param_type(bias)
 
-    def update(self, spikes: Any) -> Any:
+    def update(self, x: Any) -> Any:
         """The output x W + b."""
-        y = super().update(spikes)
+        y = self.rows(x)
         return y if self.bias is None else y + self.bias.value
 
 
