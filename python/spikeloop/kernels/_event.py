@@ -7,6 +7,9 @@ Row i of the connectivity lists the targets of source i. With spikes s, weights 
     outer:   out[i, j] = s[i] c[t(i, j)]         summed to one number if the weights are one number
 
 Each is linear in each of its two factors, and the derivatives of one are the others.
+
+Where synapses have delays d(i, j), targets are rings of arriving input with an axis of slots, and t(i, j) stands for
+the target in the slot d(i, j) after the cursor. Operands are then followed by the delays and the cursor.
 """
 
 from __future__ import annotations
@@ -16,16 +19,31 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from .._jax import ad, batching, ffi_lowering, mlir, new_primitive, zero_tangent
 from . import _library
 
 
-class Rows(NamedTuple):
-    """Which spikes the rows belong to: row i is source `offset + i` of the spike array."""
+def _size(shape: Sequence[int]) -> int:
+    return int(np.prod(shape, dtype=int))
 
-    offset: int
+
+class Rows(NamedTuple):
+    """Which spikes the rows belong to, and how they are stored."""
+
+    offset: int  # row i is source `offset + i` of the spike array
     n_pre: int
+    sorted: bool = False  # each row ascends, by delay if there are delays, then by target: threads may share it
+    slots: int | None = None  # the axis of the slots of a ring; axes before it are lanes, with a cursor each or one
+
+    def lanes(self, ring: Sequence[int]) -> int:
+        """The number of rings that turn on their own in a target of this shape."""
+        return 1 if self.slots is None else _size(ring[: self.slots])
+
+    def at_once(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of what arrives in one step at a target of this shape."""
+        return shape if self.slots is None else (*shape[: self.slots], *shape[self.slots + 1 :])
 
 
 def scatter(spikes: Any, weight: Any, indices: Any, indptr: Any, target: Any, rows: Rows) -> Any:
@@ -33,6 +51,14 @@ def scatter(spikes: Any, weight: Any, indices: Any, indptr: Any, target: Any, ro
     return _over_batch(
         lambda s, t: scatter_p.bind(s, weight, indices, indptr, t, rows=rows)[0], spikes, target, target.shape[-1]
     )
+
+
+def scatter_ring(
+    spikes: Any, weight: Any, indices: Any, indptr: Any, delay: Any, cursor: Any, ring: Any, rows: Rows
+) -> Any:
+    """A ring (slots, ..., n_post) plus what the spikes (..., n) deliver, each synapse `delay` steps after the cursor."""
+    (ring,) = scatter_p.bind(spikes, weight, indices, indptr, delay, cursor, ring, rows=rows._replace(slots=0))
+    return ring
 
 
 def gather(ct: Any, weight: Any, indices: Any, indptr: Any, rows: Rows) -> Any:
@@ -60,32 +86,71 @@ def _sources(indices: Any, indptr: Any, rows: Rows) -> Any:
     return jnp.repeat(jnp.arange(rows.n_pre, dtype=jnp.int32), jnp.diff(indptr), total_repeat_length=nnz)
 
 
-def _scatter_reference(spikes: Any, weight: Any, indices: Any, indptr: Any, target: Any, *, rows: Rows) -> list[Any]:
-    arriving = spikes[..., rows.offset + _sources(indices, indptr, rows)].astype(target.dtype) * weight
-    return [target.at[..., indices.ravel()].add(arriving)]
+class _Targets:
+    """Where the synapses stand in an array of targets, with all batch rows (lanes, rows) in front."""
+
+    def __init__(self, shape: tuple[int, ...], indices: Any, timing: Sequence[Any], rows: Rows):
+        self.shape, self.indices = shape, indices.ravel()
+        self.lanes, self.slots = rows.lanes(shape), 1 if rows.slots is None else shape[rows.slots]
+        self.slot = jnp.zeros((1, 1), jnp.int32)
+        if timing:
+            delay, cursor = timing
+            self.slot = (cursor.reshape(-1, 1) + delay.astype(jnp.int32)) % self.slots
+        self.slot = jnp.broadcast_to(self.slot, (self.lanes, self.indices.size))
+
+    def lanes_of(self, values: Any) -> Any:
+        """`values` (..., n) as (lanes, rows, n)."""
+        return values.reshape(self.lanes, _size(values.shape[:-1]) // self.lanes, values.shape[-1])
+
+    def _rings(self, target: Any) -> Any:
+        rows = _size(self.shape[:-1]) // (self.lanes * self.slots)
+        return target.reshape(self.lanes, self.slots, rows, self.shape[-1])
+
+    def read(self, target: Any) -> Any:
+        """What stands at the targets of the synapses, (lanes, rows, synapses)."""
+        return jax.vmap(lambda ring, slot: ring[slot, :, self.indices].T)(self._rings(target), self.slot)
+
+    def add(self, target: Any, values: Any) -> Any:
+        """`target` plus the values (lanes, rows, synapses)."""
+        one = jax.vmap(lambda ring, slot, x: ring.at[slot, :, self.indices].add(x.T))
+        return one(self._rings(target), self.slot, values).reshape(self.shape)
 
 
-def _gather_reference(ct: Any, weight: Any, indices: Any, indptr: Any, *, rows: Rows) -> list[Any]:
-    values = ct[..., indices.ravel()] * weight
-    out = jnp.zeros((*ct.shape[:-1], rows.n_pre), ct.dtype)
-    return [out.at[..., _sources(indices, indptr, rows)].add(values)]
+def _scatter_reference(
+    spikes: Any, weight: Any, indices: Any, indptr: Any, *timing_and_target: Any, rows: Rows
+) -> list[Any]:
+    *timing, target = timing_and_target
+    targets = _Targets(target.shape, indices, timing, rows)
+    spikes = targets.lanes_of(spikes)[..., rows.offset + _sources(indices, indptr, rows)]
+    return [targets.add(target, spikes.astype(target.dtype) * weight)]
 
 
-def _outer_reference(spikes: Any, ct: Any, indices: Any, indptr: Any, *, rows: Rows, single: bool) -> list[Any]:
-    values = spikes[..., rows.offset + _sources(indices, indptr, rows)].astype(ct.dtype) * ct[..., indices.ravel()]
-    values = values.sum(tuple(range(values.ndim - 1)))
+def _gather_reference(ct: Any, weight: Any, indices: Any, indptr: Any, *timing: Any, rows: Rows) -> list[Any]:
+    values = _Targets(ct.shape, indices, timing, rows).read(ct) * weight
+    out = jnp.zeros((*values.shape[:-1], rows.n_pre), ct.dtype)
+    out = out.at[..., _sources(indices, indptr, rows)].add(values)
+    return [out.reshape(*rows.at_once(ct.shape)[:-1], rows.n_pre)]
+
+
+def _outer_reference(
+    spikes: Any, ct: Any, indices: Any, indptr: Any, *timing: Any, rows: Rows, single: bool
+) -> list[Any]:
+    targets = _Targets(ct.shape, indices, timing, rows)
+    spikes = targets.lanes_of(spikes)[..., rows.offset + _sources(indices, indptr, rows)]
+    values = (spikes.astype(ct.dtype) * targets.read(ct)).sum((0, 1))
     return [values.sum(keepdims=True) if single else values]
 
 
-def _scatter_shape(spikes: Any, weight: Any, indices: Any, indptr: Any, target: Any, *, rows: Rows) -> list[Any]:
-    return [target.update(weak_type=False)]
+def _scatter_shape(*operands: Any, rows: Rows) -> list[Any]:
+    del rows
+    return [operands[-1].update(weak_type=False)]
 
 
-def _gather_shape(ct: Any, weight: Any, indices: Any, indptr: Any, *, rows: Rows) -> list[Any]:
-    return [ct.update(shape=(*ct.shape[:-1], rows.n_pre), weak_type=False)]
+def _gather_shape(ct: Any, weight: Any, indices: Any, indptr: Any, *timing: Any, rows: Rows) -> list[Any]:
+    return [ct.update(shape=(*rows.at_once(ct.shape)[:-1], rows.n_pre), weak_type=False)]
 
 
-def _outer_shape(spikes: Any, ct: Any, indices: Any, indptr: Any, *, rows: Rows, single: bool) -> list[Any]:
+def _outer_shape(spikes: Any, ct: Any, indices: Any, *rest: Any, rows: Rows, single: bool) -> list[Any]:
     return [ct.update(shape=(1,) if single else (indices.size,), weak_type=False)]
 
 
@@ -97,36 +162,44 @@ outer_p = new_primitive("spikeloop_outer", _outer_shape, _outer_reference)
 # --- differentiation -------------------------------------------------------------------------------------------------
 
 
-def _is_zero(tangent: Any) -> bool:
+def is_zero(tangent: Any) -> bool:
+    """Whether a tangent is symbolically zero, or that of whole numbers."""
     return type(tangent) is ad.Zero or getattr(tangent, "dtype", None) == jax.dtypes.float0
 
 
 def _scatter_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, rows: Rows) -> Any:
-    spikes, weight, indices, indptr, target = primals
-    d_spikes, d_weight, _, _, d_target = tangents
+    spikes, weight, *connectivity, target = primals
+    d_spikes, d_weight, d_target = tangents[0], tangents[1], tangents[-1]
     out = scatter_p.bind(*primals, rows=rows)
-    if all(_is_zero(t) for t in (d_spikes, d_weight, d_target)):
+    if all(is_zero(t) for t in (d_spikes, d_weight, d_target)):
         return out, [zero_tangent(out[0])]
-    slope = jnp.zeros_like(target) if _is_zero(d_target) else d_target
-    if not _is_zero(d_spikes):
-        (slope,) = scatter_p.bind(d_spikes, weight, indices, indptr, slope, rows=rows)
-    if not _is_zero(d_weight):
-        (slope,) = scatter_p.bind(spikes, d_weight, indices, indptr, slope, rows=rows)
+    slope = jnp.zeros_like(target) if is_zero(d_target) else d_target
+    if not is_zero(d_spikes):
+        (slope,) = scatter_p.bind(d_spikes, weight, *connectivity, slope, rows=rows)
+    if not is_zero(d_weight):
+        (slope,) = scatter_p.bind(spikes, d_weight, *connectivity, slope, rows=rows)
     return out, [slope]
 
 
-def _scatter_transpose(cts: Sequence[Any], spikes: Any, weight: Any, indices: Any, indptr: Any, target: Any, *,
-                       rows: Rows) -> list[Any]:  # fmt: skip
+def _scatter_transpose(
+    cts: Sequence[Any], spikes: Any, weight: Any, *connectivity_and_target: Any, rows: Rows
+) -> list[Any]:
+    *connectivity, target = connectivity_and_target
     ct = ad.instantiate_zeros(cts[0])
     d_spikes = d_weight = None
     if ad.is_undefined_primal(spikes):
-        (by_row,) = gather_p.bind(ct, weight, indices, indptr, rows=rows)
-        after = spikes.aval.shape[-1] - rows.offset - rows.n_pre
-        d_spikes = jnp.pad(by_row, [(0, 0)] * (by_row.ndim - 1) + [(rows.offset, after)])
+        d_spikes = _to_spikes(gather_p.bind(ct, weight, *connectivity, rows=rows)[0], spikes.aval, rows)
     if ad.is_undefined_primal(weight):
         single = weight.aval.size == 1
-        d_weight = outer_p.bind(spikes, ct, indices, indptr, rows=rows, single=single)[0].reshape(weight.aval.shape)
-    return [d_spikes, d_weight, None, None, ct if ad.is_undefined_primal(target) else None]
+        d_weight = outer_p.bind(spikes, ct, *connectivity, rows=rows, single=single)[0].reshape(weight.aval.shape)
+    return [d_spikes, d_weight, *[None] * len(connectivity), ct if ad.is_undefined_primal(target) else None]
+
+
+def _to_spikes(by_row: Any, spikes: Any, rows: Rows) -> Any:
+    """Cotangents of the rows as those of the whole array of spikes."""
+    after = spikes.shape[-1] - rows.offset - rows.n_pre
+    by_row = by_row.reshape(*spikes.shape[:-1], rows.n_pre)
+    return jnp.pad(by_row, [(0, 0)] * (by_row.ndim - 1) + [(rows.offset, after)])
 
 
 def _bilinear_jvp(primitive: Any, first: int, second: int) -> Callable[..., Any]:
@@ -136,7 +209,7 @@ def _bilinear_jvp(primitive: Any, first: int, second: int) -> Callable[..., Any]
         out = primitive.bind(*primals, **params)
         slope = zero_tangent(out[0])
         for i in (first, second):
-            if not _is_zero(tangents[i]):
+            if not is_zero(tangents[i]):
                 varied = [*primals[:i], tangents[i], *primals[i + 1 :]]
                 (part,) = primitive.bind(*varied, **params)
                 slope = part if type(slope) is ad.Zero else slope + part
@@ -145,29 +218,30 @@ def _bilinear_jvp(primitive: Any, first: int, second: int) -> Callable[..., Any]
     return rule
 
 
-def _gather_transpose(cts: Sequence[Any], ct: Any, weight: Any, indices: Any, indptr: Any, *, rows: Rows) -> list[Any]:
+def _gather_transpose(cts: Sequence[Any], ct: Any, weight: Any, *connectivity: Any, rows: Rows) -> list[Any]:
     s = ad.instantiate_zeros(cts[0])
-    here = Rows(0, rows.n_pre)
+    here = rows._replace(offset=0)
     d_ct = d_weight = None
     if ad.is_undefined_primal(ct):
-        (d_ct,) = scatter_p.bind(s, weight, indices, indptr, jnp.zeros(ct.aval.shape, ct.aval.dtype), rows=here)
+        zero = jnp.zeros(ct.aval.shape, ct.aval.dtype)
+        (d_ct,) = scatter_p.bind(s, weight, *connectivity, zero, rows=here)
     if ad.is_undefined_primal(weight):
         single = weight.aval.size == 1
-        d_weight = outer_p.bind(s, ct, indices, indptr, rows=here, single=single)[0].reshape(weight.aval.shape)
-    return [d_ct, d_weight, None, None]
+        d_weight = outer_p.bind(s, ct, *connectivity, rows=here, single=single)[0].reshape(weight.aval.shape)
+    return [d_ct, d_weight, *[None] * len(connectivity)]
 
 
-def _outer_transpose(cts: Sequence[Any], spikes: Any, ct: Any, indices: Any, indptr: Any, *, rows: Rows,
-                     single: bool) -> list[Any]:  # fmt: skip
+def _outer_transpose(
+    cts: Sequence[Any], spikes: Any, ct: Any, *connectivity: Any, rows: Rows, single: bool
+) -> list[Any]:
     weight = ad.instantiate_zeros(cts[0])
     d_spikes = d_ct = None
     if ad.is_undefined_primal(spikes):
-        (by_row,) = gather_p.bind(ct, weight, indices, indptr, rows=rows)
-        after = spikes.aval.shape[-1] - rows.offset - rows.n_pre
-        d_spikes = jnp.pad(by_row, [(0, 0)] * (by_row.ndim - 1) + [(rows.offset, after)])
+        d_spikes = _to_spikes(gather_p.bind(ct, weight, *connectivity, rows=rows)[0], spikes.aval, rows)
     if ad.is_undefined_primal(ct):
-        (d_ct,) = scatter_p.bind(spikes, weight, indices, indptr, jnp.zeros(ct.aval.shape, ct.aval.dtype), rows=rows)
-    return [d_spikes, d_ct, None, None]
+        zero = jnp.zeros(ct.aval.shape, ct.aval.dtype)
+        (d_ct,) = scatter_p.bind(spikes, weight, *connectivity, zero, rows=rows)
+    return [d_spikes, d_ct, *[None] * len(connectivity)]
 
 
 ad.primitive_jvps[scatter_p] = _scatter_jvp
@@ -181,20 +255,35 @@ ad.primitive_transposes[outer_p] = _outer_transpose
 # --- batching --------------------------------------------------------------------------------------------------------
 
 
-def _batching_rule(primitive: Any, batched: tuple[int, ...]) -> Callable[..., Any]:
-    """Lanes become rows of the batch for the operands `batched`; with lanes in others, one lane after the other."""
+def _batching_rule(primitive: Any, populations: tuple[int, ...], target: int) -> Callable[..., Any]:
+    """Lanes become rows of the batch, or lanes of rings; with lanes in the connectivity, one lane after the other.
 
-    def rule(args: Sequence[Any], dims: Sequence[Any], **params: Any) -> tuple[list[Any], list[int]]:
+    `populations` are the operands that have batch rows, one of them the `target`.
+    """
+
+    def rule(args: Sequence[Any], dims: Sequence[Any], *, rows: Rows, **params: Any) -> tuple[list[Any], list[int]]:
         lanes = next(x.shape[d] for x, d in zip(args, dims, strict=True) if d is not None)
         moved = [x if d is None else jnp.moveaxis(x, d, 0) for x, d in zip(args, dims, strict=True)]
-        if primitive is outer_p or any(d is not None and i not in batched for i, d in enumerate(dims)):
-            return _one_by_one(primitive, moved, dims, params)
-        shapes = [x.shape if dims[i] is not None else (lanes, *x.shape) for i, x in enumerate(moved)]
-        batch = jnp.broadcast_shapes(*(shapes[i][:-1] for i in batched))
-        for i in batched:
-            moved[i] = jnp.broadcast_to(moved[i], (*batch, moved[i].shape[-1])).reshape(-1, moved[i].shape[-1])
-        (out,) = primitive.bind(*moved, **params)
-        return [out.reshape(*batch, out.shape[-1])], [0]
+        at = [i % len(args) for i in populations]
+        cursor = [] if rows.slots is None else [len(args) - (2 if primitive is scatter_p else 1)]
+        if primitive is outer_p or any(d is not None and i not in at + cursor for i, d in enumerate(dims)):
+            return _one_by_one(primitive, moved, dims, {"rows": rows, **params})
+        for i in at:
+            if dims[i] is None:
+                moved[i] = jnp.broadcast_to(moved[i], (lanes, *moved[i].shape))
+        if rows.slots is None:
+            batch = jnp.broadcast_shapes(*(moved[i].shape[:-1] for i in at))
+            for i in at:
+                moved[i] = jnp.broadcast_to(moved[i], (*batch, moved[i].shape[-1])).reshape(-1, moved[i].shape[-1])
+            (out,) = primitive.bind(*moved, rows=rows, **params)
+            return [out.reshape(*batch, out.shape[-1])], [0]
+        inner = rows.lanes(args[target].shape if dims[target] is None else moved[target % len(args)].shape[1:])
+        for i in cursor:
+            if dims[i] is not None or moved[i].size > 1:
+                each = moved[i] if dims[i] is not None else jnp.broadcast_to(moved[i], (lanes, *moved[i].shape))
+                moved[i] = jnp.broadcast_to(each.reshape(lanes, -1), (lanes, inner)).reshape(-1)
+        (out,) = primitive.bind(*moved, rows=rows._replace(slots=rows.slots + 1), **params)
+        return [out], [0]
 
     return rule
 
@@ -209,30 +298,32 @@ def _one_by_one(primitive: Any, args: Sequence[Any], dims: Sequence[Any], params
     return [jax.lax.map(lane, mapped)], [0]
 
 
-batching.primitive_batchers[scatter_p] = _batching_rule(scatter_p, (0, 4))
-batching.primitive_batchers[gather_p] = _batching_rule(gather_p, (0,))
-batching.primitive_batchers[outer_p] = _batching_rule(outer_p, (0, 1))
+batching.primitive_batchers[scatter_p] = _batching_rule(scatter_p, (0, -1), -1)
+batching.primitive_batchers[gather_p] = _batching_rule(gather_p, (0,), 0)
+batching.primitive_batchers[outer_p] = _batching_rule(outer_p, (0, 1), 1)
 
 
 # --- lowering --------------------------------------------------------------------------------------------------------
 
 
-def _native_lowering(kernel: str, floats: int, aliases: dict[int, int], fun: Callable[..., Any]) -> Callable[..., Any]:
-    """Native for f32 and f64, decided by operand number `floats`; the reference for other dtypes."""
+def _native_lowering(kernel: str, target: int, fun: Callable[..., Any]) -> Callable[..., Any]:
+    """Native for targets of f32 and f64; the reference for other dtypes."""
     by_reference = mlir.lower_fun(fun, multiple_results=True)
 
     def lower(ctx: Any, *operands: Any, rows: Rows, **params: Any) -> Any:
-        if ctx.avals_in[floats].dtype not in (jnp.float32, jnp.float64) or not _library.has(kernel):
+        aval = ctx.avals_in[target]
+        if aval.dtype not in (jnp.float32, jnp.float64) or not _library.has(kernel):
             return by_reference(ctx, *operands, rows=rows, **params)
-        rule = ffi_lowering(_library.PREFIX + kernel, aliases)
-        return rule(ctx, *operands, offset=rows.offset, n_pre=rows.n_pre)
+        rule = ffi_lowering(_library.PREFIX + kernel, {len(operands) - 1: 0} if fun is _scatter_reference else {})
+        ring = {} if rows.slots is None else {"slots": aval.shape[rows.slots], "lanes": rows.lanes(aval.shape)}
+        return rule(ctx, *operands, offset=rows.offset, n_pre=rows.n_pre, sorted=rows.sorted, **ring)
 
     return lower
 
 
-for _p, _kernel, _floats, _aliases, _fun in (
-    (scatter_p, "event_scatter", 4, {4: 0}, _scatter_reference),
-    (gather_p, "event_gather", 0, {}, _gather_reference),
-    (outer_p, "event_outer", 1, {}, _outer_reference),
+for _p, _kernel, _target, _fun in (
+    (scatter_p, "event_scatter", -1, _scatter_reference),
+    (gather_p, "event_gather", 0, _gather_reference),
+    (outer_p, "event_outer", 1, _outer_reference),
 ):
-    mlir.register_lowering(_p, _native_lowering(_kernel, _floats, _aliases, _fun), platform="cpu")
+    mlir.register_lowering(_p, _native_lowering(_kernel, _target, _fun), platform="cpu")

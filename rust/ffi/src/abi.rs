@@ -33,6 +33,7 @@ pub(crate) mod dtype {
     pub(crate) const PRED: c_int = 1;
     pub(crate) const S32: c_int = 4;
     pub(crate) const S64: c_int = 5;
+    pub(crate) const U8: c_int = 6;
     pub(crate) const U16: c_int = 7;
     pub(crate) const U32: c_int = 8;
     pub(crate) const F32: c_int = 11;

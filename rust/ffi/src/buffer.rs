@@ -14,6 +14,7 @@ impl Dtype {
     pub(crate) const PRED: Self = Self(dtype::PRED);
     pub(crate) const I32: Self = Self(dtype::S32);
     pub(crate) const I64: Self = Self(dtype::S64);
+    pub(crate) const U8: Self = Self(dtype::U8);
     pub(crate) const U16: Self = Self(dtype::U16);
     pub(crate) const U32: Self = Self(dtype::U32);
     pub(crate) const F32: Self = Self(dtype::F32);
@@ -26,6 +27,7 @@ impl fmt::Display for Dtype {
             Self::PRED => f.write_str("bool"),
             Self::I32 => f.write_str("int32"),
             Self::I64 => f.write_str("int64"),
+            Self::U8 => f.write_str("uint8"),
             Self::U16 => f.write_str("uint16"),
             Self::U32 => f.write_str("uint32"),
             Self::F32 => f.write_str("float32"),

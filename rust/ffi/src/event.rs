@@ -1,47 +1,38 @@
-//! Handlers of event propagation and its two transposes.
+//! Handlers of event propagation, its two transposes, and the rings that delays need.
 //!
 //! Populations are (…, neurons), and all leading dimensions are batches. `indptr` is empty where every
-//! row has the same number of synapses.
+//! row has the same number of synapses. Where synapses have delays, `delay, cursor` follow `indptr`, and
+//! targets are rings, (lanes, slots, …, neurons).
 
 use crate::buffer::{Buffer, Dtype, Element};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use spikeloop_kernels::event::{self, Dims, Indices, Indptr, Rows, Spikes};
-use spikeloop_kernels::{Float, Shape};
+use spikeloop_kernels::event::{self, Delays, Dims, Indices, Indptr, Past, Ring, Rows, Spikes};
+use spikeloop_kernels::Float;
 
-/// `spikes, weight, indices, indptr, target` to `target`, in place.
+/// `spikes, weight, indices, indptr, [delay, cursor,] target` to `target`, in place.
 pub(crate) fn scatter(frame: Frame) -> Result<()> {
-    frame.expect_counts(5, 1)?;
-    match float(&frame.arg(4), "target")? {
-        Dtype::F32 => scatter_as::<f32>(frame),
-        _ => scatter_as::<f64>(frame),
+    let last = expect_either(frame, 5)? - 1;
+    match float(&frame.arg(last), "target")? {
+        Dtype::F32 => scatter_as::<f32>(frame, last),
+        _ => scatter_as::<f64>(frame, last),
     }
 }
 
-fn scatter_as<T: Float + Element>(frame: Frame) -> Result<()> {
-    let (spikes, target) = (frame.arg(0), frame.arg(4));
-    let result = frame.ret(0);
-    expect::<T>(&result, "result")?;
-    if result.dims != target.dims {
-        return Err(Error::invalid(format!("the result is {:?}, the target {:?}", result.dims, target.dims)));
-    }
-    let rows = rows(frame, 2, 3)?;
-    let dims = dims(frame, &spikes, &target)?;
+fn scatter_as<T: Float + Element>(frame: Frame, last: usize) -> Result<()> {
+    let (spikes, target) = (frame.arg(0), frame.arg(last));
+    let (rows, ring) = (rows(frame, 2, 3)?, ring(frame, 4, 5)?);
+    let dims = dims(frame, &spikes, &target, &ring)?;
     let weight = operand::<T>(&frame.arg(1), "weight")?;
     let spikes = spikes_as::<T>(&spikes)?;
-    if result.ptr::<T>() != target.ptr::<T>() {
-        // SAFETY: without an alias the result is memory of its own.
-        let (from, to) = unsafe { (target.slice::<T>(), result.slice_mut::<T>()) };
-        to.copy_from_slice(from);
-    }
     // SAFETY: `operand` and the like borrow other buffers, and the target's own is not borrowed.
-    let result = unsafe { result.slice_mut::<T>() };
-    Ok(event::scatter(dims, spikes, weight, &rows, result)?)
+    let result = unsafe { in_place::<T>(&target, "target", &frame.ret(0))? };
+    Ok(event::scatter(dims, spikes, weight, &rows, &ring, result)?)
 }
 
-/// `cotangent, weight, indices, indptr` to what the targets of each row sum up to.
+/// `cotangent, weight, indices, indptr, [delay, cursor]` to what the targets of each row sum up to.
 pub(crate) fn gather(frame: Frame) -> Result<()> {
-    frame.expect_counts(4, 1)?;
+    expect_either(frame, 4)?;
     match float(&frame.arg(0), "cotangent")? {
         Dtype::F32 => gather_as::<f32>(frame),
         _ => gather_as::<f64>(frame),
@@ -49,17 +40,17 @@ pub(crate) fn gather(frame: Frame) -> Result<()> {
 }
 
 fn gather_as<T: Float + Element>(frame: Frame) -> Result<()> {
-    let rows = rows(frame, 2, 3)?;
-    let Shape { batch, n } = frame.arg(0).population();
+    let (rows, ring) = (rows(frame, 2, 3)?, ring(frame, 4, 5)?);
+    let dims = dims(frame, &frame.ret(0), &frame.arg(0), &ring)?;
     let cotangent = operand::<T>(&frame.arg(0), "cotangent")?;
     let weight = operand::<T>(&frame.arg(1), "weight")?;
     let result = result::<T>(frame)?;
-    Ok(event::gather(batch, n, cotangent, weight, &rows, result)?)
+    Ok(event::gather(Dims { offset: 0, ..dims }, cotangent, weight, &rows, &ring, result)?)
 }
 
-/// `spikes, cotangent, indices, indptr` to the cotangent of one weight, or of one per synapse.
+/// `spikes, cotangent, indices, indptr, [delay, cursor]` to the cotangent of one weight, or of one per synapse.
 pub(crate) fn outer(frame: Frame) -> Result<()> {
-    frame.expect_counts(4, 1)?;
+    expect_either(frame, 4)?;
     match float(&frame.arg(1), "cotangent")? {
         Dtype::F32 => outer_as::<f32>(frame),
         _ => outer_as::<f64>(frame),
@@ -67,23 +58,116 @@ pub(crate) fn outer(frame: Frame) -> Result<()> {
 }
 
 fn outer_as<T: Float + Element>(frame: Frame) -> Result<()> {
-    let rows = rows(frame, 2, 3)?;
-    let dims = dims(frame, &frame.arg(0), &frame.arg(1))?;
+    let (rows, ring) = (rows(frame, 2, 3)?, ring(frame, 4, 5)?);
+    let dims = dims(frame, &frame.arg(0), &frame.arg(1), &ring)?;
     let cotangent = operand::<T>(&frame.arg(1), "cotangent")?;
     let spikes = spikes_as::<T>(&frame.arg(0))?;
-    Ok(event::outer(dims, spikes, cotangent, &rows, result::<T>(frame)?)?)
+    Ok(event::outer(dims, spikes, cotangent, &rows, &ring, result::<T>(frame)?)?)
+}
+
+/// `spikes, weight, indices, indptr, cursor, ring, target` to `ring, target`, in place.
+pub(crate) fn relay(frame: Frame) -> Result<()> {
+    frame.expect_counts(7, 2)?;
+    match float(&frame.arg(6), "target")? {
+        Dtype::F32 => relay_as::<f32>(frame),
+        _ => relay_as::<f64>(frame),
+    }
+}
+
+fn relay_as<T: Float + Element>(frame: Frame) -> Result<()> {
+    let (spikes, past, target) = (frame.arg(0), frame.arg(5), frame.arg(6));
+    let rows = rows(frame, 2, 3)?;
+    let dims = dims(frame, &spikes, &target, &Ring::NONE)?;
+    let weight = operand::<T>(&frame.arg(1), "weight")?;
+    let spikes = spikes_as::<T>(&spikes)?;
+    let cursor = operand::<i32>(&frame.arg(4), "cursor")?;
+    let layout = Past { slots: frame.count("slots")?, lanes: frame.count("lanes")?, cursor };
+    // SAFETY: the other operands borrow other buffers, and these two are not borrowed.
+    let ring = unsafe { in_place::<T>(&past, "ring", &frame.ret(0))? };
+    // SAFETY: as above.
+    let target = unsafe { in_place::<T>(&target, "target", &frame.ret(1))? };
+    Ok(event::relay(dims, spikes, weight, &rows, &layout, ring, target)?)
+}
+
+/// `cursor, target, ring` to `target, ring`, in place.
+pub(crate) fn collect(frame: Frame) -> Result<()> {
+    frame.expect_counts(3, 2)?;
+    match float(&frame.arg(1), "target")? {
+        Dtype::F32 => collect_as::<f32>(frame),
+        _ => collect_as::<f64>(frame),
+    }
+}
+
+fn collect_as<T: Float + Element>(frame: Frame) -> Result<()> {
+    let cursor = operand::<i32>(&frame.arg(0), "cursor")?;
+    let (lanes, slots) = (frame.count("lanes")?, frame.count("slots")?);
+    // SAFETY: the cursor is another buffer, and these two are not borrowed.
+    let target = unsafe { in_place::<T>(&frame.arg(1), "target", &frame.ret(0))? };
+    // SAFETY: as above.
+    let ring = unsafe { in_place::<T>(&frame.arg(2), "ring", &frame.ret(1))? };
+    Ok(event::collect(lanes, slots, cursor, target, ring)?)
+}
+
+/// The elements of a result that continues an operand, filled with it if XLA did not alias the two.
+///
+/// # Safety
+/// Neither buffer is borrowed.
+unsafe fn in_place<'a, T: Element>(from: &Buffer<'a>, name: &str, to: &Buffer<'a>) -> Result<&'a mut [T]> {
+    expect::<T>(from, name)?;
+    expect::<T>(to, "result")?;
+    if to.dims != from.dims {
+        return Err(Error::invalid(format!("the result is {:?}, the {name} {:?}", to.dims, from.dims)));
+    }
+    if to.ptr::<T>() != from.ptr::<T>() {
+        // SAFETY: without an alias the result is memory of its own; nothing else borrows either.
+        let (from, to) = unsafe { (from.slice::<T>(), to.slice_mut::<T>()) };
+        to.copy_from_slice(from);
+    }
+    // SAFETY: promised to this function.
+    Ok(unsafe { to.slice_mut::<T>() })
+}
+
+/// Fails unless there is one result, and `plain` operands or two more; returns their number.
+fn expect_either(frame: Frame, plain: usize) -> Result<usize> {
+    let timed = if frame.arg_count() == plain { plain } else { plain + 2 };
+    frame.expect_counts(timed, 1)?;
+    Ok(timed)
 }
 
 /// The sizes of a call, whose sources and targets must have the same batches.
-fn dims(frame: Frame, spikes: &Buffer, targets: &Buffer) -> Result<Dims> {
+fn dims(frame: Frame, spikes: &Buffer, targets: &Buffer, ring: &Ring<'_>) -> Result<Dims> {
     let (pre, post) = (spikes.population(), targets.population());
-    if pre.batch != post.batch {
+    if pre.batch * ring.slots != post.batch {
         return Err(Error::invalid(format!(
             "{} batches of spikes, but {} of targets",
-            pre.batch, post.batch
+            pre.batch,
+            post.batch / ring.slots
         )));
     }
     Ok(Dims { batch: pre.batch, n_total: pre.n, offset: frame.count("offset")?, n_post: post.n })
+}
+
+/// The operands `delay, cursor`, if the call has them.
+fn ring(frame: Frame<'_>, delay: usize, cursor: usize) -> Result<Ring<'_>> {
+    if frame.arg_count() <= cursor {
+        return Ok(Ring::NONE);
+    }
+    let delay = frame.arg(delay);
+    let delays = match delay.dtype {
+        // SAFETY: connectivity is only read, and aliases no result.
+        Dtype::U8 => Delays::U8(unsafe { delay.slice() }),
+        // SAFETY: as above.
+        Dtype::U16 => Delays::U16(unsafe { delay.slice() }),
+        other => {
+            return Err(Error::invalid(format!("operand 'delay' is {other}, expected uint8 or uint16")));
+        }
+    };
+    let cursor = operand::<i32>(&frame.arg(cursor), "cursor")?;
+    let slots = frame.count("slots")?;
+    if slots == 0 {
+        return Err(Error::invalid("attribute 'slots' is 0, expected at least 1"));
+    }
+    Ok(Ring { delays, slots, lanes: frame.count("lanes")?, cursor })
 }
 
 fn rows(frame: Frame<'_>, indices: usize, indptr: usize) -> Result<Rows<'_>> {
@@ -104,7 +188,7 @@ fn rows(frame: Frame<'_>, indices: usize, indptr: usize) -> Result<Rows<'_>> {
         Dtype::I64 => Indptr::I64(unsafe { indptr.slice() }),
         other => return Err(Error::invalid(format!("operand 'indptr' is {other}, expected int32 or int64"))),
     };
-    Ok(Rows::new(indices, indptr, frame.count("n_pre")?)?)
+    Ok(Rows::new(indices, indptr, frame.count("n_pre")?)?.sorted(frame.flag("sorted")?))
 }
 
 fn spikes_as<'a, T: Element>(spikes: &Buffer<'a>) -> Result<Spikes<'a, T>> {
@@ -156,7 +240,11 @@ mod tests {
 
     /// Three sources, four targets: 0 → 1, 3; 1 → nothing; 2 → 0.
     fn connectivity(call: Call, offset: i64) -> Call {
-        call.vector(&[1_u32, 3, 0]).vector(&[0_i32, 2, 2, 3]).int("n_pre", 3).int("offset", offset)
+        call.vector(&[1_u32, 3, 0])
+            .vector(&[0_i32, 2, 2, 3])
+            .int("n_pre", 3)
+            .int("offset", offset)
+            .flag("sorted", true)
     }
 
     #[test]
@@ -177,7 +265,12 @@ mod tests {
     #[test]
     fn scatter_takes_bool_spikes_short_indices_and_rows_of_one_length() {
         let call = Call::default().vector(&[1_u8, 0, 1]).vector(&[2.0_f64]);
-        let call = call.vector(&[0_u16, 1, 2, 3, 1, 1]).vector::<i64>(&[]).int("n_pre", 3).int("offset", 0);
+        let call = call
+            .vector(&[0_u16, 1, 2, 3, 1, 1])
+            .vector::<i64>(&[])
+            .int("n_pre", 3)
+            .int("offset", 0)
+            .flag("sorted", false);
         let mut call = call.vector(&[0.0_f64; 4]).alias(4);
         assert_eq!(call.run(handler("spikeloop.event_scatter")), Ok(()));
         assert_eq!(call.result::<f64>(0), [2.0, 6.0, 0.0, 0.0]);
@@ -200,7 +293,12 @@ mod tests {
     fn errors_name_the_operand() {
         let message = |spikes: usize, index: u32| {
             let call = Call::default().vector(&vec![1.0_f32; spikes]).vector(&[1.0_f32]);
-            let call = call.vector(&[index]).vector(&[0_i32, 1]).int("n_pre", 1).int("offset", 0);
+            let call = call
+                .vector(&[index])
+                .vector(&[0_i32, 1])
+                .int("n_pre", 1)
+                .int("offset", 0)
+                .flag("sorted", true);
             let mut call = call.vector(&[0.0_f32; 4]).alias(4);
             call.run(handler("spikeloop.event_scatter")).map_err(|(_, message)| message)
         };
@@ -208,9 +306,60 @@ mod tests {
         assert_eq!(message(1, 12).unwrap_err(), "event_scatter: index 12 out of range for 4 targets");
         assert_eq!(message(0, 3).unwrap_err(), "event_scatter: 'spikes' has 0 elements, expected 1");
         let wide = Call::default().vector(&[1.0_f64]).vector(&[1.0_f32]).vector(&[0_u32]);
-        let mut wide =
-            wide.vector::<i32>(&[]).int("n_pre", 1).int("offset", 0).vector(&[0.0_f32; 4]).alias(4);
+        let mut wide = wide
+            .vector::<i32>(&[])
+            .int("n_pre", 1)
+            .int("offset", 0)
+            .flag("sorted", true)
+            .vector(&[0.0_f32; 4])
+            .alias(4);
         let error = wide.run(handler("spikeloop.event_scatter")).unwrap_err();
         assert_eq!(error.1, "event_scatter: operand 'spikes' is float64, expected float32");
+    }
+
+    /// The sources and targets of `connectivity`, with delays of 0 and 2 steps, and of 1.
+    fn timed(call: Call) -> Call {
+        let call = connectivity(call, 0).vector(&[0_u16, 2, 1]).vector(&[1_i32]);
+        call.int("slots", 3).int("lanes", 1)
+    }
+
+    #[test]
+    fn delays_add_to_a_ring_that_is_collected_slot_by_slot() {
+        let call = Call::default().vector(&[1.0_f32, 0.0, 1.0]).vector(&[10.0_f32, 20.0, 30.0]);
+        let mut call = timed(call).arg(&[0.0_f32; 12], &[3, 4]).alias(6);
+        assert_eq!(call.run(handler("spikeloop.event_scatter")), Ok(()));
+        let ring = call.result::<f32>(0);
+        assert_eq!(ring, [0.0, 0.0, 0.0, 20.0, 0.0, 10.0, 0.0, 0.0, 30.0, 0.0, 0.0, 0.0]);
+        let call = Call::default().vector(&[2_i32]).vector(&[1.0_f32; 4]).alias(1);
+        let mut call = call.arg(&ring, &[3, 4]).alias(2).int("slots", 3).int("lanes", 1);
+        assert_eq!(call.run(handler("spikeloop.event_collect")), Ok(()));
+        assert_eq!(call.result::<f32>(0), [31.0, 1.0, 1.0, 1.0]);
+        assert_eq!(call.result::<f32>(1)[8..], [0.0; 4]);
+    }
+
+    #[test]
+    fn relay_propagates_the_oldest_spikes() {
+        let call = Call::default().vector(&[0_u8, 0, 1]).vector(&[2.0_f32]);
+        let call = connectivity(call, 0).vector(&[1_i32]).int("slots", 2).int("lanes", 1);
+        let past = [1.0_f32, 0.0, 0.0, 9.0, 9.0, 9.0];
+        let mut call = call.arg(&past, &[2, 3]).alias(5).vector(&[0.0_f32; 4]).alias(6);
+        assert_eq!(call.run(handler("spikeloop.event_relay")), Ok(()));
+        assert_eq!(call.result::<f32>(0), [1.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+        assert_eq!(call.result::<f32>(1), [0.0, 2.0, 0.0, 2.0]);
+    }
+
+    #[test]
+    fn rings_that_do_not_fit_are_refused() {
+        let run = |delay: u16, cursor: i32| {
+            let call = Call::default().vector(&[1.0_f32]).vector(&[1.0_f32]).vector(&[0_u32]);
+            let call = call.vector::<i32>(&[]).vector(&[delay]).vector(&[cursor]);
+            let call = call.int("n_pre", 1).int("offset", 0).flag("sorted", true);
+            let mut call = call.int("slots", 2).int("lanes", 1).arg(&[0.0_f32; 2], &[2, 1]).alias(6);
+            call.run(handler("spikeloop.event_scatter")).map_err(|(_, message)| message)
+        };
+        assert_eq!(run(1, 1), Ok(()));
+        let error = run(2, 1).unwrap_err();
+        assert_eq!(error, "event_scatter: a delay of 2 steps does not fit into a ring of 2 slots");
+        assert_eq!(run(1, 2).unwrap_err(), "event_scatter: 'cursor' is 2, but the ring has 2 slots");
     }
 }

@@ -15,6 +15,8 @@ static TARGETS: LazyLock<Vec<Registration>> = LazyLock::new(|| {
         ("spikeloop.event_scatter", scatter),
         ("spikeloop.event_gather", gather),
         ("spikeloop.event_outer", outer),
+        ("spikeloop.event_relay", relay),
+        ("spikeloop.event_collect", collect),
         ("spikeloop.panic", panic),
     ];
     for (model, handlers) in MODELS.iter().zip(NEURONS) {
@@ -81,6 +83,16 @@ unsafe extern "C" fn gather(frame: *mut CallFrame) -> *mut XlaError {
 unsafe extern "C" fn outer(frame: *mut CallFrame) -> *mut XlaError {
     // SAFETY: XLA calls the handler.
     unsafe { handle(frame, "event_outer", event::outer) }
+}
+
+unsafe extern "C" fn relay(frame: *mut CallFrame) -> *mut XlaError {
+    // SAFETY: XLA calls the handler.
+    unsafe { handle(frame, "event_relay", event::relay) }
+}
+
+unsafe extern "C" fn collect(frame: *mut CallFrame) -> *mut XlaError {
+    // SAFETY: XLA calls the handler.
+    unsafe { handle(frame, "event_collect", event::collect) }
 }
 
 /// Panics, so that tests can see that a panic becomes an exception.

@@ -7,8 +7,8 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use spikeloop_kernels::connect::{Draw, Family, Number, Rule, Spec, build};
-use spikeloop_kernels::event::{Dims, Indices, Indptr, Rows, Spikes, scatter};
+use spikeloop_kernels::connect::fixed_out_degree;
+use spikeloop_kernels::event::{Dims, Indices, Indptr, Ring, Rows, Spikes, scatter};
 use spikeloop_kernels::neuron::{Config, Lif, jvp, step, vjp};
 use spikeloop_kernels::random::Stream;
 use spikeloop_kernels::{Arg, Receptor, Ret, Shape, Surrogate, threads};
@@ -130,7 +130,9 @@ fn events(c: &mut Criterion) {
         let dims = Dims { batch: 1, n_total: n, offset: 0, n_post: n };
         group.throughput(Throughput::Elements((spiking * k) as u64));
         group.bench_function(BenchmarkId::new("events", format!("{}_of_{n}", spiking * k)), |b| {
-            b.iter(|| scatter(dims, Spikes::Float(black_box(&spikes)), &[0.1], &rows, &mut target));
+            b.iter(|| {
+                scatter(dims, Spikes::Float(black_box(&spikes)), &[0.1], &rows, &Ring::NONE, &mut target)
+            });
         });
     }
     group.finish();

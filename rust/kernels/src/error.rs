@@ -64,6 +64,22 @@ pub enum Error {
         /// Stored synapses.
         size: usize,
     },
+    /// A delay that is longer than the ring of arriving input.
+    Delay {
+        /// The delay in steps.
+        given: usize,
+        /// Slots of the ring.
+        slots: usize,
+    },
+    /// A cursor that is no slot of its ring.
+    Cursor {
+        /// The cursor.
+        given: i64,
+        /// Slots of the ring.
+        slots: usize,
+    },
+    /// Rows that should be sorted are not.
+    Order,
     /// More targets asked for than there are.
     Targets {
         /// Distinct targets asked for.
@@ -103,6 +119,13 @@ impl fmt::Display for Error {
             Self::Row { row, size } => {
                 write!(f, "row {row} does not fit into the {size} stored synapses")
             }
+            Self::Delay { given, slots } => {
+                write!(f, "a delay of {given} steps does not fit into a ring of {slots} slots")
+            }
+            Self::Cursor { given, slots } => {
+                write!(f, "'cursor' is {given}, but the ring has {slots} slots")
+            }
+            Self::Order => write!(f, "the rows are said to be sorted by delay and target, but are not"),
             Self::Targets { given, available } => {
                 write!(f, "{given} distinct targets asked for, but there are only {available}")
             }

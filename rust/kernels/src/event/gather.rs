@@ -1,7 +1,10 @@
 //! Sums what the targets of each row hold: the transpose of propagation, by spikes.
 
+use std::ops::Range;
+
+use super::ring::{Later, Now, Place};
 use super::rows::{Index, Indices};
-use super::{Rows, Weight, length, shared::Shared};
+use super::{Delays, Dims, Ring, Rows, Weight, length, shared::Shared};
 use crate::error::Result;
 use crate::lane::{Float, Job, Lane, dispatch};
 use crate::threads;
@@ -12,29 +15,30 @@ const PARALLEL: usize = 65_536;
 /// Sums kept at once: what a row adds up to waits for no single chain of additions.
 const SUMS: usize = 8;
 
-/// `out[b, i]` = sum of `weight[j] * ct[b, indices[j]]` over the synapses j of row i.
+/// `out[b, i]` = sum of `weight[j] * ct[b, indices[j]]` over the synapses j of row i; with a ring,
+/// of `weight[j] * ct[slot, b, indices[j]]`, where the slot is the delay of j after the cursor.
 ///
 /// # Errors
-/// If a length does not fit, or an index lies beyond the targets.
+/// If a length does not fit, or an index lies beyond the targets, or a delay beyond the slots.
 pub fn gather<T: Float>(
-    batch: usize,
-    n_post: usize,
+    dims: Dims,
     ct: &[T],
     weight: &[T],
     rows: &Rows<'_>,
+    ring: &Ring<'_>,
     out: &mut [T],
 ) -> Result<()> {
     let n_pre = rows.n_pre();
-    length("cotangent", ct.len(), batch * n_post)?;
-    length("result", out.len(), batch * n_pre)?;
+    ring.check(dims, rows.nnz())?;
+    length("cotangent", ct.len(), dims.batch * ring.slots * dims.n_post)?;
+    length("result", out.len(), dims.batch * n_pre)?;
     let weight = Weight::of(weight, rows.nnz())?;
     let shared = Shared::new(out);
-    threads::try_ranges(n_pre, batch * rows.nnz() >= PARALLEL, |range| {
-        for b in 0..batch {
-            let ct = &ct[b * n_post..][..n_post];
+    threads::try_ranges(n_pre, dims.batch * rows.nnz() >= PARALLEL, |range| {
+        for b in 0..dims.batch {
             // SAFETY: every row is in one range only.
             let out = unsafe { shared.part(b * n_pre + range.start, range.len()) };
-            dispatch(Gather { first: range.start, ct, weight, rows, out })?;
+            dispatch(Gather { first: range.start, dims, b, ct, weight, rows, ring, out })?;
         }
         Ok(())
     })
@@ -43,9 +47,12 @@ pub fn gather<T: Float>(
 /// Consecutive rows of one batch row.
 struct Gather<'a, T> {
     first: usize,
+    dims: Dims,
+    b: usize,
     ct: &'a [T],
     weight: Weight<'a, T>,
     rows: &'a Rows<'a>,
+    ring: &'a Ring<'a>,
     out: &'a mut [T],
 }
 
@@ -54,11 +61,26 @@ impl<T: Float> Job<T> for Gather<'_, T> {
 
     #[inline(always)]
     fn run<L: Lane<Elem = T>>(self) -> Result<()> {
+        let bases = self.ring.bases(self.dims, self.b);
+        let (bases, now) = (&bases[..], Now(self.b * self.dims.n_post));
+        match self.ring.delays {
+            Delays::None => self.each(now),
+            Delays::U8(delays) => self.each(Later { delays, bases }),
+            Delays::U16(delays) => self.each(Later { delays, bases }),
+        }
+    }
+}
+
+impl<T: Float> Gather<'_, T> {
+    #[inline(always)]
+    fn each<P: Place>(self, place: P) -> Result<()> {
         for (k, out) in self.out.iter_mut().enumerate() {
             let row = self.rows.row(self.first + k)?;
+            place.check(row.clone())?;
+            let n = self.dims.n_post;
             *out = match self.rows.indices() {
-                Indices::U16(all) => sum(&all[row.clone()], row.start, self.weight, self.ct)?,
-                Indices::U32(all) => sum(&all[row.clone()], row.start, self.weight, self.ct)?,
+                Indices::U16(all) => sum(all, row, self.weight, self.ct, n, place)?,
+                Indices::U32(all) => sum(all, row, self.weight, self.ct, n, place)?,
             };
         }
         Ok(())
@@ -66,21 +88,30 @@ impl<T: Float> Job<T> for Gather<'_, T> {
 }
 
 #[inline(always)]
-fn sum<T: Float, I: Index>(indices: &[I], start: usize, weight: Weight<'_, T>, ct: &[T]) -> Result<T> {
-    I::check(indices, ct.len())?;
+fn sum<T: Float, I: Index, P: Place>(
+    all: &[I],
+    row: Range<usize>,
+    weight: Weight<'_, T>,
+    ct: &[T],
+    n_post: usize,
+    place: P,
+) -> Result<T> {
+    let indices = &all[row.clone()];
+    I::check(indices, n_post)?;
+    let places = indices.iter().zip(row.clone()).map(|(i, j)| place.at(j, i.get()));
     let mut sums = [T::ZERO; SUMS];
     match weight {
         Weight::Same(w) => {
-            for (k, &i) in indices.iter().enumerate() {
-                // SAFETY: all of the row's indices are checked.
-                sums[k % SUMS] += unsafe { *ct.get_unchecked(i.get()) };
+            for (k, at) in places.enumerate() {
+                // SAFETY: all of the row's indices and delays are checked.
+                sums[k % SUMS] += unsafe { *ct.get_unchecked(at) };
             }
             Ok(w * total(sums))
         }
         Weight::Each(w) => {
-            for (k, (&i, &w)) in indices.iter().zip(&w[start..]).enumerate() {
+            for (k, (at, &w)) in places.zip(&w[row]).enumerate() {
                 // SAFETY: as above.
-                sums[k % SUMS] += w * unsafe { *ct.get_unchecked(i.get()) };
+                sums[k % SUMS] += w * unsafe { *ct.get_unchecked(at) };
             }
             Ok(total(sums))
         }

@@ -3,15 +3,21 @@
 use crate::error::{Error, Result};
 use crate::lane::Float;
 
+mod collect;
 mod gather;
 mod outer;
+mod relay;
+mod ring;
 mod rows;
 mod scatter;
 mod shared;
 mod spikes;
 
+pub use collect::collect;
 pub use gather::gather;
 pub use outer::outer;
+pub use relay::{Past, relay};
+pub use ring::{Delays, Ring};
 pub use rows::{Index, Indices, Indptr, Rows};
 pub use scatter::scatter;
 pub use spikes::Spikes;

@@ -1,8 +1,11 @@
 //! Cotangents of the weights: spikes times what their targets hold.
 
+use std::ops::Range;
+
+use super::ring::{Later, Now, Place};
 use super::rows::{Index, Indices};
 use super::spikes::each_spike;
-use super::{Dims, Rows, Spikes, length, shared::Shared};
+use super::{Delays, Dims, Ring, Rows, Spikes, Weight, length, shared::Shared};
 use crate::error::Result;
 use crate::lane::{Float, Job, Lane, dispatch};
 use crate::threads;
@@ -14,19 +17,22 @@ const BLOCK: usize = 1_024;
 const PARALLEL: usize = 65_536;
 
 /// `out[j]` = sum over b of `spikes[b, offset + i] * ct[b, indices[j]]` for the synapses j of all
-/// rows i; if `out` has one element, the sum of all these.
+/// rows i; if `out` has one element, the sum of all these. With a ring, `ct[slot, b, indices[j]]`, where the
+/// slot is the delay of j after the cursor.
 ///
 /// # Errors
-/// If a length does not fit, or a spiking row holds an index beyond the targets.
+/// If a length does not fit, or a spiking row holds an index beyond the targets or a delay beyond the slots.
 pub fn outer<T: Float>(
     dims: Dims,
     spikes: Spikes<'_, T>,
     ct: &[T],
     rows: &Rows<'_>,
+    ring: &Ring<'_>,
     out: &mut [T],
 ) -> Result<()> {
     dims.check(&spikes, rows.n_pre())?;
-    length("cotangent", ct.len(), dims.batch * dims.n_post)?;
+    ring.check(dims, rows.nnz())?;
+    length("cotangent", ct.len(), dims.batch * ring.slots * dims.n_post)?;
     let blocks = rows.n_pre().div_ceil(BLOCK);
     let mut sums = Vec::new();
     let same = out.len() == 1;
@@ -47,9 +53,8 @@ pub fn outer<T: Float>(
             let out = unsafe { sink.part(part.start, part.len()) };
             for b in 0..dims.batch {
                 let spikes = spikes.part(b * dims.n_total + dims.offset + first, count);
-                let ct = &ct[b * dims.n_post..][..dims.n_post];
                 let part = if same { None } else { Some(part.start) };
-                dispatch(Outer { first, spikes, ct, rows, out, part })?;
+                dispatch(Outer { first, dims, b, spikes, ct, rows, ring, out, part })?;
             }
         }
         Ok(())
@@ -66,9 +71,12 @@ pub fn outer<T: Float>(
 /// A block of rows of one batch row; `part` is where its synapses start, if each counts.
 struct Outer<'a, T> {
     first: usize,
+    dims: Dims,
+    b: usize,
     spikes: Spikes<'a, T>,
     ct: &'a [T],
     rows: &'a Rows<'a>,
+    ring: &'a Ring<'a>,
     out: &'a mut [T],
     part: Option<usize>,
 }
@@ -78,26 +86,53 @@ impl<T: Float> Job<T> for Outer<'_, T> {
 
     #[inline(always)]
     fn run<L: Lane<Elem = T>>(self) -> Result<()> {
-        let (rows, out) = (self.rows, self.out);
-        each_spike::<L>(&self.spikes, rows, self.first, |row, spike| {
-            let row = rows.row(row)?;
+        let bases = self.ring.bases(self.dims, self.b);
+        let (bases, now) = (&bases[..], Now(self.b * self.dims.n_post));
+        match self.ring.delays {
+            Delays::None => self.each::<L, _>(now),
+            Delays::U8(delays) => self.each::<L, _>(Later { delays, bases }),
+            Delays::U16(delays) => self.each::<L, _>(Later { delays, bases }),
+        }
+    }
+}
+
+impl<T: Float> Outer<'_, T> {
+    #[inline(always)]
+    fn each<L: Lane<Elem = T>, P: Place>(self, place: P) -> Result<()> {
+        let (rows, out, first) = (self.rows, self.out, self.first);
+        let fetch = |row: usize| rows.prefetch::<T, _>(first + row, Weight::Same(T::ZERO), place);
+        each_spike::<L>(&self.spikes, fetch, |row, spike| {
+            let row = rows.row(first + row)?;
             let out = match self.part {
                 Some(start) => &mut out[row.start - start..][..row.len()],
                 None => &mut *out,
             };
+            place.check(row.clone())?;
+            let (n, same) = (self.dims.n_post, self.part.is_none());
             match rows.indices() {
-                Indices::U16(all) => add(&all[row], spike, self.ct, out, self.part.is_none()),
-                Indices::U32(all) => add(&all[row], spike, self.ct, out, self.part.is_none()),
+                Indices::U16(all) => add(all, row, spike, self.ct, n, place, out, same),
+                Indices::U32(all) => add(all, row, spike, self.ct, n, place, out, same),
             }
         })
     }
 }
 
 #[inline(always)]
-fn add<T: Float, I: Index>(indices: &[I], spike: T, ct: &[T], out: &mut [T], same: bool) -> Result<()> {
-    I::check(indices, ct.len())?;
-    // SAFETY: all of the row's indices are checked.
-    let held = indices.iter().map(|i| unsafe { *ct.get_unchecked(i.get()) });
+#[allow(clippy::too_many_arguments)] // what one row needs; a struct for one call site would say it twice
+fn add<T: Float, I: Index, P: Place>(
+    all: &[I],
+    row: Range<usize>,
+    spike: T,
+    ct: &[T],
+    n_post: usize,
+    place: P,
+    out: &mut [T],
+    same: bool,
+) -> Result<()> {
+    let indices = &all[row.clone()];
+    I::check(indices, n_post)?;
+    // SAFETY: all of the row's indices and delays are checked.
+    let held = indices.iter().zip(row).map(|(i, j)| unsafe { *ct.get_unchecked(place.at(j, i.get())) });
     if same {
         let mut total = T::ZERO;
         for x in held {

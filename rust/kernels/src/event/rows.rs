@@ -2,9 +2,12 @@
 
 use std::ops::Range;
 
+use super::Weight;
+use super::ring::Place;
 use crate::error::{Error, Result};
+use crate::lane::Float;
 
-/// An unsigned integer that stores a target.
+/// An unsigned integer that stores a target or a delay.
 pub trait Index: Copy + Ord + Default + Send + Sync + 'static {
     /// The target.
     fn get(self) -> usize;
@@ -24,6 +27,26 @@ pub trait Index: Copy + Ord + Default + Send + Sync + 'static {
             return Ok(());
         }
         Err(Error::Index { given: greatest.get(), size })
+    }
+
+    /// How many of these are below a bound, if they ascend.
+    #[inline(always)]
+    fn below(indices: &[Self], bound: usize) -> usize {
+        if indices.len() > COUNTED {
+            return indices.partition_point(|i| i.get() < bound);
+        }
+        // Cheaper than a search for short rows: it takes no branch, and whole lanes.
+        indices.iter().map(|i| u32::from(i.get() < bound)).sum::<u32>() as usize
+    }
+}
+
+/// Rows up to this length are counted through to find a bound.
+const COUNTED: usize = 256;
+
+impl Index for u8 {
+    #[inline(always)]
+    fn get(self) -> usize {
+        self.into()
     }
 }
 
@@ -67,6 +90,7 @@ pub struct Rows<'a> {
     indices: Indices<'a>,
     indptr: Indptr<'a>,
     n_pre: usize,
+    sorted: bool,
 }
 
 impl<'a> Rows<'a> {
@@ -79,7 +103,7 @@ impl<'a> Rows<'a> {
             Indptr::I32([]) | Indptr::I64([]) => Indptr::Fixed,
             given => given,
         };
-        let rows = Self { indices, indptr, n_pre };
+        let rows = Self { indices, indptr, n_pre, sorted: false };
         let (name, given, expected) = match indptr {
             Indptr::Fixed => {
                 let whole = rows.nnz().checked_div(n_pre).unwrap_or(0) * n_pre;
@@ -89,6 +113,17 @@ impl<'a> Rows<'a> {
             Indptr::I64(p) => ("indptr", p.len(), n_pre + 1),
         };
         if given == expected { Ok(rows) } else { Err(Error::Length { name, given, expected }) }
+    }
+
+    /// Says whether each row ascends, by delay if the synapses have some, and then by target. Threads share
+    /// the work of rows that do; it is checked as they do.
+    #[must_use]
+    pub fn sorted(self, sorted: bool) -> Self {
+        Self { sorted, ..self }
+    }
+
+    pub(super) fn is_sorted(&self) -> bool {
+        self.sorted
     }
 
     /// Number of synapses stored.
@@ -130,11 +165,25 @@ impl<'a> Rows<'a> {
 
     /// Fetches the synapses of a row into the cache, in part if they are many.
     #[inline(always)]
-    pub(super) fn prefetch(&self, row: usize) {
+    pub(super) fn prefetch<T: Float, P: Place>(&self, row: usize, weight: Weight<'_, T>, place: P) {
         let Ok(row) = self.row(row) else { return };
         match self.indices {
-            Indices::U16(i) => prefetch(&i[row]),
-            Indices::U32(i) => prefetch(&i[row]),
+            Indices::U16(i) => prefetch(&i[row.clone()]),
+            Indices::U32(i) => prefetch(&i[row.clone()]),
+        }
+        if let Weight::Each(w) = weight {
+            prefetch(&w[row.clone()]);
+        }
+        place.prefetch(row);
+    }
+
+    /// Fetches where a row begins and ends.
+    #[inline(always)]
+    pub(super) fn prefetch_ends(&self, row: usize) {
+        match self.indptr {
+            Indptr::Fixed => {}
+            Indptr::I32(p) => prefetch(&p[row..row + 1]),
+            Indptr::I64(p) => prefetch(&p[row..row + 1]),
         }
     }
 
@@ -156,15 +205,18 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// Cache lines of a slice that are fetched ahead.
+const LINES: usize = 6;
+
 /// Fetches the first lines of a slice into the cache; the processor does the rest by itself.
 #[inline(always)]
-fn prefetch<I>(indices: &[I]) {
+pub(super) fn prefetch<I>(slice: &[I]) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
-    for line in indices.chunks(64 / size_of::<I>()).take(6) {
+    for line in slice.chunks(64 / size_of::<I>()).take(LINES) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a prefetch of memory that is there.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = indices;
+    let _ = slice;
 }

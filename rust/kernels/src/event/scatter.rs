@@ -1,92 +1,221 @@
 //! Adds the weights of the spiking rows to their targets.
 
+use std::ops::Range;
+
+use super::ring::{Later, Now, Place};
 use super::rows::{Index, Indices};
-use super::spikes::each_spike;
-use super::{Dims, Rows, Spikes, Weight, length, shared::Shared};
+use super::spikes::{Hit, each_hit, each_spike};
+use super::{Delays, Dims, Ring, Rows, Spikes, Weight, length, shared::Shared};
 use crate::error::Result;
 use crate::lane::{Float, Job, Lane, dispatch};
 use crate::threads;
 
-/// From so many spikes a call on, several threads share a batch.
-const PARALLEL: usize = 65_536;
+/// From so many synaptic events a call on, several threads are faster than one.
+const PARALLEL: usize = 16_384;
 
-/// `target[b, indices[j]] += weight[j] * spikes[b, offset + i]` for all synapses j of all rows i.
+/// Neighbouring targets that share a cache line are written by one thread.
+const ALIGN: usize = 16;
+
+/// Rows whose delays are looked at to share the work out evenly.
+const SAMPLE: usize = 8;
+
+/// `target[b, indices[j]] += weight[j] * spikes[b, offset + i]` for all synapses j of all rows i; with a
+/// ring, `target[slot, b, indices[j]]`, where the slot is the delay of j after the cursor.
+///
+/// The order of the additions to one target does not depend on the number of threads: a thread walks all
+/// spiking rows, but delivers only to targets of its own, or to slots of its own.
 ///
 /// # Errors
-/// If a length does not fit, or a spiking row holds an index beyond the targets; some targets
-/// have then been added to.
+/// If a length does not fit, a spiking row holds an index beyond the targets or a delay beyond the
+/// slots, or rows that are said to be sorted are not; some targets have then been added to.
 pub fn scatter<T: Float>(
     dims: Dims,
     spikes: Spikes<'_, T>,
     weight: &[T],
     rows: &Rows<'_>,
+    ring: &Ring<'_>,
     target: &mut [T],
 ) -> Result<()> {
     dims.check(&spikes, rows.n_pre())?;
-    length("target", target.len(), dims.batch * dims.n_post)?;
+    ring.check(dims, rows.nnz())?;
+    length("target", target.len(), dims.batch * ring.slots * dims.n_post)?;
     let weight = Weight::of(weight, rows.nnz())?;
-    let parallel = dims.batch > 1 && dims.batch * rows.n_pre() >= PARALLEL;
-    let shared = Shared::new(target);
-    threads::try_ranges(dims.batch, parallel, |range| {
-        for b in range {
-            let spikes = spikes.part(b * dims.n_total + dims.offset, rows.n_pre());
-            // SAFETY: every batch row is in one range only.
-            let target = unsafe { shared.part(b * dims.n_post, dims.n_post) };
-            dispatch(Scatter { spikes, weight, rows, target })?;
-        }
-        Ok(())
+    let call = Call { dims, weight, rows, ring, target: &Shared::new(target) };
+    let of = |b: usize| spikes.part(b * dims.n_total + dims.offset, rows.n_pre());
+    if threads::get() == 1 || dims.batch * rows.nnz() < PARALLEL {
+        return (0..dims.batch).try_for_each(|b| call.deliver(b, Source::Search(of(b)), None));
+    }
+    let hits: Vec<_> = (0..dims.batch).map(|b| dispatch(Find { spikes: of(b), rows })).collect();
+    let events: usize = hits.iter().flatten().map(|hit| rows.row(hit.row).map_or(0, |r| r.len())).sum();
+    let parallel = events >= PARALLEL;
+    if dims.batch >= threads::get() {
+        return threads::try_ranges(dims.batch, parallel, |mut range| {
+            range.try_for_each(|b| call.deliver(b, Source::Found(&hits[b]), None))
+        });
+    }
+    let parts = if parallel && rows.is_sorted() { call.parts(threads::get(), &hits) } else { vec![] };
+    threads::try_ranges(parts.len().max(1), parallel, |range| {
+        let part = (!parts.is_empty()).then(|| parts[range.start].start..parts[range.end - 1].end);
+        (0..dims.batch).try_for_each(|b| call.deliver(b, Source::Found(&hits[b]), part.clone()))
     })
 }
 
-/// The propagation of one batch row.
-struct Scatter<'a, T> {
-    spikes: Spikes<'a, T>,
+/// What all threads of a call share.
+#[derive(Clone, Copy)]
+struct Call<'a, T> {
+    dims: Dims,
     weight: Weight<'a, T>,
     rows: &'a Rows<'a>,
-    target: &'a mut [T],
+    ring: &'a Ring<'a>,
+    target: &'a Shared<'a, T>,
 }
 
-impl<T: Float> Job<T> for Scatter<'_, T> {
+impl<T: Float> Call<'_, T> {
+    /// Delivers the spikes of batch row `b`; with a part, to nothing else.
+    fn deliver(&self, b: usize, source: Source<'_, T>, part: Option<Range<usize>>) -> Result<()> {
+        let bases = match self.ring.delays {
+            Delays::None => vec![],
+            _ => self.ring.bases(self.dims, b),
+        };
+        dispatch(Deliver { call: *self, b, source, part, bases: &bases })
+    }
+
+    /// Ranges of targets, or of delays if the synapses have some, with about the same work each.
+    fn parts(&self, threads: usize, hits: &[Vec<Hit<T>>]) -> Vec<Range<usize>> {
+        let bound = |k: usize| match self.ring.delays {
+            Delays::None => (self.dims.n_post * k / threads).next_multiple_of(ALIGN).min(self.dims.n_post),
+            Delays::U8(d) => self.quantile(d, k, threads, hits),
+            Delays::U16(d) => self.quantile(d, k, threads, hits),
+        };
+        let last = if let Delays::None = self.ring.delays { self.dims.n_post } else { self.ring.slots };
+        let ends = (1..threads).map(bound).chain([last]);
+        ends.scan(0, |start, end| Some(std::mem::replace(start, end)..end)).collect()
+    }
+
+    /// A delay below which lie about k of `of` equal shares of the events. Rows ascend by delay.
+    fn quantile<D: Index>(&self, delays: &[D], k: usize, of: usize, hits: &[Vec<Hit<T>>]) -> usize {
+        let (mut sum, mut count) = (0, 0);
+        for hit in hits.iter().flatten().take(SAMPLE) {
+            if let Ok(row) = self.rows.row(hit.row)
+                && !row.is_empty()
+            {
+                sum += delays[row.start + row.len() * k / of].get();
+                count += 1;
+            }
+        }
+        sum.div_ceil(count.max(1)).min(self.ring.slots)
+    }
+}
+
+/// The spikes of a batch row.
+#[derive(Clone, Copy)]
+enum Source<'a, T> {
+    /// To be searched for.
+    Search(Spikes<'a, T>),
+    /// Found before.
+    Found(&'a [Hit<T>]),
+}
+
+/// The search alone.
+struct Find<'a, T> {
+    spikes: Spikes<'a, T>,
+    rows: &'a Rows<'a>,
+}
+
+impl<T: Float> Job<T> for Find<'_, T> {
+    type Out = Vec<Hit<T>>;
+
+    #[inline(always)]
+    fn run<L: Lane<Elem = T>>(self) -> Vec<Hit<T>> {
+        let mut hits = vec![];
+        let push = |row, value| {
+            hits.push(Hit { row, value });
+            Ok(())
+        };
+        each_spike::<L>(&self.spikes, |row| self.rows.prefetch_ends(row), push).expect("push succeeds");
+        hits
+    }
+}
+
+/// The propagation of one batch row.
+struct Deliver<'a, T> {
+    call: Call<'a, T>,
+    b: usize,
+    source: Source<'a, T>,
+    part: Option<Range<usize>>,
+    bases: &'a [usize],
+}
+
+impl<T: Float> Job<T> for Deliver<'_, T> {
     type Out = Result<()>;
 
     #[inline(always)]
     fn run<L: Lane<Elem = T>>(self) -> Result<()> {
-        let (rows, weight, target) = (self.rows, self.weight, self.target);
-        match rows.indices() {
-            Indices::U16(all) => each_spike::<L>(&self.spikes, rows, 0, |row, spike| {
-                add(all, rows.row(row)?, weight, spike, target)
-            }),
-            Indices::U32(all) => each_spike::<L>(&self.spikes, rows, 0, |row, spike| {
-                add(all, rows.row(row)?, weight, spike, target)
-            }),
+        let (bases, now) = (self.bases, Now(self.b * self.call.dims.n_post));
+        match self.call.ring.delays {
+            Delays::None => self.by_index::<L, _>(now),
+            Delays::U8(delays) => self.by_index::<L, _>(Later { delays, bases }),
+            Delays::U16(delays) => self.by_index::<L, _>(Later { delays, bases }),
         }
     }
 }
 
+impl<T: Float> Deliver<'_, T> {
+    #[inline(always)]
+    fn by_index<L: Lane<Elem = T>, P: Place>(self, place: P) -> Result<()> {
+        match self.call.rows.indices() {
+            Indices::U16(all) => self.each::<L, _, _>(all, place),
+            Indices::U32(all) => self.each::<L, _, _>(all, place),
+        }
+    }
+
+    #[inline(always)]
+    fn each<L: Lane<Elem = T>, I: Index, P: Place>(&self, all: &[I], place: P) -> Result<()> {
+        let (rows, weight) = (self.call.rows, self.call.weight);
+        let fetch = |row: usize| rows.prefetch(row, weight, place);
+        let deliver = |row: usize, spike: T| {
+            let mut row = rows.row(row)?;
+            if let Some(part) = &self.part {
+                row = place.cut(all, row, part)?;
+            }
+            I::check(&all[row.clone()], self.call.dims.n_post)?;
+            place.check(row.clone())?;
+            // SAFETY: indices and delays are checked; other threads have other parts.
+            unsafe { add(all, row, weight, spike, place, self.call.target) };
+            Ok(())
+        };
+        match self.source {
+            Source::Search(spikes) => each_spike::<L>(&spikes, fetch, deliver),
+            Source::Found(hits) => each_hit(hits, fetch, deliver),
+        }
+    }
+}
+
+/// # Safety
+/// The places of these synapses lie in the target, and no other thread uses them.
 #[inline(always)]
-fn add<T: Float, I: Index>(
+unsafe fn add<T: Float, I: Index, P: Place>(
     all: &[I],
-    row: std::ops::Range<usize>,
+    row: Range<usize>,
     weight: Weight<'_, T>,
     spike: T,
-    target: &mut [T],
-) -> Result<()> {
-    let indices = &all[row.clone()];
-    I::check(indices, target.len())?;
+    place: P,
+    target: &Shared<'_, T>,
+) {
+    let indices = all[row.clone()].iter().zip(row.clone());
     match weight {
         Weight::Same(w) => {
             let x = w * spike;
-            for &i in indices {
-                // SAFETY: all of the row's indices are checked.
-                unsafe { *target.get_unchecked_mut(i.get()) += x };
+            for (&i, j) in indices {
+                // SAFETY: promised to this function.
+                unsafe { target.add(place.at(j, i.get()), x) };
             }
         }
         Weight::Each(w) => {
-            for (&i, &w) in indices.iter().zip(&w[row]) {
-                // SAFETY: as above.
-                unsafe { *target.get_unchecked_mut(i.get()) += w * spike };
+            for ((&i, j), &w) in indices.zip(&w[row]) {
+                // SAFETY: promised to this function.
+                unsafe { target.add(place.at(j, i.get()), w * spike) };
             }
         }
     }
-    Ok(())
 }

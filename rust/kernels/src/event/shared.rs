@@ -25,4 +25,18 @@ impl<'a, T> Shared<'a, T> {
         // SAFETY: it lies in the slice; the caller vouches that nobody else has it.
         unsafe { std::slice::from_raw_parts_mut(self.ptr.add(start), len) }
     }
+
+    /// Adds to one element.
+    ///
+    /// # Safety
+    /// It lies in the slice, and nobody else reads or writes it meanwhile.
+    #[inline(always)]
+    pub(super) unsafe fn add(&self, i: usize, x: T)
+    where
+        T: std::ops::AddAssign,
+    {
+        debug_assert!(i < self.len, "an element of the slice");
+        // SAFETY: promised to this function.
+        unsafe { *self.ptr.add(i) += x };
+    }
 }

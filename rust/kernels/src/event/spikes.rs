@@ -1,6 +1,5 @@
 //! Spikes, and the search for them.
 
-use super::Rows;
 use crate::error::Result;
 use crate::lane::{Float, Lane};
 
@@ -29,6 +28,21 @@ impl<T> Spikes<'_, T> {
         self.len() == 0
     }
 
+    /// Copies them as numbers.
+    pub(super) fn write_to(&self, out: &mut [T])
+    where
+        T: Float,
+    {
+        match self {
+            Self::Float(s) => out.copy_from_slice(s),
+            Self::Bool(s) => {
+                for (x, &byte) in out.iter_mut().zip(*s) {
+                    *x = if byte == 0 { T::ZERO } else { T::ONE };
+                }
+            }
+        }
+    }
+
     /// `n` of them from `start` on.
     pub(super) fn part(&self, start: usize, n: usize) -> Self {
         match self {
@@ -44,12 +58,18 @@ const BLOCK: usize = 1_024;
 /// Rows whose synapses are on their way while one is worked on.
 const AHEAD: usize = 4;
 
-/// Calls `body` with the row and value of every spike, in order. The spikes' first row is `first`.
+/// A spike that was found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hit<T> {
+    pub(super) row: usize,
+    pub(super) value: T,
+}
+
+/// Calls `body` with the row and value of every spike, in order, and `fetch` with its row some spikes before.
 #[inline(always)]
 pub(super) fn each_spike<L: Lane>(
     spikes: &Spikes<'_, L::Elem>,
-    rows: &Rows<'_>,
-    first: usize,
+    fetch: impl Fn(usize),
     mut body: impl FnMut(usize, L::Elem) -> Result<()>,
 ) -> Result<()> {
     let mut buffer = [0; BLOCK];
@@ -59,20 +79,35 @@ pub(super) fn each_spike<L: Lane>(
             Spikes::Float(s) => search::<L>(&s[start..end], &mut buffer),
             Spikes::Bool(s) => search_bytes(&s[start..end], &mut buffer),
         };
-        for &row in found.iter().take(AHEAD) {
-            rows.prefetch(first + start + usize::from(row));
-        }
-        for (k, &row) in found.iter().enumerate() {
-            if let Some(&row) = found.get(k + AHEAD) {
-                rows.prefetch(first + start + usize::from(row));
+        let row = |k: &u16| start + usize::from(*k);
+        found.iter().take(AHEAD).for_each(|k| fetch(row(k)));
+        for (k, at) in found.iter().map(row).enumerate() {
+            if let Some(next) = found.get(k + AHEAD) {
+                fetch(row(next));
             }
-            let at = start + usize::from(row);
             let spike = match spikes {
                 Spikes::Float(s) => s[at],
                 Spikes::Bool(_) => L::Elem::ONE,
             };
-            body(first + at, spike)?;
+            body(at, spike)?;
         }
+    }
+    Ok(())
+}
+
+/// As [`each_spike`], for spikes that were found before.
+#[inline(always)]
+pub(super) fn each_hit<T: Copy>(
+    hits: &[Hit<T>],
+    fetch: impl Fn(usize),
+    mut body: impl FnMut(usize, T) -> Result<()>,
+) -> Result<()> {
+    hits.iter().take(AHEAD).for_each(|hit| fetch(hit.row));
+    for (k, hit) in hits.iter().enumerate() {
+        if let Some(next) = hits.get(k + AHEAD) {
+            fetch(next.row);
+        }
+        body(hit.row, hit.value)?;
     }
     Ok(())
 }
