@@ -11,6 +11,7 @@ from ..nn import Desc, Module
 from ._claims import claim
 
 if TYPE_CHECKING:
+    from ._arrival_ring import ArrivalRing
     from ._neuron import Neuron
 
 
@@ -19,6 +20,8 @@ class Receptor(Module):
 
     Projections with equal descriptions of synapse and output share one receptor.
     """
+
+    arrivals: ArrivalRing | None = None  # input of synapses that have a delay each
 
     def __init__(self, syn: Any, out: Any, key: Any = None):
         super().__init__()

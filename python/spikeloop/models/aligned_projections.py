@@ -26,7 +26,7 @@ class align_pre_projection(CurrentProj):
     | `out` | the output that makes the conductance a current |
     | `post` | the target population |
     | `stp` | short-term plasticity between spikes and synapse |
-    | `pre` | the source population or its size, needed if `comm` is a rule |
+    | `delay`, `pre` | as in `AlignPostProj` |
     | `label` | a name for messages |
     """
 
@@ -38,6 +38,7 @@ class align_pre_projection(CurrentProj):
         out: Any,
         post: Neuron,
         stp: Any = None,
+        delay: Any = None,
         pre: Any = None,
         label: str | None = None,
     ):
@@ -48,7 +49,9 @@ class align_pre_projection(CurrentProj):
         stages = [stage for stage in (stp, syn) if stage is not None]
         for stage in stages:
             claim(stage, self, where)
-        super().__init__(*spike_generator, *stages, comm=comm, out=out, post=post, pre=pre, label=label)
+        super().__init__(
+            *spike_generator, *stages, comm=comm, out=out, post=post, delay=delay, pre=pre, label=label
+        )
         self.syn, self.stp = syn, stp
 
 
@@ -60,7 +63,7 @@ class align_post_projection(AlignPostProj):
     | name | meaning |
     |---|---|
     | `*spike_generator` | called on the input in this order first; the last result is the spikes |
-    | `comm`, `syn`, `out`, `post`, `pre`, `label` | as in `AlignPostProj` |
+    | `comm`, `syn`, `out`, `post`, `delay`, `pre`, `label` | as in `AlignPostProj` |
     | `stp` | short-term plasticity between spikes and weights |
     """
 
@@ -72,6 +75,7 @@ class align_post_projection(AlignPostProj):
         out: Any,
         post: Neuron,
         stp: Any = None,
+        delay: Any = None,
         pre: Any = None,
         label: str | None = None,
     ):
@@ -79,7 +83,9 @@ class align_post_projection(AlignPostProj):
         stages = () if stp is None else (stp,)
         for stage in stages:
             claim(stage, self, label or type(self).__name__)
-        super().__init__(*spike_generator, *stages, comm=comm, syn=syn, out=out, post=post, pre=pre, label=label)
+        super().__init__(
+            *spike_generator, *stages, comm=comm, syn=syn, out=out, post=post, delay=delay, pre=pre, label=label
+        )
         self.stp = stp
 
 

@@ -26,12 +26,23 @@ class CurrentProj(CommProjection):
     | `comm` | weights between source and target, as in `AlignPostProj`; times the values a conductance |
     | `out` | the output that makes the conductance a current |
     | `post` | the target population |
-    | `pre` | the source population or its size, needed if `comm` is a rule |
+    | `delay`, `pre` | as in `AlignPostProj` |
     | `label` | a name for messages |
     """
 
-    def __init__(self, *modules: Any, comm: Any, out: Any, post: Neuron, pre: Any = None, label: str | None = None):
-        super().__init__(modules, comm, post, pre, label)
+    def __init__(
+        self,
+        *modules: Any,
+        comm: Any,
+        out: Any,
+        post: Neuron,
+        delay: Any = None,
+        pre: Any = None,
+        label: str | None = None,
+    ):
+        super().__init__(modules, comm, post, pre, label, delay)
+        if getattr(self.comm, "has_own_delays", False):
+            raise TypeError(f"{self.where}: a delay of each synapse needs AlignPostProj or DeltaProj; here give one.")
         self.out = out() if isinstance(out, Desc) else out
         if not hasattr(self.out, "output"):
             raise TypeError(f"{self.where}: out must be a synaptic output such as COBA or CUBA; given {out!r}.")
@@ -41,7 +52,8 @@ class CurrentProj(CommProjection):
 
     def update(self, *inputs: Any) -> None:
         """Deliver the values."""
-        delivered = self._carried(self.source(inputs))
+        values = self.source(inputs)
+        delivered = self._carried(values if self.delay is None else self.delay(values))
         self.arriving.receive(lambda present: present + self.checked(delivered, present))
 
     def _carried(self, values: Any) -> Any:

@@ -9,9 +9,11 @@ import jax.numpy as jnp
 
 from .._errors import ShapeError
 from .._state import State
-from ..connect import Rule
+from ..connect import Connection, Rule
 from ..nn import Module
-from ._form import check_unit, fits, unit_of
+from ._arrival_ring import ArrivalRing, arrival_ring
+from ._delay_line import delay_line
+from ._form import check_unit, fits, time_step, unit_of
 from ._neuron import Neuron
 from ._receptor import receptor_of
 
@@ -25,7 +27,9 @@ class Projection(Module):
 class CommProjection(Projection):
     """A projection that passes its input through modules and then through `comm` to the population `post`."""
 
-    def __init__(self, modules: tuple[Any, ...], comm: Any, post: Neuron, pre: Any, label: str | None):
+    ring: ArrivalRing | None = None  # where a delay of each synapse leads to
+
+    def __init__(self, modules: tuple[Any, ...], comm: Any, post: Neuron, pre: Any, label: str | None, delay: Any):
         super().__init__(label)
         self.where = where = label or type(self).__name__
         if not isinstance(post, Neuron):
@@ -35,6 +39,7 @@ class CommProjection(Projection):
                 raise TypeError(f"{where}: what stands in front must be callable or a State; given {module!r}.")
         self.modules = modules
         self.comm = _connected(comm, pre, post, where)
+        self.delay = delay_line(delay, self.comm, pre, where)
 
     def source(self, inputs: tuple[Any, ...]) -> Any:
         """What goes into `comm`: the input after the modules in front."""
@@ -43,6 +48,17 @@ class CommProjection(Projection):
         if len(inputs) != 1:
             raise TypeError(f"{self.path} takes one input, such as spikes; given {len(inputs)}.")
         return inputs[0]
+
+    def deliver(self, spikes: Any, receiver: Any) -> None:
+        """Let `receiver` receive what the spikes deliver, after their delay."""
+        if isinstance(self.comm, Connection) and self.comm.dt is not None:
+            self.comm.check_dt(time_step(self.path))
+        if self.ring is not None:
+            self.ring.receive(self.comm, spikes, self.path)
+        elif (line := self.delay) is not None:
+            receiver.receive(lambda present: line.deliver(self.comm, spikes, present))
+        else:
+            receiver.receive(self.arrivals(spikes))
 
     def arrivals(self, spikes: Any) -> Callable[[Any], Any]:
         """The function that adds what `spikes` deliver; in place where the connection can."""
@@ -74,20 +90,30 @@ class AlignPostProj(CommProjection):
     | `comm` | weights between source and target: a connection, a layer, a rule of `connect`, any function |
     | `syn`, `out` | synapse and output; as descriptions (`Expon.desc(...)`) equal ones are shared by projections |
     | `post` | the target population |
-    | `pre` | the source population or its size, needed if `comm` is a rule |
+    | `delay` | a time that passes before spikes are delivered |
+    | `pre` | the source population or its size, needed if `comm` is a rule, or a function with a `delay` |
     | `label` | a name for messages |
     """
 
     def __init__(
-        self, *modules: Any, comm: Any, syn: Any, out: Any, post: Neuron, pre: Any = None, label: str | None = None
+        self,
+        *modules: Any,
+        comm: Any,
+        syn: Any,
+        out: Any,
+        post: Neuron,
+        delay: Any = None,
+        pre: Any = None,
+        label: str | None = None,
     ):
-        super().__init__(modules, comm, post, pre, label)
+        super().__init__(modules, comm, post, pre, label, delay)
         receptor = receptor_of(post, syn, out, self.where)
         self.syn, self.out, self.post = receptor.syn, receptor.out, post
+        self.ring = arrival_ring(receptor, self.comm, post.varshape, receptor.syn.unit)
 
     def update(self, *inputs: Any) -> None:
         """Deliver the spikes."""
-        self.syn.receive(self.arrivals(self.source(inputs)))
+        self.deliver(self.source(inputs), self.syn)
 
 
 class DeltaProj(CommProjection):
@@ -100,18 +126,21 @@ class DeltaProj(CommProjection):
     | `*modules` | called on the input in this order first, as in `AlignPostProj` |
     | `comm` | weights between source and target, as in `AlignPostProj`; a voltage |
     | `post` | the target population |
-    | `pre` | the source population or its size, needed if `comm` is a rule |
+    | `delay`, `pre` | as in `AlignPostProj` |
     | `label` | a name for messages |
     """
 
-    def __init__(self, *modules: Any, comm: Any, post: Neuron, pre: Any = None, label: str | None = None):
-        super().__init__(modules, comm, post, pre, label)
+    def __init__(
+        self, *modules: Any, comm: Any, post: Neuron, delay: Any = None, pre: Any = None, label: str | None = None
+    ):
+        super().__init__(modules, comm, post, pre, label, delay)
         post.take_delta()
         self.post = post
+        self.ring = arrival_ring(post, self.comm, post.varshape, post.state_unit(post.delta_into))
 
     def update(self, *inputs: Any) -> None:
         """Deliver the spikes."""
-        self.post.receive(self.arrivals(self.source(inputs)))
+        self.deliver(self.source(inputs), self.post)
 
 
 def _connected(comm: Any, pre: Any, post: Neuron, where: str) -> Any:

@@ -1,0 +1,76 @@
+"""ArrivalRing: input on its way to a population, for synapses that have a delay each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brainunit as u
+import jax.numpy as jnp
+
+from .. import environ
+from .._errors import ShapeError
+from .._state import DelayState
+from ..connect import Connection
+from ..kernels._ring import collect
+from ..nn import Module
+from ._form import check_input, with_unit
+
+
+class ArrivalRing(Module):
+    """What arrives in the coming steps at one state of a population, from all projections into it.
+
+    `ring` has the axes (slots, ..., targets). The slot at `cursor` arrives next: the population collects it at the
+    start of its step, which leaves the slot empty and moves the cursor on.
+    """
+
+    call_level = 1
+    state_names = ("ring", "cursor")
+    ring: DelayState
+    cursor: DelayState
+
+    def __init__(self, size: Any, unit: Any):
+        super().__init__()
+        self.in_size = self.out_size = size
+        self.unit, self.slots = unit, 1
+
+    def init_state(self, batch_size: int | None = None, **_: Any) -> None:
+        """Make the ring, empty."""
+        shape = (self.slots, *(() if batch_size is None else (batch_size,)), *(self.in_size or ()))
+        self.ring = DelayState(with_unit(jnp.zeros(shape, environ.dftype()), self.unit))
+        self.cursor = DelayState(jnp.zeros((), jnp.int32))
+
+    def receive(self, comm: Connection, spikes: Any, where: str) -> None:
+        """Put what the spikes deliver where it arrives after the delay of each synapse."""
+        ring = self.ring.value
+        if ring.shape[0] != self.slots:
+            raise ShapeError(
+                f"{where}: {self.path} has {ring.shape[0]} slots, but delays need {self.slots}, since a projection was "
+                "added. Call sl.nn.init_all_states(model) again."
+            )
+        batch = ring.shape[1 : ring.ndim - len(self.in_size or ())]
+        check_input(jnp.empty(jnp.shape(spikes)[:-1]), batch, where)
+        self.ring.value = comm.accumulate_later(spikes, self.cursor.value, ring)
+
+    def collect(self, receiver: Any) -> None:
+        """Let what arrives in this step be received."""
+        cursor = self.cursor.value
+
+        def take(present: Any) -> Any:
+            unit = present.unit if isinstance(present, u.Quantity) else u.UNITLESS
+            ring = self.ring.value
+            numbers, ring = collect(cursor, u.get_mantissa(present), u.get_mantissa(ring))
+            self.ring.value = with_unit(ring, unit)
+            return with_unit(numbers, unit)
+
+        receiver.receive(take)
+        self.cursor.value = (cursor + 1) % self.slots
+
+
+def arrival_ring(owner: Any, comm: Any, size: Any, unit: Any) -> ArrivalRing | None:
+    """The ring of `owner`, a receptor or population, with room for the delays of `comm`; None if it has no own ones."""
+    if not (isinstance(comm, Connection) and comm.has_own_delays):
+        return None
+    if owner.arrivals is None:
+        owner.arrivals = ArrivalRing(size, unit)
+    owner.arrivals.slots = max(owner.arrivals.slots, comm.longest_delay + 1)
+    return owner.arrivals
