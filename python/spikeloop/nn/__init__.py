@@ -10,6 +10,9 @@ from ._init_states import vmap_init_all_states as vmap_init_all_states
 from ._module import Module as Module
 
 # isort: split
+from ._delay import Delay as Delay
+from ._delay import DelayAccess as DelayAccess
+from ._delay import Prefetch as Prefetch
 from ._event import EventFixedNumConn as EventFixedNumConn
 from ._event import EventFixedProb as EventFixedProb
 from ._event import EventLinear as EventLinear

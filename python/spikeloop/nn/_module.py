@@ -6,14 +6,18 @@ import functools
 import reprlib
 import threading
 import weakref
-from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 
 from .._errors import NotInitializedError
 from .._state import ParamState, State
 from ._desc import Desc
+
+if TYPE_CHECKING:
+    from ._delay import DelayAccess, Prefetch
 
 _UNWALKED = (str, bytes, int, float, bool, type(None), jax.Array, weakref.ref)
 
@@ -37,6 +41,7 @@ class Module:
     _in_size: tuple[int, ...] | None = None
     _out_size: tuple[int, ...] | None = None
     _owner: tuple[weakref.ref[Module], str] | None = None
+    delays: Mapping[str, Any] = MappingProxyType({})  # of own States, and of the output; written after each call
     call_level: ClassVar[int] = 0  # init_state of lower levels runs first
 
     def __init__(self, name: str | None = None):
@@ -52,7 +57,10 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} does not define update(); write one, it computes one step.")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.update(*args, **kwargs)
+        output = self.update(*args, **kwargs)
+        for delay in self.delays.values():
+            delay.store(self, output)
+        return output
 
     def __rrshift__(self, value: Any) -> Any:
         return self(*value) if isinstance(value, tuple) else self(value)
@@ -69,6 +77,30 @@ class Module:
         from ._init_states import init_all_states
 
         return init_all_states(self, *args, **kwargs)
+
+    def prefetch(self, item: str) -> Prefetch:
+        """A function that returns the State `item` as it is when called; for the front of projections."""
+        from ._delay import Prefetch
+
+        return Prefetch(self, item)
+
+    def prefetch_delay(
+        self, item: str, time: Any, index: Any = None, *, init: Any = None, interpolation: str = "nearest"
+    ) -> DelayAccess:
+        """A function that returns the State `item` as it was `time` before the last call of this Module.
+
+        `time` is one delay or one for each neuron; `index` selects neurons. The first request for an item decides the
+        past before the first call, `init` (by default the initial value, and 0 for spikes), and the `interpolation`.
+        """
+        from ._delay import StateDelay, delay_access
+
+        return delay_access(self, item, lambda: StateDelay(item, init, interpolation), time, index)
+
+    def output_delay(self, time: Any, index: Any = None) -> DelayAccess:
+        """A function that returns what a call of this Module returned `time` before its last call."""
+        from ._delay import OutputDelay, delay_access
+
+        return delay_access(self, "()", lambda: OutputDelay(None), time, index)
 
     @classmethod
     def desc(cls, *args: Any, **kwargs: Any) -> Desc:

@@ -1,0 +1,349 @@
+"""Delay: the past of a variable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .. import environ
+from .._delay_steps import delay_steps, delay_times
+from .._errors import NotInitializedError, ShapeError
+from .._state import DelayState, HiddenState, State
+from ..kernels._ring import look, put
+from ._module import Module, as_size
+
+INTERPOLATIONS = {"nearest": "nearest", "round": "nearest", "linear": "linear", "linear_interp": "linear"}
+
+
+class _Entry(NamedTuple):
+    time: Any  # one delay, or one for each neuron; None is the latest value
+    index: Any  # of the neurons that are looked at; None for all
+
+
+class Delay(Module):
+    r"""The past of a variable, in a ring that `update` writes once a step.
+
+    $$\text{at}(\text{entry})(t) = x(t - d)$$
+
+    where t is the time of the last `update`. `update` also reads what the entries look at, so entries cost no copy of
+    the ring, and `at` may be called anywhere in a step.
+
+    | parameter | meaning | default |
+    |---|---|---|
+    | `target_info` | one value of the variable without batch, or a `jax.ShapeDtypeStruct` | |
+    | `time` | longest delay that is looked at, if it is longer than those of the entries | |
+    | `init` | past before the first `update`: a value, or a function of the shape | `target_info`, 0 for a struct |
+    | `entries` | {name: delay} to register | |
+    | `interpolation` | between steps: 'nearest', or 'linear' | 'nearest' |
+
+    A delay is one time or one for each neuron. Nearest means the nearest step, at least one for a delay above 0, with
+    a warning if it is no multiple of dt. Delays need dt when states are initialised.
+    """
+
+    call_level = 3
+    state_names = ("past", "cursor", "latest", "values")
+    past: DelayState
+    cursor: DelayState
+    latest: DelayState
+    values: dict[str, DelayState]
+    _dt: float | None = None
+
+    def __init__(
+        self,
+        target_info: Any,
+        time: Any = None,
+        init: Any = None,
+        entries: Mapping[str, Any] | None = None,
+        interpolation: str = "nearest",
+        *,
+        name: str | None = None,
+    ):
+        super().__init__(name)
+        if interpolation not in INTERPOLATIONS:
+            raise ValueError(f"{self.path}: interpolation must be 'nearest' or 'linear'; given {interpolation!r}.")
+        self.target_info, self.time, self.init = target_info, time, init
+        self.interpolation = INTERPOLATIONS[interpolation]
+        if time is not None and delay_times(time, f"{self.path}: time").ndim:
+            raise ShapeError(f"{self.path}: time must be one time; given shape {time.shape}.")
+        self.entries: dict[str, _Entry] = {}
+        for entry, delay in (entries or {}).items():
+            self.register_entry(entry, delay)
+
+    def register_entry(self, entry: str, time: Any = None, index: Any = None) -> Delay:
+        """Let `at(entry)` be the variable `time` ago, of the neurons at `index` only if given."""
+        new = _Entry(time, index if index is None else np.asarray(index))
+        if entry in self.entries and not _same(self.entries[entry], new):
+            raise ValueError(f"{self.path} has an entry {entry!r} already, for {self.entries[entry].time}.")
+        if time is not None:
+            delay_times(time, f"{self.path}: entry {entry!r}")
+        if index is not None and not np.issubdtype(new.index.dtype, np.integer):
+            raise TypeError(f"{self.path}: entry {entry!r}: an index must be whole numbers; given {index!r}.")
+        self.entries = {**self.entries, entry: new}
+        return self
+
+    def access(self, entry: str, time: Any = None, index: Any = None) -> DelayAccess:
+        """Register an entry; the result is a function that returns its value."""
+        return DelayAccess(self.register_entry(entry, time, index), entry)
+
+    def init_state(self, batch_size: int | None = None, **_: Any) -> None:
+        """Make the ring for the present dt, filled with the initial past."""
+        value = self._initial(batch_size)
+        self._dt = self._time_step()
+        steps = [self._reach(e.time, f"{self.path}: entry {name!r}") for name, e in self.entries.items()]
+        self._slots = 1 + max([self._reach(self.time, f"{self.path}: time"), *steps])
+        self.past = DelayState(_on_numbers(lambda x: jnp.broadcast_to(x, (self._slots, *x.shape)) + 0, value))
+        self.cursor = DelayState(jnp.zeros((), jnp.int32))
+        self.latest = DelayState(jnp.asarray(-self._dt, environ.dftype()))
+        self.values = {name: DelayState(_on_numbers(lambda x: x + 0, self._read(e, name)))
+                       for name, e in self.entries.items()}  # fmt: skip
+
+    def update(self, value: Any) -> None:
+        """Store the value of this step."""
+        if self._dt is not None and abs(self._time_step() - self._dt) > 1e-6 * self._dt:
+            raise ValueError(
+                f"{self.path} was made for dt = {self._dt:g} ms, but dt is {self._time_step():g} ms now. "
+                "Call sl.nn.init_all_states(model) again after a change of dt."
+            )
+        past = self.past.value
+        numbers = _numbers_like(value, past, self.path)
+        if numbers.shape != past.shape[1:]:
+            raise ShapeError(f"{self.path} keeps values of shape {past.shape[1:]}; given {numbers.shape}. "
+                             "For a batch, call init_all_states(model, batch_size=...).")  # fmt: skip
+        cursor = (self.cursor.value + 1) % past.shape[0]
+        self.past.value = _on_numbers(lambda ring: put(ring, cursor, numbers), past)
+        self.cursor.value = cursor
+        t = environ.get("t", None)
+        latest = self.latest.value + self._dt if t is None else u.get_mantissa(t.in_unit(u.ms))
+        self.latest.value = jnp.asarray(latest, self.latest.value.dtype)
+        for name, entry in self.entries.items():
+            self._value(name).value = self._read(entry, name)
+
+    def at(self, entry: str) -> Any:
+        """The value of an entry: the variable, its delay before the last `update`."""
+        if entry not in self.entries:
+            raise KeyError(f"{self.path} has no entry {entry!r}; register_entry({entry!r}, delay) makes one. "
+                           f"There are {sorted(self.entries)}.")  # fmt: skip
+        return self._value(entry).value
+
+    def retrieve_at_step(self, step: Any, index: Any = None) -> Any:
+        """The variable a number of steps before the last `update`, at most as many as the ring holds."""
+        reach = self.past.value.shape[0] - 1
+        if not isinstance(step, jax.core.Tracer) and not 0 <= np.min(step) <= np.max(step) <= reach:
+            raise ValueError(f"{self.path} looks back 0 to {reach} steps; asked for {step}. Give a longer `time`.")
+        return self._pick(jnp.asarray(step, jnp.int32), index)
+
+    def retrieve_at_time(self, time: Any, index: Any = None) -> Any:
+        """The variable at a point in time, which an `update` under `environ.context(t=...)` has passed.
+
+        A time before those that the ring holds gives the earliest, one after the last `update` the latest.
+        """
+        back = (self.latest.value - jnp.asarray(time.to_decimal(u.ms))) / self._time_step()
+        back = jnp.clip(back, 0, self.past.value.shape[0] - 1)
+        if self.interpolation == "nearest":
+            return self._pick(jnp.floor(back + 0.5).astype(jnp.int32), index)
+        return self._between(jnp.floor(back).astype(jnp.int32), back - jnp.floor(back), index)
+
+    def _value(self, name: str) -> DelayState:
+        values = self.values
+        if name not in values:
+            raise NotInitializedError(f"{self.path}: entry {name!r} was registered after the states were made. "
+                                      "Call sl.nn.init_all_states(model) again.")  # fmt: skip
+        return values[name]
+
+    def _initial(self, batch_size: int | None) -> Any:
+        """The value before the first update."""
+        like = self.target_info
+        shape = tuple(like.shape)
+        struct = isinstance(like, jax.ShapeDtypeStruct)
+        init = (jnp.zeros(shape, like.dtype) if struct else like) if self.init is None else self.init
+        value = init(shape) if callable(init) else init
+        full = (*(() if batch_size is None else (batch_size,)), *shape)
+        return _on_numbers(lambda x: jnp.broadcast_to(jnp.asarray(x), full), value)
+
+    def _time_step(self) -> float:
+        dt = environ.get("dt", desc=f"the time step, by {self.path}")
+        return float(dt.to_decimal(u.ms))
+
+    def _reach(self, time: Any, where: str) -> int:
+        """Steps that a delay looks back."""
+        if time is None:
+            return 0
+        if self.interpolation == "linear":
+            return int(np.ceil(np.max(delay_times(time, where) / self._dt, initial=0) - 1e-6))
+        return int(np.max(delay_steps(time, self._dt, where), initial=0))
+
+    def _read(self, entry: _Entry, name: str) -> Any:
+        if entry.time is None:
+            return self._pick(jnp.zeros((), jnp.int32), entry.index)
+        where = f"{self.path}: entry {name!r}"
+        exact = delay_times(entry.time, where) / self._dt
+        if self.interpolation == "linear":
+            steps = np.floor(exact + 1e-6)
+            return self._between(jnp.asarray(steps, jnp.int32), np.maximum(exact - steps, 0.0), entry.index)
+        steps = np.maximum(np.floor(exact + 0.5), exact > 0)
+        return self._pick(jnp.asarray(steps, jnp.int32), entry.index)
+
+    def _between(self, steps: Any, part: Any, index: Any) -> Any:
+        """Linear between two steps."""
+        last = self.past.value.shape[0] - 1
+        near, far = self._pick(steps, index), self._pick(jnp.minimum(steps + 1, last), index)
+        part = jnp.asarray(part, jnp.result_type(u.get_mantissa(near), jnp.float16))
+        return near * (1 - part) + far * part
+
+    def _pick(self, steps: Any, index: Any) -> Any:
+        cursor = self.cursor.value
+
+        def pick(ring: Any) -> Any:
+            slot = (cursor - steps) % ring.shape[0]
+            if slot.ndim == 0:
+                row = look(ring, slot)
+                return row if index is None else row[..., index]
+            return self._pick_each(ring, slot, index)
+
+        return _on_numbers(pick, self.past.value)
+
+    def _pick_each(self, ring: Any, slot: Any, index: Any) -> Any:
+        """Each neuron from a slot of its own."""
+        size = tuple(self.target_info.shape)
+        batch = ring.shape[1 : ring.ndim - len(size)]
+        if index is None:
+            n, shape = int(np.prod(size)), size
+            index = jnp.arange(n)
+            try:
+                slot = jnp.broadcast_to(slot, size).reshape(-1)
+            except ValueError:
+                raise ShapeError(f"{self.path}: delays of shape {slot.shape} do not fit values of {size}.") from None
+            ring = ring.reshape(ring.shape[0], *batch, n)
+        else:
+            slot, index = jnp.broadcast_arrays(slot, jnp.asarray(index))
+            shape = slot.shape
+        picked = jnp.moveaxis(ring, 0, -2)[..., slot.reshape(-1), index.reshape(-1)]
+        return picked.reshape(*picked.shape[:-1], *shape)
+
+
+class DelayAccess(Module):
+    """A function that returns the value of an entry of a `Delay`, whatever it is called with."""
+
+    def __init__(self, delay: Delay, entry: str):
+        super().__init__()
+        self.delay, self.entry = delay, entry
+
+    def update(self, *_: Any) -> Any:
+        """The value of the entry."""
+        return self.delay.at(self.entry)
+
+
+class StateDelay(Delay):
+    """The past of a State of the Module that owns this delay, written after each of its calls."""
+
+    def __init__(self, item: str, init: Any, interpolation: str):
+        super().__init__(None, init=init, interpolation=interpolation)
+        self.item = item
+
+    def store(self, owner: Module, output: Any) -> None:
+        """Store the State as a call has left it."""
+        del output
+        self.update(_state(owner, self.item).value)
+
+    def _initial(self, batch_size: int | None) -> Any:
+        owner = self._owner[0]() if self._owner else None
+        assert owner is not None, "a StateDelay belongs to the Module whose State it keeps"
+        state = _state(owner, self.item)
+        shape = state.value.shape
+        size = shape if batch_size is None else shape[1:]
+        self.target_info = jax.ShapeDtypeStruct(size, u.get_mantissa(state.value).dtype)
+        if self.init is None:
+            return state.value if isinstance(state, HiddenState) else _on_numbers(jnp.zeros_like, state.value)
+        return super()._initial(batch_size)
+
+
+class OutputDelay(Delay):
+    """The past of what the Module that owns this delay returns."""
+
+    def store(self, owner: Module, output: Any) -> None:
+        """Store what a call has returned."""
+        del owner
+        self.update(output)
+
+    def _initial(self, batch_size: int | None) -> Any:
+        owner = self._owner[0]() if self._owner else None
+        if owner is None or owner.out_size is None:
+            raise ValueError(f"{self.path}: the module needs an out_size, the shape of its output without batch.")
+        self.target_info = jax.ShapeDtypeStruct(as_size(owner.out_size, "out_size"), environ.dftype())
+        return super()._initial(batch_size)
+
+
+class Prefetch(Module):
+    """A function that returns the present value of a State of a Module, whatever it is called with."""
+
+    def __init__(self, module: Module, item: str):
+        super().__init__()
+        self.module, self.item = module, item
+
+    def update(self, *_: Any) -> Any:
+        """The value."""
+        return _state(self.module, self.item).value
+
+    @property
+    def delay(self) -> PrefetchDelay:
+        """The past of the State, as in `module.prefetch('V').delay.at(1. * u.ms)`."""
+        return PrefetchDelay(self.module, self.item)
+
+
+class PrefetchDelay(NamedTuple):
+    """The past of a State of a Module."""
+
+    module: Module
+    item: str
+
+    def at(self, time: Any, index: Any = None) -> DelayAccess:
+        """A function that returns the State `time` ago."""
+        return self.module.prefetch_delay(self.item, time, index)
+
+
+def delay_access(owner: Module, key: str, make: Any, time: Any, index: Any) -> DelayAccess:
+    """The access to a delay of `owner`, which is made if there is none yet under this key."""
+    if key not in owner.delays:
+        owner.delays = {**owner.delays, key: make()}
+    delay = owner.delays[key]
+    new = _Entry(time, index if index is None else np.asarray(index))
+    found = [name for name, entry in delay.entries.items() if _same(entry, new)]
+    return DelayAccess(delay, found[0]) if found else delay.access(str(len(delay.entries)), time, index)
+
+
+def _state(owner: Module, item: str) -> State:
+    state = getattr(owner, item)
+    if not isinstance(state, State):
+        raise TypeError(f"{owner.path}.{item} is no State, but {type(state).__name__}; only States are prefetched.")
+    return state
+
+
+def _same(a: _Entry, b: _Entry) -> bool:
+    def equal(x: Any, y: Any) -> bool:
+        if x is None or y is None:
+            return x is y
+        x, y = ((z.to_decimal(u.ms) if isinstance(z, u.Quantity) else z) for z in (x, y))
+        return np.shape(x) == np.shape(y) and bool(np.all(np.asarray(x) == np.asarray(y)))
+
+    return equal(a.time, b.time) and equal(a.index, b.index)
+
+
+def _on_numbers(fun: Any, value: Any) -> Any:
+    """`fun` of the numbers, with their unit."""
+    return u.Quantity(fun(value.mantissa), unit=value.unit) if isinstance(value, u.Quantity) else fun(jnp.asarray(value))
+
+
+def _numbers_like(value: Any, past: Any, where: str) -> Any:
+    """The numbers of `value` in the unit of the ring."""
+    given, unit = (x.unit if isinstance(x, u.Quantity) else u.UNITLESS for x in (value, past))
+    if not given.has_same_dim(unit):
+        from .._errors import UnitError
+
+        raise UnitError(f"{where} keeps values in {unit}; given {given}.")
+    return jnp.asarray(value.to_decimal(unit) if isinstance(value, u.Quantity) and not unit.is_unitless
+                       else u.get_mantissa(value))  # fmt: skip
