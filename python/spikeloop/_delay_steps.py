@@ -14,7 +14,8 @@ from ._jax import is_tracer
 
 LONGEST = 65_535  # steps; delays of synapses are stored in at most 16 bits
 
-_TOLERANCE = 1e-3  # of a step: what float32 leaves of a time that is a multiple of dt
+_TOLERANCE = 1e-3  # of a step, and
+_FLOAT32 = 2.0**-22  # of the delay: what float32 leaves of a time that is a multiple of dt
 
 
 def delay_steps(delay: Any, dt: Any, where: str) -> np.ndarray:
@@ -23,10 +24,10 @@ def delay_steps(delay: Any, dt: Any, where: str) -> np.ndarray:
     Warns if a delay is no multiple of `dt` (in ms).
     """
     exact = delay_times(delay, where) / float(dt)
-    steps = np.maximum(np.floor(exact + 0.5), exact > 0)
+    steps = nearest(exact)
     if (steps > LONGEST).any():
         raise ValueError(f"{where} of {exact.max():g} steps of dt = {float(dt):g} ms; at most {LONGEST} are possible.")
-    off = np.abs(exact - steps) > _TOLERANCE
+    off = np.abs(exact - steps) > _TOLERANCE + _FLOAT32 * exact
     if off.any():
         worst = np.argmax(np.abs(exact - steps))
         warnings.warn(
@@ -37,6 +38,11 @@ def delay_steps(delay: Any, dt: Any, where: str) -> np.ndarray:
             stacklevel=3,
         )
     return steps.astype(np.int64)
+
+
+def nearest(exact: np.ndarray) -> np.ndarray:
+    """The nearest whole number of steps, the later one for a half, but at least 1 for what is above 0."""
+    return np.maximum(np.floor(exact + 0.5 + _TOLERANCE), exact > 0)
 
 
 def delay_times(delay: Any, where: str) -> np.ndarray:

@@ -129,3 +129,95 @@ def test_under_vmap():
     connection = Connection(INDICES, INDPTR, np.arange(5.0), 3, 4)
     spikes = jnp.asarray(np.random.default_rng(0).random((6, 3)) < 0.5)
     np.testing.assert_allclose(sl.transform.vmap(connection)(spikes), spikes @ dense(np.arange(5.0)), rtol=1e-6)
+
+
+# --- delays, storage ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spikes", [np.array([1.0, 0, 1]), jnp.asarray([True, False, True]), jnp.ones((2, 3))])
+def test_spikes_times_the_connection(spikes):
+    connection = Connection(INDICES, INDPTR, np.arange(5.0) * u.nS, 3, 4)
+    product = spikes @ connection
+    assert product.unit == u.nS
+    np.testing.assert_allclose(product.mantissa, np.asarray(spikes, float) @ dense(np.arange(5.0)), rtol=1e-6)
+    assert np.array_equal(sl.transform.jit(lambda s: s @ connection)(spikes).mantissa, product.mantissa)
+
+
+def test_indices_take_16_bits_where_they_fit():
+    assert Connection(INDICES, INDPTR, 1.0, 3, 4).indices.dtype == np.uint16
+    assert Connection([65_535], [0, 1], 1.0, 1, 65_536).indices.dtype == np.uint16
+    assert Connection([65_536], [0, 1], 1.0, 1, 65_537).indices.dtype == np.uint32
+
+
+@pytest.mark.parametrize(
+    ("indices", "indptr", "delay", "expected"),
+    [
+        ([0, 1, 1, 0, 2], [0, 3, 3, 5], None, True),
+        ([0, 1, 0, 0, 2], [0, 3, 3, 5], None, False),
+        ([3, 2, 1, 0], [0, 1, 2, 4], None, False),
+        ([3, 2, 1, 1], [0, 1, 2, 4], None, True),
+        ([3, 2, 1], [], None, True),
+        ([3, 0, 1, 0, 2, 1], [], [1, 2, 1, 2, 2, 3], True),
+        ([3, 0, 1, 0, 2, 1], [], [1, 2, 1, 2, 3, 2], False),
+        ([3, 0, 1, 0, 2, 1], [], [1, 1, 1, 2, 2, 3], False),
+        ([3, 0, 1, 0, 2, 1], [], 4, False),
+        ([], [0, 0, 0, 0], None, True),
+    ],
+)
+def test_knows_whether_rows_ascend(indices, indptr, delay, expected):
+    delay = delay if delay is None or isinstance(delay, int) else np.array(delay)
+    assert Connection(indices, indptr, 1.0, 3, 4, delay=delay)._is_sorted == expected
+
+
+def test_order_of_rows_is_found_across_chunks(monkeypatch):
+    monkeypatch.setattr("spikeloop.connect._delays._CHUNK", 2)
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        indices, lengths = rng.integers(0, 9, 7), rng.multinomial(7, [0.25] * 4)
+        if rng.random() < 0.5:
+            indices = np.concatenate([np.sort(part) for part in np.split(indices, np.cumsum(lengths)[:-1])])
+        rows = np.split(indices, np.cumsum(lengths)[:-1])
+        connection = Connection(indices, np.append(0, np.cumsum(lengths)), 1.0, 4, 9)
+        assert connection._is_sorted == all((np.diff(row) >= 0).all() for row in rows)
+
+
+def test_delays_become_steps():
+    sl.environ.set(dt=0.5 * u.ms)
+    make = lambda delay, **kw: Connection(INDICES, INDPTR, 1.0, 3, 4, delay=delay, **kw)  # noqa: E731
+    one, each = make(1.5 * u.ms), make(np.array([0.5, 1, 0, 2, 1.5]) * u.ms)
+    assert (one.delay, one.dt, one.longest_delay, one.has_own_delays) == (3, 0.5, 3, False)
+    assert each.delay.tolist() == [1, 2, 0, 4, 3]
+    assert (each.delay.dtype, each.longest_delay, each.has_own_delays) == (np.uint8, 4, True)
+    assert make(np.full(5, 300)).delay.dtype == np.uint16
+    steps = make(7)
+    assert (steps.delay, steps.dt) == (7, None)
+    assert make(7, dt=0.1 * u.ms).dt == 0.1
+
+
+@pytest.mark.parametrize(
+    ("delay", "error", "message"),
+    [
+        (np.array([1, 2, 3]), ShapeError, "one time or one for each of the 5 synapses"),
+        (1.5, UnitError, r"Connection: delay needs a time such as `1.5 \* u.ms`, or whole numbers of steps"),
+        (1.5 * u.mV, UnitError, "Connection: delay needs a time"),
+        (-1, ValueError, "must be 0 to 65535 steps; given -1"),
+        (-1.0 * u.ms, ValueError, "Connection: delay must not be negative"),
+        (np.array([1, np.nan, 1, 1, 1]) * u.ms, ValueError, "Connection: delay holds NaN"),
+        (1.0 * u.hour, ValueError, "at most 65535 are possible"),
+    ],
+)
+def test_delays_that_are_none_are_refused(delay, error, message):
+    sl.environ.set(dt=0.1 * u.ms)
+    with pytest.raises(error, match=message):
+        Connection(INDICES, INDPTR, 1.0, 3, 4, delay=delay)
+
+
+def test_delays_in_ms_ask_for_dt():
+    with pytest.raises(KeyError, match=r"dt.*Connection: delay(?s:.*)sl\.environ\.set\(dt="):
+        Connection(INDICES, INDPTR, 1.0, 3, 4, delay=1.0 * u.ms)
+
+
+def test_a_call_by_itself_cannot_delay():
+    with pytest.raises(ValueError, match=r"Connection has delays.*Give it to a projection"):
+        Connection(INDICES, INDPTR, 1.0, 3, 4, delay=2)(jnp.ones(3))
+    assert Connection(INDICES, INDPTR, 1.0, 3, 4, delay=0)(jnp.ones(3)).shape == (4,)

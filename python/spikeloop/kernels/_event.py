@@ -56,7 +56,7 @@ def scatter(spikes: Any, weight: Any, indices: Any, indptr: Any, target: Any, ro
 def scatter_ring(
     spikes: Any, weight: Any, indices: Any, indptr: Any, delay: Any, cursor: Any, ring: Any, rows: Rows
 ) -> Any:
-    """A ring (slots, ..., n_post) plus what the spikes (..., n) deliver, each synapse `delay` steps after the cursor."""
+    """A ring (slots, ..., n_post) plus what spikes (..., n) deliver, each synapse `delay` steps after the cursor."""
     (ring,) = scatter_p.bind(spikes, weight, indices, indptr, delay, cursor, ring, rows=rows._replace(slots=0))
     return ring
 

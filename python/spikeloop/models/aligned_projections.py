@@ -49,9 +49,7 @@ class align_pre_projection(CurrentProj):
         stages = [stage for stage in (stp, syn) if stage is not None]
         for stage in stages:
             claim(stage, self, where)
-        super().__init__(
-            *spike_generator, *stages, comm=comm, out=out, post=post, delay=delay, pre=pre, label=label
-        )
+        super().__init__(*spike_generator, *stages, comm=comm, out=out, post=post, delay=delay, pre=pre, label=label)
         self.syn, self.stp = syn, stp
 
 

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import environ
-from .._delay_steps import delay_steps, delay_times
+from .._delay_steps import delay_steps, delay_times, nearest
 from .._errors import NotInitializedError, ShapeError
+from .._jax import is_tracer
 from .._state import DelayState, HiddenState, State
 from ..kernels._ring import look, put
 from ._module import Module, as_size
@@ -75,7 +76,7 @@ class Delay(Module):
             self.register_entry(entry, delay)
 
     def register_entry(self, entry: str, time: Any = None, index: Any = None) -> Delay:
-        """Let `at(entry)` be the variable `time` ago, of the neurons at `index` only if given."""
+        """Let `at(entry)` be the variable `time` ago, only of the neurons `index` if given, counted along all axes."""
         new = _Entry(time, index if index is None else np.asarray(index))
         if entry in self.entries and not _same(self.entries[entry], new):
             raise ValueError(f"{self.path} has an entry {entry!r} already, for {self.entries[entry].time}.")
@@ -133,15 +134,16 @@ class Delay(Module):
     def retrieve_at_step(self, step: Any, index: Any = None) -> Any:
         """The variable a number of steps before the last `update`, at most as many as the ring holds."""
         reach = self.past.value.shape[0] - 1
-        if not isinstance(step, jax.core.Tracer) and not 0 <= np.min(step) <= np.max(step) <= reach:
+        if not is_tracer(step) and not 0 <= np.min(step) <= np.max(step) <= reach:
             raise ValueError(f"{self.path} looks back 0 to {reach} steps; asked for {step}. Give a longer `time`.")
-        return self._pick(jnp.asarray(step, jnp.int32), index)
+        return self._pick(jnp.asarray(step, jnp.int32), None if index is None else np.asarray(index))
 
     def retrieve_at_time(self, time: Any, index: Any = None) -> Any:
         """The variable at a point in time, which an `update` under `environ.context(t=...)` has passed.
 
         A time before those that the ring holds gives the earliest, one after the last `update` the latest.
         """
+        index = None if index is None else np.asarray(index)
         back = (self.latest.value - jnp.asarray(time.to_decimal(u.ms))) / self._time_step()
         back = jnp.clip(back, 0, self.past.value.shape[0] - 1)
         if self.interpolation == "nearest":
@@ -185,8 +187,7 @@ class Delay(Module):
         if self.interpolation == "linear":
             steps = np.floor(exact + 1e-6)
             return self._between(jnp.asarray(steps, jnp.int32), np.maximum(exact - steps, 0.0), entry.index)
-        steps = np.maximum(np.floor(exact + 0.5), exact > 0)
-        return self._pick(jnp.asarray(steps, jnp.int32), entry.index)
+        return self._pick(jnp.asarray(nearest(exact), jnp.int32), entry.index)
 
     def _between(self, steps: Any, part: Any, index: Any) -> Any:
         """Linear between two steps."""
@@ -196,33 +197,26 @@ class Delay(Module):
         return near * (1 - part) + far * part
 
     def _pick(self, steps: Any, index: Any) -> Any:
-        cursor = self.cursor.value
+        cursor, size = self.cursor.value, tuple(self.target_info.shape)
 
         def pick(ring: Any) -> Any:
             slot = (cursor - steps) % ring.shape[0]
-            if slot.ndim == 0:
-                row = look(ring, slot)
-                return row if index is None else row[..., index]
-            return self._pick_each(ring, slot, index)
+            if slot.ndim == 0 and index is None:
+                return look(ring, slot)
+            return self._pick_neurons(ring.reshape(*ring.shape[: ring.ndim - len(size)], -1), slot, index, size)
 
         return _on_numbers(pick, self.past.value)
 
-    def _pick_each(self, ring: Any, slot: Any, index: Any) -> Any:
-        """Each neuron from a slot of its own."""
-        size = tuple(self.target_info.shape)
-        batch = ring.shape[1 : ring.ndim - len(size)]
-        if index is None:
-            n, shape = int(np.prod(size)), size
-            index = jnp.arange(n)
-            try:
-                slot = jnp.broadcast_to(slot, size).reshape(-1)
-            except ValueError:
-                raise ShapeError(f"{self.path}: delays of shape {slot.shape} do not fit values of {size}.") from None
-            ring = ring.reshape(ring.shape[0], *batch, n)
-        else:
-            slot, index = jnp.broadcast_arrays(slot, jnp.asarray(index))
-            shape = slot.shape
-        picked = jnp.moveaxis(ring, 0, -2)[..., slot.reshape(-1), index.reshape(-1)]
+    def _pick_neurons(self, ring: Any, slot: Any, index: Any, size: tuple[int, ...]) -> Any:
+        """Neurons `index` of a ring (slots, ..., all neurons), each from a slot of its own or all from one."""
+        shape = size if index is None else index.shape
+        try:
+            slots = jnp.broadcast_to(slot, shape).reshape(-1)
+        except ValueError:
+            raise ShapeError(f"{self.path}: delays of shape {slot.shape} do not fit values of {shape}.") from None
+        index = jnp.arange(ring.shape[-1]) if index is None else jnp.asarray(index).reshape(-1)
+        one = slot.ndim == 0
+        picked = look(ring, slot)[..., index] if one else jnp.moveaxis(ring, 0, -2)[..., slots, index]
         return picked.reshape(*picked.shape[:-1], *shape)
 
 
@@ -283,16 +277,16 @@ class Prefetch(Module):
 
     def __init__(self, module: Module, item: str):
         super().__init__()
-        self.module, self.item = module, item
+        self._module, self.item = module, item  # not its owner: no name of it for messages
 
     def update(self, *_: Any) -> Any:
         """The value."""
-        return _state(self.module, self.item).value
+        return _state(self._module, self.item).value
 
     @property
     def delay(self) -> PrefetchDelay:
         """The past of the State, as in `module.prefetch('V').delay.at(1. * u.ms)`."""
-        return PrefetchDelay(self.module, self.item)
+        return PrefetchDelay(self._module, self.item)
 
 
 class PrefetchDelay(NamedTuple):
@@ -335,7 +329,9 @@ def _same(a: _Entry, b: _Entry) -> bool:
 
 def _on_numbers(fun: Any, value: Any) -> Any:
     """`fun` of the numbers, with their unit."""
-    return u.Quantity(fun(value.mantissa), unit=value.unit) if isinstance(value, u.Quantity) else fun(jnp.asarray(value))
+    return (
+        u.Quantity(fun(value.mantissa), unit=value.unit) if isinstance(value, u.Quantity) else fun(jnp.asarray(value))
+    )
 
 
 def _numbers_like(value: Any, past: Any, where: str) -> Any:

@@ -182,8 +182,8 @@ impl<'a> Rows<'a> {
     pub(super) fn prefetch_ends(&self, row: usize) {
         match self.indptr {
             Indptr::Fixed => {}
-            Indptr::I32(p) => prefetch(&p[row..row + 1]),
-            Indptr::I64(p) => prefetch(&p[row..row + 1]),
+            Indptr::I32(p) => prefetch(&p[row..=row]),
+            Indptr::I64(p) => prefetch(&p[row..=row]),
         }
     }
 

@@ -1,0 +1,42 @@
+"""What XLA makes of a loop: its optimised instructions, copies and native calls."""
+
+import re
+
+import numpy as np
+import spikeloop as sl
+
+
+def loop_body(step, length=50):
+    """The optimised HLO of the body of a loop over `step`: its instructions, those of called computations included."""
+    text = sl.transform.jit(lambda: sl.transform.for_loop(step, length=length)).compile().as_text()
+    computations = {}
+    for block in re.split(r"\n(?=(?:ENTRY )?%?[\w.\-]+ [^\n]*\{\n)", text):
+        if name := re.match(r"(?:ENTRY )?%?([\w.\-]+) ", block):
+            computations[name[1]] = block.splitlines()[1:]
+    (body,) = re.findall(r"while\(.*body=%?([\w.\-]+)", text)
+    found, waiting = [], [body]
+    while waiting:
+        lines = computations[waiting.pop()]
+        found += lines
+        waiting += re.findall(r"(?:calls|to_apply|body|condition)=%?([\w.\-]+)", "\n".join(lines))
+    return found
+
+
+def size_of(line):
+    """The number of elements of an instruction's result."""
+    shape = re.search(r"= \(?\w+\[([\d,]*)\]", line)
+    return int(np.prod([int(n) for n in shape[1].split(",") if n])) if shape else 0
+
+
+def copies(body, n):
+    return [line for line in body if re.search(r"\bcopy(-start)?\(", line) and size_of(line) >= n]
+
+
+def calls(body):
+    return sorted(re.findall(r'custom_call_target="spikeloop\.([\w.]+)"', "\n".join(body)))
+
+
+def arithmetic(body, n):
+    """Operations on arrays as large as a state other than native calls and what costs nothing."""
+    free = ("parameter(", "get-tuple-element(", "tuple(", "custom-call(", "bitcast(")
+    return [line for line in body if size_of(line) >= n and not any(op in line for op in free)]

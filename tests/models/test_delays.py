@@ -1,0 +1,378 @@
+"""Delays of projections: when input arrives, in every order of calls, and what gradients pass through them."""
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import spikeloop as sl
+from _hlo import calls, copies, loop_body
+from spikeloop._errors import MissingSettingError, NotInitializedError, ShapeError, UnitError
+from spikeloop.connect import Connection
+from spikeloop.kernels import _library
+
+needs_native = pytest.mark.skipif(_library.native is None, reason="the native library is not built")
+N = 5
+EDGES = [
+    (0, 1, 2),
+    (0, 3, 4),
+    (1, 1, 1),
+    (1, 4, 3),
+    (2, 0, 2),
+    (2, 0, 5),
+    (4, 2, 0),
+    (4, 2, 3),
+]  # source, target, steps
+
+
+def connection(unit, delay="each", weight=None, order=EDGES):
+    sources, targets, steps = np.array(order).T
+    weight = np.arange(1.0, len(order) + 1) if weight is None else weight
+    delay = steps if isinstance(delay, str) else delay
+    return Connection(targets, np.searchsorted(sources, range(N + 1)), weight * unit, N, N, delay=delay)
+
+
+class Net(sl.nn.Module):
+    """Given spikes reach a population through one projection."""
+
+    def __init__(self, kind, order="before", steps="each", **kwargs):
+        super().__init__()
+        self.order, self.kind = order, kind
+        self.N = sl.LIF(N, tau=20.0 * u.ms, V_th=1e6 * u.mV, spk_fun=sl.surrogate.ReluGrad(width=0.5))
+        if kind == "delta":
+            self.proj = sl.DeltaProj(comm=connection(u.mV, steps), post=self.N, **kwargs)
+        else:
+            self.proj = sl.AlignPostProj(comm=connection(u.mS, steps), syn=sl.Expon.desc(N, tau=5.0 * u.ms),
+                                         out=sl.CUBA.desc(), post=self.N, **kwargs)  # fmt: skip
+
+    def update(self, spikes):
+        if self.order == "before":
+            self.proj(spikes)
+        self.N()
+        if self.order == "after":
+            self.proj(spikes)
+        return self.N.V.value.mantissa
+
+
+def run(net, spikes, **kwargs):
+    sl.environ.set(dt=0.1 * u.ms)
+    sl.nn.init_all_states(net, **kwargs)
+    return np.asarray(sl.transform.for_loop(net.update, jnp.asarray(spikes)))
+
+
+def dense(kind, spikes, steps, weight=None, late=0):
+    """V when each synapse delivers its weight `steps` after the spike; a loop over a dense matrix."""
+    weight = np.arange(1.0, len(EDGES) + 1) if weight is None else np.broadcast_to(weight, len(EDGES))
+    T, batch = spikes.shape[0], spikes.shape[1:-1]
+    arriving = np.zeros((T + 100, *batch, N))
+    for (i, j, _), w, d in zip(EDGES, weight, np.broadcast_to(steps, len(EDGES)), strict=True):
+        arriving[d + late : d + late + T, ..., j] += w * spikes[..., i]
+    V, g, out = np.zeros((*batch, N)), np.zeros((*batch, N)), []
+    for x in arriving[:T]:
+        if kind == "delta":
+            V = V * np.exp(-0.1 / 20) + x
+        else:
+            g = g + x
+            V = g + (V - g) * np.exp(-0.1 / 20)  # R is 1 Ω and the scale 1 V: 1 mS drives by 1 mV
+            g = g * np.exp(-0.1 / 5)
+        out.append(V)
+    return np.array(out)
+
+
+def random_spikes(*shape, seed=0):
+    return (np.random.default_rng(seed).random((*shape, N)) < 0.2).astype(np.float32)
+
+
+STEPS = np.array(EDGES)[:, 2]
+
+
+@pytest.mark.parametrize("kind", ["delta", "synapse"])
+@pytest.mark.parametrize("order", ["before", "after"])
+@pytest.mark.parametrize(("delay", "kwargs", "steps"), [("each", {}, STEPS), (3, {}, 3), (0, {}, 0),
+                                                        (None, {"delay": 0.7 * u.ms}, 7),
+                                                        (None, {"delay": 0.0 * u.ms}, 0)])  # fmt: skip
+def test_input_arrives_after_its_delay_and_what_the_order_adds(kind, order, delay, kwargs, steps):
+    spikes = random_spikes(60)
+    late = 0 if order == "before" else 1
+    wanted = dense(kind, spikes, steps, late=late)
+    np.testing.assert_allclose(run(Net(kind, order, delay, **kwargs), spikes), wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["delta", "synapse"])
+@pytest.mark.parametrize(("delay", "kwargs", "steps"), [("each", {}, STEPS), (None, {"delay": 0.4 * u.ms}, 4)])
+@pytest.mark.parametrize("dtype", [np.bool_, np.float32])
+def test_batches(kind, delay, kwargs, steps, dtype):
+    spikes = random_spikes(40, 3)
+    ours = run(Net(kind, "before", delay, **kwargs), spikes.astype(dtype), batch_size=3)
+    np.testing.assert_allclose(ours, dense(kind, spikes, steps), rtol=1e-4, atol=1e-5)
+
+
+def test_graded_spikes():
+    spikes = random_spikes(40) * np.random.default_rng(3).normal(size=(40, N)).astype(np.float32)
+    for delay, kwargs, steps in (("each", {}, STEPS), (None, {"delay": 0.4 * u.ms}, 4)):
+        ours = run(Net("delta", "before", delay, **kwargs), spikes)
+        np.testing.assert_allclose(ours, dense("delta", spikes, steps), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("delay", ["each", 4])
+def test_what_is_on_its_way_between_two_runs_is_not_lost_and_a_reset_drops_it(delay):
+    spikes = random_spikes(40)
+    whole = run(net := Net("synapse", "after", delay), spikes)
+    first = run(net, spikes[:13])  # initialises again: nothing of the first run is left
+    rest = sl.transform.for_loop(net.update, jnp.asarray(spikes[13:]))
+    np.testing.assert_array_equal(np.concatenate([first, rest]), whole)
+    batch = run(net, np.stack([spikes] * 2, 1), batch_size=2)  # another batch size
+    np.testing.assert_array_equal(batch[:, 1], whole)
+    np.testing.assert_array_equal(run(net, spikes), whole)
+
+
+def test_rows_in_any_order_give_the_same():
+    spikes = random_spikes(40)
+    sl.environ.set(dt=0.1 * u.ms)
+    order = [EDGES[k] for k in (1, 0, 3, 2, 5, 4, 7, 6)]
+    weight = np.array([2.0, 1, 4, 3, 6, 5, 8, 7])
+    net = Net("delta")
+    net.proj.comm = connection(u.mV, "each", weight, order)
+    assert not net.proj.comm._is_sorted
+    np.testing.assert_allclose(run(net, spikes), dense("delta", spikes, STEPS), rtol=1e-4, atol=1e-5)
+
+
+class Several(sl.nn.Module):
+    """A population that projects to itself, in parts and several times, into one receptor and by jumps."""
+
+    def __init__(self):
+        super().__init__()
+        self.N = sl.LIF(N, tau=20.0 * u.ms, V_th=4.0 * u.mV)
+        syn, out = sl.Expon.desc(N, tau=5.0 * u.ms), sl.CUBA.desc()
+        each = lambda comm: sl.AlignPostProj(comm=comm, syn=syn, out=out, post=self.N)  # noqa: E731
+        self.a = each(connection(u.mS))
+        self.b = each(Connection([1, 0], [0, 1, 2], 20.0 * u.mS, 2, N, delay=np.array([9, 4])))
+        self.c = sl.AlignPostProj(comm=connection(u.mS, 2), syn=syn, out=out, post=self.N)
+        self.d = sl.DeltaProj(comm=connection(u.mV, "each", 0.1), post=self.N)
+        self.e = sl.DeltaProj(comm=connection(u.mV, None, 0.2), post=self.N, delay=0.6 * u.ms)
+
+    def update(self, x):
+        spikes = self.N.get_spike()
+        self.a(spikes)
+        self.b(spikes[..., 3:])
+        self.c(spikes)
+        self.d(spikes)
+        self.e(spikes)
+        return self.N(x * u.mA)
+
+
+def test_several_projections_of_a_population_to_itself():
+    sl.environ.set(dt=0.1 * u.ms, precision=64)
+    net = sl.nn.init_all_states(Several())
+    assert len(net.N.receptors) == 1
+    assert net.N.receptors[0].arrivals.ring.value.shape == (10, N)
+    x = np.random.default_rng(0).uniform(0, 300, (80, N))
+    spikes = np.asarray(sl.transform.for_loop(net.update, jnp.asarray(x)))
+    assert 10 < spikes.sum() < 300
+    # the same from sums over synapses: what a spike of step n delivers is there in step n + 1 + its delay
+    g, jump = np.zeros((120, N)), np.zeros((120, N))
+    sources, targets, steps = np.array(EDGES).T
+    V, level, last = np.zeros(N), np.zeros(N), np.zeros(N)
+    for n in range(80):
+        V = V - 4.0 * last
+        level = level + g[n]
+        V = (level + x[n]) + (V - level - x[n]) * np.exp(-0.1 / 20) + jump[n]
+        level = level * np.exp(-0.1 / 5)
+        last = (V >= 4.0).astype(float)
+        np.testing.assert_array_equal(spikes[n], last)
+        for k, (i, j, d) in enumerate(zip(sources, targets, steps, strict=True)):
+            g[n + 1 + d, j] += (k + 1) * last[i]
+            g[n + 3, j] += (k + 1) * last[i]
+            jump[n + 1 + d, j] += 0.1 * last[i]
+            jump[n + 7, j] += 0.2 * last[i]
+        g[n + 10, 1] += 20 * last[3]
+        g[n + 5, 0] += 20 * last[4]
+
+
+@needs_native
+@pytest.mark.parametrize("batch", [None, 3])
+def test_rings_are_updated_in_place(batch):
+    sl.environ.set(dt=0.1 * u.ms)
+    n = 500
+
+    class Large(sl.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.N = sl.LIFRef(n, tau=20.0 * u.ms, V_th=20.0 * u.mV)
+            rng = np.random.default_rng(0)
+            rows = np.sort(rng.integers(0, n, (400, 10)), axis=1).ravel()
+            timed = Connection(rows, [], 0.5 * u.mS, 400, n, delay=np.tile(np.arange(10), 400))
+            self.E = sl.AlignPostProj(comm=timed, syn=sl.Expon.desc(n), out=sl.CUBA.desc(), post=self.N)
+            rule = sl.connect.FixedOutDegree(10, -2.5 * u.mV, seed=2)
+            self.I = sl.DeltaProj(comm=rule, pre=100, post=self.N, delay=0.8 * u.ms)
+
+        def update(self):
+            spikes = self.N.get_spike()
+            self.E(spikes[..., :400])
+            self.I(spikes[..., 400:])
+            self.N(30.0 * u.mA)
+
+    net = sl.nn.init_all_states(Large(), batch_size=batch)
+    body = loop_body(net.update)
+    assert calls(body) == ["event_collect", "event_relay", "event_scatter", "lif"]
+    assert copies(body, 100) == []
+
+
+# --- derivatives -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["delta", "synapse"])
+@pytest.mark.parametrize(("delay", "kwargs", "steps"), [("each", {}, STEPS), (None, {"delay": 0.4 * u.ms}, 4)])
+@pytest.mark.parametrize("weight", [None, 0.7])
+def test_gradients_pass_the_delay(kind, delay, kwargs, steps, weight):
+    sl.environ.set(dt=0.1 * u.ms, precision=64)
+    net = Net(kind, "before", delay, **kwargs)
+    unit = u.mV if kind == "delta" else u.mS
+    net.proj.comm = connection(unit, delay, weight)
+    rng = np.random.default_rng(0)
+    spikes = jnp.asarray(rng.normal(size=(12, N)) * (rng.random((12, N)) < 0.4))
+    cts = jnp.asarray(rng.normal(size=(12, N)))
+
+    def loss(spikes):
+        sl.nn.init_all_states(net)
+        return (jnp.sin(sl.transform.for_loop(net.update, spikes)) * cts).sum()
+
+    by_state, by_spikes = sl.transform.grad(loss, net.states(sl.ParamState), argnums=0)(spikes)
+    (by_weight,) = jax.tree.leaves(by_state)
+
+    def wanted(spikes, w):
+        arriving = jnp.zeros((40, N))
+        for k, ((i, j, _), d) in enumerate(zip(EDGES, np.broadcast_to(steps, len(EDGES)), strict=True)):
+            arriving = arriving.at[d : d + 12, j].add(jnp.broadcast_to(w, len(EDGES))[k] * spikes[:, i])
+
+        def step(carry, x):
+            V, g = carry
+            a, b = np.exp(-0.1 / 20), np.exp(-0.1 / 5)
+            V, g = (V * a + x, g) if kind == "delta" else ((g + x) + (V - g - x) * a, (g + x) * b)
+            return (V, g), V
+
+        _, V = jax.lax.scan(step, (jnp.zeros(N), jnp.zeros(N)), arriving[:12])
+        return (jnp.sin(V) * cts).sum()
+
+    w = jnp.asarray(np.arange(1.0, len(EDGES) + 1) if weight is None else weight)
+    for ours, dense_one in zip((by_spikes, by_weight), jax.grad(wanted, (0, 1))(spikes, w), strict=True):
+        np.testing.assert_allclose(ours, dense_one, rtol=1e-10, atol=1e-10)
+
+
+def test_lanes_of_vmap_have_rings_of_their_own():
+    sl.environ.set(dt=0.1 * u.ms)
+    spikes = random_spikes(20, 4)
+    for delay in ("each", 3):
+        net = Net("synapse", "before", delay)
+        sl.nn.vmap_init_all_states(net, axis_size=4)
+        states = list(net.states(sl.ShortTermState).values())
+        step = sl.transform.vmap(net.update, in_states=states, out_states=states)
+        lanes = np.asarray(sl.transform.for_loop(step, jnp.asarray(spikes)))
+        for k in range(4):
+            np.testing.assert_array_equal(lanes[:, k], run(Net("synapse", "before", delay), spikes[:, k]))
+
+
+# --- bad input -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("delay", "error", "message"),
+    [
+        (1.5, UnitError, r"exc: delay needs a time such as `1.5 \* u.ms`"),
+        (1.5 * u.mV, UnitError, "exc: delay needs a time"),
+        (-1.0 * u.ms, ValueError, "exc: delay must not be negative"),
+        (np.nan * u.ms, ValueError, "exc: delay holds NaN"),
+        (np.ones(N) * u.ms, ShapeError, r"exc: delay must be one time; given shape \(5,\).*prefetch_delay"),
+    ],
+)
+def test_delays_are_checked_when_the_projection_is_made(delay, error, message):
+    with pytest.raises(error, match=message):
+        sl.DeltaProj(comm=connection(u.mV, None), post=sl.LIF(N), delay=delay, label="exc")
+
+
+def test_two_delays_for_one_projection_are_refused():
+    with pytest.raises(ValueError, match="exc: delays are given twice"):
+        sl.DeltaProj(comm=connection(u.mV, 2), post=sl.LIF(N), delay=1.0 * u.ms, label="exc")
+
+
+def test_a_function_with_a_delay_needs_the_size_of_its_source():
+    double = lambda spikes: spikes[..., :N] * 2.0 * u.mV  # noqa: E731
+    with pytest.raises(TypeError, match="exc: a delay has to know the source; pass pre=population"):
+        sl.DeltaProj(comm=double, post=sl.LIF(N), delay=1.0 * u.ms, label="exc")
+    spikes = np.concatenate([random_spikes(20)] * 2, -1)
+    net = Net("delta")
+    net.proj = sl.DeltaProj(comm=double, post=net.N, delay=0.3 * u.ms, pre=2 * N)
+    sl.environ.set(dt=0.1 * u.ms)
+    sl.nn.init_all_states(net)
+    sl.transform.for_loop(net.update, jnp.asarray(spikes))
+    late = np.concatenate([np.zeros((3, N)), spikes[:-3, :N]])
+    decays = np.exp(-0.1 / 20) ** np.arange(20)[::-1, None]
+    np.testing.assert_allclose(net.N.V.value.mantissa, (2 * late * decays).sum(0), rtol=1e-5)
+
+
+def test_dt_that_is_missing_or_changes_is_named_by_path():
+    net = Net("delta", "before", None, delay=1.0 * u.ms)
+    with pytest.raises(MissingSettingError, match=r"Net\.proj\.delay(?s:.*)sl\.environ\.set\(dt="):
+        sl.nn.init_all_states(net)
+    run(net, random_spikes(3))
+    sl.environ.set(dt=0.2 * u.ms)
+    with pytest.raises(ValueError, match=r"Net\.proj\.delay was made for dt = 0.1 ms, but dt is 0.2 ms now.*again"):
+        net.update(jnp.zeros(N))
+    sl.nn.init_all_states(net)
+    assert net.proj.delay.past.value.shape == (6, N)
+    net.update(jnp.zeros(N))
+    sl.environ.set(dt=0.1 * u.ms)
+    net = Net("delta", "before", np.array([0.1] * len(EDGES)) * u.ms)
+    sl.environ.set(dt=0.2 * u.ms)
+    sl.nn.init_all_states(net)
+    with pytest.raises(ValueError, match=r"Net\.proj\.comm: delays were counted in steps of dt = 0.1 ms"):
+        net.update(jnp.zeros(N))
+
+
+def test_a_delay_that_is_no_multiple_of_dt_warns_and_is_rounded():
+    sl.environ.set(dt=0.1 * u.ms)
+    net = Net("delta", "before", None, delay=0.27 * u.ms)
+    with pytest.warns(RuntimeWarning, match=r"Net.proj.delay of 0.27 ms is no multiple of dt = 0.1 ms; it becomes 0.3"):
+        sl.nn.init_all_states(net)
+    assert net.proj.delay.past.value.shape == (4, N)
+
+
+@pytest.mark.parametrize(("delay", "kwargs"), [("each", {}), (None, {"delay": 0.4 * u.ms})])
+def test_states_and_batches_are_asked_for(delay, kwargs):
+    net = Net("delta", "before", delay, **kwargs)
+    sl.environ.set(dt=0.1 * u.ms)
+    with pytest.raises(NotInitializedError, match=r"init_all_states"):
+        net.proj(jnp.zeros(N))
+    sl.nn.init_all_states(net)
+    with pytest.raises(ShapeError, match=r"Net\.proj.*(?s:.*)batch_size"):
+        net.proj(jnp.zeros((3, N)))
+    with pytest.raises(ShapeError):
+        net.proj(jnp.zeros(N + 1))
+
+
+def test_a_projection_that_is_added_later_asks_for_new_states():
+    sl.environ.set(dt=0.1 * u.ms)
+    net = sl.nn.init_all_states(Net("delta"))
+    late = Connection([0], [0, 1], 1.0 * u.mV, 1, N, delay=np.array([20]))
+    net.late = sl.DeltaProj(comm=late, post=net.N)
+    with pytest.raises(ShapeError, match=r"Net\.late: Net\.N\.arrivals has 6 slots, but delays need 21.*again"):
+        net.late(jnp.ones(1))
+    sl.nn.init_all_states(net)
+    net.late(jnp.ones(1))
+
+
+def test_currents_take_one_delay():
+    sl.environ.set(dt=0.1 * u.ms)
+    post = sl.LIF(N, tau=20.0 * u.ms, V_th=1e6 * u.mV)
+    with pytest.raises(TypeError, match="exc: a delay of each synapse needs AlignPostProj or DeltaProj"):
+        sl.CurrentProj(comm=connection(1.0), out=sl.CUBA(), post=post, label="exc")
+    comm = Connection(np.arange(N), [], 1.0, N, N)
+    net = sl.nn.Module()
+    net.proj = sl.CurrentProj(comm=comm, out=sl.CUBA(), post=post, delay=0.3 * u.ms)
+    sl.nn.init_all_states(net)
+    felt = []
+    for k in range(8):
+        net.proj(jnp.full(N, 1.0 * (k == 1)) * u.mS)
+        post()
+        felt.append(float(post.V.value.mantissa[0]) > 0)
+    assert felt.index(True) == 4
