@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import spikeloop as sl
-from _hlo import calls, copies, loop_body
+from hlo import calls, copies, loop_body
 from spikeloop._errors import MissingSettingError, NotInitializedError, ShapeError, UnitError
 from spikeloop.connect import Connection
 from spikeloop.kernels import _library

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import spikeloop as sl
-from _hlo import arithmetic, calls, copies, loop_body
+from hlo import arithmetic, calls, copies, loop_body
 from spikeloop.kernels import _library
 
 NETWORKS = [sl.networks.COBA, sl.networks.CUBA]
