@@ -7,8 +7,8 @@
 use crate::buffer::{Buffer, Dtype, Element};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use spikeloop_kernels::event::{self, Delays, Dims, Indices, Indptr, Past, Ring, Rows, Spikes};
 use spikeloop_kernels::Float;
+use spikeloop_kernels::event::{self, Delays, Dims, Indices, Indptr, Past, Ring, Rows, Spikes};
 
 /// `spikes, weight, indices, indptr, [delay, cursor,] target` to `target`, in place.
 pub(crate) fn scatter(frame: Frame) -> Result<()> {

@@ -5,10 +5,11 @@
 #![allow(missing_docs)] // what criterion's macros make
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use spikeloop_kernels::connect::fixed_out_degree;
-use spikeloop_kernels::event::{Dims, Indices, Indptr, Ring, Rows, Spikes, scatter};
+use spikeloop_kernels::event::{Delays, Dims, Indices, Indptr, Ring, Rows, Spikes, scatter};
 use spikeloop_kernels::neuron::{Config, Lif, jvp, step, vjp};
 use spikeloop_kernels::random::Stream;
 use spikeloop_kernels::{Arg, Receptor, Ret, Shape, Surrogate, threads};
@@ -114,27 +115,102 @@ fn derivatives(group: &mut criterion::BenchmarkGroup<'_, criterion::measurement:
     });
 }
 
+/// A projection, and spikes of several steps, so that rows are not in the cache from the step before.
+struct Projection {
+    n: usize,
+    k: usize,
+    indices: Vec<u32>,
+    narrow: Vec<u16>,
+    spikes: Vec<Vec<f32>>,
+    target: Vec<f32>,
+}
+
+impl Projection {
+    const STEPS: usize = 50;
+
+    fn new(n: usize, k: usize, spiking: usize) -> Self {
+        let indices = fixed_out_degree(1, n, n, k, true, true).expect("multapses");
+        let narrow = if n > 1 << 16 { vec![] } else { indices.iter().map(|&i| i as u16).collect() };
+        let mut random = Stream::new(2, 0, 0);
+        let step = |_| {
+            let mut spikes = vec![0.0; n];
+            (0..spiking).for_each(|_| spikes[random.below(n as u32) as usize] = 1.0);
+            spikes
+        };
+        Self { n, k, indices, narrow, spikes: (0..Self::STEPS).map(step).collect(), target: vec![0.0; n] }
+    }
+
+    fn rows(&self) -> Rows<'_> {
+        let wide = self.narrow.is_empty();
+        let indices = if wide { Indices::U32(&self.indices) } else { Indices::U16(&self.narrow) };
+        Rows::new(indices, Indptr::Fixed, self.n).expect("whole rows").sorted(true)
+    }
+
+    fn dims(&self) -> Dims {
+        Dims { batch: 1, n_total: self.n, offset: 0, n_post: self.n }
+    }
+}
+
+/// 4,000 to 400,000 neurons at the rate of the COBA network, and 10,000 with 1,000 synapses each.
 fn events(c: &mut Criterion) {
-    threads::set(1);
     let mut group = c.benchmark_group("scatter_f32");
-    for (n, spiking) in [(4_000, 0), (4_000, 9), (400_000, 900)] {
-        let k = 80;
-        let mut stream = Stream::new(1, 0, 0);
-        let indices: Vec<_> = (0..n * k).map(|_| stream.below(n as u32)).collect();
-        let rows = Rows::new(Indices::U32(&indices), Indptr::Fixed, n).expect("whole rows");
-        let mut spikes = vec![0.0f32; n];
-        for s in 0..spiking {
-            spikes[s * n / spiking + s % 7] = 1.0;
-        }
-        let mut target = vec![0.0f32; n];
-        let dims = Dims { batch: 1, n_total: n, offset: 0, n_post: n };
+    group.sample_size(20).measurement_time(Duration::from_secs(2));
+    for (n, k, spiking) in [(4_000, 80, 9), (40_000, 80, 90), (400_000, 80, 900), (10_000, 1_000, 30)] {
+        let mut projection = Projection::new(n, k, spiking);
+        let mut target = std::mem::take(&mut projection.target);
+        let (rows, dims) = (projection.rows(), projection.dims());
         group.throughput(Throughput::Elements((spiking * k) as u64));
-        group.bench_function(BenchmarkId::new("events", format!("{}_of_{n}", spiking * k)), |b| {
+        for count in [1, 2] {
+            threads::set(count);
+            let mut step = 0;
+            group.bench_function(BenchmarkId::new(format!("{count}_threads"), format!("{n}x{k}")), |b| {
+                b.iter(|| {
+                    step = (step + 1) % Projection::STEPS;
+                    let spikes = Spikes::Float(black_box(&projection.spikes[step]));
+                    scatter(dims, spikes, &[0.1], &rows, &Ring::NONE, &mut target)
+                });
+            });
+        }
+    }
+    threads::set(1);
+    group.finish();
+}
+
+/// A part of the cortical microcircuit: own weights and delays, delivered to a ring.
+fn delays(c: &mut Criterion) {
+    let mut group = c.benchmark_group("scatter_ring_f32");
+    group.sample_size(20).measurement_time(Duration::from_secs(2));
+    let (n, k, slots, spiking) = (20_000, 500, 64, 20);
+    let mut projection = Projection::new(n, k, spiking);
+    let mut random = Stream::new(3, 0, 0);
+    // The sum of three draws has a shape like that of the circuit's normal delays.
+    let mut draw = || (0..3).map(|_| random.below(10)).sum::<u32>() as u8 + 1;
+    let mut delays: Vec<u8> = (0..n * k).map(|_| draw()).collect();
+    for (row, indices) in delays.chunks_mut(k).zip(projection.narrow.chunks_mut(k)) {
+        let mut keys: Vec<_> = row.iter().copied().zip(indices.iter().copied()).collect();
+        keys.sort_unstable();
+        for (at, key) in keys.into_iter().enumerate() {
+            (row[at], indices[at]) = key;
+        }
+    }
+    let weight: Vec<f32> = (0..n * k).map(|j| j as f32).collect();
+    let mut ring = vec![0.0; slots * n];
+    let (rows, dims) = (projection.rows(), projection.dims());
+    group.throughput(Throughput::Elements((spiking * k) as u64));
+    for count in [1, 2] {
+        threads::set(count);
+        let mut step = 0;
+        group.bench_function(BenchmarkId::new(format!("{count}_threads"), format!("{n}x{k}")), |b| {
             b.iter(|| {
-                scatter(dims, Spikes::Float(black_box(&spikes)), &[0.1], &rows, &Ring::NONE, &mut target)
+                step += 1;
+                let cursor = [(step % slots) as i32];
+                let timing = Ring { delays: Delays::U8(&delays), slots, lanes: 1, cursor: &cursor };
+                let spikes = Spikes::Float(black_box(&projection.spikes[step % Projection::STEPS]));
+                scatter(dims, spikes, &weight, &rows, &timing, &mut ring)
             });
         });
     }
+    threads::set(1);
     group.finish();
 }
 
@@ -161,5 +237,5 @@ fn connectivity(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, neurons, events, connectivity);
+criterion_group!(benches, neurons, events, delays, connectivity);
 criterion_main!(benches);
