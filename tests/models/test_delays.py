@@ -366,13 +366,15 @@ def test_currents_take_one_delay():
     post = sl.LIF(N, tau=20.0 * u.ms, V_th=1e6 * u.mV)
     with pytest.raises(TypeError, match="exc: a delay of each synapse needs AlignPostProj or DeltaProj"):
         sl.CurrentProj(comm=connection(1.0), out=sl.CUBA(), post=post, label="exc")
-    comm = Connection(np.arange(N), [], 1.0, N, N)
-    net = sl.nn.Module()
-    net.proj = sl.CurrentProj(comm=comm, out=sl.CUBA(), post=post, delay=0.3 * u.ms)
-    sl.nn.init_all_states(net)
-    felt = []
-    for k in range(8):
-        net.proj(jnp.full(N, 1.0 * (k == 1)) * u.mS)
-        post()
-        felt.append(float(post.V.value.mantissa[0]) > 0)
-    assert felt.index(True) == 4
+    for comm, delay in ((Connection(np.arange(N), [], 1.0, N, N), 0.3 * u.ms),
+                        (Connection(np.arange(N), [], 1.0, N, N, delay=3), None)):  # fmt: skip
+        net = sl.nn.Module()
+        net.post = sl.LIF(N, tau=20.0 * u.ms, V_th=1e6 * u.mV)
+        net.proj = sl.CurrentProj(comm=comm, out=sl.CUBA(), post=net.post, delay=delay)
+        sl.nn.init_all_states(net)
+        felt = []
+        for k in range(8):
+            net.proj(jnp.full(N, 1.0 * (k == 1)) * u.mS)
+            net.post()
+            felt.append(float(net.post.V.value.mantissa[0]) > 0)
+        assert felt.index(True) == 4

@@ -86,21 +86,32 @@ class Connection(Stored):
 
     def update(self, spikes: Any) -> Any:
         """The input of each target."""
-        unit = getattr(self.weight.value, "unit", u.UNITLESS)
-        shape = (*jnp.shape(spikes)[:-1], self.n_post)
-        zero = jnp.zeros(shape, self._numbers(unit).dtype)
-        return self.accumulate(spikes, zero if unit.is_unitless else u.Quantity(zero, unit=unit))
+        self._refuse_delays()
+        return self.undelayed(spikes)
 
     def __rmatmul__(self, spikes: Any) -> Any:
         return self(spikes)
 
+    def undelayed(self, spikes: Any) -> Any:
+        """The input of each target, for a caller who takes care of the delay."""
+        unit = getattr(self.weight.value, "unit", u.UNITLESS)
+        shape = (*jnp.shape(spikes)[:-1], self.n_post)
+        zero = jnp.zeros(shape, self._numbers(unit).dtype)
+        return self._added(spikes, zero if unit.is_unitless else u.Quantity(zero, unit=unit))
+
     def accumulate(self, spikes: Any, target: Any) -> Any:
         """`target` plus the input of each target, in place where the compiler lets it."""
+        self._refuse_delays()
+        return self._added(spikes, target)
+
+    def _refuse_delays(self) -> None:
         if self.longest_delay:
             raise ValueError(
                 f"{self.path} has delays, and one call remembers nothing. Give it to a projection, as in "
                 "sl.AlignPostProj(comm=connection, ...)."
             )
+
+    def _added(self, spikes: Any, target: Any) -> Any:
         numbers, unit = _split(target)
         spikes, weight = self._operands(spikes, numbers, unit)
         flat = numbers if numbers.shape[-1:] == (self.n_post,) else numbers.reshape(*spikes.shape[:-1], self.n_post)

@@ -59,14 +59,12 @@ class DelayLine(Module):
         self._turn(past, cursor)
         return with_unit(oldest, unit)
 
-    def deliver(self, comm: Any, spikes: Any, present: Any) -> Any:
-        """`present` plus what the spikes of `delay` ago deliver through `comm`, in place where that can."""
-        if not isinstance(comm, Connection):
-            return present + comm(self.update(spikes))
+    def deliver(self, connection: Connection, spikes: Any, present: Any) -> Any:
+        """`present` plus what the spikes of `delay` ago deliver, in place."""
         if not self._is_on():
-            return comm.accumulate(spikes, present)
+            return connection.accumulate(spikes, present)
         past, cursor = self._ring(spikes)
-        past, present = comm.relay(spikes, cursor, past, present)
+        past, present = connection.relay(spikes, cursor, past, present)
         self._turn(past, cursor)
         return present
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import brainunit as u
 
+from ..connect import Connection
 from ..nn import Desc
 from ._form import unit_of, with_unit
 from ._inputs import OneStep
@@ -52,6 +53,7 @@ class CurrentProj(CommProjection):
 
     def update(self, *inputs: Any) -> None:
         """Deliver the values."""
+        self.check_dt()
         values = self.source(inputs)
         delivered = self._carried(values if self.delay is None else self.delay(values))
         self.arriving.receive(lambda present: present + self.checked(delivered, present))
@@ -60,6 +62,7 @@ class CurrentProj(CommProjection):
         """`comm` of the values; connections take plain numbers and have one axis of targets."""
         if not hasattr(self.comm, "accumulate"):
             return self.comm(values)
-        result = self.comm(u.get_mantissa(values)) * (1.0 * unit_of(values))
+        comm = self.comm.undelayed if isinstance(self.comm, Connection) else self.comm
+        result = comm(u.get_mantissa(values)) * (1.0 * unit_of(values))
         n = math.prod(self.post.varshape)
         return result.reshape((*result.shape[:-1], *self.post.varshape)) if result.shape[-1:] == (n,) else result

@@ -51,14 +51,19 @@ class CommProjection(Projection):
 
     def deliver(self, spikes: Any, receiver: Any) -> None:
         """Let `receiver` receive what the spikes deliver, after their delay."""
+        self.check_dt()
+        comm, line = self.comm, self.delay
+        if self.ring is not None:
+            self.ring.receive(comm, spikes, self.path)
+        elif line is not None and isinstance(comm, Connection):
+            receiver.receive(lambda present: line.deliver(comm, spikes, present))
+        else:
+            receiver.receive(self.arrivals(spikes if line is None else line(spikes)))
+
+    def check_dt(self) -> None:
+        """Refuse a time step other than that in which delays of synapses were counted."""
         if isinstance(self.comm, Connection) and self.comm.dt is not None:
             self.comm.check_dt(time_step(self.path))
-        if self.ring is not None:
-            self.ring.receive(self.comm, spikes, self.path)
-        elif (line := self.delay) is not None:
-            receiver.receive(lambda present: line.deliver(self.comm, spikes, present))
-        else:
-            receiver.receive(self.arrivals(spikes))
 
     def arrivals(self, spikes: Any) -> Callable[[Any], Any]:
         """The function that adds what `spikes` deliver; in place where the connection can."""
