@@ -133,7 +133,6 @@ def test_rows_in_any_order_give_the_same():
     weight = np.array([2.0, 1, 4, 3, 6, 5, 8, 7])
     net = Net("delta")
     net.proj.comm = connection(u.mV, "each", weight, order)
-    assert not net.proj.comm._is_sorted
     np.testing.assert_allclose(run(net, spikes), dense("delta", spikes, STEPS), rtol=1e-4, atol=1e-5)
 
 

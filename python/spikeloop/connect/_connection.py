@@ -8,13 +8,9 @@ import brainunit as u
 import jax.numpy as jnp
 
 from .._errors import ShapeError, UnitError
-from .._state import ParamState, State
 from ..kernels._event import Rows, scatter, scatter_ring
 from ..kernels._ring import relay
-from ..nn._module import Module
-from ._delays import is_sorted, steps_of
-
-_LARGEST_INDEX = 1 << 31
+from ._stored import Stored
 
 
 class Connection(Stored):
@@ -32,57 +28,11 @@ class Connection(Stored):
     | `delay` | None, or in steps of `dt`: one number for all synapses, or one for each in the order of `indices` |
     | `dt` | time step in ms that delays were counted in; None if they were given in steps |
 
-    Several threads share the work of a call if each row ascends, by delay and then by target.
+    A row is stored ascending in delay, then in target; given otherwise, synapses are brought into this order together
+    with their weights.
     """
 
-    weight: State
     __array_ufunc__ = None  # NumPy leaves `spikes @ connection` to the connection
-
-    def __init__(
-        self,
-        indices: Any,
-        indptr: Any,
-        weight: Any,
-        in_size: Any,
-        out_size: Any,
-        *,
-        delay: Any = None,
-        dt: Any = None,
-        param_type: Callable[..., State] = ParamState,
-        name: str | None = None,
-    ):
-        super().__init__(name)
-        self.in_size, self.out_size = in_size, out_size
-        indices, indptr = np.asarray(indices).reshape(-1), np.asarray(indptr)
-        _check_rows(indices, indptr, self.n_pre, self.n_post)
-        steps, self.dt = steps_of(delay, dt, indices.size, f"{type(self).__name__}: delay")
-        self.longest_delay = 0 if steps is None else int(np.max(steps, initial=0))
-        self._is_sorted = is_sorted(indices, indptr, steps, self.n_pre)
-        narrow = np.uint16 if self.n_post <= 1 << 16 else np.uint32
-        self.indices = jnp.asarray(indices.astype(narrow, copy=False))
-        self.indptr = jnp.asarray(indptr.astype(np.int32 if indices.size < _LARGEST_INDEX else np.int64, copy=False))
-        self.delay = steps if steps is None or isinstance(steps, int) else jnp.asarray(steps)
-        self.weight = param_type(_weights(weight, indices.size))
-
-    @property
-    def n_pre(self) -> int:
-        """Number of sources."""
-        return int(np.prod(self.in_size or ()))
-
-    @property
-    def n_post(self) -> int:
-        """Number of targets."""
-        return int(np.prod(self.out_size or ()))
-
-    @property
-    def num_synapses(self) -> int:
-        """Number of synapses."""
-        return self.indices.size
-
-    @property
-    def has_own_delays(self) -> bool:
-        """Whether each synapse has a delay of its own."""
-        return self.delay is not None and not isinstance(self.delay, int)
 
     def update(self, spikes: Any) -> Any:
         """The input of each target."""
@@ -152,7 +102,7 @@ class Connection(Stored):
 
     @property
     def _rows(self) -> Rows:
-        return Rows(0, self.n_pre, self._is_sorted)
+        return Rows(0, self.n_pre, sorted=True)
 
     def _operands(self, spikes: Any, target: Any, unit: Any) -> tuple[Any, Any]:
         spikes = _plain_spikes(spikes, self.n_pre, self.path)
@@ -178,41 +128,6 @@ def _join(numbers: Any, target: Any) -> Any:
     if numbers.size == target.size:
         numbers = numbers.reshape(target.shape)
     return u.Quantity(numbers, unit=target.unit) if isinstance(target, u.Quantity) else numbers
-
-
-def _weights(weight: Any, n: int) -> Any:
-    weight = weight((n,)) if callable(weight) and not isinstance(weight, State) else weight
-    weight = weight.value if isinstance(weight, State) else weight
-    shape = jnp.shape(weight)
-    if int(np.prod(shape)) not in (1, n) or len(shape) > 2:
-        raise ShapeError(f"Weights must be one number or one for each of the {n} synapses; given shape {shape}.")
-    leaves, tree = jax.tree.flatten(weight)
-    if not np.isrealobj(leaves[0]):
-        raise TypeError(f"Weights must be real numbers; given {np.result_type(leaves[0])}.")
-    if np.isnan(np.asarray(leaves[0])).any():
-        raise ValueError("Weights hold NaN.")
-    shape = () if shape == () else (-1,)
-    return tree.unflatten([jnp.asarray(leaf, environ.dftype()).reshape(shape) for leaf in leaves])
-
-
-def _check_rows(indices: np.ndarray, indptr: np.ndarray, n_pre: int, n_post: int) -> None:
-    for name, array in (("indices", indices), ("indptr", indptr)):
-        if array.size and not np.issubdtype(array.dtype, np.integer):
-            raise TypeError(f"{name} must be whole numbers; given an array of {array.dtype}.")
-    if n_post > _LARGEST_INDEX:
-        raise ValueError(f"A population can have at most 2**31 neurons; given {n_post}.")
-    if indices.size and (indices.min() < 0 or indices.max() >= n_post):
-        raise ValueError(f"Indices must lie in 0 … {n_post - 1}; given {indices.min()} … {indices.max()}.")
-    if indptr.size == 0:
-        if indices.size % max(n_pre, 1):
-            raise ValueError(f"Without indptr all rows are equally long, but {indices.size} synapses / {n_pre} rows.")
-        return
-    fits = indptr.shape == (n_pre + 1,) and indptr[0] == 0 and indptr[-1] == indices.size
-    if not fits or (np.diff(indptr) < 0).any():
-        raise ValueError(
-            f"indptr must have {n_pre + 1} numbers that rise from 0 to the number of synapses {indices.size}; "
-            f"given {indptr.shape} from {indptr[:1]} to {indptr[-1:]}."
-        )
 
 
 def _plain_spikes(spikes: Any, n_pre: int, where: str) -> Any:

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use spikeloop_kernels::connect::fixed_out_degree;
+use spikeloop_kernels::connect::{Draw, Family, Number, Rule, Spec, build};
 use spikeloop_kernels::event::{Delays, Dims, Indices, Indptr, Ring, Rows, Spikes, scatter};
 use spikeloop_kernels::neuron::{Config, Lif, jvp, step, vjp};
 use spikeloop_kernels::random::Stream;
@@ -129,9 +129,10 @@ impl Projection {
     const STEPS: usize = 50;
 
     fn new(n: usize, k: usize, spiking: usize) -> Self {
-        let indices = fixed_out_degree(1, n, n, k, true, true).expect("multapses");
-        let narrow = if n > 1 << 16 { vec![] } else { indices.iter().map(|&i| i as u16).collect() };
         let mut random = Stream::new(2, 0, 0);
+        let mut indices: Vec<_> = (0..n * k).map(|_| random.below(n as u32)).collect();
+        indices.chunks_mut(k).for_each(<[u32]>::sort_unstable);
+        let narrow = if n > 1 << 16 { vec![] } else { indices.iter().map(|&i| i as u16).collect() };
         let step = |_| {
             let mut spikes = vec![0.0; n];
             (0..spiking).for_each(|_| spikes[random.below(n as u32) as usize] = 1.0);
