@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import spikeloop as sl
-from hlo import calls, copies, loop_body
+from hlo import arithmetic, calls, copies, loop_body
 from spikeloop._errors import MissingSettingError, NotInitializedError, ShapeError, UnitError
 from spikeloop.connect import Connection
 from spikeloop.kernels import _library
@@ -126,6 +126,43 @@ def test_what_is_on_its_way_between_two_runs_is_not_lost_and_a_reset_drops_it(de
     np.testing.assert_array_equal(run(net, spikes), whole)
 
 
+def test_jumps_of_a_model_that_takes_them_elsewhere_than_in_V():
+    sl.environ.set(dt=0.1 * u.ms)
+    net = sl.nn.Module()
+    net.N = sl.CubaLIF(N)
+    unit = net.N.delta_unit
+    now, late = (sl.DeltaProj(comm=connection(unit, d, 0.5), post=net.N) for d in (None, np.full(len(EDGES), 3)))
+    net.projs = [now, late]
+    traces = []
+    for proj, start in ((now, 5), (late, 2)):
+        sl.nn.init_all_states(net)
+        V = []
+        for k in range(12):
+            proj(jnp.full(N, 1.0 * (k == start)))
+            net.N()
+            V.append(net.N.V.value.mantissa)
+        traces.append(np.array(V))
+    np.testing.assert_array_equal(*traces)
+    assert np.ptp(traces[0], axis=0).max() > 0
+
+
+def test_a_model_that_shares_jumps_out_takes_one_delay_only():
+    with pytest.raises(TypeError, match=r"exc: IafPscExp shares delta input out .* use AlignPostProj"):
+        sl.DeltaProj(comm=connection(u.pA), post=sl.IafPscExp(N), label="exc")
+    sl.environ.set(dt=0.1 * u.ms)
+    net = sl.nn.Module()
+    net.N = sl.IafPscExp(N)
+    net.proj = sl.DeltaProj(comm=connection(u.pA, 3), post=net.N)
+    net.each = sl.AlignPostProj(comm=connection(u.pA), post=net.N, **net.N.excitatory)
+    sl.nn.init_all_states(net)
+    seen = []
+    for k in range(6):
+        net.proj(jnp.full(N, 1.0 * (k == 0)))
+        net.N()
+        seen.append(bool(net.N.I_syn_ex.value.mantissa.any()))
+    assert seen == [False, False, False, True, True, True]
+
+
 def test_rows_in_any_order_give_the_same():
     spikes = random_spikes(40)
     sl.environ.set(dt=0.1 * u.ms)
@@ -215,6 +252,7 @@ def test_rings_are_updated_in_place(batch):
     body = loop_body(net.update)
     assert calls(body) == ["event_collect", "event_relay", "event_scatter", "lif"]
     assert copies(body, 100) == []
+    assert arithmetic(body, 100) == []  # nor is a part of the population cut out
 
 
 # --- derivatives -----------------------------------------------------------------------------------------------------

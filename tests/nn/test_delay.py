@@ -103,6 +103,8 @@ def test_units_are_kept_and_checked():
     delay.update(jnp.ones(3) * 1e-3 * u.volt)
     delay.update(jnp.zeros(3) * u.mV)
     np.testing.assert_allclose(delay.at("a").to_decimal(u.mV), 1.0, rtol=1e-6)
+    with pytest.raises(UnitError, match=r"looks back to a point in time such as"):
+        delay.retrieve_at_time(0.5)
     with pytest.raises(UnitError, match=r"Delay keeps values in mV; given ms"):
         delay.update(jnp.zeros(3) * u.ms)
 

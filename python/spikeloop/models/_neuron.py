@@ -55,6 +55,7 @@ class Neuron(Form):
     holds_all: ClassVar[bool] = False
     releases: ClassVar[bool] = False
     delta_into: ClassVar[str] = "V"
+    shares_delta: ClassVar[bool] = False  # `receive` shares delta input out between several states
     period: ClassVar[str] = "tau_ref"  # the constant that makes a model refractory
 
     V: HiddenState
@@ -163,6 +164,11 @@ class Neuron(Form):
     def takes_delta(self) -> bool:
         """Whether jumps in V have a buffer."""
         return self._takes_delta
+
+    @property
+    def delta_unit(self) -> Any:
+        """The unit of delta input."""
+        return self.state_unit(self.delta_into)
 
     def take_delta(self) -> None:
         """Keep a buffer of jumps in V, to be filled between steps."""

@@ -49,6 +49,11 @@ class CubaLIF(LIF):
         """The synaptic variable."""
         return self.receptors[0].syn.g
 
+    @property
+    def delta_unit(self) -> Any:
+        """The unit of delta input, that of g."""
+        return self.receptors[0].syn.unit
+
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
         """Make the states, with a first axis of `batch_size` samples if given."""
         super().init_state(batch_size)

@@ -63,6 +63,7 @@ class IafPscExp(Neuron):
     current_unit = u.pA
     period = "t_ref"
     delta_into = "I_syn_ex"
+    shares_delta = True
     kernel = LIF.kernel
     operands = LIF.operands
     integrate = LIF.integrate
@@ -111,6 +112,11 @@ class IafPscExp(Neuron):
     def I_syn_in(self) -> Any:
         """The inhibitory current at the start of the next step; with equal time constants that of all synapses."""
         return self._in.syn.g
+
+    @property
+    def delta_unit(self) -> Any:
+        """The unit of delta input."""
+        return u.pA
 
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
         """Make the states, with a first axis of `batch_size` samples if given."""

@@ -141,7 +141,12 @@ class DeltaProj(CommProjection):
         super().__init__(modules, comm, post, pre, label, delay)
         post.take_delta()
         self.post = post
-        self.ring = arrival_ring(post, self.comm, post.varshape, post.state_unit(post.delta_into))
+        if getattr(self.comm, "has_own_delays", False) and post.shares_delta:
+            raise TypeError(
+                f"{self.where}: {type(post).__name__} shares delta input out between its currents, which has to happen "
+                "when it is sent; for a delay of each synapse, use AlignPostProj."
+            )
+        self.ring = arrival_ring(post, self.comm, post.varshape, post.delta_unit)
 
     def update(self, *inputs: Any) -> None:
         """Deliver the spikes."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import environ
 from .._delay_steps import delay_steps, delay_times, nearest
-from .._errors import NotInitializedError, ShapeError
+from .._errors import NotInitializedError, ShapeError, UnitError
 from .._jax import is_tracer
 from .._state import DelayState, HiddenState, State
 from ..kernels._ring import look, put
@@ -119,7 +119,8 @@ class Delay(Module):
         self.past.value = _on_numbers(lambda ring: put(ring, cursor, numbers), past)
         self.cursor.value = cursor
         t = environ.get("t", None)
-        latest = self.latest.value + self._dt if t is None else u.get_mantissa(t.in_unit(u.ms))
+        timed = isinstance(t, u.Quantity) and t.unit.has_same_dim(u.ms)
+        latest = t.to_decimal(u.ms) if timed else self.latest.value + self._dt
         self.latest.value = jnp.asarray(latest, self.latest.value.dtype)
         for name, entry in self.entries.items():
             self._value(name).value = self._read(entry, name)
@@ -144,6 +145,8 @@ class Delay(Module):
         A time before those that the ring holds gives the earliest, one after the last `update` the latest.
         """
         index = None if index is None else np.asarray(index)
+        if not isinstance(time, u.Quantity) or not time.unit.has_same_dim(u.ms):
+            raise UnitError(f"{self.path} looks back to a point in time such as `t - 1. * u.ms`; given {time!r}.")
         back = (self.latest.value - jnp.asarray(time.to_decimal(u.ms))) / self._time_step()
         back = jnp.clip(back, 0, self.past.value.shape[0] - 1)
         if self.interpolation == "nearest":
@@ -169,7 +172,7 @@ class Delay(Module):
 
     def _time_step(self) -> float:
         dt = environ.get("dt", desc=f"the time step, by {self.path}")
-        return float(dt.to_decimal(u.ms))
+        return float(delay_times(dt, f"environ dt (used by {self.path})"))
 
     def _reach(self, time: Any, where: str) -> int:
         """Steps that a delay looks back."""
@@ -338,8 +341,6 @@ def _numbers_like(value: Any, past: Any, where: str) -> Any:
     """The numbers of `value` in the unit of the ring."""
     given, unit = (x.unit if isinstance(x, u.Quantity) else u.UNITLESS for x in (value, past))
     if not given.has_same_dim(unit):
-        from .._errors import UnitError
-
         raise UnitError(f"{where} keeps values in {unit}; given {given}.")
     return jnp.asarray(value.to_decimal(unit) if isinstance(value, u.Quantity) and not unit.is_unitless
                        else u.get_mantissa(value))  # fmt: skip

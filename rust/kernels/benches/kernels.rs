@@ -118,7 +118,6 @@ fn derivatives(group: &mut criterion::BenchmarkGroup<'_, criterion::measurement:
 /// A projection, and spikes of several steps, so that rows are not in the cache from the step before.
 struct Projection {
     n: usize,
-    k: usize,
     indices: Vec<u32>,
     narrow: Vec<u16>,
     spikes: Vec<Vec<f32>>,
@@ -138,7 +137,7 @@ impl Projection {
             (0..spiking).for_each(|_| spikes[random.below(n as u32) as usize] = 1.0);
             spikes
         };
-        Self { n, k, indices, narrow, spikes: (0..Self::STEPS).map(step).collect(), target: vec![0.0; n] }
+        Self { n, indices, narrow, spikes: (0..Self::STEPS).map(step).collect(), target: vec![0.0; n] }
     }
 
     fn rows(&self) -> Rows<'_> {
