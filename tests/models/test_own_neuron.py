@@ -173,3 +173,26 @@ def test_what_a_model_lacks_is_named():
         NoThreshold(1)
     neuron = sl.nn.init_all_states(OwnThreshold(1))
     assert [int(neuron(4.0 * u.mA)[0]) for _ in range(6)] == [0, 0, 1, 0, 0, 1]
+
+
+@pytest.mark.parametrize("cls", [Declared, Updated])
+def test_input_with_a_delay_for_each_synapse(cls):
+    class Delayed(sl.nn.Module):
+        def __init__(self, cls):
+            super().__init__()
+            self.N = cls(2)
+            comm = sl.connect.Connection([0, 1], [0, 2], 1.0 * u.mS, 1, 2, delay=[0.3, 0.7] * u.ms)
+            self.slow = sl.AlignPostProj(comm=comm, post=self.N, syn=sl.Expon.desc(2), out=sl.CUBA.desc())
+            comm = sl.connect.Connection([0, 1], [0, 2], 0.1 * u.mV, 1, 2, delay=[0.5, 0.2] * u.ms)
+            self.jumps = sl.DeltaProj(comm=comm, post=self.N)
+
+        def update(self, spike):
+            self.slow(spike)
+            self.jumps(spike)
+            self.N()
+            return self.N.V.value.to_decimal(u.mV)
+
+    spikes = jnp.zeros((20, 1)).at[2].set(1.0)
+    ours, wanted = (sl.transform.for_loop(sl.nn.init_all_states(Delayed(c)), spikes) for c in (cls, sl.LIF))
+    assert (np.asarray(wanted) > 0).argmax(0).tolist() == [5, 4]
+    np.testing.assert_allclose(ours, wanted, rtol=1e-6, atol=1e-9)

@@ -17,7 +17,7 @@ from .._state import HiddenState, ShortTermState
 from ..kernels import Drive, Pass
 from ..kernels._neuron import step
 from ._arrival_ring import ArrivalRing
-from ._arriving import currents, jumps
+from ._arriving import collect, currents, jumps
 from ._form import Form, check_input, check_not_negative, check_unit, number_in, with_unit
 from ._inputs import CurrentOfV, OneStep
 from ._receptor import Receptor, receptor_of
@@ -227,7 +227,8 @@ class Neuron(Form):
 
     def update(self, x: Any = None) -> Any:
         """One step with the external current `x`, one number or one per neuron; returns the spikes (0 or 1)."""
-        self._collect()
+        for owner, receiver in ((self, self), *((r, r.syn) for r in self.receptors)):
+            collect(owner, receiver)
         current, p, dt = self._current(x), self.numbers(), self.dt()
         receptors: list[Any] = [*self.receptors]
         if self.current_functions:
@@ -247,12 +248,6 @@ class Neuron(Form):
             current,
         ]
         return self._take(config, receptors, step(config, args))
-
-    def _collect(self) -> None:
-        """Receive what arrives in this step after the delays of its synapses."""
-        for owner, receiver in ((self, self), *((r, r.syn) for r in self.receptors)):
-            if owner.arrivals is not None:
-                owner.arrivals.collect(receiver)
 
     def _take(self, config: Pass, receptors: list[Any], results: list[Any]) -> Any:
         """Put the results of a pass into the states."""
