@@ -1,6 +1,7 @@
 # Everything that a user, a contributor or CI runs. `make help` lists it.
 PYTHON ?= python3
 VENV ?= .venv
+PEERS ?= .venv-peers
 # pytest's own options, e.g. make test-python PYTEST="-k lif"
 PYTEST ?=
 BENCH ?=
@@ -14,7 +15,7 @@ NATIVE := Cargo.toml Cargo.lock pyproject.toml $(shell find rust csrc -type f -n
 SOURCES := $(NATIVE) $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo develop test test-rust test-python bench lint format docs wheel sdist clean
+.PHONY: help demo develop test test-rust test-python test-peers bench lint format docs wheel sdist clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +34,9 @@ test-rust: ## tests of the Rust crates
 
 test-python: $(VENV)/.test ## Python tests, against the installed wheel
 	$(PY) -m pytest $(PYTEST)
+
+test-peers: $(VENV)/.test $(PEERS)/.installed ## tests against NEST, Brian2 and brainpy.state, which get .venv-peers
+	SPIKELOOP_PEERS_PYTHON=$(abspath $(PEERS)/bin/python) $(PY) -m pytest tests/peers $(PYTEST)
 
 bench: $(VENV)/.bench ## time the scenes of benches/ on this machine
 	$(PY) -m benches.run $(BENCH)
@@ -60,7 +64,7 @@ sdist: $(VENV)/.build ## a source distribution in dist/
 	$(BIN)/maturin sdist --out dist
 
 clean: ## remove everything that this file makes
-	rm -rf $(VENV) dist site target raster.png
+	rm -rf $(VENV) $(PEERS) dist site target raster.png
 	find python -name '*.so' -delete
 
 $(PY):
@@ -86,6 +90,11 @@ dist/.wheel: $(SOURCES) | $(VENV)/.build
 
 $(VENV)/.wheel: dist/.wheel | $(PY)
 	$(PY) -m pip install --quiet --force-reinstall --no-deps dist/*.whl
+	@touch $@
+
+$(PEERS)/.installed: tests/peers/requirements.txt benches/requirements-brainpy.txt benches/requirements-brian2.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --requirement $<
 	@touch $@
 
 # An extra: the wheel (installed above, so already satisfied) with what the extra adds.

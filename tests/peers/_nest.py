@@ -25,7 +25,8 @@ def neuron(model, params, dt, steps, current=(), spikes=(), record=("V_m",)):
         nest.Connect(nest.Create("step_current_generator", changes), cell, syn_spec={"delay": dt})
     for weight in {w for _, w in spikes}:
         times = sorted(grid(at, dt) for at, w in spikes if w == weight)
-        nest.Connect(nest.Create("spike_generator", {"spike_times": times}), cell, syn_spec={"weight": weight, "delay": dt})
+        source = nest.Create("spike_generator", {"spike_times": times})
+        nest.Connect(source, cell, syn_spec={"weight": weight, "delay": dt})
     nest.Simulate(grid(steps + 1, dt))
     spiked = [round(t / dt) - 1 for t in recorder.events["times"]]
     return {**{name: meter.events[name][:steps] for name in record}, "spikes": [at for at in spiked if at < steps]}

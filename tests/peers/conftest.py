@@ -1,7 +1,7 @@
-"""The other simulators, each in a process of its own with the interpreter that has it.
+"""The other simulators, each in a process of its own, run by the interpreter that has it.
 
-SPIKELOOP_PEERS_PYTHON names an interpreter with NEST, Brian2 and brainpy.state (`make test-peers` makes one); without it
-they are looked for here. What is missing here is skipped; what is missing there is an error.
+SPIKELOOP_PEERS_PYTHON names an interpreter with NEST, Brian2 and brainpy.state; `make test-peers` makes one. Without it
+they are looked for here, and skipped if they are missing. What is missing there is an error.
 """
 
 import importlib.util
@@ -26,17 +26,19 @@ class Peer:
         if NAMED is None and importlib.util.find_spec(module) is None:
             pytest.skip(f"{module} is not installed and SPIKELOOP_PEERS_PYTHON is not set")
         env = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-        self.process = subprocess.Popen(
-            [NAMED or sys.executable, "-W", "ignore", Path(__file__).with_name("_serve.py"), script], env=env, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
+        command = [NAMED or sys.executable, "-W", "ignore", Path(__file__).with_name("_serve.py"), script]
+        self.process = subprocess.Popen(command, env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._answer()
 
     def __call__(self, do: str, **arguments):
         """The answer, its lists as arrays."""
         assert self.process.stdin is not None
-        assert self.process.stdout is not None
         request = json.dumps({"do": do, **arguments}, default=lambda x: np.asarray(x).tolist())
         print(request, file=self.process.stdin, flush=True)
+        return self._answer()
+
+    def _answer(self):
+        assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, f"{self.process.args} ended with status {self.process.wait()}"
         answer = json.loads(line)

@@ -72,7 +72,8 @@ def test_balanced_network(make, equations, weights, brian2):
 # --- channels ---------------------------------------------------------------------------------------------------------
 
 GATES = "".join(f"d{x}/dt = (a{x} * (1 - {x}) - b{x} * {x}) / ms : 1\n" for x in "mhn")
-HH = """
+HH = (
+    """
 dv/dt = (120*m**3*h*(50 - v) + 36*n**4*(-77 - v) + 0.03*(-54.387 - v) + I) / ms : 1
 am = 1 / exprel(-(v + 40)/10) : 1
 bm = 4 * exp(-(v + 65)/18) : 1
@@ -80,8 +81,11 @@ ah = 0.07 * exp(-(v + 65)/20) : 1
 bh = 1 / (1 + exp(-(v + 35)/10)) : 1
 an = 0.1 / exprel(-(v + 55)/10) : 1
 bn = 0.125 * exp(-(v + 65)/80) : 1
-""" + GATES
-TRAUB_MILES = """
+"""
+    + GATES
+)
+TRAUB_MILES = (
+    """
 dv/dt = (20000*m**3*h*(50 - v) + 6000*n**4*(-90 - v) + 10*(-60 - v) + ge*(0 - v) + gi*(-80 - v) + I) / (200*ms) : 1
 dge/dt = -ge / (5*ms) : 1
 dgi/dt = -gi / (10*ms) : 1
@@ -91,7 +95,9 @@ ah = 0.128 * exp((17 - v - 63)/18) : 1
 bh = 4 / (1 + exp((40 - v - 63)/5)) : 1
 an = 0.032*5 / exprel((15 - v - 63)/5) : 1
 bn = 0.5 * exp((10 - v - 63)/40) : 1
-""" + GATES
+"""
+    + GATES
+)
 WANG_BUZSAKI = """
 dv/dt = (35*minf**3*h*(55 - v) + 9*n**4*(-90 - v) + 0.1*(-65 - v) + I) / ms : 1
 am = 1 / exprel(-(v + 35)/10) : 1
@@ -139,7 +145,7 @@ def test_traub_miles_with_conductances(brian2):
         return sl.AlignPostProj(comm=lambda s: s @ matrix * u.nS, post=neuron, out=sl.COBA.desc(E=E * u.mV),
                                 syn=sl.Expon.desc(n, tau=tau * u.ms, g_initializer=0.0 * u.nS))  # fmt: skip
 
-    E, I = project("E", 0.0, 5.0, 6.0), project("I", -80.0, 10.0, 20.0)
+    exc, inh = project("E", 0.0, 5.0, 6.0), project("I", -80.0, 10.0, 20.0)
     sl.nn.init_all_states(neuron)
     edges = []
     for name, target, weight in (("E", "ge", 6.0), ("I", "gi", 20.0)):
@@ -152,8 +158,8 @@ def test_traub_miles_with_conductances(brian2):
 
     def step(x, arriving):
         spikes = neuron(x * u.pA)
-        E(arriving)
-        I(arriving)
+        exc(arriving)
+        inh(arriving)
         return neuron.V.value.mantissa, spikes
 
     compare(sl.transform.for_loop(step, jnp.asarray(current), jnp.asarray(arrivals)), theirs)
