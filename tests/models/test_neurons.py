@@ -3,13 +3,10 @@
 import inspect
 
 import brainunit as u
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import spikeloop as sl
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from spikeloop.kernels import _library
 from spikeloop.kernels._neuron import _jvp_reference, _vjp_reference, jvp_p, reference, step_p, vjp_p
 from spikeloop.models import _neuron
@@ -227,52 +224,3 @@ def test_the_refractory_period_is_exact(cls, steps):
             assert (x[k + 1 : k + count] == x[k + 1]).all()  # held from the reset on
         V = np.asarray(values["V"])
         assert count == 1 or V[k + count] != V[k + 1]  # and integrated again in this step
-
-
-# --- constants -------------------------------------------------------------------------------------------------------
-
-
-@every
-def test_a_wrong_unit_is_refused_by_name(cls):
-    for name, declared in [*cls.params.items(), *((f"{k}_initializer", v) for k, v in cls.state_vars.items())]:
-        for wrong in (1.0 * u.kelvin, 1.0) if not declared.unit.is_unitless else (1.0 * u.kelvin,):
-            with pytest.raises(sl._errors.UnitError, match=rf"{cls.__name__}: {name} needs"):
-                cls(3, **{name: wrong})
-    wrong = u.Quantity(1.0, unit=u.kelvin)
-    with pytest.raises(sl._errors.UnitError, match="input current"):
-        made(cls, 3)(wrong)
-
-
-def drawn(cls, rng, n):
-    """Constants around the defaults: potentials by up to 3 mV, all others by up to 30%."""
-    values = {}
-    for name, declared in cls.params.items():
-        number = number_in(declared.default, declared.unit, name)
-        by_potential = declared.unit.has_same_dim(u.mV) and name not in ("delta_T", "beta", "V_th")
-        if by_potential and number != 0:
-            number = number + rng.uniform(-3, 3, n)
-        elif name not in ("V_th", "V_reset", "V_rest", "E"):
-            number = number * rng.uniform(0.7, 1.3, n)
-        values[name] = current_like(declared.unit, jnp.asarray(number, jnp.float32))
-    return values
-
-
-@every
-@settings(max_examples=3, deadline=None, derandomize=True)
-@given(seed=st.integers(0, 2**31), hard=st.booleans())
-def test_never_nan(cls, seed, hard):
-    sl.environ.set(precision=32, dt=0.1 * u.ms)
-    rng = np.random.default_rng(seed)
-    n = 16
-    model = made(cls, n, spk_reset="hard" if hard else "soft", **drawn(cls, rng, n))
-    mean, noise = rng.uniform(-0.5, 3, n) * fires(cls), rng.uniform(0, 5, n) * fires(cls)
-    key = jax.random.key(seed)
-
-    def step(i):
-        x = mean + noise * jax.random.normal(jax.random.fold_in(key, i), (n,), jnp.float32)
-        spike = model(current(cls, x.astype(jnp.float32)))
-        return spike.sum(), sum(jnp.isfinite(u.get_mantissa(getattr(model, k).value)).sum() for k in model.state_vars)
-
-    spikes, finite = sl.transform.for_loop(step, jnp.arange(10_000))
-    assert (np.asarray(finite) == n * len(model.state_vars)).all()
-    assert np.asarray(spikes).sum() > 0
