@@ -8,6 +8,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from . import networks
+
+_NETWORKS = {cls.__name__.lower(): cls for cls in networks.Balanced.__subclasses__()}
 _DRAWN = 4000  # neurons in a raster
 
 
@@ -25,7 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="versions, device, native kernels, threads")
     info.set_defaults(command=_info)
     run = commands.add_parser("run", help="simulate a standard network")
-    run.add_argument("network", choices=("coba", "cuba"))
+    run.add_argument("network", choices=sorted(_NETWORKS))
     _add_options(run, raster=None)
     demo = commands.add_parser("demo", help="simulate the COBA network and draw its spikes")
     _add_options(demo, raster="raster.png")
@@ -34,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_options(parser: argparse.ArgumentParser, raster: str | None) -> None:
-    parser.add_argument("--neurons", type=_positive(int), default=4000, metavar="N", help="size (default 4000)")
+    parser.add_argument("--neurons", type=_positive(int), metavar="N", help="size (default: that of the network)")
     parser.add_argument(
         "--seconds", type=_positive(float), default=1.0, metavar="S", help="biological time (default 1)"
     )
@@ -72,12 +75,12 @@ def _run(args: argparse.Namespace) -> int:
     sl.set_num_threads(args.threads)
     sl.random.seed(args.seed)
     began = time.perf_counter()
-    net = getattr(sl.networks, args.network.upper())(args.neurons, seed=args.seed)
+    net = _NETWORKS[args.network](args.neurons, seed=args.seed)
     sl.nn.init_all_states(net)
     built = time.perf_counter() - began
     steps = round(args.seconds * 1000 / args.dt)
     start = sl.nn.save_states(net)
-    run = _loop(net, args, steps, pbar=sl.transform.ProgressBar(desc=args.network.upper()))
+    run = _loop(net, args, steps, pbar=sl.transform.ProgressBar(desc=type(net).__name__))
     with sl.environ.context(dt=args.dt * u.ms):
         began = time.perf_counter()
         run.compile()
@@ -88,7 +91,7 @@ def _run(args: argparse.Namespace) -> int:
         _report(args, net, steps, built, compiling, wall)
         if args.raster:
             sl.nn.load_states(net, start)
-            _draw(args, net, _loop(net, args, steps, shown=min(args.neurons, _DRAWN))())
+            _draw(args, net, _loop(net, args, steps, shown=min(net.size, _DRAWN))())
     return 0
 
 
@@ -117,7 +120,7 @@ def _report(args: argparse.Namespace, net: Any, steps: int, built: float, compil
 
     rate = net.mean_rate(args.seconds * u.second).to_decimal(u.Hz)
     sys.stderr.flush()
-    print(f"{args.network.upper()}, {args.neurons} neurons, {args.seconds:g} s of biological time, dt {args.dt:g} ms")
+    print(f"{type(net).__name__}, {net.size} neurons, {args.seconds:g} s of biological time, dt {args.dt:g} ms")
     print(f"mean rate          {rate:8.2f} Hz")
     print(f"build              {built:8.3f} s")
     print(f"trace and compile  {compiling:8.3f} s")
@@ -138,7 +141,7 @@ def _draw(args: argparse.Namespace, net: Any, spikes: Any) -> None:
     excitatory = min(net.num_excitatory, shown)
     groups = {"excitatory": excitatory} | ({"inhibitory": shown - excitatory} if shown > excitatory else {})
     ax, _ = sl.plot.raster(np.asarray(spikes), dt=args.dt * u.ms, groups=groups)
-    ax.set_title(f"{args.network.upper()}, {args.neurons} neurons")
+    ax.set_title(f"{type(net).__name__}, {net.size} neurons")
     ax.figure.savefig(args.raster, dpi=150)
     print(f"raster             {args.raster}")
 

@@ -1,4 +1,6 @@
 """The standard benchmark networks."""
 
+from .balanced import Balanced as Balanced
 from .coba import COBA as COBA
+from .cobahh import COBAHH as COBAHH
 from .cuba import CUBA as CUBA

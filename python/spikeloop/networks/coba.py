@@ -7,17 +7,13 @@ from typing import ClassVar
 import brainunit as u
 
 from .. import models
-from ._balanced import Balanced
+from .balanced import Balanced
 
 
 class COBA(Balanced):
     """The network with conductance-based synapses of Vogels & Abbott (2005), benchmark 1 of Brette et al. (2007).
 
-    | name | meaning | default |
-    |---|---|---|
-    | `size` | number of neurons | 4000 |
-    | `out_degree` | targets of each neuron | 80 |
-    | `seed` | seed of the connectivity | 0 |
+    4,000 neurons with 80 targets each, unless `Balanced` is told otherwise.
 
     Vogels TP, Abbott LF (2005) J. Neurosci. 25:10786. Brette R et al. (2007) J. Comput. Neurosci. 23:349.
     """
@@ -29,6 +25,7 @@ class COBA(Balanced):
         "tau": 20.0 * u.ms,
         "tau_ref": 5.0 * u.ms,
         "R": 100.0 * u.Mohm,
+        "spk_reset": "hard",
     }
     synapses: ClassVar = {
         "E": (6.0 * u.nS, 5.0 * u.ms, models.COBA.desc(E=0.0 * u.mV)),

@@ -7,29 +7,19 @@ from typing import ClassVar
 import brainunit as u
 
 from .. import models
-from ._balanced import Balanced
+from .balanced import Balanced
+from .coba import COBA
 
 
 class CUBA(Balanced):
     """The network with current-based synapses of Vogels & Abbott (2005), benchmark 2 of Brette et al. (2007).
 
-    | name | meaning | default |
-    |---|---|---|
-    | `size` | number of neurons | 4000 |
-    | `out_degree` | targets of each neuron | 80 |
-    | `seed` | seed of the connectivity | 0 |
+    4,000 neurons with 80 targets each, unless `Balanced` is told otherwise.
 
     Vogels TP, Abbott LF (2005) J. Neurosci. 25:10786. Brette R et al. (2007) J. Comput. Neurosci. 23:349.
     """
 
-    neuron: ClassVar = {
-        "V_rest": -49.0 * u.mV,
-        "V_th": -50.0 * u.mV,
-        "V_reset": -60.0 * u.mV,
-        "tau": 20.0 * u.ms,
-        "tau_ref": 5.0 * u.ms,
-        "R": 1.0 * u.ohm,
-    }
+    neuron: ClassVar = {**COBA.neuron, "V_rest": -49.0 * u.mV, "R": 1.0 * u.ohm}
     synapses: ClassVar = {
         "E": (1.62 * u.mS, 5.0 * u.ms, models.CUBA.desc(scale=u.volt)),
         "I": (-9.0 * u.mS, 10.0 * u.ms, models.CUBA.desc(scale=u.volt)),

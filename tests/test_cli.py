@@ -1,0 +1,43 @@
+"""The command line: every network runs and reports its rate."""
+
+import re
+
+import pytest
+import spikeloop as sl
+from spikeloop import cli
+
+NAMES = sorted(cli._NETWORKS)
+
+
+def test_every_network_can_be_run():
+    exported = {x for x in vars(sl.networks).values() if isinstance(x, type)}
+    assert set(cli._NETWORKS.values()) == exported - {sl.networks.Balanced}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_run(name, capsys):
+    assert cli.main(["run", name, "--neurons", "1000", "--seconds", "0.02", "--seed", "3"]) == 0
+    printed = capsys.readouterr().out
+    assert f"{cli._NETWORKS[name].__name__}, 1000 neurons, 0.02 s of biological time, dt 0.1 ms" in printed
+    assert float(re.search(r"mean rate +([\d.]+) Hz", printed)[1]) > 0
+    for line in ("build", "trace and compile", "wall time", "real-time factor", "per step"):
+        assert re.search(rf"^{line} +[\d.]+", printed, re.MULTILINE)
+
+
+def test_the_size_is_that_of_the_network_unless_given(capsys):
+    cli.main(["run", "cuba", "--seconds", "0.001"])
+    assert "CUBA, 4000 neurons" in capsys.readouterr().out
+
+
+def test_a_raster_is_drawn(tmp_path, capsys):
+    cli.main(["run", "coba", "--neurons", "200", "--seconds", "0.05", "--raster", str(tmp_path / "raster.png")])
+    assert (tmp_path / "raster.png").stat().st_size > 1000
+    assert "raster.png" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("wrong", [["run", "nothing"], ["run", "coba", "--neurons", "0"], ["run", "coba", "--dt", "x"]])
+def test_wrong_arguments_end_with_status_2(wrong, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(wrong)
+    assert end.value.code == 2
+    assert "usage: spikeloop" in capsys.readouterr().err
