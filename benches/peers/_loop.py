@@ -44,7 +44,7 @@ class LoopSession:
             api.nn.reset_all_states(net)
             times = u.math.arange(steps) * (DT_MS * u.ms)
             api.transform.for_loop(net.update, times)
-            v_mean = net.N.V.value.mean().to_decimal(u.mV) if with_v else 0.0
+            v_mean = u.get_magnitude(net.N.V.value.mean()) if with_v else 0.0
             return (net.n_spk.value.sum() if count else 0.0), v_mean
 
         return lambda: import_module("jax").block_until_ready(simulate())
