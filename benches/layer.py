@@ -115,20 +115,18 @@ class CompileClock:
         self.lowering, self.compiling, self.compiled = 0.0, 0.0, 0
 
 
-def population() -> Any:
-    """A LIF population and a step over it, with nothing compiled yet."""
+def population(n: int = 100) -> Any:
+    """LIF neurons."""
     sl, u = import_module("spikeloop"), import_module("brainunit")
     sl.environ.set(dt=DT_MS * u.ms)
-    net = sl.LIF(100, tau=20.0 * u.ms, V_th=-50.0 * u.mV, V_reset=-60.0 * u.mV, V_rest=-60.0 * u.mV)
-    sl.nn.init_all_states(net)
-    return net
+    return sl.LIF(n, tau=20.0 * u.ms, V_th=-50.0 * u.mV, V_reset=-60.0 * u.mV, V_rest=-60.0 * u.mV)
 
 
 def retrace_cost(clock: CompileClock) -> Iterator[Cost]:
     """Un-jitted loops: the second call, also through a new lambda of the same code, compiles nothing."""
     sl, jax, jnp = import_module("spikeloop"), import_module("jax"), import_module("jax.numpy")
     u = import_module("brainunit")
-    net, traces = population(), []
+    net, traces = sl.nn.init_all_states(population()), []
 
     def step(x):
         traces.append(x)  # only a trace comes by here
@@ -151,6 +149,63 @@ def retrace_cost(clock: CompileClock) -> Iterator[Cost]:
             yield Cost(f"for_loop, {name}, {call} call, compiles", clock.compiled, "", limit=limit)
 
 
+def first_call(name: str, simulate: Callable[[], Any], clock: CompileClock, limit: float) -> Iterator[Cost]:
+    """The first call of a run of 10 ms, whose simulation takes next to no time, by phase."""
+    clock.reset()
+    start = time.perf_counter()
+    import_module("jax").block_until_ready(simulate())
+    seconds = time.perf_counter() - start
+    yield Cost(f"{name}, first call", seconds, "s", "tracing and compiling", limit=limit)
+    yield Cost(f"{name}, lowering", clock.lowering, "s")
+    yield Cost(f"{name}, XLA compile", clock.compiling, "s")
+    yield Cost(f"{name}, tracing and the rest", seconds - clock.lowering - clock.compiling, "s")
+
+
+def many_cost(clock: CompileClock) -> Iterator[Cost]:
+    """50 populations and 200 projections."""
+    sl, u, jnp = import_module("spikeloop"), import_module("brainunit"), import_module("jax.numpy")
+    start = time.perf_counter()
+    net = network_of(50, 200)
+    sl.nn.init_all_states(net)
+    yield Cost("50 populations, build", time.perf_counter() - start, "s")
+
+    @sl.transform.jit
+    def simulate():
+        times = u.Quantity(jnp.arange(100) * DT_MS, unit=u.ms)
+        return sl.transform.for_loop(net, times)
+
+    yield from first_call("50 populations", simulate, clock, 5.0)
+
+
+def network_of(populations: int, projections: int, n: int = 100) -> Any:
+    """Populations of `n` neurons and as many projections between them, excitatory and inhibitory in turn."""
+    sl, u = import_module("spikeloop"), import_module("brainunit")
+    kinds = {True: (0.6, 5.0, 0.0), False: (6.7, 10.0, -80.0)}
+
+    class Net(sl.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.populations = [population(n) for _ in range(populations)]
+            self.projections = [self.projection(k) for k in range(projections)]
+
+        def projection(self, k: int) -> Any:
+            weight, tau, E = kinds[k % 2 == 0]
+            return sl.AlignPostProj(
+                comm=sl.connect.FixedOutDegree(10, weight * u.siemens, seed=k), pre=n,
+                syn=sl.Expon.desc(n, tau=tau * u.ms, g_initializer=0.0 * u.siemens),
+                out=sl.COBA.desc(E=E * u.mV), post=self.populations[7 * k % populations],
+            )  # fmt: skip
+
+        def update(self, t: Any) -> Any:
+            with sl.environ.context(t=t):
+                spikes = [neurons.get_spike() for neurons in self.populations]
+                for k, projection in enumerate(self.projections):
+                    projection(spikes[k % populations])
+                return sum(neurons(20.0 * u.mA).sum() for neurons in self.populations)
+
+    return Net()
+
+
 def coba_cost(clock: CompileClock) -> Iterator[Cost]:
     """The first call of a jitted COBA run, by phase, and what the second one compiles."""
     sl, jax, u = import_module("spikeloop"), import_module("jax"), import_module("brainunit")
@@ -165,14 +220,7 @@ def coba_cost(clock: CompileClock) -> Iterator[Cost]:
         sl.transform.for_loop(net.update, u.math.arange(100) * (DT_MS * u.ms))
         return net.n_spk.value.sum()
 
-    clock.reset()
-    start = time.perf_counter()
-    jax.block_until_ready(simulate())
-    seconds = time.perf_counter() - start
-    yield Cost("COBA, first call", seconds, "s")
-    yield Cost("COBA, lowering", clock.lowering, "s")
-    yield Cost("COBA, XLA compile", clock.compiling, "s")
-    yield Cost("COBA, tracing and the rest", seconds - clock.lowering - clock.compiling, "s")
+    yield from first_call("COBA", simulate, clock, 0.5)
     clock.reset()
     jax.block_until_ready(simulate())
     yield Cost("COBA, second call, compiles", clock.compiled, "", limit=0)
@@ -184,6 +232,7 @@ def costs(check: bool) -> Iterator[Cost]:
     clock = CompileClock()
     yield from retrace_cost(clock)
     yield from coba_cost(clock)
+    yield from many_cost(clock)
 
 
 def main() -> int:

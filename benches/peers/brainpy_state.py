@@ -4,6 +4,7 @@ from importlib import import_module
 from types import SimpleNamespace
 
 from benches.peers._loop import LoopSession
+from benches.peers._traub_miles import TraubMilesHH
 from benches.scenes import Scene
 
 VERSIONS_OF = ("brainpy_state", "brainstate", "braintools", "brainevent", "numba", "jax", "numpy")
@@ -14,6 +15,7 @@ _base = import_module("brainstate")
 
 api = SimpleNamespace(
     **{name: getattr(_models, name) for name in ("LIFRef", "Expon", "COBA", "CUBA", "AlignPostProj")},
+    TraubMilesHH=TraubMilesHH,
     ShortTermState=_base.ShortTermState,
     nn=_base.nn,
     environ=_base.environ,

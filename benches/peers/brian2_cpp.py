@@ -23,6 +23,16 @@ dv/dt = (E_L - v + drive + ge*(E_e - v) + gi*(E_i - v)) / tau : volt (unless ref
 dge/dt = -ge / tau_e : 1
 dgi/dt = -gi / tau_i : 1
 """
+HODGKIN_HUXLEY = """
+dv/dt = (20*uS*m**3*h*(50*mV - v) + 6*uS*n**4*(-90*mV - v) + 10*nS*(-60*mV - v)
+         + ge*nS*(E_e - v) + gi*nS*(E_i - v)) / (200*pF) : volt
+dm/dt = (1.28/exprel((13 - u)/4)*(1 - m) - 1.4/exprel((u - 40)/5)*m) / ms : 1
+dh/dt = (0.128*exp((17 - u)/18)*(1 - h) - 4/(1 + exp((40 - u)/5))*h) / ms : 1
+dn/dt = (0.16/exprel((15 - u)/5)*(1 - n) - 0.5*exp((10 - u)/40)*n) / ms : 1
+dge/dt = -ge / tau_e : 1
+dgi/dt = -gi / tau_i : 1
+u = (v + 63*mV) / mV : 1
+"""
 CURRENT = """
 dv/dt = (E_L - v + drive + ge + gi) / tau : volt (unless refractory)
 dge/dt = -ge / tau_e : volt
@@ -46,10 +56,12 @@ def numbers(p: Balanced) -> dict[str, Any]:
 def network(p: Balanced, n: int) -> tuple[Any, Any]:
     """The network and its spike counter; out-degrees are binomial around `out_degree`."""
     space = numbers(p)
-    neurons = b2.NeuronGroup(
-        n, CURRENT if p.E_e is None else CONDUCTANCE, threshold="v > V_th", reset="v = V_reset",
-        refractory=p.t_ref * b2.ms, method="exact" if p.E_e is None else "exponential_euler", namespace=space,
-    )  # fmt: skip
+    spikes: dict[str, Any] = {"threshold": "v > V_th", "reset": "v = V_reset", "refractory": p.t_ref * b2.ms}
+    equations = CURRENT if p.E_e is None else CONDUCTANCE
+    if p.hodgkin_huxley:
+        equations, spikes = HODGKIN_HUXLEY, {"threshold": "v > V_th", "refractory": "v > V_th"}
+    method = "exact" if p.E_e is None else "exponential_euler"
+    neurons = b2.NeuronGroup(n, equations, **spikes, method=method, namespace=space)
     kind, a, b = p.v_init
     neurons.v = f"({a} + {b} * randn()) * mV" if kind == "normal" else f"({a} + ({b} - {a}) * rand()) * mV"
     parts = [neurons]
