@@ -71,7 +71,8 @@ class Initializer:
         return hash(self.key())
 
     def __repr__(self) -> str:
-        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        values = {name: getattr(value, "__name__", value) for name, value in fields.items()}  # functions have no address
         return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in values.items() if v is not None)})"
 
 
