@@ -72,7 +72,7 @@ class Initializer:
 
     def __repr__(self) -> str:
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        values = {name: getattr(value, "__name__", value) for name, value in fields.items()}  # functions have no address
+        values = {name: getattr(value, "__name__", value) for name, value in fields.items()}
         return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in values.items() if v is not None)})"
 
 

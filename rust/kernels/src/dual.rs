@@ -111,6 +111,11 @@ impl<L: Lane, const K: usize> Real for Dual<L, K> {
         self.chain(y, y)
     }
     #[inline(always)]
+    fn exp_small(self) -> Self {
+        let y = math::exp_small(self.re);
+        self.chain(y, y)
+    }
+    #[inline(always)]
     fn exp_m1(self) -> Self {
         let y = math::exp_m1(self.re);
         self.chain(y, y + L::constant(1.0))
@@ -161,6 +166,7 @@ impl<L: Lane, const K: usize> Real for Dual<L, K> {
 mod tests {
     use super::Dual;
     use crate::lane::portable::Portable;
+    use crate::math;
     use crate::real::Real;
     use proptest::prelude::*;
 
@@ -202,8 +208,14 @@ mod tests {
             check("neg", |x, _| -x, x, y);
             check("mul_add", |x, y| x.mul_add(y, x * x), x, y);
             check("exp", |x, y| (x * y).exp(), x, y);
+            check("exp_small", |x, y| (x * y).exp_small(), x, y);
             check("exp_m1", |x, y| (x * y).exp_m1(), x, y);
             check("exprel", |x, y| (x * y).exprel(), x, y);
+            let inverse = |x: Number| {
+                let (over, under) = math::inverse_exprel(x, x.exp());
+                over / under
+            };
+            check("inverse_exprel", |x, y| inverse(x * y), x, y);
             check("ln", |_, y| y.ln(), x, y);
             check("sqrt", |_, y| y.sqrt(), x, y);
             check("abs", |x, y| (x * y).abs(), x, y);

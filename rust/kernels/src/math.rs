@@ -4,9 +4,13 @@
 //! interpolated at Chebyshev nodes.
 
 use crate::lane::{Float, Lane};
+use crate::real::Real;
 
 #[cfg(test)]
 mod tests;
+
+/// The float of a number's lanes.
+type Elem<T> = <<T as Real>::Lane as Lane>::Elem;
 
 /// Constants of a float format.
 #[derive(Debug, Clone, Copy)]
@@ -112,10 +116,10 @@ pub(crate) const F64: Table<f64> = Table {
 
 /// Horner's rule, the coefficients from the constant upwards.
 #[inline(always)]
-fn polynomial<L: Lane>(x: L, coefficients: &[L::Elem]) -> L {
-    let mut sum = L::splat(coefficients[coefficients.len() - 1]);
+fn polynomial<T: Real>(x: T, coefficients: &[Elem<T>]) -> T {
+    let mut sum = T::lift(T::Lane::splat(coefficients[coefficients.len() - 1]));
     for &c in coefficients[..coefficients.len() - 1].iter().rev() {
-        sum = sum.mul_add(x, L::splat(c));
+        sum = Real::mul_add(sum, x, T::lift(T::Lane::splat(c)));
     }
     sum
 }
@@ -164,6 +168,17 @@ pub(crate) fn exp<L: Lane>(x: L) -> L {
     scale(exp_m1_reduced(L::splat(L::Elem::ONE), r, c), k)
 }
 
+/// eˣ for arguments that are usually small, as the decay in a step is.
+#[inline(always)]
+pub(crate) fn exp_small<L: Lane>(x: L) -> L {
+    let near = x.mul_add(polynomial(x, L::Elem::MATH.exprel), L::splat(L::Elem::ONE));
+    let far = beyond(x);
+    if L::none(far) {
+        return near;
+    }
+    L::select(far, exp(x), near)
+}
+
 /// eˣ − 1, precise also near 0.
 #[inline(always)]
 pub(crate) fn exp_m1<L: Lane>(x: L) -> L {
@@ -188,6 +203,15 @@ pub(crate) fn exprel<L: Lane>(x: L) -> L {
         return near;
     }
     L::select(far, exp_m1(x) / x, near)
+}
+
+/// x/(eˣ − 1) as numerator and denominator, where e is eˣ: divisions can wait for others.
+#[inline(always)]
+pub(crate) fn inverse_exprel<T: Real>(x: T, e: T) -> (T, T) {
+    let near = polynomial(x, Elem::<T>::MATH.exprel);
+    let far = beyond(x.value());
+    let one = T::constant(1.0);
+    (T::select(far, x, one), T::select(far, e - one, near))
 }
 
 /// The derivative of [`exprel`] at x, where its value is y.

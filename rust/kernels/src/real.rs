@@ -40,6 +40,9 @@ pub trait Real:
     /// eˣ.
     #[must_use]
     fn exp(self) -> Self;
+    /// eˣ for arguments that are usually small, as the decay in a step is.
+    #[must_use]
+    fn exp_small(self) -> Self;
     /// eˣ − 1.
     #[must_use]
     fn exp_m1(self) -> Self;
@@ -129,6 +132,10 @@ impl<L: Lane> Real for L {
     #[inline(always)]
     fn exp(self) -> L {
         math::exp(self)
+    }
+    #[inline(always)]
+    fn exp_small(self) -> L {
+        math::exp_small(self)
     }
     #[inline(always)]
     fn exp_m1(self) -> L {

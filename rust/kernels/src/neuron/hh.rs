@@ -1,6 +1,6 @@
 //! Hodgkin-Huxley.
 
-use super::solve::{gate, membrane, powers};
+use super::solve::{Rate, bounded, gate, membrane, powers};
 use super::{Drive, Neuron};
 use crate::real::{Real, Spike};
 
@@ -31,19 +31,18 @@ impl Neuron for Hh {
 
     #[inline(always)]
     fn integrate<T: Real>(p: &HhParams<T>, s: &mut HhState<T>, drive: Drive<T>) {
-        let (v, one) = (s.V, T::constant(1.0));
+        let v = s.V;
         let from = |x: f64, scale: f64| (v + T::constant(x)) * T::constant(-1.0 / scale);
         let (sodium, potassium) = (p.gNa * (s.m * s.m) * (s.m * s.h), p.gK * (s.n * s.n) * (s.n * s.n));
         s.V = membrane(v, p.dt_C, [(sodium, p.ENa), (potassium, p.EK), (p.gL, p.EL)], drive);
         let e = from(65.0, 80.0).exp();
-        let (e4, e8) = powers(e);
-        let (alpha, beta) = (one / from(40.0, 10.0).exprel(), T::constant(4.0) * from(65.0, 18.0).exp());
-        s.m = gate(s.m, alpha, beta, p.dt);
-        // e³ e^(−(V + 65)/10) = e^(−(V + 35)/10)
-        let (alpha, beta) =
-            (T::constant(0.07) * e4, one / T::constant(20.085_536_923_187_668).mul_add(e8, one));
-        s.h = gate(s.h, alpha, beta, p.dt);
-        let (alpha, beta) = (T::constant(0.1) / from(55.0, 10.0).exprel(), T::constant(0.125) * e);
-        s.n = gate(s.n, alpha, beta, p.dt);
+        let (_, e4, e8) = powers(e);
+        // e⁸ is e^(−(V + 65)/10)
+        let alpha = Rate::opening(1.0, from(40.0, 10.0), bounded(e8, 12.182_493_960_703_473));
+        s.m = gate(s.m, alpha, Rate::plain(T::constant(4.0) * from(65.0, 18.0).exp()), p.dt);
+        let beta = Rate::sigmoid(1.0, bounded(e8, 20.085_536_923_187_668));
+        s.h = gate(s.h, Rate::plain(T::constant(0.07) * e4), beta, p.dt);
+        let alpha = Rate::opening(0.1, from(55.0, 10.0), bounded(e8, std::f64::consts::E));
+        s.n = gate(s.n, alpha, Rate::plain(T::constant(0.125) * e), p.dt);
     }
 }

@@ -1,6 +1,8 @@
 //! Steps of differential equations, shared by the models.
 
 use super::Drive;
+use crate::lane::Lane;
+use crate::math::inverse_exprel;
 use crate::real::{Real, Spike};
 
 /// Whatever grows by e²⁰ in a step is past the threshold.
@@ -12,11 +14,54 @@ pub(super) fn relax<T: Real>(x: T, target: T, decay: T) -> T {
     (x - target).mul_add(decay, target)
 }
 
+/// A rate as numerator and denominator: a gate then needs two divisions, not five.
+#[derive(Clone, Copy)]
+pub(super) struct Rate<T> {
+    over: T,
+    under: T,
+}
+
+impl<T: Real> Rate<T> {
+    /// k.
+    #[inline(always)]
+    pub(super) fn plain(k: T) -> Self {
+        Self { over: k, under: T::constant(1.0) }
+    }
+
+    /// k x/(eˣ − 1), where e is eˣ.
+    #[inline(always)]
+    pub(super) fn opening(k: f64, x: T, e: T) -> Self {
+        let (over, under) = inverse_exprel(x, e);
+        Self { over: T::constant(k) * over, under }
+    }
+
+    /// k/(e + 1).
+    #[inline(always)]
+    pub(super) fn sigmoid(k: f64, e: T) -> Self {
+        Self { over: T::constant(k), under: e + T::constant(1.0) }
+    }
+
+    /// This times k.
+    #[inline(always)]
+    pub(super) fn times(self, k: T) -> Self {
+        Self { over: k * self.over, under: self.under }
+    }
+}
+
 /// The solution of dx/dt = α (1 − x) − β x after a step.
 #[inline(always)]
-pub(super) fn gate<T: Real>(x: T, alpha: T, beta: T, dt: T) -> T {
-    let sum = alpha + beta;
-    relax(x, alpha / sum, (-(dt * sum)).exp())
+pub(super) fn gate<T: Real>(x: T, alpha: Rate<T>, beta: Rate<T>, dt: T) -> T {
+    let open = alpha.over * beta.under;
+    let sum = beta.over.mul_add(alpha.under, open);
+    relax(x, open / sum, (-(dt * sum) / (alpha.under * beta.under)).exp_small())
+}
+
+/// eˣ times a constant, below what a gate can multiply three of without overflow. A rate that
+/// is divided by so much is 0.
+#[inline(always)]
+pub(super) fn bounded<T: Real>(e: T, factor: f64) -> T {
+    let most = if size_of::<<T::Lane as Lane>::Elem>() == 4 { 1e12 } else { 1e100 };
+    (e * T::constant(factor)).min(T::constant(most))
 }
 
 /// One exponential Euler step of dx/dt = rate with the derivative d rate/dx = slope.
@@ -50,10 +95,10 @@ pub(super) fn end_upswing<T: Real>(v: T, threshold: T, reset: T, spike: Spike<T>
     if hard { v.reset_to(reset, spike) } else { (reset - threshold).mul_add(spike.value, v.min(threshold)) }
 }
 
-/// eˣ, e²ˣ … by squaring: the powers 4 and 8.
+/// e², e⁴ and e⁸.
 #[inline(always)]
-pub(super) fn powers<T: Real>(e: T) -> (T, T) {
+pub(super) fn powers<T: Real>(e: T) -> (T, T, T) {
     let e2 = e * e;
     let e4 = e2 * e2;
-    (e4, e4 * e4)
+    (e2, e4, e4 * e4)
 }

@@ -1,6 +1,6 @@
 //! Hodgkin-Huxley with the channels of Traub and Miles.
 
-use super::solve::{gate, membrane};
+use super::solve::{Rate, bounded, gate, membrane, powers};
 use super::{Drive, Neuron};
 use crate::real::{Real, Spike};
 
@@ -31,18 +31,19 @@ impl Neuron for TraubMilesHh {
 
     #[inline(always)]
     fn integrate<T: Real>(p: &TraubMilesHhParams<T>, s: &mut TraubMilesHhState<T>, drive: Drive<T>) {
-        let (v, one) = (s.V, T::constant(1.0));
+        let v = s.V;
         let from = |x: f64, scale: f64| (v - p.V_T - T::constant(x)) * T::constant(-1.0 / scale);
         let (sodium, potassium) = (p.gNa * (s.m * s.m) * (s.m * s.h), p.gK * (s.n * s.n) * (s.n * s.n));
         s.V = membrane(v, p.dt_C, [(sodium, p.ENa), (potassium, p.EK), (p.gL, p.EL)], drive);
-        let alpha = T::constant(1.28) / from(13.0, 4.0).exprel();
-        let beta = T::constant(1.4) / from(40.0, -5.0).exprel();
-        s.m = gate(s.m, alpha, beta, p.dt);
-        let alpha = T::constant(0.128) * from(17.0, 18.0).exp();
-        let beta = T::constant(4.0) / (from(40.0, 5.0).exp() + one);
-        s.h = gate(s.h, alpha, beta, p.dt);
-        let alpha = T::constant(0.16) / from(15.0, 5.0).exprel();
-        let beta = T::constant(0.5) * from(10.0, 40.0).exp();
-        s.n = gate(s.n, alpha, beta, p.dt);
+        // exp(x/4), exp(x/5) and their like are powers of exp(x/40)
+        let e = from(10.0, 40.0).exp();
+        let (e2, _, e8) = powers(e);
+        let up = bounded(e8, 403.428_793_492_735_1); // e^((40 − x)/5)
+        let alpha = Rate::opening(1.28, from(13.0, 4.0), bounded(e8 * e2, 2.117_000_016_612_675));
+        s.m = gate(s.m, alpha, Rate::opening(1.4, from(40.0, 5.0), up).times(up), p.dt);
+        let alpha = Rate::plain(T::constant(0.128) * from(17.0, 18.0).exp());
+        s.h = gate(s.h, alpha, Rate::sigmoid(4.0, up), p.dt);
+        let alpha = Rate::opening(0.16, from(15.0, 5.0), bounded(e8, std::f64::consts::E));
+        s.n = gate(s.n, alpha, Rate::plain(T::constant(0.5) * e), p.dt);
     }
 }
