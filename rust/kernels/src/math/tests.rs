@@ -1,11 +1,12 @@
 //! Against the standard library, which is within 1 ulp: `f32` by way of `f64`, `f64` directly.
 
-use super::{exp, exp_m1, exprel, exprel_slope, ln};
+use super::{exp, exp_m1, exp_small, exprel, exprel_slope, ln};
 use crate::lane::{Float, Job, Lane, dispatch_all};
 
 #[derive(Clone, Copy)]
 enum Function {
     Exp,
+    ExpSmall,
     ExpM1,
     Exprel,
     Ln,
@@ -26,6 +27,7 @@ impl<T: Float> Job<T> for Map<'_, T> {
                 let x = L::load(x.as_ptr());
                 let value = match self.0 {
                     Function::Exp => exp(x),
+                    Function::ExpSmall => exp_small(x),
                     Function::ExpM1 => exp_m1(x),
                     Function::Exprel => exprel(x),
                     Function::Ln => ln(x),
@@ -39,7 +41,7 @@ impl<T: Float> Job<T> for Map<'_, T> {
 
 fn exact(function: Function, x: f64) -> f64 {
     match function {
-        Function::Exp => x.exp(),
+        Function::Exp | Function::ExpSmall => x.exp(),
         Function::ExpM1 => x.exp_m1(),
         Function::Exprel if x == 0.0 => 1.0,
         Function::Exprel => x.exp_m1() / x,
@@ -47,8 +49,13 @@ fn exact(function: Function, x: f64) -> f64 {
     }
 }
 
-const FUNCTIONS: [(Function, &str); 4] =
-    [(Function::Exp, "exp"), (Function::ExpM1, "expm1"), (Function::Exprel, "exprel"), (Function::Ln, "ln")];
+const FUNCTIONS: [(Function, &str); 5] = [
+    (Function::Exp, "exp"),
+    (Function::ExpSmall, "exp_small"),
+    (Function::ExpM1, "expm1"),
+    (Function::Exprel, "exprel"),
+    (Function::Ln, "ln"),
+];
 
 /// A prime stride, so that all exponents and all low bits occur.
 #[test]
