@@ -8,6 +8,7 @@ ADAPTERS: dict[str, str] = {
     "reference": "benches.peers.reference",
     "brainpy_state": "benches.peers.brainpy_state",
     "brian2_cpp": "benches.peers.brian2_cpp",
+    "nest": "benches.peers.nest",
     "genn_cpu": "benches.peers.genn_cpu",
     "genn_lif": "benches.peers.genn_lif",
 }

@@ -13,6 +13,7 @@ from typing import Any
 from benches.peers._session import Run
 from benches.scenes import DT_MS, Scene
 from benches.scenes._balanced import Balanced
+from benches.scenes.brunel import Brunel
 
 b2 = import_module("brian2")
 
@@ -74,10 +75,33 @@ def network(p: Balanced, n: int) -> tuple[Any, Any]:
     return b2.Network(*parts, counter), counter
 
 
+def brunel(p: Brunel, n: int) -> tuple[Any, Any]:
+    """Jumps reach V only outside the refractory period, as everywhere else."""
+    space = {"tau": p.tau * b2.ms, "V_th": p.V_th * b2.mV, "V_reset": p.V_reset * b2.mV, "J": p.J * b2.mV, "g": p.g}
+    neurons = b2.NeuronGroup(
+        n, "dv/dt = -v / tau : volt (unless refractory)", threshold="v > V_th", reset="v = V_reset",
+        refractory=p.t_ref * b2.ms, method="exact", namespace=space,
+    )  # fmt: skip
+    neurons.v = f"{p.V_th} * rand() * mV"
+    rate = p.external_rate / p.excitatory_inputs * b2.Hz
+    parts = [neurons, b2.PoissonInput(neurons, "v", p.excitatory_inputs, rate, "J * int(not_refractory)")]
+    groups = (
+        (neurons[: p.n_exc(n)], p.excitatory_inputs, "J"),
+        (neurons[p.n_exc(n) :], p.inhibitory_inputs, "-g * J"),
+    )
+    for sources, inputs, weight in groups:
+        jump = f"v_post += {weight} * int(not_refractory_post)"
+        synapses = b2.Synapses(sources, neurons, on_pre=jump, delay=p.delay * b2.ms, namespace=space)
+        synapses.connect(i=f"k for k in sample(N_pre, size={inputs})")
+        parts.append(synapses)
+    counter = b2.SpikeMonitor(neurons, record=False)
+    return b2.Network(*parts, counter), counter
+
+
 class StandaloneSession:
     """One compiled program: Brian2 writes the step count into it, so one step count a session."""
 
-    def __init__(self, p: Balanced, n: int, steps: int, threads: int):
+    def __init__(self, p: Balanced | Brunel, n: int, steps: int, threads: int):
         self.n, self.steps = n, steps
         self.folder = tempfile.mkdtemp(prefix="brian2-")
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
@@ -86,7 +110,7 @@ class StandaloneSession:
         b2.prefs.devices.cpp_standalone.openmp_threads = threads if threads > 1 else 0
         b2.set_device("cpp_standalone", directory=self.folder, build_on_run=False)
         b2.defaultclock.dt = DT_MS * b2.ms
-        net, self.counter = network(p, n)
+        net, self.counter = brunel(p, n) if isinstance(p, Brunel) else network(p, n)
         net.run(steps * DT_MS * b2.ms)
         b2.device.build(directory=self.folder, compile=True, run=False, debug=False)
 

@@ -74,14 +74,14 @@ def _run(args: argparse.Namespace) -> int:
 
     sl.set_num_threads(args.threads)
     sl.random.seed(args.seed)
-    began = time.perf_counter()
-    net = _NETWORKS[args.network](args.neurons, seed=args.seed)
-    sl.nn.init_all_states(net)
-    built = time.perf_counter() - began
-    steps = round(args.seconds * 1000 / args.dt)
-    start = sl.nn.save_states(net)
-    run = _loop(net, args, steps, pbar=sl.transform.ProgressBar(desc=type(net).__name__))
     with sl.environ.context(dt=args.dt * u.ms):
+        began = time.perf_counter()
+        net = _NETWORKS[args.network](args.neurons, seed=args.seed)
+        sl.nn.init_all_states(net)
+        built = time.perf_counter() - began
+        steps = round(args.seconds * 1000 / args.dt)
+        start = sl.nn.save_states(net)
+        run = _loop(net, args, steps, pbar=sl.transform.ProgressBar(desc=type(net).__name__))
         began = time.perf_counter()
         run.compile()
         compiling = time.perf_counter() - began

@@ -1,6 +1,7 @@
 """The standard benchmark networks."""
 
 from .balanced import Balanced as Balanced
+from .brunel import Brunel as Brunel
 from .coba import COBA as COBA
 from .cobahh import COBAHH as COBAHH
 from .cuba import CUBA as CUBA
