@@ -1,5 +1,3 @@
-from types import SimpleNamespace
-
 import brainunit as u
 import jax.numpy as jnp
 import numpy as np
@@ -118,7 +116,7 @@ def test_module_drives_a_network():
 
 def test_an_input_to_V_that_reaches_the_threshold_makes_a_spike():
     neuron = sl.LIFRef(3, V_th=10 * mV, spk_reset="hard")
-    noise = sl.PoissonInput(prefetched(neuron, "V"), [0, 2], 1, 1e4 * Hz, 20 * mV)
+    noise = sl.PoissonInput(neuron.prefetch("V"), [0, 2], 1, 1e4 * Hz, 20 * mV)
     sl.nn.init_all_states(neuron)
     noise()
     np.testing.assert_array_equal(neuron(), [1, 0, 1])
@@ -127,13 +125,9 @@ def test_an_input_to_V_that_reaches_the_threshold_makes_a_spike():
     np.testing.assert_array_equal(neuron.V.value.mantissa, [0, 0, 0])
 
 
-def prefetched(module, item):
-    return SimpleNamespace(module=module, item=item)
-
-
 def test_a_target_that_is_made_later():
     synapse = sl.Expon(3)
-    noise = sl.PoissonInput(prefetched(synapse, "g"), None, 1, 1e4 * Hz, 1 * u.mS)
+    noise = sl.PoissonInput(synapse.prefetch("g"), None, 1, 1e4 * Hz, 1 * u.mS)
     sl.nn.init_all_states(synapse)
     noise()
     np.testing.assert_array_equal(synapse.g.value.mantissa, np.ones(3))

@@ -282,6 +282,11 @@ class Prefetch(Module):
         super().__init__()
         self._module, self.item = module, item  # not its owner: no name of it for messages
 
+    @property
+    def module(self) -> Module:
+        """The Module whose State it is."""
+        return self._module
+
     def update(self, *_: Any) -> Any:
         """The value."""
         return _state(self._module, self.item).value
