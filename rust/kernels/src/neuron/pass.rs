@@ -84,7 +84,7 @@ pub unsafe fn jvp<M: Step, T: Float>(
     // SAFETY: the plan holds the ports of a tangent, and the caller vouches for the buffers.
     unsafe {
         plan.run(|span| {
-            dispatch(TangentSpan::<M, T, TANGENTS> { layout, span, direction, model: PhantomData })
+            dispatch(TangentSpan::<M, T, TANGENTS> { layout, span, direction, model: PhantomData });
         });
     }
     Ok(())

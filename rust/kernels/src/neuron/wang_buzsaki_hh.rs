@@ -37,7 +37,7 @@ impl Neuron for WangBuzsakiHh {
         // e⁸ is e^(−(V + 44)/10)
         let e = from(44.0, 80.0).exp();
         let (_, e4, e8) = powers(e);
-        let (over, under) = inverse_exprel(from(35.0, 10.0), bounded(e8, 2.459_603_111_156_949_7));
+        let (over, under) = inverse_exprel(from(35.0, 10.0), bounded(e8, 2.459_603_111_156_95));
         let m = over / (T::constant(4.0) * from(60.0, 18.0).exp()).mul_add(under, over);
         let (sodium, potassium) = (p.gNa * (m * m) * (m * s.h), p.gK * (s.n * s.n) * (s.n * s.n));
         s.V = membrane(v, p.dt_C, [(sodium, p.ENa), (potassium, p.EK), (p.gL, p.EL)], drive);
