@@ -50,7 +50,7 @@ def test_bad_operands_of_the_neuron_kernel(change, options, message):
 
 def scatter(spikes, weight, indices, indptr, target, offset=0, n_pre=2):
     call = jax.ffi.ffi_call("spikeloop.event_scatter", jax.ShapeDtypeStruct(target.shape, target.dtype))
-    return call(spikes, weight, indices, indptr, target, offset=np.int32(offset), n_pre=np.int32(n_pre))
+    return call(spikes, weight, indices, indptr, target, offset=np.int32(offset), n_pre=np.int32(n_pre), sorted=False)
 
 
 GOOD = {
