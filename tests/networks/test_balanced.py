@@ -157,6 +157,51 @@ def test_a_network_of_delta_projections_is_updated_in_place(batch):
     assert arithmetic(body, 400) == []
 
 
+class MixedNet(sl.nn.Module):
+    """An adaptive model with receptors of several kinds, short-term plasticity and delays."""
+
+    def __init__(self, n=500):
+        super().__init__()
+        self.N = sl.AdExIF(n)
+        rule, g0 = sl.connect.FixedOutDegree, 0.0 * u.mS
+        self.stp = sl.STP(n)
+        self.ampa = sl.AlignPostProj(
+            comm=rule(10, 0.1 * u.mS, delay=1.5 * u.ms, seed=1), pre=n, post=self.N,
+            syn=sl.DualExpon.desc(n, g_initializer=g0), out=sl.COBA.desc(E=0.0 * u.mV),
+        )  # fmt: skip
+        self.nmda = sl.AlignPostProj(
+            comm=rule(10, 0.1 * u.mS, seed=2), pre=n, post=self.N,
+            syn=sl.Alpha.desc(n, g_initializer=g0), out=sl.MgBlock.desc(),
+        )  # fmt: skip
+        self.gaba = sl.AlignPostProj(
+            comm=rule(10, 0.1 * u.mS, delay=sl.init.Uniform(0.5 * u.ms, 2.0 * u.ms), seed=3), pre=n, post=self.N,
+            syn=sl.Expon.desc(n, g_initializer=g0), out=sl.COBA.desc(E=-80.0 * u.mV),
+        )  # fmt: skip
+
+    def update(self):
+        spikes = self.N.get_spike()
+        self.ampa(spikes)
+        self.nmda(self.stp(spikes))
+        self.gaba(spikes)
+        self.N(30.0 * u.mA)
+
+
+@needs_native
+def test_receptors_plasticity_and_delays_of_all_kinds_are_native_calls_and_no_more():
+    sl.environ.set(dt=0.1 * u.ms)
+    body = loop_body(sl.nn.init_all_states(MixedNet()).update)
+    assert sorted(calls(body)) == [
+        "adex_if",
+        "event_collect",
+        "event_relay",
+        "event_scatter",
+        "event_scatter",
+        "stp",
+    ]
+    assert copies(body, 500) == []
+    assert arithmetic(body, 500) == []
+
+
 @needs_native
 @pytest.mark.parametrize("make", [sl.LIF, sl.LIFRef, sl.IF])
 @pytest.mark.parametrize("batch", [None, 3])
