@@ -329,7 +329,7 @@ fn threads_share_one_batch_row_and_change_no_bit() {
 
 #[test]
 fn threads_find_out_that_rows_are_not_sorted() {
-    let case = Case::new(3, 1, 2000, 500, 60, true, true);
+    let case = Case::new(3, 1, 6000, 500, 60, true, true); // enough for several threads
     let rows = case.rows().sorted(true);
     let _guard = THREADS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     threads::set(2);
