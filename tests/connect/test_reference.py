@@ -1,6 +1,7 @@
 """The native builders and their definition in NumPy give the same synapses."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -72,6 +73,28 @@ def test_draws_follow_their_law(draw, law):
     assert stats.kstest(_reference.values(draw, Stream(3, 0, 0).units(20_000)), law.cdf).pvalue > 1e-3
 
 
+def assert_native_equals_reference(spec):
+    try:
+        wanted = _reference.build(spec)
+    except ValueError as error:
+        with pytest.raises(ValueError, match=str(error)):
+            build(spec)
+        return
+    for ours, theirs in zip(build(spec), wanted, strict=True):
+        assert (ours is None) == (theirs is None), spec
+        if ours is not None:
+            assert ours.dtype == theirs.dtype
+            np.testing.assert_array_equal(ours, theirs, err_msg=str(spec))
+
+
+@pytest.mark.parametrize("rule", [*NUMBERED, "one_to_one", "all_to_all", "fixed_prob"])
+def test_native_equals_reference_at_the_smallest_sizes(native, rule):
+    flags = [False, True]
+    for n_pre, n_post, num, multapses, autapses in itertools.product(range(3), range(3), range(3), flags, flags):
+        if rule != "one_to_one" or n_pre == n_post:
+            assert_native_equals_reference(Spec(rule, 1, n_pre, n_post, num, num / 2, multapses, autapses))
+
+
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(
     rule=st.sampled_from(RULES), seed=st.one_of(st.integers(0, 5), st.integers(0, 2**64 - 1)),
@@ -88,18 +111,9 @@ def test_native_equals_reference(native, rule, seed, n_pre, n_post, num, prob, m
         num = 0
     places = np.random.default_rng(seed).random((n_pre + n_post, axes))
     space = Space(profile, 0.3, cutoff, places[:n_pre], places[n_pre:], (float(periodic),) * axes + (0.0,) * (3 - axes))
-    spec = Spec(rule, seed, n_pre, n_post, num, prob, multapses, autapses, space, weight, delay, wide)
-    try:
-        wanted = _reference.build(spec)
-    except ValueError as error:
-        with pytest.raises(ValueError, match=str(error)):
-            build(spec)
-        return
-    for ours, theirs in zip(build(spec), wanted, strict=True):
-        assert (ours is None) == (theirs is None)
-        if ours is not None:
-            assert ours.dtype == theirs.dtype
-            np.testing.assert_array_equal(ours, theirs)
+    assert_native_equals_reference(
+        Spec(rule, seed, n_pre, n_post, num, prob, multapses, autapses, space, weight, delay, wide)
+    )
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -14,7 +14,7 @@ impl Partners for AllToAll {
         let n_post = self.n_post as usize;
         if self.autapses {
             Lengths::Equal(n_post)
-        } else if self.n_pre <= n_post {
+        } else if self.n_pre <= n_post || n_post == 0 {
             Lengths::Equal(n_post.saturating_sub(1))
         } else {
             Lengths::Drawn
