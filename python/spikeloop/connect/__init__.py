@@ -1,10 +1,13 @@
 """Connectivity: rules that draw synapses, and the connections that store and propagate them."""
 
 from ._connection import Connection as Connection
+from ._connectivity import Connectivity as Connectivity
 from ._edges import Edges as Edges
 from ._edges import from_coo as from_coo
 from ._edges import from_csr as from_csr
 from ._edges import from_scipy as from_scipy
+from ._procedural import Procedural as Procedural
+from ._procedural import ProceduralConnection as ProceduralConnection
 from ._rule import Rule as Rule
 from ._rules import AllToAll as AllToAll
 from ._rules import FixedInDegree as FixedInDegree

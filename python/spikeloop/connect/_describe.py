@@ -10,24 +10,16 @@ import numpy as np
 from ._memory import readable
 
 if TYPE_CHECKING:
+    from ._connectivity import Connectivity
     from ._stored import Stored
 
 
 class Description:
     """Counts, degrees, weights, delays and memory of a connection, as a table; `rows` holds (name, text) pairs."""
 
-    def __init__(self, connection: Stored):
-        n = connection.num_synapses
-        filled = n / max(connection.n_pre * connection.n_post, 1)
+    def __init__(self, connection: Connectivity, rows: list[tuple[str, str]]):
         self.title = f"{connection.path}: {_shape(connection.in_size)} → {_shape(connection.out_size)}"
-        self.rows = [
-            ("synapses", f"{n:,}, {filled:.3g} per pair"),
-            ("out-degree", _spread(connection.out_degree)),
-            ("in-degree", _spread(connection.in_degree)),
-            ("weight", _weight(connection.weight.value)),
-            ("delay", _delay(connection)),
-            ("memory", _memory(connection)),
-        ]
+        self.rows = rows
 
     def __repr__(self) -> str:
         wide = max(len(name) for name, _ in self.rows)
@@ -36,6 +28,20 @@ class Description:
     def _repr_html_(self) -> str:
         rows = "".join(f"<tr><td>{name}</td><td>{text}</td></tr>" for name, text in self.rows)
         return f"<table><caption>{self.title}</caption>{rows}</table>"
+
+
+def described(connection: Stored) -> Description:
+    """The table of stored synapses."""
+    n = connection.num_synapses
+    rows = [
+        ("synapses", f"{n:,}, {n / max(connection.n_pre * connection.n_post, 1):.3g} per pair"),
+        ("out-degree", _spread(connection.out_degree)),
+        ("in-degree", _spread(connection.in_degree)),
+        ("weight", weight_text(connection.weight.value)),
+        ("delay", delay_text(connection)),
+        ("memory", _memory(connection)),
+    ]
+    return Description(connection, rows)
 
 
 def _shape(size: Any) -> str:
@@ -52,13 +58,15 @@ def _spread(values: np.ndarray, unit: str = "") -> str:
     return f"{low:.4g} … {high:.4g}{unit}, mean {values.mean(dtype=float):.4g}"
 
 
-def _weight(weight: Any) -> str:
+def weight_text(weight: Any) -> str:
+    """One weight, or the spread of some."""
     unit = "" if not isinstance(weight, u.Quantity) or weight.unit.is_unitless else f" {weight.unit}"
     values = np.asarray(u.get_mantissa(weight))
     return f"{values:.4g}{unit} for all" if values.ndim == 0 else _spread(values, unit)
 
 
-def _delay(connection: Stored) -> str:
+def delay_text(connection: Connectivity) -> str:
+    """One delay, or the spread of some."""
     if connection.delay is None:
         return "none"
     steps = np.asarray(connection.delay)

@@ -69,8 +69,12 @@ def _weights(spec: Spec, lengths: list[int]) -> np.ndarray:
 def _narrow(steps: np.ndarray, draw: Draw) -> np.ndarray:
     if steps.size and steps.max() > _LONGEST:
         raise ValueError(f"a delay that was drawn is longer than {_LONGEST} steps")
-    most = _steps(draw, np.array([2.0**-53, 1 - 2.0**-53])).max()
-    return steps.astype(np.uint8 if most <= 255 else np.uint16)
+    return steps.astype(np.uint8 if most_steps(draw) <= 255 else np.uint16)
+
+
+def most_steps(draw: Draw) -> int:
+    """The longest delay that can be drawn."""
+    return int(_steps(draw, np.array([2.0**-53, 1 - 2.0**-53])).max())
 
 
 # --- rules ------------------------------------------------------------------------------------------------------------

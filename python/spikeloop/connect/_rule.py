@@ -79,12 +79,10 @@ class Rule:
     def build(self, in_size: tuple[int, ...], out_size: tuple[int, ...]) -> Synapses:
         """The synapses, from the builder."""
         n_pre, n_post = int(np.prod(in_size)), int(np.prod(out_size))
-        weight, delay = self._weights(), self._delays()
+        weight, delay = self.weights(), self.delays()
         check_fits(f"{self!r} from {in_size} to {out_size}", self.expected(n_pre, n_post), n_pre, n_post,
                    weight.bytes, delay.bytes)  # fmt: skip
-        seed = _fresh_seed() if self.seed is None else _checked_seed(self.seed)
-        spec = Spec(self.rule, seed, n_pre, n_post, weight=weight.draw, delay=delay.draw, wide=_wide())
-        found = build(dataclasses.replace(spec, **self.numbers(in_size, out_size)))
+        found = build(self.spec(in_size, out_size, weight.draw, delay.draw))
         n = found.indices.size
         if weight.draw is not None:
             found = found._replace(weight=attach(found.weight, weight.unit))
@@ -95,6 +93,15 @@ class Rule:
         steps, dt = steps_of(delay.given, None, n, f"{self!r}: delay")
         found = found._replace(delay=steps, dt=dt)
         return found if np.ndim(found.delay) == 0 else ordered(found, n_pre)
+
+    def spec(
+        self, in_size: tuple[int, ...], out_size: tuple[int, ...], weight: Draw | None, delay: Draw | None
+    ) -> Spec:
+        """What the builder is told."""
+        n_pre, n_post = int(np.prod(in_size)), int(np.prod(out_size))
+        seed = _fresh_seed() if self.seed is None else _checked_seed(self.seed)
+        spec = Spec(self.rule, seed, n_pre, n_post, weight=weight, delay=delay, wide=_wide())
+        return dataclasses.replace(spec, **self.numbers(in_size, out_size))
 
     rule: str
     """The name of the rule among the builders."""
@@ -107,27 +114,29 @@ class Rule:
         """The number of synapses to expect."""
         raise NotImplementedError(f"{type(self).__name__} does not define expected(n_pre, n_post).")
 
-    def _weights(self) -> _Values:
+    def weights(self) -> Values:
+        """The weights: a distribution, or what was given."""
         found = draw_of(self.weight, f"{type(self).__name__}: weight")
         each = 8 if _wide() else 4
         if found is None or environ.get_precision() not in (32, 64):
             single = not callable(self.weight) and np.ndim(_mantissa(self.weight)) == 0
-            return _Values(None, None, self.weight, 0 if single else each)
-        return _Values(*found, None, each)
+            return Values(None, None, self.weight, 0 if single else each)
+        return Values(*found, None, each)
 
-    def _delays(self) -> _Values:
+    def delays(self) -> Values:
+        """The delays in steps: a distribution, or what was given."""
         where = f"{type(self).__name__}: delay"
         found = draw_of(self.delay, where)
         if found is None:
             single = not callable(self.delay) and np.ndim(_mantissa(self.delay)) == 0
-            return _Values(None, None, self.delay, 0 if single else 1)
+            return Values(None, None, self.delay, 0 if single else 1)
         draw, unit = found
         delay_times(u.Quantity(0.0, unit=unit), where)
         dt = time_step(where)
-        return _Values(draw.scaled(float(np.asarray(u.Quantity(1.0, unit=unit).to_decimal(u.ms))) / dt), dt, None, 1)
+        return Values(draw.scaled(float(np.asarray(u.Quantity(1.0, unit=unit).to_decimal(u.ms))) / dt), dt, None, 1)
 
 
-class _Values(NamedTuple):
+class Values(NamedTuple):
     """Weights or delays: a distribution for the builder, or what was given; and their bytes for each synapse."""
 
     draw: Draw | None

@@ -13,8 +13,9 @@ import numpy as np
 from .. import environ
 from .._state import ParamState, State
 from ..nn._module import Module
+from ._connectivity import Connectivity
 from ._delays import steps_of
-from ._describe import Description
+from ._describe import Description, described
 from ._plot import figure
 from ._rows import checked_weight, given_rows, ordered, row_lengths, sources_of, taken
 from ._spec import Synapses, order
@@ -31,13 +32,8 @@ class Coo(NamedTuple):
     delay: Any
 
 
-class Stored(Module):
+class Stored(Connectivity):
     """Synapses as compressed rows, one row for each source neuron; base of `Connection`."""
-
-    weight: State
-    delay: Any
-    dt: float | None
-    longest_delay: int
 
     def __init__(
         self,
@@ -85,24 +81,9 @@ class Stored(Module):
         self.longest_delay = 0 if delay is None else int(np.max(delay, initial=0))
 
     @property
-    def n_pre(self) -> int:
-        """Number of sources."""
-        return int(np.prod(self.in_size or ()))
-
-    @property
-    def n_post(self) -> int:
-        """Number of targets."""
-        return int(np.prod(self.out_size or ()))
-
-    @property
     def num_synapses(self) -> int:
         """Number of synapses."""
         return self.indices.size
-
-    @property
-    def has_own_delays(self) -> bool:
-        """Whether each synapse has a delay of its own."""
-        return self.delay is not None and not isinstance(self.delay, int)
 
     @property
     def out_degree(self) -> np.ndarray:
@@ -149,7 +130,7 @@ class Stored(Module):
 
     def describe(self) -> Description:
         """A table of counts, degrees, weights, delays and memory."""
-        return Description(self)
+        return described(self)
 
     def plot(self) -> Any:
         """A figure of the matrix, the degrees, and of weights and delays that differ; returns {name: axes}."""

@@ -48,7 +48,7 @@ class Rows(NamedTuple):
 
 def scatter(spikes: Any, weight: Any, indices: Any, indptr: Any, target: Any, rows: Rows) -> Any:
     """`target` plus what the spikes deliver; spikes (..., n), weight (1,) or (nnz,), target (..., n_post)."""
-    return _over_batch(
+    return over_batch(
         lambda s, t: scatter_p.bind(s, weight, indices, indptr, t, rows=rows)[0], spikes, target, target.shape[-1]
     )
 
@@ -66,7 +66,7 @@ def gather(ct: Any, weight: Any, indices: Any, indptr: Any, rows: Rows) -> Any:
     return gather_p.bind(ct, weight, indices, indptr, rows=rows)[0]
 
 
-def _over_batch(run: Callable[[Any, Any], Any], spikes: Any, target: Any, n_post: int) -> Any:
+def over_batch(run: Callable[[Any, Any], Any], spikes: Any, target: Any, n_post: int) -> Any:
     batch = jnp.broadcast_shapes(spikes.shape[:-1], target.shape[:-1])
     if spikes.ndim == 1 and target.ndim == 1:
         return run(spikes, target)
@@ -116,7 +116,7 @@ class _Targets:
         return one(self._rings(target), self.slot, values).reshape(self.shape)
 
 
-def _scatter_reference(
+def scatter_reference(
     spikes: Any, weight: Any, indices: Any, indptr: Any, *timing_and_target: Any, rows: Rows
 ) -> list[Any]:
     *timing, target = timing_and_target
@@ -125,7 +125,7 @@ def _scatter_reference(
     return [targets.add(target, spikes.astype(target.dtype) * weight)]
 
 
-def _gather_reference(ct: Any, weight: Any, indices: Any, indptr: Any, *timing: Any, rows: Rows) -> list[Any]:
+def gather_reference(ct: Any, weight: Any, indices: Any, indptr: Any, *timing: Any, rows: Rows) -> list[Any]:
     values = _Targets(ct.shape, indices, timing, rows).read(ct) * weight
     out = jnp.zeros((*values.shape[:-1], rows.n_pre), ct.dtype)
     out = out.at[..., _sources(indices, indptr, rows)].add(values)
@@ -154,8 +154,8 @@ def _outer_shape(spikes: Any, ct: Any, indices: Any, *rest: Any, rows: Rows, sin
     return [ct.update(shape=(1,) if single else (indices.size,), weak_type=False)]
 
 
-scatter_p = new_primitive("spikeloop_scatter", _scatter_shape, _scatter_reference)
-gather_p = new_primitive("spikeloop_gather", _gather_shape, _gather_reference)
+scatter_p = new_primitive("spikeloop_scatter", _scatter_shape, scatter_reference)
+gather_p = new_primitive("spikeloop_gather", _gather_shape, gather_reference)
 outer_p = new_primitive("spikeloop_outer", _outer_shape, _outer_reference)
 
 
@@ -255,7 +255,7 @@ ad.primitive_transposes[outer_p] = _outer_transpose
 # --- batching --------------------------------------------------------------------------------------------------------
 
 
-def _batching_rule(primitive: Any, populations: tuple[int, ...], target: int) -> Callable[..., Any]:
+def batching_rule(primitive: Any, populations: tuple[int, ...], target: int) -> Callable[..., Any]:
     """Lanes become rows of the batch, or lanes of rings; with lanes in the connectivity, one lane after the other.
 
     `populations` are the operands that have batch rows, one of them the `target`.
@@ -265,7 +265,7 @@ def _batching_rule(primitive: Any, populations: tuple[int, ...], target: int) ->
         lanes = next(x.shape[d] for x, d in zip(args, dims, strict=True) if d is not None)
         moved = [x if d is None else jnp.moveaxis(x, d, 0) for x, d in zip(args, dims, strict=True)]
         at = [i % len(args) for i in populations]
-        cursor = [] if rows.slots is None else [len(args) - (2 if primitive is scatter_p else 1)]
+        cursor = [] if rows.slots is None else [len(args) - (2 if target == -1 else 1)]
         if primitive is outer_p or any(d is not None and i not in at + cursor for i, d in enumerate(dims)):
             return _one_by_one(primitive, moved, dims, {"rows": rows, **params})
         for i in at:
@@ -298,9 +298,9 @@ def _one_by_one(primitive: Any, args: Sequence[Any], dims: Sequence[Any], params
     return [jax.lax.map(lane, mapped)], [0]
 
 
-batching.primitive_batchers[scatter_p] = _batching_rule(scatter_p, (0, -1), -1)
-batching.primitive_batchers[gather_p] = _batching_rule(gather_p, (0,), 0)
-batching.primitive_batchers[outer_p] = _batching_rule(outer_p, (0, 1), 1)
+batching.primitive_batchers[scatter_p] = batching_rule(scatter_p, (0, -1), -1)
+batching.primitive_batchers[gather_p] = batching_rule(gather_p, (0,), 0)
+batching.primitive_batchers[outer_p] = batching_rule(outer_p, (0, 1), 1)
 
 
 # --- lowering --------------------------------------------------------------------------------------------------------
@@ -314,7 +314,7 @@ def _native_lowering(kernel: str, target: int, fun: Callable[..., Any]) -> Calla
         aval = ctx.avals_in[target]
         if aval.dtype not in (jnp.float32, jnp.float64) or not _library.has(kernel):
             return by_reference(ctx, *operands, rows=rows, **params)
-        rule = ffi_lowering(_library.PREFIX + kernel, {len(operands) - 1: 0} if fun is _scatter_reference else {})
+        rule = ffi_lowering(_library.PREFIX + kernel, {len(operands) - 1: 0} if fun is scatter_reference else {})
         ring = {} if rows.slots is None else {"slots": aval.shape[rows.slots], "lanes": rows.lanes(aval.shape)}
         return rule(ctx, *operands, offset=rows.offset, n_pre=rows.n_pre, sorted=rows.sorted, **ring)
 
@@ -322,8 +322,8 @@ def _native_lowering(kernel: str, target: int, fun: Callable[..., Any]) -> Calla
 
 
 for _p, _kernel, _target, _fun in (
-    (scatter_p, "event_scatter", -1, _scatter_reference),
-    (gather_p, "event_gather", 0, _gather_reference),
+    (scatter_p, "event_scatter", -1, scatter_reference),
+    (gather_p, "event_gather", 0, gather_reference),
     (outer_p, "event_outer", 1, _outer_reference),
 ):
     mlir.register_lowering(_p, _native_lowering(_kernel, _target, _fun), platform="cpu")

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from .. import environ
 from .._errors import ShapeError
 from .._state import DelayState
-from ..connect import Connection
+from ..connect import Connectivity
 from ..kernels._ring import collect
 from ..nn import Module
 from ._form import check_input, with_unit
@@ -39,7 +39,7 @@ class ArrivalRing(Module):
         self.ring = DelayState(with_unit(jnp.zeros(shape, environ.dftype()), self.unit))
         self.cursor = DelayState(jnp.zeros((), jnp.int32))
 
-    def receive(self, comm: Connection, spikes: Any, where: str) -> None:
+    def receive(self, comm: Connectivity, spikes: Any, where: str) -> None:
         """Put what the spikes deliver where it arrives after the delay of each synapse."""
         ring = self.ring.value
         if ring.shape[0] != self.slots:
@@ -68,7 +68,7 @@ class ArrivalRing(Module):
 
 def arrival_ring(owner: Any, comm: Any, size: Any, unit: Any) -> ArrivalRing | None:
     """The ring of `owner`, a receptor or population, with room for the delays of `comm`; None if it has no own ones."""
-    if not (isinstance(comm, Connection) and comm.has_own_delays):
+    if not (isinstance(comm, Connectivity) and comm.has_own_delays):
         return None
     if owner.arrivals is None:
         owner.arrivals = ArrivalRing(size, unit)

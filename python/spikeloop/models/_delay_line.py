@@ -11,7 +11,7 @@ from .. import environ
 from .._delay_steps import delay_steps, delay_times
 from .._errors import ShapeError
 from .._state import DelayState
-from ..connect import Connection
+from ..connect import Connectivity
 from ..kernels._ring import look, put
 from ..nn import Module
 from ._form import check_input, time_step, with_unit
@@ -59,7 +59,7 @@ class DelayLine(Module):
         self._turn(past, cursor)
         return with_unit(oldest, unit)
 
-    def deliver(self, connection: Connection, spikes: Any, present: Any) -> Any:
+    def deliver(self, connection: Connectivity, spikes: Any, present: Any) -> Any:
         """`present` plus what the spikes of `delay` ago deliver, in place."""
         if not self._is_on():
             return connection.accumulate(spikes, present)
@@ -89,7 +89,7 @@ class DelayLine(Module):
 
 def delay_line(delay: Any, comm: Any, pre: Any, where: str) -> DelayLine | None:
     """The line for the `delay` of a projection or the one delay of its connection; None if there is neither."""
-    own = comm.delay if isinstance(comm, Connection) else None
+    own = comm.delay if isinstance(comm, Connectivity) else None
     if delay is None:
         return DelayLine(own, comm.n_pre) if isinstance(own, int) and own > 0 else None
     if own is not None:
@@ -99,7 +99,7 @@ def delay_line(delay: Any, comm: Any, pre: Any, where: str) -> DelayLine | None:
             f"{where}: delay must be one time; given shape {delay.shape}. For a delay of each source, use "
             "pre.prefetch_delay('spike', delays); for one of each synapse, give it to the rule or connection."
         )
-    size = comm.n_pre if isinstance(comm, Connection) else getattr(comm, "in_size", None) or pre
+    size = comm.n_pre if isinstance(comm, Connectivity) else getattr(comm, "in_size", None) or pre
     if size is None:
         raise TypeError(f"{where}: a delay has to know the source; pass pre=population.")
     return DelayLine(delay, getattr(size, "varshape", size))

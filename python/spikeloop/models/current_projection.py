@@ -7,7 +7,7 @@ from typing import Any
 
 import brainunit as u
 
-from ..connect import Connection
+from ..connect import Connectivity
 from ..nn import Desc
 from ._form import unit_of, with_unit
 from ._inputs import OneStep
@@ -62,7 +62,7 @@ class CurrentProj(CommProjection):
         """`comm` of the values; connections take plain numbers and have one axis of targets."""
         if not hasattr(self.comm, "accumulate"):
             return self.comm(values)
-        comm = self.comm.undelayed if isinstance(self.comm, Connection) else self.comm
+        comm = self.comm.undelayed if isinstance(self.comm, Connectivity) else self.comm
         result = comm(u.get_mantissa(values)) * (1.0 * unit_of(values))
         n = math.prod(self.post.varshape)
         return result.reshape((*result.shape[:-1], *self.post.varshape)) if result.shape[-1:] == (n,) else result

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from .._errors import ShapeError
 from .._state import State
-from ..connect import Connection, Rule
+from ..connect import Connectivity, Rule
 from ..nn import Module
 from ._arrival_ring import ArrivalRing, arrival_ring
 from ._delay_line import delay_line
@@ -55,14 +55,14 @@ class CommProjection(Projection):
         comm, line = self.comm, self.delay
         if self.ring is not None:
             self.ring.receive(comm, spikes, self.path)
-        elif line is not None and isinstance(comm, Connection):
+        elif line is not None and isinstance(comm, Connectivity):
             receiver.receive(lambda present: line.deliver(comm, spikes, present))
         else:
             receiver.receive(self.arrivals(spikes if line is None else line(spikes)))
 
     def check_dt(self) -> None:
         """Refuse a time step other than that in which delays of synapses were counted."""
-        if isinstance(self.comm, Connection) and self.comm.dt is not None:
+        if isinstance(self.comm, Connectivity) and self.comm.dt is not None:
             self.comm.check_dt(time_step(self.path))
 
     def arrivals(self, spikes: Any) -> Callable[[Any], Any]:

@@ -112,7 +112,11 @@ fn collect_as<T: Float + Element>(frame: Frame) -> Result<()> {
 ///
 /// # Safety
 /// Neither buffer is borrowed.
-unsafe fn in_place<'a, T: Element>(from: &Buffer<'a>, name: &str, to: &Buffer<'a>) -> Result<&'a mut [T]> {
+pub(crate) unsafe fn in_place<'a, T: Element>(
+    from: &Buffer<'a>,
+    name: &str,
+    to: &Buffer<'a>,
+) -> Result<&'a mut [T]> {
     expect::<T>(from, name)?;
     expect::<T>(to, "result")?;
     if to.dims != from.dims {
@@ -200,14 +204,14 @@ fn spikes_as<'a, T: Element>(spikes: &Buffer<'a>) -> Result<Spikes<'a, T>> {
 }
 
 /// A read-only operand.
-fn operand<'a, T: Element>(buffer: &Buffer<'a>, name: &str) -> Result<&'a [T]> {
+pub(crate) fn operand<'a, T: Element>(buffer: &Buffer<'a>, name: &str) -> Result<&'a [T]> {
     expect::<T>(buffer, name)?;
     // SAFETY: the operands that come here alias no result.
     Ok(unsafe { buffer.slice() })
 }
 
 /// The result of a call that aliases nothing.
-fn result<T: Element>(frame: Frame<'_>) -> Result<&mut [T]> {
+pub(crate) fn result<T: Element>(frame: Frame<'_>) -> Result<&mut [T]> {
     let buffer = frame.ret(0);
     expect::<T>(&buffer, "result")?;
     // SAFETY: it is memory of its own, and asked for once a call.
@@ -221,7 +225,7 @@ fn expect<T: Element>(buffer: &Buffer, name: &str) -> Result<()> {
     Err(Error::invalid(format!("operand '{name}' is {}, expected {}", buffer.dtype, T::DTYPE)))
 }
 
-fn float(buffer: &Buffer, name: &str) -> Result<Dtype> {
+pub(crate) fn float(buffer: &Buffer, name: &str) -> Result<Dtype> {
     match buffer.dtype {
         float @ (Dtype::F32 | Dtype::F64) => Ok(float),
         other => Err(Error::invalid(format!("operand '{name}' is {other}, expected float32 or float64"))),

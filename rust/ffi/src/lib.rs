@@ -9,6 +9,7 @@ mod frame;
 mod handler;
 mod list;
 mod neuron;
+mod procedural;
 mod register;
 #[cfg(test)]
 mod testing;

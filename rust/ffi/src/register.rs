@@ -4,6 +4,7 @@ use crate::abi::{CallFrame, Handler, XlaError};
 use crate::event;
 use crate::handler::handle;
 use crate::neuron::{self, Mode};
+use crate::procedural;
 use spikeloop_kernels::neuron::MODELS;
 use std::sync::LazyLock;
 
@@ -17,6 +18,8 @@ static TARGETS: LazyLock<Vec<Registration>> = LazyLock::new(|| {
         ("spikeloop.event_outer", outer),
         ("spikeloop.event_relay", relay),
         ("spikeloop.event_collect", collect),
+        ("spikeloop.procedural_scatter", procedural_scatter),
+        ("spikeloop.procedural_gather", procedural_gather),
         ("spikeloop.panic", panic),
     ];
     for (model, handlers) in MODELS.iter().zip(NEURONS) {
@@ -93,6 +96,16 @@ unsafe extern "C" fn relay(frame: *mut CallFrame) -> *mut XlaError {
 unsafe extern "C" fn collect(frame: *mut CallFrame) -> *mut XlaError {
     // SAFETY: XLA calls the handler.
     unsafe { handle(frame, "event_collect", event::collect) }
+}
+
+unsafe extern "C" fn procedural_scatter(frame: *mut CallFrame) -> *mut XlaError {
+    // SAFETY: XLA calls the handler.
+    unsafe { handle(frame, "procedural_scatter", procedural::scatter) }
+}
+
+unsafe extern "C" fn procedural_gather(frame: *mut CallFrame) -> *mut XlaError {
+    // SAFETY: XLA calls the handler.
+    unsafe { handle(frame, "procedural_gather", procedural::gather) }
 }
 
 /// Panics, so that tests can see that a panic becomes an exception.

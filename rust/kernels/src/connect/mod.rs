@@ -16,6 +16,7 @@ mod fixed_prob;
 mod fixed_total_number;
 mod functions;
 mod one_to_one;
+mod procedural;
 mod rows;
 mod small_world;
 mod store;
@@ -26,11 +27,13 @@ pub use array::{Array, Column};
 pub use distance_dependent::{Profile, Space};
 pub use draw::{Draw, Family};
 pub use edges::{Edges, order};
+pub use procedural::Procedural;
 pub use store::Synapses;
 
 use crate::error::{Error, Result};
 use choice::Choice;
-use rows::build as build_rows;
+pub(crate) use procedural::Block;
+use rows::{Partners, build as build_rows};
 
 /// Numbers that keep the draws of different uses of one seed apart.
 mod purpose {
@@ -121,37 +124,40 @@ pub struct Spec<'a> {
 /// # Errors
 /// If the populations do not fit the rule, a delay is too long, or memory is short.
 pub fn build(spec: &Spec) -> Result<Synapses> {
+    build_rows(&*partners(spec)?, spec)
+}
+
+/// The rule that lists the partners of a neuron.
+fn partners<'a>(spec: &Spec<'a>) -> Result<Box<dyn Partners + 'a>> {
     let Spec { seed, n_pre, n_post, .. } = *spec;
     let size = |n| u32::try_from(n).map_err(|_| Error::Targets { given: n, available: u32::MAX as usize });
     let (pre, post) = (size(n_pre)?, size(n_post)?);
     let from = |size, purpose, multapses, autapses| Choice { seed, purpose, size, multapses, autapses };
-    match spec.rule {
-        Rule::OneToOne => build_rows(&one_to_one::OneToOne::new(n_pre, n_post)?, spec),
-        Rule::AllToAll { autapses } => {
-            build_rows(&all_to_all::AllToAll { n_pre, n_post: post, autapses }, spec)
-        }
+    Ok(match spec.rule {
+        Rule::OneToOne => Box::new(one_to_one::OneToOne::new(n_pre, n_post)?),
+        Rule::AllToAll { autapses } => Box::new(all_to_all::AllToAll { n_pre, n_post: post, autapses }),
         Rule::FixedProb { prob, autapses } => {
             let choice = from(post, purpose::FIXED_PROB, false, autapses);
-            build_rows(&fixed_prob::FixedProb::new(choice, prob)?, spec)
+            Box::new(fixed_prob::FixedProb::new(choice, prob)?)
         }
         Rule::FixedInDegree(Number { num, multapses, autapses }) => {
             let choice = from(pre, purpose::FIXED_IN_DEGREE, multapses, autapses);
-            build_rows(&fixed_in_degree::FixedInDegree::new(choice, n_post, num)?, spec)
+            Box::new(fixed_in_degree::FixedInDegree::new(choice, n_post, num)?)
         }
         Rule::FixedOutDegree(Number { num, multapses, autapses }) => {
             let choice = from(post, purpose::FIXED_OUT_DEGREE, multapses, autapses);
-            build_rows(&fixed_out_degree::FixedOutDegree::new(choice, n_pre, num)?, spec)
+            Box::new(fixed_out_degree::FixedOutDegree::new(choice, n_pre, num)?)
         }
         Rule::FixedTotalNumber(Number { num, multapses, autapses }) => {
             let choice = from(post, purpose::FIXED_TOTAL_NUMBER, multapses, autapses);
-            build_rows(&fixed_total_number::FixedTotalNumber::new(choice, n_pre, num)?, spec)
+            Box::new(fixed_total_number::FixedTotalNumber::new(choice, n_pre, num)?)
         }
         Rule::DistanceDependent { prob, autapses, space } => {
             let choice = from(post, purpose::DISTANCE_DEPENDENT, false, autapses);
-            build_rows(&distance_dependent::DistanceDependent::new(choice, n_pre, prob, space)?, spec)
+            Box::new(distance_dependent::DistanceDependent::new(choice, n_pre, prob, space)?)
         }
         Rule::SmallWorld { num, prob } => {
-            build_rows(&small_world::SmallWorld::new(seed, n_pre, post, num, prob)?, spec)
+            Box::new(small_world::SmallWorld::new(seed, n_pre, post, num, prob)?)
         }
-    }
+    })
 }

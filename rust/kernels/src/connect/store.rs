@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::array::{Array, Column};
 use super::rows::Starts;
-use super::{Spec, purpose};
+use super::{Draw, Spec, purpose};
 use crate::error::{Error, Result};
 use crate::random::Stream;
 
@@ -59,28 +59,20 @@ impl<'a> Store<'a> {
     pub(crate) unsafe fn put(&self, i: usize, targets: &mut [u32], keys: &mut Vec<u64>) {
         let row = self.starts.row(i);
         assert_eq!(row.len(), targets.len(), "a rule drew another row than it had counted");
-        if let (Some(draw), Some(column)) = (&self.spec.delay, &self.synapses.delay) {
-            // Before delays are given to them, targets need an order that all agree on.
-            targets.sort_unstable();
-            let mut stream = Stream::new(self.spec.seed, i as u64, purpose::DELAY);
-            keys.clear();
-            keys.extend(targets.iter().map(|&j| draw.steps(stream.unit()) << 32 | u64::from(j)));
-            keys.sort_unstable();
-            targets.iter_mut().zip(&*keys).for_each(|(j, &key)| *j = key as u32);
+        put_in_order(self.spec, i, targets, keys);
+        if let Some(column) = &self.synapses.delay {
             if keys.last().is_some_and(|key| key >> 32 > LONGEST) {
                 self.too_long.store(true, Ordering::Relaxed);
             }
             // SAFETY: by the contract of this function.
             unsafe { column.put_whole(row.start, keys.iter().map(|key| (key >> 32) as u32)) };
-        } else {
-            targets.sort_unstable();
         }
         // SAFETY: by the contract of this function.
         unsafe { self.synapses.indices.put_whole(row.start, targets.iter().copied()) };
         if let (Some(draw), Some(column)) = (&self.spec.weight, &self.synapses.weight) {
-            let mut stream = Stream::new(self.spec.seed, i as u64, purpose::WEIGHT);
+            let mut weights = weights(draw, self.spec.seed, i);
             // SAFETY: by the contract of this function.
-            unsafe { column.put_floats(row.start, row.map(|_| draw.value(stream.unit()))) };
+            unsafe { column.put_floats(row.start, row.map(|_| weights())) };
         }
     }
 
@@ -110,4 +102,24 @@ impl<'a> Store<'a> {
         }
         Ok(self.synapses)
     }
+}
+
+/// Puts the targets of row `i` into the order of a stored row. If delays are drawn, `keys` then hold them
+/// above 32 bits of the target.
+pub(super) fn put_in_order(spec: &Spec, i: usize, targets: &mut [u32], keys: &mut Vec<u64>) {
+    // Before delays are given to them, targets need an order that all agree on.
+    targets.sort_unstable();
+    if let Some(draw) = &spec.delay {
+        let mut stream = Stream::new(spec.seed, i as u64, purpose::DELAY);
+        keys.clear();
+        keys.extend(targets.iter().map(|&j| draw.steps(stream.unit()) << 32 | u64::from(j)));
+        keys.sort_unstable();
+        targets.iter_mut().zip(keys).for_each(|(j, &mut key)| *j = key as u32);
+    }
+}
+
+/// The weights of row `i`, one after the other.
+pub(super) fn weights(draw: &Draw, seed: u64, i: usize) -> impl FnMut() -> f64 {
+    let mut stream = Stream::new(seed, i as u64, purpose::WEIGHT);
+    move || draw.value(stream.unit())
 }

@@ -1,0 +1,159 @@
+"""Connectivity: what all connections do with spikes, whether their synapses are stored or not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brainunit as u
+import jax.numpy as jnp
+import numpy as np
+
+from .._errors import ShapeError, UnitError
+from .._state import State
+from ..nn._module import Module
+
+
+class Connectivity(Module):
+    """Base of connections: spikes of `n_pre` sources become input of `n_post` targets, by way of weights and delays."""
+
+    weight: State
+    delay: Any
+    dt: float | None
+    longest_delay: int
+
+    __array_ufunc__ = None  # NumPy leaves `spikes @ connection` to the connection
+
+    def update(self, spikes: Any) -> Any:
+        """The input of each target."""
+        self._refuse_delays()
+        return self.undelayed(spikes)
+
+    def __rmatmul__(self, spikes: Any) -> Any:
+        return self(spikes)
+
+    def undelayed(self, spikes: Any) -> Any:
+        """The input of each target, for a caller who takes care of the delay."""
+        unit = getattr(self.weight.value, "unit", u.UNITLESS)
+        shape = (*jnp.shape(spikes)[:-1], self.n_post)
+        zero = jnp.zeros(shape, self._numbers(unit).dtype)
+        return self._added(spikes, zero if unit.is_unitless else u.Quantity(zero, unit=unit))
+
+    def accumulate(self, spikes: Any, target: Any) -> Any:
+        """`target` plus the input of each target, in place where the compiler lets it."""
+        self._refuse_delays()
+        return self._added(spikes, target)
+
+    def _refuse_delays(self) -> None:
+        if self.longest_delay:
+            raise ValueError(
+                f"{self.path} has delays, and one call remembers nothing. Give it to a projection, as in "
+                "sl.AlignPostProj(comm=connection, ...)."
+            )
+
+    def _added(self, spikes: Any, target: Any) -> Any:
+        numbers, unit = _split(target)
+        spikes, weight = self._operands(spikes, numbers, unit)
+        flat = numbers if numbers.shape[-1:] == (self.n_post,) else numbers.reshape(*spikes.shape[:-1], self.n_post)
+        return _join(self.add(spikes, weight, flat), target)
+
+    def relay(self, spikes: Any, cursor: Any, past: Any, target: Any) -> tuple[Any, Any]:
+        """(past, target): stores the spikes in a ring of past ones, and delivers the oldest of these to `target`.
+
+        `past` has the axes (slots, ..., n_pre), one slot more than the delay has steps. The spikes go into the slot
+        `cursor`; the oldest stand in the slot after it.
+        """
+        numbers, unit = _split(target)
+        spikes, weight = self._operands(spikes, numbers, unit)
+        batch = past.shape[1:-1]
+        spikes = jnp.broadcast_to(spikes, (*batch, self.n_pre))
+        flat = jnp.broadcast_to(numbers.reshape(*numbers.shape[: numbers.ndim - len(self.out_size or ())], self.n_post),
+                                (*batch, self.n_post))  # fmt: skip
+        past, out = self.add_oldest(spikes, weight, cursor, past, flat)
+        return past, _join(out, target)
+
+    def accumulate_later(self, spikes: Any, cursor: Any, ring: Any) -> Any:
+        """`ring`, with the axes (slots, ..., targets), plus the input of each target when its delay has passed."""
+        numbers, unit = _split(ring)
+        spikes, weight = self._operands(spikes, numbers, unit)
+        batch = numbers.shape[1 : numbers.ndim - len(self.out_size or ())]
+        spikes = jnp.broadcast_to(spikes, (*batch, self.n_pre))
+        flat = numbers.reshape(numbers.shape[0], *batch, self.n_post)
+        return _join(self.add_later(spikes, weight, cursor, flat), ring)
+
+    def check_dt(self, dt: Any) -> None:
+        """Refuse a time step (in ms) other than that in which delays were counted."""
+        if self.dt is not None and abs(float(dt) - self.dt) > 1e-6 * self.dt:
+            raise ValueError(
+                f"{self.path}: delays were counted in steps of dt = {self.dt:g} ms, but dt is {float(dt):g} ms now. "
+                "Set dt before the connection is built, and build it again to change it."
+            )
+
+    # What a kind of connection defines, on numbers: spikes (..., n_pre), weight (1,) or (synapses,).
+
+    def add(self, spikes: Any, weight: Any, target: Any) -> Any:
+        """`target` (..., n_post) plus what the spikes deliver."""
+        raise NotImplementedError(f"{type(self).__name__} does not define add(spikes, weight, target).")
+
+    def add_oldest(self, spikes: Any, weight: Any, cursor: Any, past: Any, target: Any) -> tuple[Any, Any]:
+        """(past, target): the spikes are put into the ring `past`, and its oldest delivered."""
+        raise NotImplementedError(f"{type(self).__name__} does not define add_oldest(...).")
+
+    def add_later(self, spikes: Any, weight: Any, cursor: Any, ring: Any) -> Any:
+        """A ring (slots, ..., n_post) plus what the spikes deliver, each synapse after its delay."""
+        raise NotImplementedError(f"{type(self).__name__} does not define add_later(...).")
+
+    @property
+    def n_pre(self) -> int:
+        """Number of sources."""
+        return int(np.prod(self.in_size or ()))
+
+    @property
+    def n_post(self) -> int:
+        """Number of targets."""
+        return int(np.prod(self.out_size or ()))
+
+    @property
+    def has_own_delays(self) -> bool:
+        """Whether each synapse has a delay of its own."""
+        return self.delay is not None and not isinstance(self.delay, int)
+
+    def _operands(self, spikes: Any, target: Any, unit: Any) -> tuple[Any, Any]:
+        spikes = _plain_spikes(spikes, self.n_pre, self.path)
+        return _as_events(spikes, target.dtype), self._numbers(unit).reshape(-1).astype(target.dtype)
+
+    def _numbers(self, unit: Any) -> Any:
+        weight = self.weight.value
+        own = getattr(weight, "unit", u.UNITLESS)
+        if not own.has_same_dim(unit):
+            raise UnitError(f"{self.path}.weight is in {own}, but the target takes {unit}.")
+        if not isinstance(weight, u.Quantity):
+            return jnp.asarray(weight)
+        return weight.mantissa if own == unit else weight.to_decimal(unit)
+
+
+def _split(target: Any) -> tuple[Any, Any]:
+    """(numbers, unit)."""
+    return (target.mantissa, target.unit) if isinstance(target, u.Quantity) else (jnp.asarray(target), u.UNITLESS)
+
+
+def _join(numbers: Any, target: Any) -> Any:
+    """New numbers in the shape and unit of `target`."""
+    if numbers.size == target.size:
+        numbers = numbers.reshape(target.shape)
+    return u.Quantity(numbers, unit=target.unit) if isinstance(target, u.Quantity) else numbers
+
+
+def _plain_spikes(spikes: Any, n_pre: int, where: str) -> Any:
+    if isinstance(spikes, u.Quantity):
+        if not spikes.unit.is_unitless:
+            raise UnitError(f"{where} takes spikes without a unit; given {spikes.unit}.")
+        spikes = spikes.mantissa
+    spikes = jnp.asarray(spikes)
+    if spikes.shape[-1:] != (n_pre,):
+        raise ShapeError(f"{where} takes spikes of {n_pre} sources on the last axis; given shape {spikes.shape}.")
+    return spikes
+
+
+def _as_events(spikes: Any, dtype: Any) -> Any:
+    """Spikes as bool or in the dtype of the target, which is what the kernels take."""
+    return spikes if spikes.dtype == jnp.bool_ else spikes.astype(dtype)

@@ -1,0 +1,96 @@
+//! Rows that are not stored but made anew from the seed, each time they are needed.
+
+use super::choice::Seen;
+use super::rows::Partners;
+use super::store::{put_in_order, weights};
+use super::{Rule, Spec, partners};
+use crate::error::{Error, Result};
+use crate::lane::Float;
+
+/// A rule whose rows are functions of the seed and of the row's number.
+pub struct Procedural<'a> {
+    spec: Spec<'a>,
+    partners: Box<dyn Partners + 'a>,
+}
+
+impl<'a> Procedural<'a> {
+    /// The rows of a rule.
+    ///
+    /// # Errors
+    /// If the populations do not fit the rule, or it draws what a row needs to know from others.
+    pub fn new(spec: Spec<'a>) -> Result<Self> {
+        let partners = partners(&spec)?;
+        if partners.by_target() {
+            return Err(Error::Rule("the rows of this rule are not drawn one by one"));
+        }
+        Ok(Self { spec, partners })
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn n_pre(&self) -> usize {
+        self.spec.n_pre
+    }
+
+    /// Number of targets.
+    #[must_use]
+    pub fn n_post(&self) -> usize {
+        self.spec.n_post
+    }
+
+    /// About as many synapses has a row, one at least.
+    pub(crate) fn mean_length(&self) -> usize {
+        let n_post = self.spec.n_post;
+        let mean = match self.spec.rule {
+            Rule::OneToOne => 1,
+            Rule::FixedOutDegree(number) => number.num,
+            Rule::SmallWorld { num, .. } => num,
+            Rule::FixedProb { prob, .. } => (prob * n_post as f64) as usize,
+            _ => n_post,
+        };
+        mean.max(1)
+    }
+
+    /// These rows, one after the other, ordered as stored ones if that is `needed` or weights or delays are drawn.
+    pub(crate) fn block<T: Float>(&self, rows: &[usize], needed: bool) -> Block<T> {
+        let spec = &self.spec;
+        let ordered = needed || spec.weight.is_some() || spec.delay.is_some();
+        let mut block = Block { ordered, ..Block::default() };
+        let (mut seen, mut keys) = (Seen::default(), Vec::new());
+        block.indices.reserve(rows.len() * self.mean_length());
+        block.indptr.push(0);
+        for &i in rows {
+            let start = block.indices.len();
+            self.partners.list(i, &mut seen, &mut block.indices);
+            let targets = &mut block.indices[start..];
+            if ordered {
+                put_in_order(spec, i, targets, &mut keys);
+            }
+            if spec.delay.is_some() {
+                block.delay.extend(keys.iter().map(|key| u16::try_from(key >> 32).unwrap_or(u16::MAX)));
+            }
+            if let Some(draw) = &spec.weight {
+                let mut next = weights(draw, spec.seed, i);
+                let stored = |x: f64| if spec.wide { x } else { f64::from(x as f32) };
+                block.weight.extend(targets.iter().map(|_| T::from_f64(stored(next()))));
+            }
+            block.indptr.push(block.indices.len() as i64);
+        }
+        if spec.weight.is_none() {
+            block.weight.push(T::ONE);
+        }
+        block
+    }
+}
+
+/// Some rows, as they would be stored.
+#[derive(Debug, Default)]
+pub(crate) struct Block<T> {
+    pub(crate) indices: Vec<u32>,
+    pub(crate) indptr: Vec<i64>,
+    /// One for each synapse, or the number 1 for all.
+    pub(crate) weight: Vec<T>,
+    /// One for each synapse, or none.
+    pub(crate) delay: Vec<u16>,
+    pub(crate) ordered: bool,
+}
