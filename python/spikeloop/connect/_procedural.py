@@ -7,9 +7,11 @@ import warnings
 from typing import Any
 
 import brainunit as u
+import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .. import environ
 from .._errors import ShapeError
 from .._state import State
 from ..kernels import _procedural as kernel
@@ -101,7 +103,8 @@ class ProceduralConnection(Connectivity):
             build(dataclasses.replace(spec, n_pre=min(spec.n_pre, 1)))
         self._drawn = _Drawn(**{f.name: getattr(spec, f.name) for f in dataclasses.fields(spec)})
         self.seed = spec.seed
-        self.weight = rule.param_type(_one_weight(rule, weight))
+        one = _one_weight(rule, weight)
+        self.weight = rule.param_type(jax.tree.map(lambda leaf: jnp.asarray(leaf, environ.dftype()), one))
         self.delay, self.dt, self.longest_delay = _one_delay(rule, delay)
         if self.num_synapses == 0:
             warnings.warn(f"{rule!r} from {in_size} to {out_size} makes no synapse at all.", stacklevel=3)

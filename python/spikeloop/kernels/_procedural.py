@@ -78,7 +78,7 @@ gather_p = new_primitive("spikeloop_procedural_gather", _gather_shape, _gather_b
 
 
 def _scatter_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-    values, *cursor, target = primals
+    _, *cursor, target = primals
     d_values, d_target = tangents[0], tangents[-1]
     out = scatter_p.bind(*primals, **params)
     if is_zero(d_values):
