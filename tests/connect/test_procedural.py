@@ -71,7 +71,7 @@ def test_every_distribution_of_weights(weight):
 
 
 @settings(max_examples=10, deadline=None, derandomize=True)
-@given(n_pre=st.integers(1, 90), n_post=st.integers(1, 90), seed=st.integers(0, 2**64 - 1), graded=st.booleans())
+@given(n_pre=st.integers(4, 90), n_post=st.integers(4, 90), seed=st.integers(0, 2**64 - 1), graded=st.booleans())
 def test_any_size_and_seed(n_pre, n_post, seed, graded):
     for rule in (FixedProb(0.5, 1.5, seed=seed), FixedOutDegree(3, init.Uniform(0.0, 1.0), seed=seed)):
         ours, wanted = pair(rule, n_pre, n_post)
@@ -144,11 +144,10 @@ def test_vmap(axes):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
 
 
-def network(comm, batch=None, delay=None):
+def network(comm, batch):
     post = sl.LIF(23, V_th=1e3 * u.mV)
-    proj = sl.AlignPostProj(comm=comm, syn=sl.Expon.desc(23, tau=5.0 * u.ms), out=sl.CUBA.desc(), post=post, pre=19,
-                            delay=delay)  # fmt: skip
-    sl.nn.init_all_states(sl.nn.Sequential(proj), batch_size=batch)
+    proj = sl.AlignPostProj(comm=comm, syn=sl.Expon.desc(23, tau=5.0 * u.ms), out=sl.CUBA.desc(), post=post, pre=19)
+    sl.nn.init_all_states(proj, batch_size=batch)
     sl.nn.init_all_states(post, batch_size=batch)
     train = spikes(40, *(() if batch is None else (batch,)), 19)
 
@@ -164,7 +163,7 @@ def network(comm, batch=None, delay=None):
 @pytest.mark.parametrize("delay", [None, 0.7 * u.ms, init.Uniform(0.3 * u.ms, 2.0 * u.ms)])
 def test_projections_with_any_delay(delay, batch):
     sl.environ.set(dt=0.1 * u.ms)
-    rule = FixedProb(0.4, init.Normal(1.0 * u.mA, 0.2 * u.mA), delay=delay, seed=5)
+    rule = FixedProb(0.4, init.Normal(1.0 * u.mS, 0.2 * u.mS), delay=delay, seed=5)
     ours, wanted = network(Procedural(rule), batch), network(rule, batch)
     assert np.ptp(wanted) > 0
     assert np.array_equal(ours, wanted)

@@ -159,8 +159,8 @@ def _one_weight(rule: Rule, weight: Values) -> Any:
         return jnp.asarray(1.0) if weight.unit.is_unitless else u.Quantity(1.0, unit=weight.unit)
     if callable(weight.given) and not isinstance(weight.given, State):
         raise TypeError(
-            f"Procedural: {type(rule).__name__}: weight {weight.given!r} cannot be drawn one by one. Use one number, or "
-            "init.Uniform, Normal, TruncatedNormal, LogNormal, Exponential with single numbers, in 32 or 64 bits."
+            f"Procedural: {type(rule).__name__}: weight {weight.given!r} cannot be drawn one by one. Use one number, "
+            "or init.Uniform, Normal, TruncatedNormal, LogNormal, Exponential with single numbers, in 32 or 64 bits."
         )
     found = checked_weight(weight.given, 1)
     return found if np.ndim(u.get_mantissa(found)) == 0 else found.reshape(())
