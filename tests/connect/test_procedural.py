@@ -177,7 +177,7 @@ def test_delta_projections_and_a_delay_of_the_projection():
         proj = sl.DeltaProj(comm=wrap(FixedOutDegree(4, 0.5 * u.mV, seed=2)), post=post, pre=19, delay=0.4 * u.ms)
         sl.nn.init_all_states(proj)
         sl.nn.init_all_states(post)
-        results.append(sl.transform.for_loop(lambda s: (proj(s), post(0.0 * u.mA), post.V.value)[2], spikes(30, 19)))  # noqa: B023
+        results.append(sl.transform.for_loop(lambda s: (proj(s), post(0.0 * u.mA), post.V.value)[2], spikes(30, 19)))
     assert np.array_equal(*map(numbers, results))
 
 
