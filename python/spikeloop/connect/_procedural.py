@@ -23,7 +23,7 @@ from ._delays import steps_of
 from ._describe import Description, delay_text, weight_text
 from ._memory import check_fits, readable
 from ._reference import most_steps
-from ._rows import checked_weight
+from ._rows import check_population, checked_weight
 from ._rule import Rule, Values
 from ._spec import Spec, Synapses, build
 
@@ -61,9 +61,8 @@ class Procedural(Rule):
         super().__init__(of.weight, delay=of.delay, seed=of.seed, param_type=of.param_type)
         self.of = of
 
-    def __call__(self, source: Any, target: Any) -> ProceduralConnection:
-        in_size, out_size = (as_size(getattr(p, "varshape", p), "a size") for p in (source, target))
-        return ProceduralConnection(self.of, in_size, out_size)
+    def __call__(self, source: Any, target: Any) -> ProceduralConnection:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return ProceduralConnection(self.of, getattr(source, "varshape", source), getattr(target, "varshape", target))
 
     def build(self, in_size: tuple[int, ...], out_size: tuple[int, ...]) -> Synapses:
         return self.of.build(in_size, out_size)
@@ -95,10 +94,13 @@ class ProceduralConnection(Connectivity):
 
     def __init__(self, rule: Rule, in_size: Any, out_size: Any, *, name: str | None = None):
         super().__init__(name)
+        in_size, out_size = as_size(in_size, "source size"), as_size(out_size, "target size")
         self.in_size, self.out_size = in_size, out_size
         self.rule = rule
+        check_population(self.n_pre)
+        check_population(self.n_post)
         weight, delay = rule.weights(), rule.delays()
-        spec = rule.spec(self.in_size, self.out_size, weight.draw, delay.draw)
+        spec = rule.spec(in_size, out_size, weight.draw, delay.draw)
         if spec.rule != "one_to_one":  # one row, as a check of the numbers
             build(dataclasses.replace(spec, n_pre=min(spec.n_pre, 1)))
         self._drawn = _Drawn(**{f.name: getattr(spec, f.name) for f in dataclasses.fields(spec)})
