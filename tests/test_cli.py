@@ -11,15 +11,19 @@ NAMES = sorted(cli._NETWORKS)
 
 def test_every_network_can_be_run():
     exported = {x for x in vars(sl.networks).values() if isinstance(x, type)}
-    assert set(cli._NETWORKS.values()) == exported - {sl.networks.Balanced}
+    assert set(cli._NETWORKS.values()) == exported - {sl.networks.Network, sl.networks.Balanced}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_run(name, capsys):
-    assert cli.main(["run", name, "--neurons", "1000", "--seconds", "0.02", "--seed", "3"]) == 0
+    small = ["--scale", "0.013", "--drive", "dc"] if name == "pd14" else ["--neurons", "1000"]
+    assert cli.main(["run", name, *small, "--seconds", "0.04", "--seed", "3"]) == 0
     printed = capsys.readouterr().out
-    assert f"{cli._NETWORKS[name].__name__}, 1000 neurons, 0.02 s of biological time, dt 0.1 ms" in printed
+    size = 1003 if name == "pd14" else 1000
+    assert f"{cli._NETWORKS[name].__name__}, {size} neurons, 0.04 s of biological time, dt 0.1 ms" in printed
     assert float(re.search(r"mean rate +([\d.]+) Hz", printed)[1]) > 0
+    for part in ("L23E", "L6I") if name == "pd14" else ("E", "I"):
+        assert re.search(rf"^  {part} +[\d.]+ Hz$", printed, re.MULTILINE)
     for line in ("build", "trace and compile", "wall time", "real-time factor", "per step"):
         assert re.search(rf"^{line} +[\d.]+", printed, re.MULTILINE)
 
@@ -35,7 +39,17 @@ def test_a_raster_is_drawn(tmp_path, capsys):
     assert "raster.png" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("wrong", [["run", "nothing"], ["run", "coba", "--neurons", "0"], ["run", "coba", "--dt", "x"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["run", "nothing"],
+        ["run", "coba", "--neurons", "0"],
+        ["run", "coba", "--dt", "x"],
+        ["run", "coba", "--scale", "0.1"],
+        ["run", "pd14", "--neurons", "9"],
+        ["run", "pd14", "--scale", "2"],
+    ],
+)
 def test_wrong_arguments_end_with_status_2(wrong, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main(wrong)

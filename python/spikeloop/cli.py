@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import sys
 import time
 from collections.abc import Sequence
@@ -10,14 +11,30 @@ from typing import Any
 
 from . import networks
 
-_NETWORKS = {cls.__name__.lower(): cls for cls in networks.Balanced.__subclasses__()}
+_NETWORKS = {cls.__name__.lower(): cls for cls in (*networks.Balanced.__subclasses__(), networks.PD14)}
+_OPTIONS = ("size", "scale", "drive")  # arguments of networks, which not all of them take
 _DRAWN = 4000  # neurons in a raster
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.command is _run:
+        args.options = _network_options(parser, args)
     return args.command(args)
+
+
+def _network_options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> dict[str, Any]:
+    """The given arguments of the network; ends the program if it does not take one of them."""
+    given = {name: getattr(args, name) for name in _OPTIONS if getattr(args, name) is not None}
+    taken = inspect.signature(_NETWORKS[args.network]).parameters
+    for name in given:
+        if name not in taken:
+            option = "neurons" if name == "size" else name
+            others = ", ".join(n for n, cls in _NETWORKS.items() if name in inspect.signature(cls).parameters)
+            parser.error(f"{args.network} does not take --{option}; it is for {others}")
+    return given
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -37,7 +54,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_options(parser: argparse.ArgumentParser, raster: str | None) -> None:
-    parser.add_argument("--neurons", type=_positive(int), metavar="N", help="size (default: that of the network)")
+    parser.add_argument(
+        "--neurons", dest="size", type=_positive(int), metavar="N", help="size (default: that of the network)"
+    )
+    parser.add_argument("--scale", type=_fraction, metavar="X", help="size of pd14, above 0 to 1 (default 1)")
+    parser.add_argument("--drive", choices=("poisson", "dc"), help="external input of pd14 (default poisson)")
     parser.add_argument(
         "--seconds", type=_positive(float), default=1.0, metavar="S", help="biological time (default 1)"
     )
@@ -59,6 +80,13 @@ def _positive(kind: type) -> Any:
     return parse
 
 
+def _fraction(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"must be above 0, and at most 1; given {text}")
+    return value
+
+
 def _info(_: argparse.Namespace) -> int:
     import spikeloop as sl
 
@@ -76,7 +104,7 @@ def _run(args: argparse.Namespace) -> int:
     sl.random.seed(args.seed)
     with sl.environ.context(dt=args.dt * u.ms):
         began = time.perf_counter()
-        net = _NETWORKS[args.network](args.neurons, seed=args.seed)
+        net = _NETWORKS[args.network](**args.options, seed=args.seed)
         sl.nn.init_all_states(net)
         built = time.perf_counter() - began
         steps = round(args.seconds * 1000 / args.dt)
@@ -122,6 +150,8 @@ def _report(args: argparse.Namespace, net: Any, steps: int, built: float, compil
     sys.stderr.flush()
     print(f"{type(net).__name__}, {net.size} neurons, {args.seconds:g} s of biological time, dt {args.dt:g} ms")
     print(f"mean rate          {rate:8.2f} Hz")
+    for name, value in net.rates(args.seconds * u.second).items():
+        print(f"  {name:<16} {value.to_decimal(u.Hz):8.2f} Hz")
     print(f"build              {built:8.3f} s")
     print(f"trace and compile  {compiling:8.3f} s")
     print(f"wall time          {wall:8.3f} s")
@@ -138,8 +168,7 @@ def _draw(args: argparse.Namespace, net: Any, spikes: Any) -> None:
 
     matplotlib.use("Agg")
     shown = spikes.shape[1]
-    excitatory = min(net.num_excitatory, shown)
-    groups = {"excitatory": excitatory} | ({"inhibitory": shown - excitatory} if shown > excitatory else {})
+    groups = {name: min(part.stop, shown) - part.start for name, part in net.populations.items() if part.start < shown}
     ax, _ = sl.plot.raster(np.asarray(spikes), dt=args.dt * u.ms, groups=groups)
     ax.set_title(f"{type(net).__name__}, {net.size} neurons")
     ax.figure.savefig(args.raster, dpi=150)

@@ -1,5 +1,6 @@
 """Connectivity: rules that draw synapses, and the connections that store and propagate them."""
 
+from ._blocks import Blocks as Blocks
 from ._connection import Connection as Connection
 from ._connectivity import Connectivity as Connectivity
 from ._edges import Edges as Edges

@@ -16,6 +16,7 @@ from .._jax import is_tracer
 from ..models._form import number_in
 
 _WORDS = 2.0**32
+_COMPARED = 64  # so many bounds are compared with faster than searched, which gathers
 _LARGEST = 4294967040.0  # the last float32 below 2³²
 
 
@@ -38,6 +39,8 @@ def binomial(n: int, p: Any, shape: tuple[int, ...]) -> Any:
         return random.binomial(n, p, shape, check_valid=False)
     first, table = _distribution(n, float(p))
     bits = jax.random.bits(random.DEFAULT.next_key(None), shape, jnp.uint32)
+    if table.size <= _COMPARED:
+        return sum((bits >= bound for bound in table), first + jnp.zeros(shape, jnp.int32))
     return first + jnp.searchsorted(jnp.asarray(table), bits, side="right", method="scan_unrolled")
 
 

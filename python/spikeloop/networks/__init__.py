@@ -5,3 +5,5 @@ from .brunel import Brunel as Brunel
 from .coba import COBA as COBA
 from .cobahh import COBAHH as COBAHH
 from .cuba import CUBA as CUBA
+from .network import Network as Network
+from .pd14 import PD14 as PD14

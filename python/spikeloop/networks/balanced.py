@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import brainunit as u
-import jax.numpy as jnp
 
-from .. import connect, environ, init, nn
-from .._state import ShortTermState
+from .. import connect, init
 from ..models import AlignPostProj, Expon, LIFRef, Neuron
+from .network import Network
 
 
-class Balanced(nn.Module):
+class Balanced(Network):
     """Base of the benchmark networks: four excitatory neurons for each inhibitory one, with random targets.
 
     | name | meaning | default |
@@ -22,8 +21,7 @@ class Balanced(nn.Module):
     | `seed` | seed of the connectivity | 0 |
 
     A network declares the `model` of its neurons and their constants `neuron`; `synapses`, {"E" or "I": (weight, time
-    constant, output)}; the current `drive`; the initial potentials `start`; and `expected_rate`, the range of its mean
-    rate in Hz.
+    constant, output)}; the current `drive`; and the initial potentials `start`.
     """
 
     model: ClassVar[type[Neuron]] = LIFRef
@@ -31,7 +29,6 @@ class Balanced(nn.Module):
     synapses: ClassVar[dict[str, tuple[Any, Any, Any]]]
     drive: ClassVar[Any] = None
     start: ClassVar[Any] = init.Uniform(-60.0 * u.mV, -50.0 * u.mV)
-    expected_rate: ClassVar[tuple[float, float]]
     default_size: ClassVar[int] = 4000
     default_out_degree: ClassVar[int] = 80
 
@@ -40,6 +37,7 @@ class Balanced(nn.Module):
         self.size = self.default_size if size is None else size
         self.out_degree = self.default_out_degree if out_degree is None else out_degree
         self.num_excitatory = 4 * self.size // 5
+        self.populations = {"E": slice(0, self.num_excitatory), "I": slice(self.num_excitatory, self.size)}
         self.N = self.model(self.size, V_initializer=self.start, **self.neuron)
         self.E = self._projection("E", self.num_excitatory, seed)
         self.I = self._projection("I", self.size - self.num_excitatory, seed + 1)
@@ -55,21 +53,9 @@ class Balanced(nn.Module):
             label=name,
         )
 
-    def init_state(self, batch_size: int | None = None, **_: Any) -> None:
-        """Make the count of spikes, with a first axis of `batch_size` samples if given."""
-        shape = (self.size,) if batch_size is None else (batch_size, self.size)
-        self.count = ShortTermState(jnp.zeros(shape, environ.dftype()))
-
-    def update(self, t: Any = None) -> Any:
-        """One step: the spikes of the step before arrive, then the neurons advance; returns their spikes."""
-        with environ.context(t=t):
-            spikes = self.N.get_spike()
-            self.E(spikes[..., : self.num_excitatory])
-            self.I(spikes[..., self.num_excitatory :])
-            spikes = self.N(self.drive)
-            self.count.value = self.count.value + spikes
-            return spikes
-
-    def mean_rate(self, duration: Any) -> Any:
-        """The mean firing rate over a run of `duration`."""
-        return float(self.count.value.mean()) / duration.to_decimal(u.second) * u.Hz
+    def step(self) -> Any:
+        """Advance by one step; returns the spikes."""
+        spikes = self.N.get_spike()
+        self.E(spikes[..., : self.num_excitatory])
+        self.I(spikes[..., self.num_excitatory :])
+        return self.N(self.drive)

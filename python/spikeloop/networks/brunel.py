@@ -50,7 +50,7 @@ class Brunel(Balanced):
         rule = connect.FixedInDegree(sources * self.out_degree // self.size, weight, seed=seed)
         return DeltaProj(comm=rule, pre=sources, post=self.N, delay=self.delay, label=name)
 
-    def update(self, t: Any = None) -> Any:
-        """One step: external spikes and those of 1.5 ms ago arrive, then the neurons advance; returns their spikes."""
+    def step(self) -> Any:
+        """External spikes and those of 1.5 ms ago arrive, then the neurons advance; returns their spikes."""
         poisson_input(self.rate, self.sources, self.J, self.N.V)
-        return super().update(t)
+        return super().step()

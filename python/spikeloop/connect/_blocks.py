@@ -1,0 +1,151 @@
+"""Rules for parts of populations, in one connection."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import brainunit as u
+import numpy as np
+
+from .. import environ
+from .._errors import ShapeError, UnitError
+from .._state import ParamState, State
+from ._memory import check_fits
+from ._rows import row_lengths
+from ._rule import Rule
+from ._spec import Synapses, order
+
+_CHUNK = 1 << 24  # synapses that are ordered at once
+_ALIGNMENT = 64  # bytes; XLA copies memory that is aligned worse
+
+
+class Blocks(Rule):
+    """A rule for each pair of a part of the sources and a part of the targets; together they make one connection.
+
+    | name | meaning | default |
+    |---|---|---|
+    | `sources`, `targets` | sizes of the parts, in their order | |
+    | `rules` | {(part of the sources, part of the targets): rule} by number; a pair without a rule has no synapses | |
+    | `param_type` | kind of State that holds the weights | ParamState |
+
+    Every rule keeps its own weights, delays and seed; the weights need one dimension. A network of many populations
+    propagates all its spikes in one call that way.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[int],
+        targets: Sequence[int],
+        rules: Mapping[tuple[int, int], Rule],
+        *,
+        param_type: Callable[..., State] = ParamState,
+    ):
+        super().__init__(None, param_type=param_type)
+        self.sources, self.targets, self.rules = tuple(sources), tuple(targets), dict(rules)
+        for i, j in self.rules:
+            if not (0 <= i < len(self.sources) and 0 <= j < len(self.targets)):
+                raise ValueError(
+                    f"Blocks: there are {len(self.sources)} parts of the sources and {len(self.targets)} of the "
+                    f"targets, counted from 0; given a rule for {(i, j)}."
+                )
+
+    def build(self, in_size: tuple[int, ...], out_size: tuple[int, ...]) -> Synapses:
+        n_pre, n_post = math.prod(in_size), math.prod(out_size)
+        for what, parts, n in (("sources", self.sources, n_pre), ("targets", self.targets, n_post)):
+            if sum(parts) != n:
+                raise ShapeError(f"Blocks: the parts of the {what} have {sum(parts)} neurons, the population {n}.")
+        kind = np.dtype(np.float64 if environ.get_precision() == 64 else np.float32)
+        check_fits(repr(self), self.expected(n_pre, n_post), n_pre, n_post, kind.itemsize, 1)
+        layout = _Layout(np.uint16 if n_post <= 1 << 16 else np.uint32, kind)
+        parts = [part for i in range(len(self.sources)) for part in layout.merged(*self._blocks(i), self.sources[i])]
+        indptr = np.concatenate([np.zeros(1, np.int64), *(part.indptr for part in parts)]).cumsum()
+        weight = _joined([part.weight for part in parts], kind)
+        return Synapses(
+            _joined([part.indices for part in parts], layout.index),
+            indptr.astype(np.int32 if indptr[-1] < 1 << 31 else np.int64),
+            weight if layout.unit is None or layout.unit.is_unitless else u.Quantity(weight, unit=layout.unit),
+            _joined([part.delay for part in parts], np.uint8) if layout.delayed else None,
+            layout.dt,
+        )
+
+    def expected(self, n_pre: int, n_post: int) -> float:
+        return sum(rule.expected(self.sources[i], self.targets[j]) for (i, j), rule in self.rules.items())
+
+    def _blocks(self, part: int) -> tuple[list[Synapses], list[int]]:
+        """The synapses of a part of the sources, and where the targets of each block begin."""
+        reached = sorted(j for i, j in self.rules if i == part)
+        starts = list(itertools.accumulate(self.targets, initial=0))
+        size = (self.sources[part],)
+        return [self.rules[part, j].build(size, (self.targets[j],)) for j in reached], [starts[j] for j in reached]
+
+    def __repr__(self) -> str:
+        return f"Blocks({len(self.rules)} rules)"
+
+
+class _Layout:
+    """How all blocks are stored: types, the unit of the weights, the time step of the delays."""
+
+    def __init__(self, index: Any, kind: np.dtype):
+        self.index, self.kind = index, kind
+        self.unit: Any = None
+        self.dt: float | None = None
+        self.delayed = False
+
+    def merged(self, blocks: list[Synapses], starts: list[int], n_pre: int) -> Iterator[Synapses]:
+        """The rows of blocks that have the same sources, in chunks; `indptr` holds the lengths of the rows."""
+        for block in blocks:
+            self.unit = _unit_of(block.weight) if self.unit is None else self.unit
+            self.dt = block.dt if self.dt is None else self.dt
+            self.delayed = self.delayed or block.delay is not None
+        lengths = np.zeros((len(blocks), n_pre), np.int64)
+        for row, block in zip(lengths, blocks, strict=True):
+            row[:] = row_lengths(block.indices, block.indptr, n_pre)
+        total = lengths.sum(0)
+        cuts = np.flatnonzero(np.diff(total.cumsum() // _CHUNK)) + 1
+        for first, last in itertools.pairwise([0, *cuts.tolist(), n_pre]):
+            spans = [slice(row[:first].sum(), row[:last].sum()) for row in lengths]
+            sources = [np.repeat(np.arange(last - first), row[first:last]) for row in lengths]
+            yield self._ordered(blocks, spans, starts, sources, last - first)._replace(indptr=total[first:last])
+
+    def _ordered(self, blocks: Any, spans: Any, starts: Any, sources: Any, n_pre: int) -> Synapses:
+        cut = list(zip(blocks, spans, strict=True))
+        targets = _joined([b.indices[s] + np.uint32(k) for (b, s), k in zip(cut, starts, strict=True)], np.uint32)
+        delay = _joined([_each(b.delay, s) for b, s in cut], np.uint16)
+        weight = _joined([_each(self._number(b.weight), s) for b, s in cut], self.kind)
+        _, places = order(_joined(sources, np.uint32), targets, delay, n_pre)
+        delay = delay.astype(np.uint8) if np.max(delay, initial=0) < 256 else delay
+        return Synapses(targets[places].astype(self.index), places, weight[places], delay[places])
+
+    def _number(self, weight: Any) -> Any:
+        if self.unit.is_unitless and not isinstance(weight, u.Quantity):
+            return weight
+        if not _unit_of(weight).has_same_dim(self.unit):
+            raise UnitError(f"Blocks: weights are in {self.unit} in one rule and in {_unit_of(weight)} in another.")
+        return weight.mantissa if weight.unit == self.unit else weight.to_decimal(self.unit)
+
+
+def _unit_of(weight: Any) -> Any:
+    """The unit of weights."""
+    return getattr(weight, "unit", u.UNITLESS)
+
+
+def _each(values: Any, span: slice) -> np.ndarray:
+    """The values of the synapses in the span; one value stands for all, None for 0."""
+    values = np.asarray(0 if values is None else values).reshape(-1)
+    return values[span] if values.size > 1 else np.repeat(values, span.stop - span.start)
+
+
+def _joined(parts: list[np.ndarray], dtype: Any) -> np.ndarray:
+    """The parts one after the other, in memory that XLA need not copy."""
+    dtype = np.result_type(dtype, *parts) if np.dtype(dtype) == np.uint8 else np.dtype(dtype)
+    size = sum(part.size for part in parts)
+    room = np.empty(size * dtype.itemsize + _ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % _ALIGNMENT
+    whole, at = room[start : start + size * dtype.itemsize].view(dtype), 0
+    for part in parts:
+        whole[at : at + part.size] = part
+        at += part.size
+    return whole

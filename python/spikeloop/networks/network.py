@@ -1,0 +1,51 @@
+"""What all standard networks share: the count of spikes and the rates that follow from it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import brainunit as u
+import jax.numpy as jnp
+
+from .. import environ, nn
+from .._state import ShortTermState
+
+
+class Network(nn.Module):
+    """Base of the standard networks: one population `N` of `size` neurons whose spikes are counted.
+
+    `populations` tells its parts by name, as slices; `expected_rate` is the range of the mean rate in Hz. A network
+    defines `step()`, which advances it and returns the spikes.
+    """
+
+    expected_rate: ClassVar[tuple[float, float]]
+    size: int
+    N: Any
+    populations: dict[str, slice]
+
+    def init_state(self, batch_size: int | None = None, **_: Any) -> None:
+        """Make the count of spikes, with a first axis of `batch_size` samples if given."""
+        shape = (self.size,) if batch_size is None else (batch_size, self.size)
+        self.count = ShortTermState(jnp.zeros(shape, environ.dftype()))
+
+    def update(self, t: Any = None) -> Any:
+        """One step: the spikes of the step before go on their way, then the neurons advance; returns their spikes."""
+        with environ.context(t=t):
+            spikes = self.step()
+            self.count.value = self.count.value + spikes
+            return spikes
+
+    def step(self) -> Any:
+        """Advance by one step; returns the spikes."""
+        raise NotImplementedError(f"{type(self).__name__} does not define step().")
+
+    def mean_rate(self, duration: Any) -> Any:
+        """The mean firing rate over a run of `duration`."""
+        return float(self.count.value.mean()) / duration.to_decimal(u.second) * u.Hz
+
+    def rates(self, duration: Any) -> dict[str, Any]:
+        """The mean firing rate of each population over a run of `duration`."""
+        seconds = duration.to_decimal(u.second)
+        return {
+            name: float(self.count.value[..., part].mean()) / seconds * u.Hz for name, part in self.populations.items()
+        }
