@@ -292,11 +292,6 @@ class Prefetch(Module):
         return _state(self._module, self.item).value
 
     @property
-    def module(self) -> Module:
-        """The Module that holds the State."""
-        return self._module
-
-    @property
     def delay(self) -> PrefetchDelay:
         """The past of the State, as in `module.prefetch('V').delay.at(1. * u.ms)`."""
         return PrefetchDelay(self._module, self.item)
