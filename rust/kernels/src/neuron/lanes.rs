@@ -106,9 +106,12 @@ fn lane<M: Step, I: Mode>(mut io: I, layout: &Layout<'_>, p: &M::Params<I::Real>
     let spike = M::step(p, &mut s, &mut Ports { io: &mut io, layout });
     s.write(&mut States(&mut io));
     for port in layout.receptors() {
-        let next = port.kind.advance(&ParamsAt(&io, port.params), &StatesAt(&io, port.state));
-        for (k, &x) in next.iter().take(port.kind.state().len()).enumerate() {
-            io.ret(port.state + k - layout.state, x);
+        let at = port.state - layout.state;
+        // By constant indices: an array that is walked would live in memory.
+        let [first, second] = port.kind.advance(&ParamsAt(&io, port.params), &StatesAt(&io, port.state));
+        io.ret(at, first);
+        if port.kind.num_states() > 1 {
+            io.ret(at + 1, second);
         }
     }
     if layout.config.delta {
