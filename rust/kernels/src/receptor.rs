@@ -59,14 +59,6 @@ impl Dynamics {
 
 impl Output {
     const ALL: [Self; 3] = [Self::Coba, Self::Cuba, Self::Mg];
-
-    const fn params(self) -> usize {
-        match self {
-            Self::Coba => 2,
-            Self::Cuba => 1,
-            Self::Mg => 4,
-        }
-    }
 }
 
 impl Receptor {
@@ -104,21 +96,6 @@ impl Receptor {
         }
     }
 
-    /// Number of its parameters.
-    #[inline(always)]
-    pub(crate) const fn num_params(self) -> usize {
-        self.dynamics.params() + self.output.params()
-    }
-
-    /// Number of its states.
-    #[inline(always)]
-    pub(crate) const fn num_states(self) -> usize {
-        match self.dynamics {
-            Dynamics::Expon => 1,
-            Dynamics::Cascade => 2,
-        }
-    }
-
     /// Names of its states.
     #[must_use]
     pub const fn state(self) -> &'static [&'static str] {
@@ -128,21 +105,9 @@ impl Receptor {
         }
     }
 
-    /// The kind that most populations have. Compared once, it is a constant in what follows.
-    const USUAL: Self = Self { dynamics: Dynamics::Expon, output: Output::Coba };
-
     /// Adds its voltage at `v`, and the derivative of that by `v`.
     #[inline(always)]
     pub(crate) fn drive<T: Real>(self, v: T, p: &impl Read<T>, s: &impl Read<T>, drive: &mut Drive<T>) {
-        if self == Self::USUAL {
-            Self::USUAL.add_to(v, p, s, drive);
-        } else {
-            self.add_to(v, p, s, drive);
-        }
-    }
-
-    #[inline(always)]
-    fn add_to<T: Real>(self, v: T, p: &impl Read<T>, s: &impl Read<T>, drive: &mut Drive<T>) {
         let at = self.dynamics.params();
         let open = p.read(at) * self.dynamics.conductance(s);
         if self.output == Output::Cuba {
@@ -174,19 +139,6 @@ impl Receptor {
                 let (h, g) = (s.read(0), s.read(1));
                 [h * p.read(0), p.read(2).mul_add(h, g * p.read(1))]
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Receptor;
-
-    #[test]
-    fn numbers_are_those_of_the_names() {
-        for kind in Receptor::ALL {
-            assert_eq!(kind.num_params(), kind.params().len());
-            assert_eq!(kind.num_states(), kind.state().len());
         }
     }
 }

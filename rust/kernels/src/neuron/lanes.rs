@@ -110,7 +110,7 @@ fn lane<M: Step, I: Mode>(mut io: I, layout: &Layout<'_>, p: &M::Params<I::Real>
         // By constant indices: an array that is walked would live in memory.
         let [first, second] = port.kind.advance(&ParamsAt(&io, port.params), &StatesAt(&io, port.state));
         io.ret(at, first);
-        if port.kind.num_states() > 1 {
+        if port.kind.state().len() > 1 {
             io.ret(at + 1, second);
         }
     }

@@ -181,7 +181,7 @@ impl<'a> Layout<'a> {
         let mut next = (self.receptor_params, self.receptor_state);
         self.config.receptors.iter().map(move |&kind| {
             let port = ReceptorPort { kind, params: next.0, state: next.1 };
-            next = (next.0 + kind.num_params(), next.1 + kind.num_states());
+            next = (next.0 + kind.params().len(), next.1 + kind.state().len());
             port
         })
     }
