@@ -1,0 +1,115 @@
+//! Rings of arriving input and of past spikes.
+
+use proptest::prelude::*;
+use spikeloop_kernels::Error;
+use spikeloop_kernels::event::{
+    Delays, Dims, Indices, Indptr, Past, Ring, Rows, Spikes, collect, gather, outer, relay, scatter,
+};
+
+use crate::case::{case, near, timed};
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn delays_choose_the_slot((case, timed) in timed()) {
+        let mut expected = timed.ring.clone();
+        for (b, i, j, target, weight) in case.synapses() {
+            expected[timed.at(case.dims, b, j, target)] += weight * case.spike(b, i);
+        }
+        let mut ring = timed.ring.clone();
+        let spikes = Spikes::Float(&case.spikes);
+        scatter(case.dims, spikes, &case.weight, &case.rows(), &timed.ring(), &mut ring).expect("it fits");
+        prop_assert!(near(&ring, &expected));
+        let short: Vec<u8> = timed.delays.iter().map(|&d| d as u8).collect();
+        let bytes = Ring { delays: Delays::U8(&short), ..timed.ring() };
+        let mut again = timed.ring.clone();
+        scatter(case.dims, spikes, &case.weight, &case.rows(), &bytes, &mut again).expect("it fits");
+        prop_assert_eq!(again, ring);
+    }
+
+    #[test]
+    fn both_transposes_read_the_slot((case, timed) in timed()) {
+        let (dims, ring) = (case.dims, timed.ring());
+        let mut by_source = vec![0.0; dims.batch * case.n_pre];
+        let mut by_weight = vec![0.0; case.weight.len()];
+        for (b, i, j, target, weight) in case.synapses() {
+            let held = timed.ring[timed.at(dims, b, j, target)];
+            by_source[b * case.n_pre + i] += weight * held;
+            by_weight[if case.weight.len() == 1 { 0 } else { j }] += case.spike(b, i) * held;
+        }
+        let mut out = vec![f64::NAN; by_source.len()];
+        gather(dims, &timed.ring, &case.weight, &case.rows(), &ring, &mut out).expect("it fits");
+        prop_assert!(near(&out, &by_source));
+        let mut out = vec![f64::NAN; by_weight.len()];
+        let spikes = Spikes::Float(&case.spikes);
+        outer(dims, spikes, &timed.ring, &case.rows(), &ring, &mut out).expect("it fits");
+        prop_assert!(near(&out, &by_weight));
+    }
+
+    #[test]
+    fn a_ring_of_spikes_delays_all_alike(case in case(), slots in 1..6usize, lanes: bool, start in 0..6i32) {
+        let dims = case.dims;
+        let lanes = if lanes { dims.batch } else { 1 };
+        let mut ring = vec![0.0; dims.batch * slots * case.n_pre];
+        let mut seen = vec![];
+        for step in 0..2 * slots as i32 {
+            // In the first step the spikes of the case, then none.
+            let spikes: Vec<f64> = case.spikes.iter().map(|s| if step == 0 { *s } else { 0.0 }).collect();
+            let cursor = [(start + step) % slots as i32];
+            let past = Past { slots, lanes, cursor: &cursor };
+            let mut target = vec![0.0; case.ct.len()];
+            let spikes = Spikes::Float(&spikes);
+            relay(dims, spikes, &case.weight, &case.rows(), &past, &mut ring, &mut target).expect("it fits");
+            seen.push(target);
+        }
+        let mut direct = vec![0.0; case.ct.len()];
+        let spikes = Spikes::Float(&case.spikes);
+        scatter(dims, spikes, &case.weight, &case.rows(), &Ring::NONE, &mut direct).expect("it fits");
+        for (step, target) in seen.iter().enumerate() {
+            let expected = if step == slots - 1 { direct.clone() } else { vec![0.0; direct.len()] };
+            prop_assert_eq!(target, &expected);
+        }
+    }
+
+    #[test]
+    fn collecting_empties_the_slot_at_the_cursor(lanes in 1..4usize, slots in 1..5usize, n in 0..40usize) {
+        let size = lanes * slots * n;
+        let mut ring: Vec<f64> = (0..size).map(|k| k as f64 + 1.0).collect();
+        let before = ring.clone();
+        let cursor: Vec<i32> = (0..lanes).map(|lane| (lane % slots) as i32).collect();
+        let mut target = vec![0.5; lanes * n];
+        collect(lanes, slots, &cursor, &mut target, &mut ring).expect("it fits");
+        for lane in 0..lanes {
+            for k in 0..slots * n {
+                let (at, here) = (lane * slots * n + k, k / n.max(1) == lane % slots);
+                prop_assert_eq!(ring[at], if here { 0.0 } else { before[at] });
+                if here {
+                    prop_assert_eq!(target[lane * n + k % n], before[at] + 0.5);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn malformed_rings_are_refused() {
+    let rows = Rows::new(Indices::U32(&[0, 1]), Indptr::Fixed, 2).expect("whole rows");
+    let dims = Dims { batch: 1, n_total: 2, offset: 0, n_post: 2 };
+    let run = |delays: &[u8], slots: usize, cursor: &[i32]| {
+        let ring = Ring { delays: Delays::U8(delays), slots, lanes: 1, cursor };
+        scatter(dims, Spikes::Float(&[1.0f32, 1.0]), &[1.0], &rows, &ring, &mut vec![0.0; slots * 2])
+    };
+    assert_eq!(run(&[0, 2], 3, &[2]), Ok(()));
+    assert_eq!(run(&[0, 3], 3, &[2]), Err(Error::Delay { given: 3, slots: 3 }));
+    assert_eq!(run(&[0, 1], 3, &[3]), Err(Error::Cursor { given: 3, slots: 3 }));
+    assert_eq!(run(&[0, 1], 3, &[-1]), Err(Error::Cursor { given: -1, slots: 3 }));
+    assert!(matches!(run(&[0], 3, &[0]), Err(Error::Length { name: "delay", .. })));
+    assert!(matches!(run(&[0, 1], 3, &[0, 0]), Err(Error::Length { name: "cursor", .. })));
+    let error = collect(1, 2, &[2], &mut [0.0f32; 3], &mut [0.0; 6]);
+    assert_eq!(error, Err(Error::Cursor { given: 2, slots: 2 }));
+    let past = Past { slots: 2, lanes: 1, cursor: &[0] };
+    let spikes = Spikes::Float(&[1.0f32, 1.0]);
+    let error = relay(dims, spikes, &[1.0], &rows, &past, &mut [0.0; 5], &mut [0.0; 2]);
+    assert!(matches!(error, Err(Error::Length { name: "ring", .. })));
+}
