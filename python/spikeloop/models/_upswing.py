@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import jax.numpy as jnp
 
 from ..kernels import Drive
-from ._math import relax, upswing
+from ._math import exp, relax, upswing
 from ._neuron import Neuron, hard_reset
 
 
@@ -33,8 +32,22 @@ class Upswing(Neuron):
         s.V = upswing(s.V, dt, rate, slope, 2 * p.V_th - p.V_reset)
 
 
-def adapt(integrate: Callable[..., None], p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> None:
-    """One step of a model that the current w adapts: τ_w dw/dt = a (V − V_rest) − w."""
-    w = relax(s.w, p.a * (s.V - p.V_rest), p.decay_w)
-    integrate(p, s, drive._replace(current=drive.current - s.w))
-    s.w = w
+def adapted(base: type[Upswing]) -> tuple[Any, Any, Any]:
+    """`derive`, `reset` and `integrate` of the model `base` with a current w: τ_w dw/dt = a (V − V_rest) − w.
+
+    The operands a, b and decay_w follow those of `base`.
+    """
+
+    def derive(p: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
+        return *base.derive(p, dt), p.a, p.b, exp(-dt / p.tau_w)
+
+    def reset(p: SimpleNamespace, s: SimpleNamespace, spike: Any, hard: bool) -> None:
+        base.reset(p, s, spike, hard)
+        s.w = s.w + p.b * spike
+
+    def integrate(p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> None:
+        w = relax(s.w, p.a * (s.V - p.V_rest), p.decay_w)
+        base.integrate(p, s, drive._replace(current=drive.current - s.w))
+        s.w = w
+
+    return staticmethod(derive), staticmethod(reset), staticmethod(integrate)

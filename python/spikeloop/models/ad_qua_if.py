@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import brainunit as u
 
-from ..kernels import Drive
 from ._form import param, variable
-from ._math import exp
-from ._upswing import Upswing, adapt
+from ._upswing import adapted
 from .qua_if import QuaIF
 
 
@@ -42,18 +37,7 @@ class AdQuaIF(QuaIF):
     operands = (*QuaIF.operands, "a", "b", "decay_w")
     holds_all = True
 
-    @staticmethod
-    def derive(p: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
-        return *QuaIF.derive(p, dt), p.a, p.b, exp(-dt / p.tau_w)
-
-    @staticmethod
-    def reset(p: SimpleNamespace, s: SimpleNamespace, spike: Any, hard: bool) -> None:
-        Upswing.reset(p, s, spike, hard)
-        s.w = s.w + p.b * spike
-
-    @staticmethod
-    def integrate(p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> None:
-        adapt(QuaIF.integrate, p, s, drive)
+    derive, reset, integrate = adapted(QuaIF)
 
 
 class AdQuaIFRef(AdQuaIF):

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import brainunit as u
 
-from ..kernels import Drive
 from ._form import param, variable
-from ._math import exp
-from ._upswing import Upswing, adapt
+from ._upswing import adapted
 from .exp_if import ExpIF
 
 
@@ -44,18 +39,7 @@ class AdExIF(ExpIF):
     operands = (*ExpIF.operands, "a", "b", "decay_w")
     holds_all = True
 
-    @staticmethod
-    def derive(p: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
-        return *ExpIF.derive(p, dt), p.a, p.b, exp(-dt / p.tau_w)
-
-    @staticmethod
-    def reset(p: SimpleNamespace, s: SimpleNamespace, spike: Any, hard: bool) -> None:
-        Upswing.reset(p, s, spike, hard)
-        s.w = s.w + p.b * spike
-
-    @staticmethod
-    def integrate(p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> None:
-        adapt(ExpIF.integrate, p, s, drive)
+    derive, reset, integrate = adapted(ExpIF)
 
 
 class AdExIFRef(AdExIF):
