@@ -12,16 +12,7 @@ use std::sync::LazyLock;
 pub type Registration = (&'static str, Handler);
 
 static TARGETS: LazyLock<Vec<Registration>> = LazyLock::new(|| {
-    let mut targets: Vec<Registration> = vec![
-        ("spikeloop.event_scatter", scatter),
-        ("spikeloop.event_gather", gather),
-        ("spikeloop.event_outer", outer),
-        ("spikeloop.event_relay", relay),
-        ("spikeloop.event_collect", collect),
-        ("spikeloop.procedural_scatter", procedural_scatter),
-        ("spikeloop.procedural_gather", procedural_gather),
-        ("spikeloop.panic", panic),
-    ];
+    let mut targets = OTHERS.to_vec();
     for (model, handlers) in MODELS.iter().zip(NEURONS) {
         for (suffix, handler) in ["", ".jvp", ".vjp"].iter().zip(handlers) {
             targets.push((format!("spikeloop.{}{suffix}", model.name).leak(), handler));
@@ -73,43 +64,26 @@ unsafe fn of_model<const K: usize>(frame: *mut CallFrame, mode: Mode) -> *mut Xl
     unsafe { handle(frame, name, |frame| neuron::call(&MODELS[K], mode, frame)) }
 }
 
-unsafe extern "C" fn scatter(frame: *mut CallFrame) -> *mut XlaError {
-    // SAFETY: XLA calls the handler.
-    unsafe { handle(frame, "event_scatter", event::scatter) }
+/// Handlers that are no neuron model's: a function, its name in XLA, and what it runs.
+macro_rules! handlers {
+    ($($function:ident, $name:literal: $body:expr;)*) => {
+        $(unsafe extern "C" fn $function(frame: *mut CallFrame) -> *mut XlaError {
+            // SAFETY: XLA calls the handler.
+            unsafe { handle(frame, $name, $body) }
+        })*
+
+        const OTHERS: &[Registration] = &[$((concat!("spikeloop.", $name), $function)),*];
+    };
 }
 
-unsafe extern "C" fn gather(frame: *mut CallFrame) -> *mut XlaError {
-    // SAFETY: XLA calls the handler.
-    unsafe { handle(frame, "event_gather", event::gather) }
-}
-
-unsafe extern "C" fn outer(frame: *mut CallFrame) -> *mut XlaError {
-    // SAFETY: XLA calls the handler.
-    unsafe { handle(frame, "event_outer", event::outer) }
-}
-
-unsafe extern "C" fn relay(frame: *mut CallFrame) -> *mut XlaError {
-    // SAFETY: XLA calls the handler.
-    unsafe { handle(frame, "event_relay", event::relay) }
-}
-
-unsafe extern "C" fn collect(frame: *mut CallFrame) -> *mut XlaError {
-    // SAFETY: XLA calls the handler.
-    unsafe { handle(frame, "event_collect", event::collect) }
-}
-
-unsafe extern "C" fn procedural_scatter(frame: *mut CallFrame) -> *mut XlaError {
-    // SAFETY: XLA calls the handler.
-    unsafe { handle(frame, "procedural_scatter", procedural::scatter) }
-}
-
-unsafe extern "C" fn procedural_gather(frame: *mut CallFrame) -> *mut XlaError {
-    // SAFETY: XLA calls the handler.
-    unsafe { handle(frame, "procedural_gather", procedural::gather) }
-}
-
-/// Panics, so that tests can see that a panic becomes an exception.
-unsafe extern "C" fn panic(frame: *mut CallFrame) -> *mut XlaError {
-    // SAFETY: XLA calls the handler.
-    unsafe { handle(frame, "panic", |_| panic!("the kernel that always panics was called")) }
+handlers! {
+    scatter, "event_scatter": event::scatter;
+    gather, "event_gather": event::gather;
+    outer, "event_outer": event::outer;
+    relay, "event_relay": event::relay;
+    collect, "event_collect": event::collect;
+    procedural_scatter, "procedural_scatter": procedural::scatter;
+    procedural_gather, "procedural_gather": procedural::gather;
+    // Panics, so that tests can see that a panic becomes an exception.
+    panic, "panic": |_| panic!("the kernel that always panics was called");
 }
