@@ -14,6 +14,7 @@ from ._jax import is_tracer
 
 LONGEST = 65_535  # steps; delays of synapses are stored in at most 16 bits
 
+_SAME_STEP = 1e-6  # relative difference of two time steps that are the same
 _TOLERANCE = 1e-3  # of a step, and
 _FLOAT32 = 2.0**-22  # of the delay: what float32 leaves of a time that is a multiple of dt
 
@@ -57,3 +58,17 @@ def delay_times(delay: Any, where: str) -> np.ndarray:
     if (times < 0).any():
         raise ValueError(f"{where} must not be negative; given {delay!r}.")
     return times
+
+
+def is_other_step(dt: Any, made_for: float | None) -> bool:
+    """Whether the time step differs from the one that something was made for, both in ms; None fits all."""
+    return made_for is not None and abs(float(dt) - made_for) > _SAME_STEP * made_for
+
+
+def check_ring(dt: Any, made_for: float | None, where: str) -> None:
+    """Refuse a time step other than the one that a ring was made for."""
+    if is_other_step(dt, made_for):
+        raise ValueError(
+            f"{where} was made for dt = {made_for:g} ms, but dt is {float(dt):g} ms now. "
+            "Call sl.nn.init_all_states(model) again after a change of dt."
+        )

@@ -8,6 +8,7 @@ import brainunit as u
 import jax.numpy as jnp
 import numpy as np
 
+from .._delay_steps import is_other_step
 from .._errors import ShapeError, UnitError
 from .._state import State
 from ..nn._module import Module
@@ -82,7 +83,7 @@ class Connectivity(Module):
 
     def check_dt(self, dt: Any) -> None:
         """Refuse a time step (in ms) other than that in which delays were counted."""
-        if self.dt is not None and abs(float(dt) - self.dt) > 1e-6 * self.dt:
+        if is_other_step(dt, self.dt):
             raise ValueError(
                 f"{self.path}: delays were counted in steps of dt = {self.dt:g} ms, but dt is {float(dt):g} ms now. "
                 "Set dt before the connection is built, and build it again to change it."

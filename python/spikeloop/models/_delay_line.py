@@ -8,7 +8,7 @@ import brainunit as u
 import jax.numpy as jnp
 
 from .. import environ
-from .._delay_steps import delay_steps, delay_times
+from .._delay_steps import check_ring, delay_steps, delay_times
 from .._errors import ShapeError
 from .._state import DelayState
 from ..connect import Connectivity
@@ -71,11 +71,8 @@ class DelayLine(Module):
     def _is_on(self) -> bool:
         if self._steps is None:
             return self.past is not None  # tells to call init_all_states
-        if self._dt is not None and abs(float(time_step(self.path)) - self._dt) > 1e-6 * self._dt:
-            raise ValueError(
-                f"{self.path} was made for dt = {self._dt:g} ms, but dt is {float(time_step(self.path)):g} ms now. "
-                "Call sl.nn.init_all_states(model) again after a change of dt."
-            )
+        if self._dt is not None:
+            check_ring(time_step(self.path), self._dt, self.path)
         return self._steps > 0
 
     def _ring(self, values: Any) -> tuple[Any, Any]:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import environ
-from .._delay_steps import delay_steps, delay_times, nearest
+from .._delay_steps import check_ring, delay_steps, delay_times, nearest
 from .._errors import NotInitializedError, ShapeError, UnitError
 from .._jax import is_tracer
 from .._state import DelayState, HiddenState, State
@@ -105,11 +105,8 @@ class Delay(Module):
 
     def update(self, value: Any) -> None:
         """Store the value of this step."""
-        if self._dt is not None and abs(self._time_step() - self._dt) > 1e-6 * self._dt:
-            raise ValueError(
-                f"{self.path} was made for dt = {self._dt:g} ms, but dt is {self._time_step():g} ms now. "
-                "Call sl.nn.init_all_states(model) again after a change of dt."
-            )
+        if self._dt is not None:
+            check_ring(self._time_step(), self._dt, self.path)
         past = self.past.value
         numbers = _numbers_like(value, past, self.path)
         if numbers.shape != past.shape[1:]:
