@@ -105,6 +105,12 @@ impl Receptor {
         }
     }
 
+    /// Whether what it does depends on V.
+    #[must_use]
+    pub(crate) fn conducts(self) -> bool {
+        self.output != Output::Cuba
+    }
+
     /// Adds its voltage at `v`, and the derivative of that by `v`.
     #[inline(always)]
     pub(crate) fn drive<T: Real>(self, v: T, p: &impl Read<T>, s: &impl Read<T>, drive: &mut Drive<T>) {

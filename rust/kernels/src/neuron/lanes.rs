@@ -2,7 +2,10 @@
 
 use std::marker::PhantomData;
 
-use super::mode::{Direction, Forward, Lanes, Mode, Span, Tangent, Uniform};
+use super::layout::ReceptorPort;
+use super::mode::{
+    AnyReceptors, Currents, Direction, Forward, Known, Lanes, Mode, NoReceptors, Span, Tangent, Uniform,
+};
 use super::segments::Segments;
 use super::{Drive, Fields, Inputs, Layout, Read, Refractory, Step, Write};
 use crate::lane::{Float, Job, Lane};
@@ -55,9 +58,12 @@ impl<I: Mode> Inputs<I::Real> for Ports<'_, I> {
     fn drive(&self, v: I::Real) -> Drive<I::Real> {
         let zero = I::Real::constant(0.0);
         let mut drive = Drive { current: self.current(), volt: zero, slope: zero };
-        for port in self.layout.receptors() {
+        for port in known_receptors::<I>(self.layout) {
             let (p, s) = (ParamsAt(&*self.io, port.params), StatesAt(&*self.io, port.state));
             port.kind.drive(v, &p, &s, &mut drive);
+        }
+        if !I::Receptors::CONDUCT {
+            drive.slope = zero;
         }
         drive
     }
@@ -99,13 +105,19 @@ impl<I: Mode> Inputs<I::Real> for Ports<'_, I> {
     }
 }
 
+/// The receptors, none where that is known.
+#[inline(always)]
+fn known_receptors<I: Mode>(layout: &Layout<'_>) -> impl Iterator<Item = ReceptorPort> {
+    layout.receptors().filter(|_| I::Receptors::ANY)
+}
+
 /// Steps the lane behind `io`.
 #[inline(always)]
 fn lane<M: Step, I: Mode>(mut io: I, layout: &Layout<'_>, p: &M::Params<I::Real>) {
     let mut s = M::State::read(&StatesAt(&io, layout.state));
     let spike = M::step(p, &mut s, &mut Ports { io: &mut io, layout });
     s.write(&mut States(&mut io));
-    for port in layout.receptors() {
+    for port in known_receptors::<I>(layout) {
         let at = port.state - layout.state;
         // By constant indices: an array that is walked would live in memory.
         let [first, second] = port.kind.advance(&ParamsAt(&io, port.params), &StatesAt(&io, port.state));
@@ -160,16 +172,29 @@ impl<M: Step, T: Float> Job<T> for UniformSpan<'_, M, T> {
 
     #[inline(always)]
     fn run<L: Lane<Elem = T>>(self) {
+        let receptors = self.layout.config.receptors;
+        if receptors.is_empty() {
+            self.each::<L::Wide, NoReceptors>();
+        } else if receptors.iter().any(|receptor| receptor.conducts()) {
+            self.each::<L::Wide, AnyReceptors>();
+        } else {
+            self.each::<L::Wide, Currents>();
+        }
+    }
+}
+
+impl<M: Step, T: Float> UniformSpan<'_, M, T> {
+    #[inline(always)]
+    fn each<L: Lane<Elem = T>, R: Known>(&self) {
         let (layout, params) = (*self.layout, self.params.as_ptr());
-        let width = L::Wide::WIDTH;
-        let mut segments = Segments::of(&self.span, width);
-        while let Some(span) = segments.next(width) {
+        let mut segments = Segments::of(&self.span, L::WIDTH);
+        while let Some(span) = segments.next(L::WIDTH) {
             // SAFETY: the layout has this many parameters; a segment is whole lanes.
-            let io = unsafe { Uniform::<T, L::Wide>::new(&span, 0, params) };
+            let io = unsafe { Uniform::<T, L, R>::new(&span, 0, params) };
             let p = M::Params::read(&ParamsAt(&io, 0));
-            for i in (0..span.len).step_by(width) {
+            for i in (0..span.len).step_by(L::WIDTH) {
                 // SAFETY: as above.
-                let io = unsafe { Uniform::<T, L::Wide>::new(&span, i, params) };
+                let io = unsafe { Uniform::<T, L, R>::new(&span, i, params) };
                 lane::<M, _>(io, &layout, &p);
             }
         }

@@ -26,6 +26,8 @@ pub(super) struct Span<'a, T> {
 /// Arguments have their position in the layout; so do results, less that of the first state.
 pub(super) trait Mode {
     type Real: Real;
+    /// What is known of the receptors.
+    type Receptors: Known;
     /// The parameter at `port`.
     fn param(&self, port: usize) -> Self::Real;
     /// The state at `port`.
@@ -42,6 +44,39 @@ pub(super) trait Mode {
     fn plain_ret(&mut self, at: usize, x: Lanes<Self>);
     /// Everything is written.
     fn finish(&mut self);
+}
+
+/// What is known of a population's receptors while its pass is compiled.
+pub(super) trait Known {
+    /// Whether there may be any.
+    const ANY: bool;
+    /// Whether one may have a conductance. Without, the drive does not depend on V, and
+    /// exponentials that only conductances change are constants.
+    const CONDUCT: bool;
+}
+
+/// There are none.
+pub(super) struct NoReceptors;
+
+impl Known for NoReceptors {
+    const ANY: bool = false;
+    const CONDUCT: bool = false;
+}
+
+/// They are currents.
+pub(super) struct Currents;
+
+impl Known for Currents {
+    const ANY: bool = true;
+    const CONDUCT: bool = false;
+}
+
+/// They are of any kind.
+pub(super) struct AnyReceptors;
+
+impl Known for AnyReceptors {
+    const ANY: bool = true;
+    const CONDUCT: bool = true;
 }
 
 /// The lane type of a mode.
@@ -75,6 +110,7 @@ impl<T: Float, L: Lane<Elem = T>> Forward<T, L> {
 
 impl<T: Float, L: Lane<Elem = T>> Mode for Forward<T, L> {
     type Real = L;
+    type Receptors = AnyReceptors;
 
     #[inline(always)]
     fn param(&self, port: usize) -> L {
@@ -111,23 +147,25 @@ impl<T: Float, L: Lane<Elem = T>> Mode for Forward<T, L> {
 
 /// A step forwards whose parameters are scalars and whose states are not: the usual case, with
 /// half the instructions.
-pub(super) struct Uniform<T, L> {
+pub(super) struct Uniform<T, L, R> {
     io: Forward<T, L>,
     params: *const T,
+    receptors: PhantomData<R>,
 }
 
-impl<T: Float, L: Lane<Elem = T>> Uniform<T, L> {
+impl<T: Float, L: Lane<Elem = T>, R> Uniform<T, L, R> {
     /// # Safety
     /// As for [`Forward::new`]; `params` has the value of every parameter.
     #[inline(always)]
     pub(super) unsafe fn new(span: &Span<'_, T>, i: usize, params: *const T) -> Self {
         // SAFETY: promised to this function.
-        Self { io: unsafe { Forward::new(span, i) }, params }
+        Self { io: unsafe { Forward::new(span, i) }, params, receptors: PhantomData }
     }
 }
 
-impl<T: Float, L: Lane<Elem = T>> Mode for Uniform<T, L> {
+impl<T: Float, L: Lane<Elem = T>, R: Known> Mode for Uniform<T, L, R> {
     type Real = L;
+    type Receptors = R;
 
     #[inline(always)]
     fn param(&self, port: usize) -> L {
@@ -210,6 +248,7 @@ impl<T: Float, L: Lane<Elem = T>, const K: usize> Tangent<T, L, K> {
 
 impl<T: Float, L: Lane<Elem = T>, const K: usize> Mode for Tangent<T, L, K> {
     type Real = Dual<L, K>;
+    type Receptors = AnyReceptors;
 
     #[inline(always)]
     fn param(&self, port: usize) -> Dual<L, K> {
