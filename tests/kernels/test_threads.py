@@ -9,7 +9,7 @@ import pytest
 import spikeloop as sl
 from spikeloop.kernels._event import Rows, scatter
 
-N, K, PROGRAMS = 2_000, 50, 32
+N, K, PROGRAMS = 4_000, 80, 32  # 0.3 N K events are enough for several threads
 NO_INDPTR = jnp.zeros(0, jnp.int32)
 
 

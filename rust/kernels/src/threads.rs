@@ -1,4 +1,4 @@
-//! The one thread pool of the process.
+//! The one team of threads of the process.
 
 #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 use std::arch::asm;
@@ -6,18 +6,19 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
-
 use crate::error::Result;
+use team::Team;
+
+mod team;
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
-static POOL: Mutex<Option<Arc<ThreadPool>>> = Mutex::new(None);
+static TEAM: Mutex<Option<Arc<Team>>> = Mutex::new(None);
 
 /// Sets the number of threads; 0 stands for as many as the machine offers.
 pub fn set(n: usize) {
-    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut team = TEAM.lock().unwrap_or_else(PoisonError::into_inner);
     COUNT.store(n, Ordering::Relaxed);
-    *pool = None;
+    *team = None;
 }
 
 /// The number of threads.
@@ -33,38 +34,23 @@ pub fn get() -> usize {
     }
 }
 
-/// The pool, made on first use; none if the system refuses threads.
-fn pool() -> Option<Arc<ThreadPool>> {
-    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-    if pool.is_none() {
-        let name = |k| format!("spikeloop-{k}");
-        *pool = ThreadPoolBuilder::new().num_threads(get() - 1).thread_name(name).build().ok().map(Arc::new);
-    }
-    pool.clone()
+/// The team, made on first use.
+fn team() -> Arc<Team> {
+    let mut team = TEAM.lock().unwrap_or_else(PoisonError::into_inner);
+    // The calling thread takes a share, so the team has one thread less.
+    Arc::clone(team.get_or_insert_with(|| Arc::new(Team::new(get() - 1))))
 }
 
 /// Runs `task` over `0..tasks` in contiguous ranges, on several threads if `parallel`.
 ///
 /// Which thread runs what must not matter to the result.
 pub(crate) fn ranges(tasks: usize, parallel: bool, task: impl Fn(Range<usize>) + Sync) {
-    share(tasks, parallel, &task);
-}
-
-/// [`ranges`], compiled once for all tasks.
-fn share(tasks: usize, parallel: bool, task: &(dyn Fn(Range<usize>) + Sync)) {
     let threads = get().min(tasks);
-    let pool = if parallel && threads > 1 { pool() } else { None };
-    let Some(pool) = pool else {
-        return task(0..tasks);
-    };
-    let floats = Floats::current();
-    // The calling thread takes a share, so the pool has one thread less.
-    pool.in_place_scope(|scope| {
-        for k in 1..threads {
-            scope.spawn(move |_| floats.during(|| task(tasks * k / threads..tasks * (k + 1) / threads)));
-        }
-        task(0..tasks / threads);
-    });
+    if parallel && threads > 1 {
+        team().run(tasks, threads, &task);
+    } else {
+        task(0..tasks);
+    }
 }
 
 /// As [`ranges`], for tasks that can fail. The error is that of the first range that has one.
@@ -91,7 +77,7 @@ pub(crate) fn try_ranges(
 
 /// How a thread's float instructions round and treat subnormals.
 ///
-/// XLA flushes subnormals to zero in the threads that it calls kernels from. Threads of the pool
+/// XLA flushes subnormals to zero in the threads that it calls kernels from. Other threads
 /// have to do the same, or results would depend on who computes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Floats(u64);
@@ -168,8 +154,44 @@ mod tests {
     }
 
     #[test]
+    fn callers_share_the_team_and_a_panic_reaches_the_caller_alone() {
+        let team = Team::new(2);
+        std::thread::scope(|scope| {
+            for caller in 0..8 {
+                let team = &team;
+                scope.spawn(move || {
+                    for round in 0..200 {
+                        let sum = AtomicUsize::new(0);
+                        let task = |range: Range<usize>| {
+                            assert!(caller != 0 || round % 50 != 7 || range.start == 0, "on purpose");
+                            sum.fetch_add(range.len(), Ordering::Relaxed);
+                        };
+                        let run = || team.run(30, 3, &task);
+                        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err();
+                        assert_eq!(panicked, caller == 0 && round % 50 == 7);
+                        assert!(panicked || sum.into_inner() == 30);
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn a_team_that_sleeps_wakes_up() {
+        let team = Team::new(1);
+        for _ in 0..5 {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            let sum = AtomicUsize::new(0);
+            team.run(4, 2, &|range| {
+                sum.fetch_add(range.len(), Ordering::Relaxed);
+            });
+            assert_eq!(sum.into_inner(), 4);
+        }
+    }
+
+    #[test]
     #[cfg(all(target_arch = "x86_64", not(miri)))]
-    fn pool_flushes_subnormals_as_the_caller_does() {
+    fn team_flushes_subnormals_as_the_caller_does() {
         let own = Floats::current();
         let flushing = Floats(own.0 | 0x8040);
         let seen = Mutex::new(Vec::new());

@@ -165,13 +165,16 @@ impl<D: Index> Place for Later<'_, D> {
 fn within<K: Index>(keys: &[K], row: &Range<usize>, part: &Range<usize>) -> Result<Range<usize>> {
     let start = K::below(keys, part.start);
     let end = start + K::below(&keys[start..], part.end);
-    let (mut least, mut greatest) = (usize::MAX, 0);
-    for key in &keys[start..end] {
-        least = least.min(key.get());
-        greatest = greatest.max(key.get());
-    }
-    if start < end && (least < part.start || greatest >= part.end) {
-        return Err(Error::Order);
+    if let Some(&first) = keys[start..end].first() {
+        // In the type of the keys, of which a lane holds many.
+        let (mut least, mut greatest) = (first, first);
+        for &key in &keys[start..end] {
+            least = least.min(key);
+            greatest = greatest.max(key);
+        }
+        if least.get() < part.start || greatest.get() >= part.end {
+            return Err(Error::Order);
+        }
     }
     Ok(row.start + start..row.start + end)
 }

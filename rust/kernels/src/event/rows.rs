@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::lane::Float;
 
 /// An unsigned integer that stores a target or a delay.
-pub trait Index: Copy + Ord + Default + Send + Sync + 'static {
+pub trait Index: Copy + Ord + Default + TryFrom<usize> + Send + Sync + 'static {
     /// The target.
     fn get(self) -> usize;
 
@@ -32,11 +32,12 @@ pub trait Index: Copy + Ord + Default + Send + Sync + 'static {
     /// How many of these are below a bound, if they ascend.
     #[inline(always)]
     fn below(indices: &[Self], bound: usize) -> usize {
+        let Ok(bound) = Self::try_from(bound) else { return indices.len() };
         if indices.len() > COUNTED {
-            return indices.partition_point(|i| i.get() < bound);
+            return indices.partition_point(|&i| i < bound);
         }
         // Cheaper than a search for short rows: it takes no branch, and whole lanes.
-        indices.iter().map(|i| u32::from(i.get() < bound)).sum::<u32>() as usize
+        indices.iter().map(|&i| u32::from(i < bound)).sum::<u32>() as usize
     }
 }
 

@@ -21,7 +21,7 @@ fn same_for_all_threads(body: impl Fn() -> Vec<f64>) -> bool {
 
 #[test]
 fn threads_share_one_batch_row_and_change_no_bit() {
-    for (k, batch, n_post) in [(80, 1, 1000), (600, 1, 5000), (80, 3, 70), (40, 9, 900), (300, 2, 3)] {
+    for (k, batch, n_post) in [(120, 1, 1000), (600, 1, 5000), (80, 3, 70), (40, 9, 900), (300, 2, 3)] {
         for same in [false, true] {
             let mut case = Case::new(5, batch, 3000, n_post, k, same, same);
             let timed = Timed::of(&mut case, 30, 1);

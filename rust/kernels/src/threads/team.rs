@@ -1,0 +1,192 @@
+//! Threads that stay awake for a while: a step of a simulation must not wait for them to be woken.
+//!
+//! Each worker has a mailbox for one job at a time. Whoever posts a job works on its first share, then takes
+//! back the shares that no worker has started, and waits only for those that one has. So a caller never
+//! waits for a thread to be scheduled, callers on several threads can post at the same time, and a team
+//! whose workers are all busy is only slower.
+
+use std::any::Any;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle, Thread};
+use std::time::{Duration, Instant};
+
+use super::Floats;
+
+/// How long a worker looks for its next job before it sleeps: longer than the serial part of a step, since to
+/// wake a sleeping one takes some 50 µs; and short, since on a machine with other work a thread that is always
+/// awake has to wait for its turn, and those that wait for it with it.
+const AWAKE: Duration = Duration::from_micros(100);
+
+/// Looks at a mailbox, or at a result, between looks at the clock, or at other threads that want to run.
+const SPINS: usize = 128;
+
+/// Threads that wait for jobs.
+pub(super) struct Team {
+    workers: Vec<Worker>,
+}
+
+struct Worker {
+    mailbox: Arc<Mailbox>,
+    thread: Thread,
+}
+
+struct Mailbox {
+    /// A job whose share nobody has taken.
+    job: AtomicPtr<Job<'static>>,
+    asleep: AtomicBool,
+    closed: AtomicBool,
+}
+
+/// What a caller wants done; it lives on the caller's stack until all shares are finished.
+struct Job<'a> {
+    task: &'a (dyn Fn(Range<usize>) + Sync),
+    tasks: usize,
+    shares: usize,
+    floats: Floats,
+    finished: AtomicUsize,
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
+}
+
+impl Job<'_> {
+    /// Runs one share. A panic waits until all are finished.
+    fn run(&self, share: usize) {
+        let range = self.tasks * share / self.shares..self.tasks * (share + 1) / self.shares;
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| (self.task)(range))) {
+            *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic);
+        }
+    }
+}
+
+impl Team {
+    /// A team of so many workers, or of those that the system allows.
+    pub(super) fn new(workers: usize) -> Self {
+        let workers = (0..workers).map_while(|k| Worker::new(k + 1).ok()).collect();
+        Self { workers }
+    }
+
+    /// Runs `task` over `0..tasks` in `shares` contiguous ranges; worker k takes share k.
+    pub(super) fn run(&self, tasks: usize, shares: usize, task: &(dyn Fn(Range<usize>) + Sync)) {
+        let (floats, finished, panic) = (Floats::current(), AtomicUsize::new(0), Mutex::new(None));
+        let job = Job { task, tasks, shares, floats, finished, panic };
+        // The workers see a job of any lifetime. It outlives their use of it: this function returns
+        // after all shares are finished or taken back.
+        let address: *mut Job<'static> = (&raw const job).cast_mut().cast();
+        let workers = self.workers.iter().take(shares - 1);
+        let posted: Vec<bool> = workers.map(|worker| worker.post(address)).collect();
+        job.run(0);
+        let mut taken = 0;
+        for share in 1..shares {
+            let own = match self.workers.get(share - 1) {
+                Some(worker) if posted[share - 1] => worker.take_back(address),
+                _ => true,
+            };
+            if own {
+                job.run(share);
+            } else {
+                taken += 1;
+            }
+        }
+        let mut spins = 0;
+        while job.finished.load(Ordering::Acquire) < taken {
+            spins += 1;
+            if spins % SPINS == 0 { thread::yield_now() } else { std::hint::spin_loop() }
+        }
+        if let Some(panic) = job.panic.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            resume_unwind(panic);
+        }
+    }
+}
+
+impl Drop for Team {
+    fn drop(&mut self) {
+        for worker in &self.workers {
+            worker.mailbox.closed.store(true, Ordering::SeqCst);
+            worker.thread.unpark();
+        }
+    }
+}
+
+impl Worker {
+    fn new(share: usize) -> std::io::Result<Self> {
+        let mailbox = Arc::new(Mailbox {
+            job: AtomicPtr::new(ptr::null_mut()),
+            asleep: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        });
+        let own = Arc::clone(&mailbox);
+        let handle: JoinHandle<()> =
+            thread::Builder::new().name(format!("spikeloop-{share}")).spawn(move || own.serve(share))?;
+        Ok(Self { mailbox, thread: handle.thread().clone() })
+    }
+
+    /// Puts a job into the mailbox, unless another caller's lies there.
+    fn post(&self, job: *mut Job<'static>) -> bool {
+        let mailbox = &self.mailbox;
+        let order = (Ordering::SeqCst, Ordering::Relaxed);
+        let posted = mailbox.job.compare_exchange(ptr::null_mut(), job, order.0, order.1).is_ok();
+        // A worker that goes to sleep says so before it looks into the mailbox for the last time.
+        if posted && mailbox.asleep.load(Ordering::SeqCst) {
+            self.thread.unpark();
+        }
+        posted
+    }
+
+    /// Takes the job out again; false if the worker has it.
+    fn take_back(&self, job: *mut Job<'static>) -> bool {
+        let order = (Ordering::AcqRel, Ordering::Acquire);
+        self.mailbox.job.compare_exchange(job, ptr::null_mut(), order.0, order.1).is_ok()
+    }
+}
+
+impl Mailbox {
+    /// What a worker does: its share of all jobs, until the team is gone.
+    fn serve(&self, share: usize) {
+        while let Some(job) = self.next() {
+            // SAFETY: the caller waits until the shares that were taken out of mailboxes are finished.
+            let job = unsafe { &*job };
+            job.floats.during(|| job.run(share));
+            // The caller may leave, and the job be gone, from here on.
+            job.finished.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// The next job; none if the team is gone.
+    fn next(&self) -> Option<*mut Job<'static>> {
+        let mut since = Instant::now();
+        loop {
+            for _ in 0..SPINS {
+                if let Some(job) = self.take() {
+                    return Some(job);
+                }
+                std::hint::spin_loop();
+            }
+            if self.closed.load(Ordering::SeqCst) {
+                return self.take();
+            }
+            if since.elapsed() > AWAKE {
+                self.sleep();
+                since = Instant::now();
+            }
+        }
+    }
+
+    fn take(&self) -> Option<*mut Job<'static>> {
+        if self.job.load(Ordering::Relaxed).is_null() {
+            return None;
+        }
+        let job = self.job.swap(ptr::null_mut(), Ordering::AcqRel);
+        (!job.is_null()).then_some(job)
+    }
+
+    fn sleep(&self) {
+        self.asleep.store(true, Ordering::SeqCst);
+        if self.job.load(Ordering::SeqCst).is_null() && !self.closed.load(Ordering::SeqCst) {
+            thread::park();
+        }
+        self.asleep.store(false, Ordering::SeqCst);
+    }
+}
