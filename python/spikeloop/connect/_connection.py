@@ -6,6 +6,8 @@ from typing import Any
 
 from ..kernels._event import Rows, scatter, scatter_ring
 from ..kernels._ring import relay
+from ..kernels._waiting import Listed, deliver, remember
+from ._connectivity import join, split
 from ._stored import Stored
 
 
@@ -36,6 +38,25 @@ class Connection(Stored):
 
     def add_later(self, spikes: Any, weight: Any, cursor: Any, ring: Any) -> Any:
         return scatter_ring(spikes, weight, self.indices, self.indptr, self.delay, cursor, ring, self._rows)
+
+    def remember(self, spikes: Any, cursor: Any, ring: Any, full: Any, listed: Listed) -> tuple[Any, Any, Listed]:
+        """(ring, full, listed): `accumulate_later`, or the spikes listed until `deliver`; `full` tells of the former.
+
+        For spikes (n_pre,) without a batch, and synapses with a delay each.
+        """
+        numbers, unit = split(ring)
+        spikes, weight = self._operands(spikes, numbers, unit)
+        synapses = weight, self.indices, self.indptr, self.delay
+        flat = numbers.reshape(numbers.shape[0], self.n_post)
+        flat, full, listed = remember(spikes, synapses, cursor, flat, full, listed, self._rows)
+        return join(flat, ring), full, listed
+
+    def deliver(self, cursor: Any, listed: Listed, target: Any) -> tuple[Listed, Any]:
+        """(listed, target): `target` plus what listed spikes deliver in this step."""
+        numbers, unit = split(target)
+        synapses = self._weights(numbers, unit), self.indices, self.indptr, self.delay_starts
+        listed, flat = deliver(synapses, cursor, listed, numbers.reshape(self.n_post), self._rows)
+        return listed, join(flat, target)
 
     @property
     def _rows(self) -> Rows:

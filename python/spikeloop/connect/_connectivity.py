@@ -52,10 +52,10 @@ class Connectivity(Module):
             )
 
     def _added(self, spikes: Any, target: Any) -> Any:
-        numbers, unit = _split(target)
+        numbers, unit = split(target)
         spikes, weight = self._operands(spikes, numbers, unit)
         flat = numbers if numbers.shape[-1:] == (self.n_post,) else numbers.reshape(*spikes.shape[:-1], self.n_post)
-        return _join(self.add(spikes, weight, flat), target)
+        return join(self.add(spikes, weight, flat), target)
 
     def relay(self, spikes: Any, cursor: Any, past: Any, target: Any) -> tuple[Any, Any]:
         """(past, target): stores the spikes in a ring of past ones, and delivers the oldest of these to `target`.
@@ -63,23 +63,23 @@ class Connectivity(Module):
         `past` has the axes (slots, ..., n_pre), one slot more than the delay has steps. The spikes go into the slot
         `cursor`; the oldest stand in the slot after it.
         """
-        numbers, unit = _split(target)
+        numbers, unit = split(target)
         spikes, weight = self._operands(spikes, numbers, unit)
         batch = past.shape[1:-1]
         spikes = jnp.broadcast_to(spikes, (*batch, self.n_pre))
         flat = jnp.broadcast_to(numbers.reshape(*numbers.shape[: numbers.ndim - len(self.out_size or ())], self.n_post),
                                 (*batch, self.n_post))  # fmt: skip
         past, out = self.add_oldest(spikes, weight, cursor, past, flat)
-        return past, _join(out, target)
+        return past, join(out, target)
 
     def accumulate_later(self, spikes: Any, cursor: Any, ring: Any) -> Any:
         """`ring`, with the axes (slots, ..., targets), plus the input of each target when its delay has passed."""
-        numbers, unit = _split(ring)
+        numbers, unit = split(ring)
         spikes, weight = self._operands(spikes, numbers, unit)
         batch = numbers.shape[1 : numbers.ndim - len(self.out_size or ())]
         spikes = jnp.broadcast_to(spikes, (*batch, self.n_pre))
         flat = numbers.reshape(numbers.shape[0], *batch, self.n_post)
-        return _join(self.add_later(spikes, weight, cursor, flat), ring)
+        return join(self.add_later(spikes, weight, cursor, flat), ring)
 
     def check_dt(self, dt: Any) -> None:
         """Refuse a time step (in ms) other than that in which delays were counted."""
@@ -120,7 +120,10 @@ class Connectivity(Module):
 
     def _operands(self, spikes: Any, target: Any, unit: Any) -> tuple[Any, Any]:
         spikes = _plain_spikes(spikes, self.n_pre, self.path)
-        return _as_events(spikes, target.dtype), self._numbers(unit).reshape(-1).astype(target.dtype)
+        return _as_events(spikes, target.dtype), self._weights(target, unit)
+
+    def _weights(self, target: Any, unit: Any) -> Any:
+        return self._numbers(unit).reshape(-1).astype(target.dtype)
 
     def _numbers(self, unit: Any) -> Any:
         weight = self.weight.value
@@ -132,12 +135,12 @@ class Connectivity(Module):
         return weight.mantissa if own == unit else weight.to_decimal(unit)
 
 
-def _split(target: Any) -> tuple[Any, Any]:
+def split(target: Any) -> tuple[Any, Any]:
     """(numbers, unit)."""
     return (target.mantissa, target.unit) if isinstance(target, u.Quantity) else (jnp.asarray(target), u.UNITLESS)
 
 
-def _join(numbers: Any, target: Any) -> Any:
+def join(numbers: Any, target: Any) -> Any:
     """New numbers in the shape and unit of `target`."""
     if numbers.size == target.size:
         numbers = numbers.reshape(target.shape)

@@ -78,7 +78,7 @@ def over_batch(run: Callable[[Any, Any], Any], spikes: Any, target: Any, n_post:
 # --- reference -------------------------------------------------------------------------------------------------------
 
 
-def _sources(indices: Any, indptr: Any, rows: Rows) -> Any:
+def sources_of(indices: Any, indptr: Any, rows: Rows) -> Any:
     """The source of each synapse; an empty indptr means that all rows are equally long."""
     nnz = indices.size
     if indptr.size == 0:
@@ -121,14 +121,14 @@ def scatter_reference(
 ) -> list[Any]:
     *timing, target = timing_and_target
     targets = _Targets(target.shape, indices, timing, rows)
-    spikes = targets.lanes_of(spikes)[..., rows.offset + _sources(indices, indptr, rows)]
+    spikes = targets.lanes_of(spikes)[..., rows.offset + sources_of(indices, indptr, rows)]
     return [targets.add(target, spikes.astype(target.dtype) * weight)]
 
 
 def gather_reference(ct: Any, weight: Any, indices: Any, indptr: Any, *timing: Any, rows: Rows) -> list[Any]:
     values = _Targets(ct.shape, indices, timing, rows).read(ct) * weight
     out = jnp.zeros((*values.shape[:-1], rows.n_pre), ct.dtype)
-    out = out.at[..., _sources(indices, indptr, rows)].add(values)
+    out = out.at[..., sources_of(indices, indptr, rows)].add(values)
     return [out.reshape(*rows.at_once(ct.shape)[:-1], rows.n_pre)]
 
 
@@ -136,7 +136,7 @@ def _outer_reference(
     spikes: Any, ct: Any, indices: Any, indptr: Any, *timing: Any, rows: Rows, single: bool
 ) -> list[Any]:
     targets = _Targets(ct.shape, indices, timing, rows)
-    spikes = targets.lanes_of(spikes)[..., rows.offset + _sources(indices, indptr, rows)]
+    spikes = targets.lanes_of(spikes)[..., rows.offset + sources_of(indices, indptr, rows)]
     values = (spikes.astype(ct.dtype) * targets.read(ct)).sum((0, 1))
     return [values.sum(keepdims=True) if single else values]
 
@@ -267,7 +267,7 @@ def batching_rule(primitive: Any, populations: tuple[int, ...], target: int) -> 
         at = [i % len(args) for i in populations]
         cursor = [] if rows.slots is None else [len(args) - (2 if target == -1 else 1)]
         if primitive is outer_p or any(d is not None and i not in at + cursor for i, d in enumerate(dims)):
-            return _one_by_one(primitive, moved, dims, {"rows": rows, **params})
+            return one_by_one(primitive, args, dims, rows=rows, **params)
         for i in at:
             if dims[i] is None:
                 moved[i] = jnp.broadcast_to(moved[i], (lanes, *moved[i].shape))
@@ -288,14 +288,18 @@ def batching_rule(primitive: Any, populations: tuple[int, ...], target: int) -> 
     return rule
 
 
-def _one_by_one(primitive: Any, args: Sequence[Any], dims: Sequence[Any], params: dict[str, Any]) -> Any:
-    mapped = [x for x, d in zip(args, dims, strict=True) if d is not None]
+def one_by_one(
+    primitive: Any, args: Sequence[Any], dims: Sequence[Any], **params: Any
+) -> tuple[list[Any], list[int]]:
+    """One lane after the other."""
+    mapped = [jnp.moveaxis(x, d, 0) for x, d in zip(args, dims, strict=True) if d is not None]
 
     def lane(values: Sequence[Any]) -> Any:
         rest = iter(values)
-        return primitive.bind(*(x if d is None else next(rest) for x, d in zip(args, dims, strict=True)), **params)[0]
+        return primitive.bind(*(x if d is None else next(rest) for x, d in zip(args, dims, strict=True)), **params)
 
-    return [jax.lax.map(lane, mapped)], [0]
+    outs = list(jax.lax.map(lane, mapped))
+    return outs, [0] * len(outs)
 
 
 batching.primitive_batchers[scatter_p] = batching_rule(scatter_p, (0, -1), -1)

@@ -18,7 +18,7 @@ import numpy as np
 
 from .._jax import ad, batching, ffi_lowering, mlir, new_primitive, zero_tangent
 from . import _library
-from ._event import Rows, is_zero, scatter_p
+from ._event import Rows, is_zero, one_by_one, scatter_p
 
 
 def relay(
@@ -29,9 +29,9 @@ def relay(
     return past, target
 
 
-def collect(cursor: Any, target: Any, ring: Any) -> tuple[Any, Any]:
-    """(target, ring): what waits in the slot at the cursor moves to the target."""
-    target, ring = collect_p.bind(cursor, target, ring, slots=0)
+def collect(cursor: Any, full: Any, target: Any, ring: Any) -> tuple[Any, Any]:
+    """(target, ring): what waits in the slot at the cursor moves to the target; nothing does if `full` is 0."""
+    target, ring = collect_p.bind(cursor, full, target, ring, slots=0)
     return target, ring
 
 
@@ -79,7 +79,9 @@ def _relay_reference(
     return [past, _deliver(oldest, weight, indices, indptr, target, rows)]
 
 
-def _collect_reference(cursor: Any, target: Any, ring: Any, *, slots: int) -> list[Any]:
+def _collect_reference(cursor: Any, full: Any, target: Any, ring: Any, *, slots: int) -> list[Any]:
+    del full  # the slot is empty then
+
     def take(cursor: Any, target: Any, ring: Any) -> tuple[Any, Any]:
         return target + look(ring, cursor), put(ring, cursor, jnp.zeros_like(target))
 
@@ -94,7 +96,7 @@ def _like(first: int) -> Callable[..., list[Any]]:
 
 
 relay_p = new_primitive("spikeloop_relay", _like(5), _relay_reference)
-collect_p = new_primitive("spikeloop_collect", _like(1), _collect_reference)
+collect_p = new_primitive("spikeloop_collect", _like(2), _collect_reference)
 
 
 # --- differentiation -------------------------------------------------------------------------------------------------
@@ -121,12 +123,11 @@ def _relay_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, rows: Rows) -
 
 
 def _collect_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, slots: int) -> Any:
-    cursor, target, ring = primals
     outs = collect_p.bind(*primals, slots=slots)
-    if all(is_zero(t) for t in tangents[1:]):
+    if all(is_zero(t) for t in tangents[2:]):
         return outs, [zero_tangent(out) for out in outs]
-    slopes = [jnp.zeros_like(x) if is_zero(t) else t for x, t in zip((target, ring), tangents[1:], strict=True)]
-    return outs, _collect_reference(cursor, *slopes, slots=slots)
+    slopes = [jnp.zeros_like(x) if is_zero(t) else t for x, t in zip(primals[2:], tangents[2:], strict=True)]
+    return outs, _collect_reference(*primals[:2], *slopes, slots=slots)
 
 
 ad.primitive_jvps[relay_p] = _relay_jvp
@@ -139,28 +140,18 @@ ad.primitive_jvps[collect_p] = _collect_jvp
 def _relay_batching(args: Sequence[Any], dims: Sequence[Any], *, rows: Rows) -> tuple[list[Any], list[int]]:
     assert rows.slots is not None
     if any(d is not None for d in dims[1:4]):
-        return _one_by_one(args, dims, rows)
+        return one_by_one(relay_p, args, dims, rows=rows)
     lanes = _lanes(args, dims)
     spikes, past, target = (_lane_axis(args[i], dims[i], lanes) for i in (0, 5, 6))
     cursor = _cursors(args[4], dims[4], lanes, past.shape[1 : 1 + rows.slots])
     return relay_p.bind(spikes, *args[1:4], cursor, past, target, rows=rows._replace(slots=rows.slots + 1)), [0, 0]
 
 
-def _one_by_one(args: Sequence[Any], dims: Sequence[Any], rows: Rows) -> tuple[list[Any], list[int]]:
-    moved = [x if d is None else jnp.moveaxis(x, d, 0) for x, d in zip(args, dims, strict=True)]
-
-    def lane(values: Sequence[Any]) -> Any:
-        rest = iter(values)
-        return relay_p.bind(*(x if d is None else next(rest) for x, d in zip(args, dims, strict=True)), rows=rows)
-
-    return list(jax.lax.map(lane, [x for x, d in zip(moved, dims, strict=True) if d is not None])), [0, 0]
-
-
 def _collect_batching(args: Sequence[Any], dims: Sequence[Any], *, slots: int) -> tuple[list[Any], list[int]]:
     lanes = _lanes(args, dims)
-    target, ring = (_lane_axis(args[i], dims[i], lanes) for i in (1, 2))
+    target, ring = (_lane_axis(args[i], dims[i], lanes) for i in (2, 3))
     cursor = _cursors(args[0], dims[0], lanes, ring.shape[1 : 1 + slots])
-    return collect_p.bind(cursor, target, ring, slots=slots + 1), [0, 0]
+    return collect_p.bind(cursor, jnp.max(args[1]), target, ring, slots=slots + 1), [0, 0]
 
 
 def _lanes(args: Sequence[Any], dims: Sequence[Any]) -> int:
@@ -199,10 +190,10 @@ def _relay_lowering(ctx: Any, *operands: Any, rows: Rows) -> Any:
 
 
 def _collect_lowering(ctx: Any, *operands: Any, slots: int) -> Any:
-    ring = ctx.avals_in[2]
+    ring = ctx.avals_in[3]
     if not _is_native("event_collect", ring):
         return _collect_by_reference(ctx, *operands, slots=slots)
-    rule = ffi_lowering(_library.PREFIX + "event_collect", {1: 0, 2: 1})
+    rule = ffi_lowering(_library.PREFIX + "event_collect", {2: 0, 3: 1})
     return rule(ctx, *operands, slots=ring.shape[slots], lanes=int(np.prod(ring.shape[:slots], dtype=int)))
 
 

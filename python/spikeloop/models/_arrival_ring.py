@@ -10,10 +10,11 @@ import jax.numpy as jnp
 from .. import environ
 from .._errors import ShapeError
 from .._state import DelayState
-from ..connect import Connectivity
+from ..connect import Connection, Connectivity
 from ..kernels._ring import collect
 from ..nn import Module
 from ._form import check_input, with_unit
+from ._waiting_spikes import WaitingSpikes
 
 
 class ArrivalRing(Module):
@@ -24,24 +25,33 @@ class ArrivalRing(Module):
     """
 
     call_level = 1
-    state_names = ("ring", "cursor")
+    state_names = ("ring", "full", "cursor")
     ring: DelayState
+    full: DelayState  # 0 as long as nothing has been put into the ring
     cursor: DelayState
 
     def __init__(self, size: Any, unit: Any):
         super().__init__()
         self.in_size = self.out_size = size
         self.unit, self.slots = unit, 1
+        self.waiting: list[WaitingSpikes] = []
 
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
         """Make the ring, empty."""
         shape = (self.slots, *(() if batch_size is None else (batch_size,)), *(self.in_size or ()))
         self.ring = DelayState(with_unit(jnp.zeros(shape, environ.dftype()), self.unit))
+        self.full = DelayState(jnp.zeros((), jnp.int32))
         self.cursor = DelayState(jnp.zeros((), jnp.int32))
 
-    def receive(self, comm: Connectivity, spikes: Any, where: str) -> None:
-        """Put what the spikes deliver where it arrives after the delay of each synapse."""
-        ring = self.ring.value
+    def make_room(self, slots: int) -> None:
+        """Have at least so many slots, from the next initialisation on."""
+        self.slots = max(self.slots, slots)
+        for spikes in self.waiting:
+            spikes.slots = self.slots
+
+    def receive(self, comm: Connectivity, spikes: Any, where: str, waiting: WaitingSpikes | None) -> None:
+        """Put what the spikes deliver where it arrives after the delay of each synapse, or the spikes into lists."""
+        ring, cursor = self.ring.value, self.cursor.value
         if ring.shape[0] != self.slots:
             raise ShapeError(
                 f"{where}: {self.path} has {ring.shape[0]} slots, but delays need {self.slots}, since a projection was "
@@ -49,16 +59,23 @@ class ArrivalRing(Module):
             )
         batch = ring.shape[1 : ring.ndim - len(self.in_size or ())]
         check_input(jnp.empty(jnp.shape(spikes)[:-1]), batch, where)
-        self.ring.value = comm.accumulate_later(spikes, self.cursor.value, ring)
+        if waiting is not None and waiting.is_on and isinstance(comm, Connection):
+            new = comm.remember(spikes, cursor, ring, self.full.value, waiting.listed)
+            self.ring.value, self.full.value, waiting.listed = new
+        else:
+            self.ring.value = comm.accumulate_later(spikes, cursor, ring)
+            self.full.value = jnp.ones((), jnp.int32)
 
     def collect(self, receiver: Any) -> None:
         """Let what arrives in this step be received."""
         cursor = self.cursor.value
 
         def take(present: Any) -> Any:
+            for spikes in self.waiting:
+                present = spikes.deliver(cursor, present)
             unit = present.unit if isinstance(present, u.Quantity) else u.UNITLESS
-            ring = self.ring.value
-            numbers, ring = collect(cursor, u.get_mantissa(present), u.get_mantissa(ring))
+            numbers, ring = u.get_mantissa(present), u.get_mantissa(self.ring.value)
+            numbers, ring = collect(cursor, self.full.value, numbers, ring)
             self.ring.value = with_unit(ring, unit)
             return with_unit(numbers, unit)
 
@@ -72,5 +89,5 @@ def arrival_ring(owner: Any, comm: Any, size: Any, unit: Any) -> ArrivalRing | N
         return None
     if owner.arrivals is None:
         owner.arrivals = ArrivalRing(size, unit)
-    owner.arrivals.slots = max(owner.arrivals.slots, comm.longest_delay + 1)
+    owner.arrivals.make_room(comm.longest_delay + 1)
     return owner.arrivals

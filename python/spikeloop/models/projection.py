@@ -9,13 +9,14 @@ import jax.numpy as jnp
 
 from .._errors import ShapeError
 from .._state import State
-from ..connect import Connectivity, Rule
+from ..connect import Connection, Connectivity, Rule
 from ..nn import Module
 from ._arrival_ring import ArrivalRing, arrival_ring
 from ._delay_line import delay_line
 from ._form import check_unit, fits, time_step, unit_of
 from ._neuron import Neuron
 from ._receptor import receptor_of
+from ._waiting_spikes import WaitingSpikes
 
 
 class Projection(Module):
@@ -28,6 +29,7 @@ class CommProjection(Projection):
     """A projection that passes its input through modules and then through `comm` to the population `post`."""
 
     ring: ArrivalRing | None = None  # where a delay of each synapse leads to
+    waiting: WaitingSpikes | None = None  # the spikes themselves, if rows are long
 
     def __init__(self, modules: tuple[Any, ...], comm: Any, post: Neuron, pre: Any, label: str | None, delay: Any):
         super().__init__(label)
@@ -54,11 +56,19 @@ class CommProjection(Projection):
         self.check_dt()
         comm, line = self.comm, self.delay
         if self.ring is not None:
-            self.ring.receive(comm, spikes, self.path)
+            self.ring.receive(comm, spikes, self.path, self.waiting)
         elif line is not None and isinstance(comm, Connectivity):
             receiver.receive(lambda present: line.deliver(comm, spikes, present))
         else:
             receiver.receive(self.arrivals(spikes if line is None else line(spikes)))
+
+    def delay_each(self, owner: Any, size: Any, unit: Any) -> None:
+        """Lead input of synapses that have a delay each to `owner`, a receptor or population."""
+        self.ring = arrival_ring(owner, self.comm, size, unit)
+        if self.ring is not None and isinstance(self.comm, Connection) and self.comm.has_long_pieces:
+            self.waiting = WaitingSpikes(self)
+            self.ring.waiting.append(self.waiting)
+            self.ring.make_room(1)
 
     def check_dt(self) -> None:
         """Refuse a time step other than that in which delays of synapses were counted."""
@@ -114,7 +124,7 @@ class AlignPostProj(CommProjection):
         super().__init__(modules, comm, post, pre, label, delay)
         receptor = receptor_of(post, syn, out, self.where)
         self.syn, self.out, self.post = receptor.syn, receptor.out, post
-        self.ring = arrival_ring(receptor, self.comm, post.varshape, receptor.syn.unit)
+        self.delay_each(receptor, post.varshape, receptor.syn.unit)
 
     def update(self, *inputs: Any) -> None:
         """Deliver the spikes."""
@@ -146,7 +156,7 @@ class DeltaProj(CommProjection):
                 f"{self.where}: {type(post).__name__} shares delta input out between its currents, which has to happen "
                 "when it is sent; for a delay of each synapse, use AlignPostProj."
             )
-        self.ring = arrival_ring(post, self.comm, post.varshape, post.delta_unit)
+        self.delay_each(post, post.varshape, post.delta_unit)
 
     def update(self, *inputs: Any) -> None:
         """Deliver the spikes."""

@@ -89,10 +89,10 @@ fn relay_as<T: Float + Element>(frame: Frame) -> Result<()> {
     Ok(event::relay(dims, spikes, weight, &rows, &layout, ring, target)?)
 }
 
-/// `cursor, target, ring` to `target, ring`, in place.
+/// `cursor, full, target, ring` to `target, ring`, in place.
 pub(crate) fn collect(frame: Frame) -> Result<()> {
-    frame.expect_counts(3, 2)?;
-    match float(&frame.arg(1), "target")? {
+    frame.expect_counts(4, 2)?;
+    match float(&frame.arg(2), "target")? {
         Dtype::F32 => collect_as::<f32>(frame),
         _ => collect_as::<f64>(frame),
     }
@@ -100,11 +100,15 @@ pub(crate) fn collect(frame: Frame) -> Result<()> {
 
 fn collect_as<T: Float + Element>(frame: Frame) -> Result<()> {
     let cursor = operand::<i32>(&frame.arg(0), "cursor")?;
+    let full = operand::<i32>(&frame.arg(1), "full")?;
     let (lanes, slots) = (frame.count("lanes")?, frame.count("slots")?);
-    // SAFETY: the cursor is another buffer, and these two are not borrowed.
-    let target = unsafe { in_place::<T>(&frame.arg(1), "target", &frame.ret(0))? };
+    // SAFETY: the other operands are other buffers, and these two are not borrowed.
+    let target = unsafe { in_place::<T>(&frame.arg(2), "target", &frame.ret(0))? };
     // SAFETY: as above.
-    let ring = unsafe { in_place::<T>(&frame.arg(2), "ring", &frame.ret(1))? };
+    let ring = unsafe { in_place::<T>(&frame.arg(3), "ring", &frame.ret(1))? };
+    if full == [0] {
+        return Ok(());
+    }
     Ok(event::collect(lanes, slots, cursor, target, ring)?)
 }
 
@@ -174,19 +178,22 @@ fn ring(frame: Frame<'_>, delay: usize, cursor: usize) -> Result<Ring<'_>> {
     Ok(Ring { delays, slots, lanes: frame.count("lanes")?, cursor })
 }
 
-fn rows(frame: Frame<'_>, indices: usize, indptr: usize) -> Result<Rows<'_>> {
-    let (indices, indptr) = (frame.arg(indices), frame.arg(indptr));
-    let indices = match indices.dtype {
+/// Numbers of synapses or targets, in 16 or 32 bits.
+pub(crate) fn indices<'a>(buffer: &Buffer<'a>, name: &str) -> Result<Indices<'a>> {
+    match buffer.dtype {
         // SAFETY: connectivity is only read, and aliases no result.
-        Dtype::U16 => Indices::U16(unsafe { indices.slice() }),
+        Dtype::U16 => Ok(Indices::U16(unsafe { buffer.slice() })),
         // SAFETY: as above.
-        Dtype::U32 => Indices::U32(unsafe { indices.slice() }),
-        other => {
-            return Err(Error::invalid(format!("operand 'indices' is {other}, expected uint16 or uint32")));
-        }
-    };
+        Dtype::U32 => Ok(Indices::U32(unsafe { buffer.slice() })),
+        other => Err(Error::invalid(format!("operand '{name}' is {other}, expected uint16 or uint32"))),
+    }
+}
+
+pub(crate) fn rows(frame: Frame<'_>, at: usize, indptr: usize) -> Result<Rows<'_>> {
+    let indices = indices(&frame.arg(at), "indices")?;
+    let indptr = frame.arg(indptr);
     let indptr = match indptr.dtype {
-        // SAFETY: as above.
+        // SAFETY: connectivity is only read, and aliases no result.
         Dtype::I32 => Indptr::I32(unsafe { indptr.slice() }),
         // SAFETY: as above.
         Dtype::I64 => Indptr::I64(unsafe { indptr.slice() }),
@@ -195,7 +202,7 @@ fn rows(frame: Frame<'_>, indices: usize, indptr: usize) -> Result<Rows<'_>> {
     Ok(Rows::new(indices, indptr, frame.count("n_pre")?)?.sorted(frame.flag("sorted")?))
 }
 
-fn spikes_as<'a, T: Element>(spikes: &Buffer<'a>) -> Result<Spikes<'a, T>> {
+pub(crate) fn spikes_as<'a, T: Element>(spikes: &Buffer<'a>) -> Result<Spikes<'a, T>> {
     match spikes.dtype {
         // SAFETY: spikes are only read, and alias no result.
         Dtype::PRED => Ok(Spikes::Bool(unsafe { spikes.slice() })),
@@ -334,11 +341,14 @@ mod tests {
         assert_eq!(call.run(handler("spikeloop.event_scatter")), Ok(()));
         let ring = call.result::<f32>(0);
         assert_eq!(ring, [0.0, 0.0, 0.0, 20.0, 0.0, 10.0, 0.0, 0.0, 30.0, 0.0, 0.0, 0.0]);
-        let call = Call::default().vector(&[2_i32]).vector(&[1.0_f32; 4]).alias(1);
-        let mut call = call.arg(&ring, &[3, 4]).alias(2).int("slots", 3).int("lanes", 1);
-        assert_eq!(call.run(handler("spikeloop.event_collect")), Ok(()));
-        assert_eq!(call.result::<f32>(0), [31.0, 1.0, 1.0, 1.0]);
-        assert_eq!(call.result::<f32>(1)[8..], [0.0; 4]);
+        let collected = |full: i32| {
+            let call = Call::default().vector(&[2_i32]).vector(&[full]).vector(&[1.0_f32; 4]).alias(2);
+            let mut call = call.arg(&ring, &[3, 4]).alias(3).int("slots", 3).int("lanes", 1);
+            assert_eq!(call.run(handler("spikeloop.event_collect")), Ok(()));
+            (call.result::<f32>(0), call.result::<f32>(1)[8..].to_vec())
+        };
+        assert_eq!(collected(1), (vec![31.0, 1.0, 1.0, 1.0], vec![0.0; 4]));
+        assert_eq!(collected(0), (vec![1.0; 4], vec![30.0, 0.0, 0.0, 0.0]));
     }
 
     #[test]

@@ -13,5 +13,6 @@ mod procedural;
 mod register;
 #[cfg(test)]
 mod testing;
+mod waiting;
 
 pub use register::{Registration, registrations};

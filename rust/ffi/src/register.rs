@@ -5,6 +5,7 @@ use crate::event;
 use crate::handler::handle;
 use crate::neuron::{self, Mode};
 use crate::procedural;
+use crate::waiting;
 use spikeloop_kernels::neuron::MODELS;
 use std::sync::LazyLock;
 
@@ -82,6 +83,8 @@ handlers! {
     outer, "event_outer": event::outer;
     relay, "event_relay": event::relay;
     collect, "event_collect": event::collect;
+    remember, "event_remember": waiting::remember;
+    deliver, "event_deliver": waiting::deliver;
     procedural_scatter, "procedural_scatter": procedural::scatter;
     procedural_gather, "procedural_gather": procedural::gather;
     // Panics, so that tests can see that a panic becomes an exception.

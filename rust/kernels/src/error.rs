@@ -78,6 +78,11 @@ pub enum Error {
         /// Slots of the ring.
         slots: usize,
     },
+    /// A step has more spikes than there are sources: it was given some twice.
+    Full {
+        /// Spikes that there was room for.
+        size: usize,
+    },
     /// Rows that should be sorted are not.
     Order,
     /// More targets asked for than there are.
@@ -124,6 +129,12 @@ impl fmt::Display for Error {
             }
             Self::Cursor { given, slots } => {
                 write!(f, "'cursor' is {given}, but the ring has {slots} slots")
+            }
+            Self::Full { size } => {
+                write!(
+                    f,
+                    "there is room for {size} more spikes: the projection is called more than once in a step"
+                )
             }
             Self::Order => write!(f, "the rows are said to be sorted by delay and target, but are not"),
             Self::Targets { given, available } => {

@@ -13,6 +13,7 @@ mod rows;
 mod scatter;
 mod shared;
 mod spikes;
+mod waiting;
 
 pub use collect::collect;
 pub use gather::gather;
@@ -23,6 +24,7 @@ pub use ring::{Delays, Ring};
 pub use rows::{Index, Indices, Indptr, Rows};
 pub use scatter::scatter;
 pub use spikes::Spikes;
+pub use waiting::{Waiting, deliver, remember};
 
 /// The sizes of a propagation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

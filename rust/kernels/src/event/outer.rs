@@ -100,7 +100,7 @@ impl<T: Float> Outer<'_, T> {
     #[inline(always)]
     fn each<L: Lane<Elem = T>, P: Place>(self, place: P) -> Result<()> {
         let (rows, out, first) = (self.rows, self.out, self.first);
-        let fetch = |row: usize| rows.prefetch::<T, _>(first + row, Weight::Same(T::ZERO), place);
+        let fetch = |row: usize| rows.prefetch_row::<T, _>(first + row, Weight::Same(T::ZERO), place);
         each_spike::<L>(&self.spikes, fetch, |row, spike| {
             let row = rows.row(first + row)?;
             let out = match self.part {

@@ -166,8 +166,15 @@ impl<'a> Rows<'a> {
 
     /// Fetches the synapses of a row into the cache, in part if they are many.
     #[inline(always)]
-    pub(super) fn prefetch<T: Float, P: Place>(&self, row: usize, weight: Weight<'_, T>, place: P) {
-        let Ok(row) = self.row(row) else { return };
+    pub(super) fn prefetch_row<T: Float, P: Place>(&self, row: usize, weight: Weight<'_, T>, place: P) {
+        if let Ok(row) = self.row(row) {
+            self.prefetch(row, weight, place);
+        }
+    }
+
+    /// Fetches these synapses into the cache, in part if they are many.
+    #[inline(always)]
+    pub(super) fn prefetch<T: Float, P: Place>(&self, row: Range<usize>, weight: Weight<'_, T>, place: P) {
         match self.indices {
             Indices::U16(i) => prefetch(&i[row.clone()]),
             Indices::U32(i) => prefetch(&i[row.clone()]),
@@ -207,7 +214,7 @@ impl<'a> Rows<'a> {
 }
 
 /// Cache lines of a slice that are fetched ahead.
-const LINES: usize = 6;
+const LINES: usize = 10;
 
 /// Fetches the first lines of a slice into the cache; the processor does the rest by itself.
 #[inline(always)]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::ring::{Later, Now, Place};
 use super::rows::{Index, Indices};
-use super::spikes::{Hit, each_hit, each_spike};
+use super::spikes::{Hit, each_ahead, each_spike};
 use super::{Delays, Dims, Ring, Rows, Spikes, Weight, length, shared::Shared};
 use crate::error::Result;
 use crate::lane::{Float, Job, Lane, dispatch};
@@ -46,7 +46,7 @@ pub fn scatter<T: Float>(
     length("target", target.len(), dims.batch * ring.slots * dims.n_post)?;
     let weight = Weight::of(weight, rows.nnz())?;
     let of = |b: usize| spikes.part(b * dims.n_total + dims.offset, rows.n_pre());
-    let enough = if size_of_val(&*target) > FAR { PARALLEL_FAR } else { PARALLEL };
+    let enough = enough(target);
     let target = &Shared::new(target);
     let call = Call { dims, weight, rows, ring, target };
     if threads::get() == 1 || dims.batch * rows.nnz() < enough {
@@ -61,10 +61,38 @@ pub fn scatter<T: Float>(
         });
     }
     let parts = if parallel && rows.is_sorted() { call.parts(threads::get(), &hits) } else { vec![] };
-    threads::try_ranges(parts.len().max(1), parallel, |range| {
-        let part = (!parts.is_empty()).then(|| parts[range.start].start..parts[range.end - 1].end);
+    call.share(parts, |part| {
         (0..dims.batch).try_for_each(|b| call.deliver(b, Source::Found(&hits[b]), part.clone()))
     })
+}
+
+/// Synapses of a row, and the spike that they deliver.
+#[derive(Debug, Clone)]
+pub(super) struct Piece<T> {
+    pub(super) part: Range<usize>,
+    pub(super) value: T,
+}
+
+/// `target[indices[j]] += weight[j] * value` for all synapses j of all pieces, one after the other.
+pub(super) fn scatter_pieces<T: Float>(
+    dims: Dims,
+    weight: &[T],
+    rows: &Rows<'_>,
+    pieces: &[Piece<T>],
+    target: &mut [T],
+) -> Result<()> {
+    let weight = Weight::of(weight, rows.nnz())?;
+    let events: usize = pieces.iter().map(|piece| piece.part.len()).sum();
+    let parallel = threads::get() > 1 && rows.is_sorted() && events >= enough(target);
+    let call = Call { dims, weight, rows, ring: &Ring::NONE, target: &Shared::new(target) };
+    call.share(if parallel { call.parts(threads::get(), &[]) } else { vec![] }, |part| {
+        call.deliver(0, Source::Pieces(pieces), part)
+    })
+}
+
+/// Synaptic events from which on several threads are faster than one.
+fn enough<T>(target: &[T]) -> usize {
+    if size_of_val(target) > FAR { PARALLEL_FAR } else { PARALLEL }
 }
 
 /// What all threads of a call share.
@@ -89,6 +117,17 @@ impl<T: Float> Call<'_, T> {
             _ => self.ring.bases(self.dims, b),
         };
         dispatch(Deliver { call: *self, b, source, part, bases: &bases })
+    }
+
+    /// Runs `deliver` on the parts, on a thread each; without parts, once for all targets.
+    fn share(
+        &self,
+        parts: Vec<Range<usize>>,
+        deliver: impl Fn(Option<Range<usize>>) -> Result<()> + Sync,
+    ) -> Result<()> {
+        threads::try_ranges(parts.len().max(1), !parts.is_empty(), |range| {
+            deliver((!parts.is_empty()).then(|| parts[range.start].start..parts[range.end - 1].end))
+        })
     }
 
     /// Ranges of targets, or of delays if the synapses have some, with about the same work each.
@@ -125,6 +164,8 @@ enum Source<'a, T> {
     Search(Spikes<'a, T>),
     /// Found before.
     Found(&'a [Hit<T>]),
+    /// Parts of rows.
+    Pieces(&'a [Piece<T>]),
 }
 
 /// The search alone.
@@ -183,9 +224,8 @@ impl<T: Float> Deliver<'_, T> {
     #[inline(always)]
     fn each<L: Lane<Elem = T>, I: Index, P: Place>(&self, all: &[I], place: P) -> Result<()> {
         let (rows, weight) = (self.call.rows, self.call.weight);
-        let fetch = |row: usize| rows.prefetch(row, weight, place);
-        let deliver = |row: usize, spike: T| {
-            let mut row = rows.row(row)?;
+        let fetch_row = |row: usize| rows.prefetch_row(row, weight, place);
+        let deliver = |mut row: Range<usize>, spike: T| {
             if let Some(part) = &self.part {
                 row = place.cut(all, row, part)?;
             }
@@ -196,8 +236,17 @@ impl<T: Float> Deliver<'_, T> {
             Ok(())
         };
         match self.source {
-            Source::Search(spikes) => each_spike::<L>(&spikes, fetch, deliver),
-            Source::Found(hits) => each_hit(hits, fetch, deliver),
+            Source::Search(spikes) => {
+                each_spike::<L>(&spikes, fetch_row, |row, spike| deliver(rows.row(row)?, spike))
+            }
+            Source::Found(hits) => {
+                each_ahead(hits, |hit| fetch_row(hit.row), |hit| deliver(rows.row(hit.row)?, hit.value))
+            }
+            Source::Pieces(pieces) => each_ahead(
+                pieces,
+                |piece| rows.prefetch(piece.part.clone(), weight, place),
+                |piece| deliver(piece.part.clone(), piece.value),
+            ),
         }
     }
 }

@@ -95,19 +95,19 @@ pub(super) fn each_spike<L: Lane>(
     Ok(())
 }
 
-/// As [`each_spike`], for spikes that were found before.
+/// Calls `body` with every item, and `fetch` with it some items before.
 #[inline(always)]
-pub(super) fn each_hit<T: Copy>(
-    hits: &[Hit<T>],
-    fetch: impl Fn(usize),
-    mut body: impl FnMut(usize, T) -> Result<()>,
+pub(super) fn each_ahead<H>(
+    items: &[H],
+    fetch: impl Fn(&H),
+    mut body: impl FnMut(&H) -> Result<()>,
 ) -> Result<()> {
-    hits.iter().take(AHEAD).for_each(|hit| fetch(hit.row));
-    for (k, hit) in hits.iter().enumerate() {
-        if let Some(next) = hits.get(k + AHEAD) {
-            fetch(next.row);
+    items.iter().take(AHEAD).for_each(&fetch);
+    for (k, item) in items.iter().enumerate() {
+        if let Some(next) = items.get(k + AHEAD) {
+            fetch(next);
         }
-        body(hit.row, hit.value)?;
+        body(item)?;
     }
     Ok(())
 }

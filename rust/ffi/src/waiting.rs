@@ -1,0 +1,114 @@
+//! Handlers of spikes that wait for the delays of their synapses.
+
+use crate::buffer::{Dtype, Element};
+use crate::error::Result;
+use crate::event::{float, in_place, indices, operand, rows, spikes_as};
+use crate::frame::Frame;
+use spikeloop_kernels::Float;
+use spikeloop_kernels::event::{self, Dims, Waiting};
+
+/// `spikes, cursor, count, sources, values` to `count, sources, values`, in place.
+pub(crate) fn remember(frame: Frame) -> Result<()> {
+    frame.expect_counts(5, 3)?;
+    match float(&frame.arg(4), "values")? {
+        Dtype::F32 => remember_as::<f32>(frame),
+        _ => remember_as::<f64>(frame),
+    }
+}
+
+fn remember_as<T: Float + Element>(frame: Frame) -> Result<()> {
+    let spikes = frame.arg(0);
+    let pre = spikes.population();
+    let dims = Dims { batch: pre.batch, n_total: pre.n, offset: frame.count("offset")?, n_post: 0 };
+    let spikes = spikes_as::<T>(&spikes)?;
+    Ok(event::remember(dims, spikes, frame.count("n_pre")?, &mut waiting::<T>(frame, 1)?)?)
+}
+
+/// `weight, indices, indptr, starts, cursor, count, sources, values, target` to `count, sources, values, target`,
+/// in place.
+pub(crate) fn deliver(frame: Frame) -> Result<()> {
+    frame.expect_counts(9, 4)?;
+    match float(&frame.arg(8), "target")? {
+        Dtype::F32 => deliver_as::<f32>(frame),
+        _ => deliver_as::<f64>(frame),
+    }
+}
+
+fn deliver_as<T: Float + Element>(frame: Frame) -> Result<()> {
+    let (rows, target) = (rows(frame, 1, 2)?, frame.arg(8));
+    let post = target.population();
+    let dims = Dims { batch: post.batch, n_total: rows.n_pre(), offset: 0, n_post: post.n };
+    let weight = operand::<T>(&frame.arg(0), "weight")?;
+    let starts = indices(&frame.arg(3), "starts")?;
+    let mut waiting = waiting::<T>(frame, 4)?;
+    // SAFETY: the other operands borrow other buffers, and the target's own is not borrowed.
+    let target = unsafe { in_place::<T>(&target, "target", &frame.ret(3))? };
+    Ok(event::deliver(dims, weight, &rows, starts, &mut waiting, target)?)
+}
+
+/// The operands `cursor, count, sources, values` from `first` on, of which the last three are results as well.
+fn waiting<T: Float + Element>(frame: Frame<'_>, first: usize) -> Result<Waiting<'_, T>> {
+    let cursor = operand::<i32>(&frame.arg(first), "cursor")?;
+    let [count, sources, values] = [1, 2, 3].map(|k| frame.arg(first + k));
+    // SAFETY: these three are asked for once in a call, and other operands are other buffers.
+    unsafe {
+        Ok(Waiting {
+            cursor,
+            count: in_place(&count, "count", &frame.ret(0))?,
+            sources: in_place(&sources, "sources", &frame.ret(1))?,
+            values: in_place(&values, "values", &frame.ret(2))?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::abi::Handler;
+    use crate::register::registrations;
+    use crate::testing::Call;
+
+    fn handler(name: &str) -> Handler {
+        registrations().iter().find(|(given, _)| *given == name).expect("registered").1
+    }
+
+    /// Two sources and three slots, with one spike of source 1 in slot 0.
+    fn waiting(call: Call, cursor: i32, first: usize) -> Call {
+        let call = call.vector(&[cursor]).vector(&[1_i32, 0, 0]).alias(first);
+        let call = call.arg(&[1_u32, 9, 9, 9, 9, 9], &[3, 2]).alias(first + 1);
+        call.arg(&[0.5_f32, 9.0, 9.0, 9.0, 9.0, 9.0], &[3, 2]).alias(first + 2)
+    }
+
+    #[test]
+    fn spikes_go_into_the_slot_of_the_step_until_it_is_full() {
+        let remember = |spikes: [f32; 4], cursor| {
+            let call = waiting(Call::default().vector(&spikes), cursor, 2);
+            let mut call = call.int("offset", 1).int("n_pre", 2);
+            let done = call.run(handler("spikeloop.event_remember")).map_err(|(_, message)| message);
+            (done, call.result::<i32>(0), call.result::<u32>(1), call.result::<f32>(2))
+        };
+        let (done, count, sources, values) = remember([9.0, 0.0, 2.0, 9.0], 0);
+        assert_eq!((done, count), (Ok(()), vec![2, 0, 0]));
+        assert_eq!((&sources[..2], &values[..2]), (&[1, 1][..], &[0.5, 2.0][..]));
+        let (done, ..) = remember([9.0, 1.0, 2.0, 9.0], 0);
+        assert!(done.unwrap_err().contains("called more than once in a step"));
+    }
+
+    #[test]
+    fn a_spike_delivers_the_piece_of_its_row_whose_delay_has_passed() {
+        // Source 0 → 0; source 1 → 2 at once, → 0 and 1 after two steps.
+        let deliver = |cursor: i32, starts: [u16; 8]| {
+            let call = Call::default().vector(&[1.0_f32, 2.0, 3.0, 4.0]).vector(&[0_u16, 2, 0, 1]);
+            let call = waiting(call.vector(&[0_i32, 1, 4]).arg(&starts, &[2, 4]), cursor, 5);
+            let call = call.vector(&[10.0_f32; 3]).alias(8);
+            let mut call = call.int("offset", 0).int("n_pre", 2).flag("sorted", true);
+            let done = call.run(handler("spikeloop.event_deliver")).map_err(|(_, message)| message);
+            (done, call.result::<i32>(0), call.result::<f32>(3))
+        };
+        let starts = [0, 1, 1, 1, 0, 1, 1, 3];
+        assert_eq!(deliver(0, starts), (Ok(()), vec![1, 0, 0], vec![10.0, 10.0, 11.0]));
+        assert_eq!(deliver(1, starts), (Ok(()), vec![1, 0, 0], vec![10.0; 3]));
+        assert_eq!(deliver(2, starts), (Ok(()), vec![0, 0, 0], vec![11.5, 12.0, 10.0]));
+        let (done, ..) = deliver(2, [0, 1, 1, 1, 0, 1, 1, 4]);
+        assert!(done.unwrap_err().contains("row 1"));
+    }
+}
