@@ -59,7 +59,7 @@ def close(ours, wanted, dtype=np.float64):
     np.testing.assert_allclose(ours, wanted, rtol=0, atol=64 * np.finfo(dtype).eps)
 
 
-CURSOR = jnp.asarray(2, jnp.int32)
+CURSOR, FULL = jnp.asarray(2, jnp.int32), jnp.asarray(1, jnp.int32)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -128,7 +128,7 @@ def test_vmap_of_vmap_turns_each_ring_on_its_own():
     twice = lambda run: jax.jit(jax.vmap(jax.vmap(lambda s, r, k: run(s, c.weight, r, k))))(s, ring, cursor)  # noqa: E731
     close(twice(c.scatter), twice(c.wanted))
     target = c.array(2, 3, N_POST)
-    ours = jax.vmap(jax.vmap(collect))(cursor, target, ring)
+    ours = jax.vmap(jax.vmap(lambda k, t, r: collect(k, FULL, t, r)))(cursor, target, ring)
     for i in range(2):
         for k in range(3):
             at = int(cursor[i, k])
@@ -144,7 +144,7 @@ def test_vmap_of_vmap_turns_each_ring_on_its_own():
 def test_collect_moves_the_slot_at_the_cursor(dtype, shape):
     c = Synapses(dtype=dtype)
     target, ring = c.array(*shape), c.array(SLOTS, *shape)
-    out, left = collect(CURSOR, target, ring)
+    out, left = collect(CURSOR, FULL, target, ring)
     close(out, target + ring[2], dtype)
     close(left, ring.at[2].set(0), dtype)
 
@@ -201,8 +201,8 @@ def test_gradients_through_a_ring_of_spikes(single, active):
 
 def test_gradients_through_collect():
     c = Synapses()
-    check_grads(lambda t, r: [jnp.sin(x) for x in collect(CURSOR, t, r)], (c.array(N_POST), c.array(SLOTS, N_POST)),
-                order=2, modes=("fwd", "rev"))  # fmt: skip
+    run = lambda t, r: [jnp.sin(x) for x in collect(CURSOR, FULL, t, r)]  # noqa: E731
+    check_grads(run, (c.array(N_POST), c.array(SLOTS, N_POST)), order=2, modes=("fwd", "rev"))
 
 
 @pytest.mark.parametrize("axes", [(0, None, None, None, None), (0, None, 0, 0, None), (1, None, 1, 0, 0),
@@ -225,11 +225,11 @@ def test_native_kernels_run_and_equal_their_references(pass_tools):
     s, w, past, target = operands(c, (2,))
     rows = Rows(0, N_PRE, True, 0)
     assert pass_tools.native_runs(run_relay(c), s, w, past, target) == ["event_relay"]
-    assert pass_tools.native_runs(collect, CURSOR, target, c.array(SLOTS, 2, N_POST)) == ["event_collect"]
+    assert pass_tools.native_runs(collect, CURSOR, FULL, target, c.array(SLOTS, 2, N_POST)) == ["event_collect"]
     args = (s, w, c.indices, c.indptr, CURSOR, past, target)
     for ours, wanted in zip(relay_p.bind(*args, rows=rows), _relay_reference(*args, rows=rows), strict=True):
         close(ours, wanted)
-    args = (CURSOR, target, c.array(SLOTS, 2, N_POST))
+    args = (CURSOR, FULL, target, c.array(SLOTS, 2, N_POST))
     for ours, wanted in zip(collect_p.bind(*args, slots=0), _collect_reference(*args, slots=0), strict=True):
         close(ours, wanted)
 
@@ -240,7 +240,8 @@ def test_half_precision_runs_by_the_references(dtype, pass_tools):
     s, w, past, target = operands(c)
     ring = c.array(SLOTS, N_POST)
     assert (
-        pass_tools.native_runs(lambda *a: (run_relay(c)(*a), collect(CURSOR, target, ring)), s, w, past, target) == []
+        pass_tools.native_runs(lambda *a: (run_relay(c)(*a), collect(CURSOR, FULL, target, ring)), s, w, past, target)
+        == []
     )
     out = c.scatter(s, w, ring, CURSOR)
     assert out.dtype == dtype
@@ -266,7 +267,7 @@ def test_threads_do_not_change_the_sums():
             back = gather_p.bind(new, w, indices, NO_INDPTR, delays, CURSOR, rows=timed)
             slope = outer_p.bind(s, new, indices, NO_INDPTR, delays, CURSOR, rows=timed, single=False)
             at_once = scatter(s, w, plain, NO_INDPTR, ring[0], rows)
-            results.append((new, *back, *slope, at_once, *collect(CURSOR, ring[0], new)))
+            results.append((new, *back, *slope, at_once, *collect(CURSOR, FULL, ring[0], new)))
     finally:
         sl.set_num_threads(before)
     for other in results[1:]:
@@ -278,4 +279,4 @@ def test_rings_that_do_not_fit_are_refused_by_the_kernel():
     with pytest.raises(Exception, match="a delay of . steps does not fit into a ring of 2 slots"):
         jax.block_until_ready(c.scatter(jnp.ones(N_PRE), c.weight, c.array(2, N_POST), jnp.asarray(0, jnp.int32)))
     with pytest.raises(Exception, match="'cursor' is 7, but the ring has 4 slots"):
-        jax.block_until_ready(collect(jnp.asarray(7, jnp.int32), c.array(N_POST), c.array(SLOTS, N_POST)))
+        jax.block_until_ready(collect(jnp.asarray(7, jnp.int32), FULL, c.array(N_POST), c.array(SLOTS, N_POST)))

@@ -8,10 +8,18 @@ import pytest
 import spikeloop as sl
 from delayed import EDGES, STEPS, N, Net, connection, dense, random_spikes, run
 from hlo import arithmetic, calls, copies, loop_body
-from spikeloop.connect import Connection
+from spikeloop.connect import Connection, _stored
 from spikeloop.kernels import _library
 
 needs_native = pytest.mark.skipif(_library.native is None, reason="the native library is not built")
+
+
+@pytest.fixture(params=["arrivals in a ring", "spikes that wait"], autouse=True)
+def waiting(request, monkeypatch):
+    """What is remembered of synapses with a delay each; real rows are listed from 16 synapses a delay on."""
+    listed = request.param == "spikes that wait"
+    monkeypatch.setattr(_stored, "PIECE", 0 if listed else np.inf)
+    return listed
 
 
 @pytest.mark.parametrize("kind", ["delta", "synapse"])
@@ -155,7 +163,7 @@ def test_several_projections_of_a_population_to_itself():
 
 @needs_native
 @pytest.mark.parametrize("batch", [None, 3])
-def test_rings_are_updated_in_place(batch):
+def test_rings_and_lists_are_updated_in_place(batch, waiting):
     sl.environ.set(dt=0.1 * u.ms)
     n = 500
 
@@ -178,7 +186,12 @@ def test_rings_are_updated_in_place(batch):
 
     net = sl.nn.init_all_states(Large(), batch_size=batch)
     body = loop_body(net.update)
-    assert calls(body) == ["event_collect", "event_relay", "event_scatter", "lif"]
+    each = (
+        ["event_deliver", "event_relay", "event_remember"]
+        if waiting and not batch
+        else ["event_relay", "event_scatter"]
+    )
+    assert calls(body) == ["event_collect", *each, "lif"]
     assert copies(body, 100) == []
     assert arithmetic(body, 100) == []  # nor is a part of the population cut out
 

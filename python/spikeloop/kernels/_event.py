@@ -288,9 +288,7 @@ def batching_rule(primitive: Any, populations: tuple[int, ...], target: int) -> 
     return rule
 
 
-def one_by_one(
-    primitive: Any, args: Sequence[Any], dims: Sequence[Any], **params: Any
-) -> tuple[list[Any], list[int]]:
+def one_by_one(primitive: Any, args: Sequence[Any], dims: Sequence[Any], **params: Any) -> tuple[list[Any], list[int]]:
     """One lane after the other."""
     mapped = [jnp.moveaxis(x, d, 0) for x, d in zip(args, dims, strict=True) if d is not None]
 
@@ -302,7 +300,8 @@ def one_by_one(
     return outs, [0] * len(outs)
 
 
-batching.primitive_batchers[scatter_p] = batching_rule(scatter_p, (0, -1), -1)
+scatter_lanes = batching_rule(scatter_p, (0, -1), -1)
+batching.primitive_batchers[scatter_p] = scatter_lanes
 batching.primitive_batchers[gather_p] = batching_rule(gather_p, (0,), 0)
 batching.primitive_batchers[outer_p] = batching_rule(outer_p, (0, 1), 1)
 

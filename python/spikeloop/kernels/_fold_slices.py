@@ -11,6 +11,7 @@ from typing import Any
 from .._jax import ClosedJaxpr
 from ._event import Rows, scatter_p
 from ._ring import relay_p
+from ._waiting import remember_p
 
 
 def fold_slices(closed: ClosedJaxpr) -> ClosedJaxpr:
@@ -20,7 +21,7 @@ def fold_slices(closed: ClosedJaxpr) -> ClosedJaxpr:
     for eqn in closed.jaxpr.eqns:
         if eqn.primitive.name == "slice" and (start := _start(eqn)) is not None:
             parts[eqn.outvars[0]] = (eqn.invars[0], start)
-        elif eqn.primitive in (scatter_p, relay_p) and _is_var(eqn.invars[0]) and eqn.invars[0] in parts:
+        elif eqn.primitive in (scatter_p, relay_p, remember_p) and _is_var(eqn.invars[0]) and eqn.invars[0] in parts:
             whole, start = parts[eqn.invars[0]]
             rows: Rows = eqn.params["rows"]
             moved = rows._replace(offset=rows.offset + start)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from .._jax import Aval, ad, batching, ffi_lowering, mlir, new_primitive, zero_tangent
 from . import _library
-from ._event import Rows, is_zero, one_by_one, scatter_p, sources_of
+from ._event import Rows, is_zero, one_by_one, scatter_lanes, scatter_p, sources_of
 
 
 class Listed(NamedTuple):
@@ -99,10 +99,10 @@ def _remember_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, rows: Rows
     return outs, [slope, *map(zero_tangent, outs[1:])]
 
 
-def _varied(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+def _varied(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Spikes, weight and ring, with tangents that are arrays."""
-    chosen = [0, 1, 6]
-    return [primals[i] for i in chosen], [ad.instantiate_zeros(tangents[i]) for i in chosen]
+    chosen = (0, 1, 6)
+    return tuple(primals[i] for i in chosen), tuple(ad.instantiate_zeros(tangents[i]) for i in chosen)
 
 
 def _into_ring(operands: Sequence[Any], varied: Sequence[Any], rows: Rows) -> Any:
@@ -130,7 +130,7 @@ def _remember_batching(args: Sequence[Any], dims: Sequence[Any], *, rows: Rows) 
     if all(d is None for d in dims[:7]):
         return one_by_one(remember_p, args, dims, rows=rows)
     timed = rows._replace(slots=0)
-    (ring,), _ = batching.primitive_batchers[scatter_p](args[:7], dims[:7], rows=timed)
+    (ring,), _ = scatter_lanes(args[:7], dims[:7], rows=timed)
     return [ring, jnp.ones_like(args[7]), *args[8:]], [0, *dims[7:]]
 
 

@@ -224,30 +224,31 @@ impl<T: Float> Deliver<'_, T> {
     #[inline(always)]
     fn each<L: Lane<Elem = T>, I: Index, P: Place>(&self, all: &[I], place: P) -> Result<()> {
         let (rows, weight) = (self.call.rows, self.call.weight);
-        let fetch_row = |row: usize| rows.prefetch_row(row, weight, place);
-        let deliver = |mut row: Range<usize>, spike: T| {
-            if let Some(part) = &self.part {
-                row = place.cut(all, row, part)?;
-            }
-            I::check(&all[row.clone()], self.call.dims.n_post)?;
-            place.check(row.clone())?;
-            // SAFETY: indices and delays are checked; other threads have other parts.
-            unsafe { add(all, row, weight, spike, place, self.call.target) };
-            Ok(())
-        };
+        let fetch = |row: usize| rows.prefetch_row(row, weight, place);
+        let whole = |row: usize, spike: T| self.row(all, rows.row(row)?, spike, place);
         match self.source {
-            Source::Search(spikes) => {
-                each_spike::<L>(&spikes, fetch_row, |row, spike| deliver(rows.row(row)?, spike))
-            }
-            Source::Found(hits) => {
-                each_ahead(hits, |hit| fetch_row(hit.row), |hit| deliver(rows.row(hit.row)?, hit.value))
-            }
+            Source::Search(spikes) => each_spike::<L>(&spikes, fetch, whole),
+            Source::Found(hits) => each_ahead(hits, |hit| fetch(hit.row), |hit| whole(hit.row, hit.value)),
             Source::Pieces(pieces) => each_ahead(
                 pieces,
                 |piece| rows.prefetch(piece.part.clone(), weight, place),
-                |piece| deliver(piece.part.clone(), piece.value),
+                |piece| self.row(all, piece.part.clone(), piece.value, place),
             ),
         }
+    }
+
+    /// Delivers along a row, or a piece of one.
+    // In a closure it would be compiled without the lanes of its caller.
+    #[inline(always)]
+    fn row<I: Index, P: Place>(&self, all: &[I], mut row: Range<usize>, spike: T, place: P) -> Result<()> {
+        if let Some(part) = &self.part {
+            row = place.cut(all, row, part)?;
+        }
+        I::check(&all[row.clone()], self.call.dims.n_post)?;
+        place.check(row.clone())?;
+        // SAFETY: indices and delays are checked; other threads have other parts.
+        unsafe { add(all, row, self.call.weight, spike, place, self.call.target) };
+        Ok(())
     }
 }
 

@@ -134,6 +134,16 @@ impl Timed {
         Self { delays, slots, cursor, ring }
     }
 
+    /// Where in each row the synapses of each delay begin, and its length.
+    pub(crate) fn starts(&self, case: &Case) -> Vec<u32> {
+        let mut starts = vec![0; case.n_pre * (self.slots + 1)];
+        for (b, i, j, ..) in case.synapses() {
+            let later = starts[i * (self.slots + 1)..].iter_mut().take(self.slots + 1);
+            later.skip(usize::from(self.delays[j]) + 1).for_each(|start| *start += u32::from(b == 0));
+        }
+        starts
+    }
+
     pub(crate) fn ring(&self) -> Ring<'_> {
         let (slots, lanes) = (self.slots, self.cursor.len());
         Ring { delays: Delays::U16(&self.delays), slots, lanes, cursor: &self.cursor }

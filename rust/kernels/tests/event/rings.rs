@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use spikeloop_kernels::Error;
 use spikeloop_kernels::event::{
-    Delays, Dims, Indices, Indptr, Past, Ring, Rows, Spikes, collect, gather, outer, relay, scatter,
+    Delays, Dims, Indices, Indptr, Past, Ring, Rows, Spikes, Waiting, collect, deliver, gather, outer, relay,
+    remember, scatter,
 };
 
 use crate::case::{case, near, timed};
@@ -26,6 +27,32 @@ proptest! {
         let mut again = timed.ring.clone();
         scatter(case.dims, spikes, &case.weight, &case.rows(), &bytes, &mut again).expect("it fits");
         prop_assert_eq!(again, ring);
+    }
+
+    #[test]
+    fn spikes_that_wait_deliver_what_a_ring_would((mut case, timed) in timed()) {
+        case.dims.batch = 1;
+        let (dims, n, slots) = (case.dims, case.n_pre, timed.slots);
+        let spikes = Spikes::Float(&case.spikes[..dims.n_total]);
+        let mut ring = vec![0.0; slots * dims.n_post];
+        let layout = Ring { lanes: 1, cursor: &timed.cursor[..1], ..timed.ring() };
+        scatter(dims, spikes, &case.weight, &case.rows(), &layout, &mut ring).expect("it fits");
+        let (mut count, mut sources) = (vec![0; slots], vec![0; slots * n]);
+        let (mut values, starts) = (vec![0.0; slots * n], timed.starts(&case));
+        for step in 0..slots {
+            let cursor = [(timed.cursor[0] as usize + step) as i32 % slots as i32];
+            let mut waiting =
+                Waiting { cursor: &cursor, count: &mut count, sources: &mut sources, values: &mut values };
+            if step == 0 {
+                remember(dims, spikes, n, &mut waiting).expect("it fits");
+            }
+            let (mut ours, mut wanted) = (vec![1.0; dims.n_post], vec![1.0; dims.n_post]);
+            let starts = Indices::U32(&starts);
+            deliver(dims, &case.weight, &case.rows(), starts, &mut waiting, &mut ours).expect("it fits");
+            collect(1, slots, &cursor, &mut wanted, &mut ring).expect("it fits");
+            prop_assert!(near(&ours, &wanted));
+        }
+        prop_assert!(count.iter().all(|&n| n == 0));
     }
 
     #[test]
