@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import environ, random
 from .._jax import is_tracer
+from ..kernels._random import words
 from ..models._form import number_in
 
 _WORDS = 2.0**32
@@ -28,7 +29,7 @@ def spike_probability(freqs: Any, dt: Any, where: str) -> Any:
 
 def happens(probability: Any, shape: tuple[int, ...], key: Any = None) -> Any:
     """True with this probability, to 2⁻³² of 1: a float32 on [0, 1) knows 2⁻²³, too little for rare spikes."""
-    bits = jax.random.bits(random.DEFAULT.next_key(key), shape, jnp.uint32)
+    bits = words(random.DEFAULT.next_key(key), shape)
     threshold = jnp.asarray(probability, jnp.promote_types(environ.dftype(), jnp.float32)) * _WORDS
     return bits < jnp.minimum(threshold, _LARGEST).astype(jnp.uint32)
 
@@ -38,7 +39,7 @@ def binomial(n: int, p: Any, shape: tuple[int, ...]) -> Any:
     if is_tracer(p) or np.ndim(p):
         return random.binomial(n, p, shape, check_valid=False)
     first, table = _distribution(n, float(p))
-    bits = jax.random.bits(random.DEFAULT.next_key(None), shape, jnp.uint32)
+    bits = words(random.DEFAULT.next_key(None), shape)
     if table.size <= _COMPARED:
         return sum((bits >= bound for bound in table), first + jnp.zeros(shape, jnp.int32))
     return first + jnp.searchsorted(jnp.asarray(table), bits, side="right", method="scan_unrolled")

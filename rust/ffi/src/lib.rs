@@ -10,6 +10,7 @@ mod handler;
 mod list;
 mod neuron;
 mod procedural;
+mod random;
 mod register;
 #[cfg(test)]
 mod testing;

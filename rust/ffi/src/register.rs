@@ -5,6 +5,7 @@ use crate::event;
 use crate::handler::handle;
 use crate::neuron::{self, Mode};
 use crate::procedural;
+use crate::random;
 use crate::waiting;
 use spikeloop_kernels::neuron::MODELS;
 use std::sync::LazyLock;
@@ -85,6 +86,7 @@ handlers! {
     collect, "event_collect": event::collect;
     remember, "event_remember": waiting::remember;
     deliver, "event_deliver": waiting::deliver;
+    words, "random_words": random::words;
     procedural_scatter, "procedural_scatter": procedural::scatter;
     procedural_gather, "procedural_gather": procedural::gather;
     // Panics, so that tests can see that a panic becomes an exception.

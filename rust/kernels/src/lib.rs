@@ -14,6 +14,7 @@ mod operand;
 pub mod random;
 mod real;
 mod receptor;
+mod shared;
 mod stack;
 mod surrogate;
 pub mod threads;

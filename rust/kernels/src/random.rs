@@ -1,6 +1,10 @@
 //! Random numbers by counter: Philox 4×32-10 (Salmon et al. 2011), the same for any number of
 //! threads.
 
+mod words;
+
+pub use words::words;
+
 /// Multipliers of a round.
 const MULTIPLY: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 /// What a round adds to the key.

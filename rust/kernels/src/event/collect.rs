@@ -1,9 +1,10 @@
 //! Takes what arrives in this step out of a ring of arriving input.
 
+use super::length;
 use super::ring::{check_cursor, start};
-use super::{length, shared::Shared};
 use crate::error::Result;
 use crate::lane::{Float, Job, Lane, dispatch};
+use crate::shared::Shared;
 use crate::threads;
 
 /// From so many targets on, several threads are faster than one.

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use super::ring::{Later, Now, Place};
 use super::rows::{Index, Indices};
-use super::{Delays, Dims, Ring, Rows, Weight, length, shared::Shared};
+use super::{Delays, Dims, Ring, Rows, Weight, length};
 use crate::error::Result;
 use crate::lane::{Float, Job, Lane, dispatch};
+use crate::shared::Shared;
 use crate::threads;
 
 /// From so many synapses a call on, several threads are faster than one.

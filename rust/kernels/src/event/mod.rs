@@ -11,7 +11,6 @@ mod relay;
 mod ring;
 mod rows;
 mod scatter;
-mod shared;
 mod spikes;
 mod waiting;
 

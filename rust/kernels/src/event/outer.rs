@@ -5,9 +5,10 @@ use std::ops::Range;
 use super::ring::{Later, Now, Place};
 use super::rows::{Index, Indices};
 use super::spikes::each_spike;
-use super::{Delays, Dims, Ring, Rows, Spikes, Weight, length, shared::Shared};
+use super::{Delays, Dims, Ring, Rows, Spikes, Weight, length};
 use crate::error::Result;
 use crate::lane::{Float, Job, Lane, dispatch};
+use crate::shared::Shared;
 use crate::threads;
 
 /// Rows that are summed up on their own: the order of additions does not depend on the threads.

@@ -5,9 +5,10 @@ use std::ops::Range;
 use super::ring::{Later, Now, Place};
 use super::rows::{Index, Indices};
 use super::spikes::{Hit, each_ahead, each_spike};
-use super::{Delays, Dims, Ring, Rows, Spikes, Weight, length, shared::Shared};
+use super::{Delays, Dims, Ring, Rows, Spikes, Weight, length};
 use crate::error::Result;
 use crate::lane::{Float, Job, Lane, dispatch};
+use crate::shared::Shared;
 use crate::threads;
 
 /// From so many synaptic events a call on, several threads are faster than one: some 50 µs of work. An

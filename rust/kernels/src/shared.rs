@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 /// A slice to be written in disjoint parts.
-pub(super) struct Shared<'a, T> {
+pub(crate) struct Shared<'a, T> {
     ptr: *mut T,
     len: usize,
     slice: PhantomData<&'a mut [T]>,
@@ -13,14 +13,14 @@ pub(super) struct Shared<'a, T> {
 unsafe impl<T: Send> Sync for Shared<'_, T> {}
 
 impl<'a, T> Shared<'a, T> {
-    pub(super) fn new(slice: &'a mut [T]) -> Self {
+    pub(crate) fn new(slice: &'a mut [T]) -> Self {
         Self { ptr: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
     }
 
     /// # Safety
     /// Nobody else has a part that overlaps this one.
     #[allow(clippy::mut_from_ref)] // disjoint by the contract
-    pub(super) unsafe fn part(&self, start: usize, len: usize) -> &'a mut [T] {
+    pub(crate) unsafe fn part(&self, start: usize, len: usize) -> &'a mut [T] {
         assert!(start + len <= self.len, "a part of the slice");
         // SAFETY: it lies in the slice; the caller vouches that nobody else has it.
         unsafe { std::slice::from_raw_parts_mut(self.ptr.add(start), len) }
@@ -31,7 +31,7 @@ impl<'a, T> Shared<'a, T> {
     /// # Safety
     /// It lies in the slice, and nobody else reads or writes it meanwhile.
     #[inline(always)]
-    pub(super) unsafe fn add(&self, i: usize, x: T)
+    pub(crate) unsafe fn add(&self, i: usize, x: T)
     where
         T: std::ops::AddAssign,
     {

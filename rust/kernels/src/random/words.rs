@@ -1,0 +1,96 @@
+//! Arrays of random words.
+
+use super::philox;
+use crate::error::{Error, Result};
+use crate::lane::{Job, Lane, dispatch};
+use crate::shared::Shared;
+use crate::threads;
+
+/// Blocks that are computed together, in as many lanes as the machine has.
+const TOGETHER: usize = 32;
+
+/// Words from which on several threads are faster than one.
+const PARALLEL: usize = 131_072;
+
+/// Fills the rows of `out` with the random words of their keys, two words each.
+///
+/// Word k of block i stands at k ⌈n/4⌉ + i of a row of n words, where block i is that of the counter
+/// (i, `purpose`, 0, 0).
+///
+/// # Errors
+/// If the lengths do not fit.
+pub fn words(keys: &[u32], purpose: u32, out: &mut [u32]) -> Result<()> {
+    let rows = keys.len() / 2;
+    let n = out.len() / rows.max(1);
+    if keys.len() != 2 * rows || out.len() != rows * n {
+        return Err(Error::Length { name: "words", given: out.len(), expected: rows * n });
+    }
+    let blocks = n.div_ceil(4);
+    for (key, row) in keys.chunks_exact(2).zip(out.chunks_exact_mut(n.max(1))) {
+        let (key, row) = ([key[0], key[1]], &Shared::new(row));
+        threads::ranges(blocks, n >= PARALLEL, |range| {
+            let column = |k: usize| {
+                let end = (k * blocks + range.end).min(n);
+                let start = (k * blocks + range.start).min(end);
+                // SAFETY: threads have disjoint ranges of blocks, and the columns of words are disjoint.
+                unsafe { row.part(start, end - start) }
+            };
+            dispatch(Fill {
+                key,
+                purpose,
+                first: range.start,
+                out: [column(0), column(1), column(2), column(3)],
+            });
+        });
+    }
+    Ok(())
+}
+
+struct Fill<'a> {
+    key: [u32; 2],
+    purpose: u32,
+    first: usize,
+    out: [&'a mut [u32]; 4],
+}
+
+impl Job<f32> for Fill<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<L: Lane<Elem = f32>>(self) {
+        let [a, b, c, d] = self.out;
+        for start in (0..a.len()).step_by(TOGETHER) {
+            let mut block = [[0; TOGETHER]; 4];
+            for i in 0..TOGETHER {
+                let counter = [(self.first + start + i) as u32, self.purpose, 0, 0];
+                [block[0][i], block[1][i], block[2][i], block[3][i]] = philox(counter, self.key);
+            }
+            for (out, words) in [&mut *a, &mut *b, &mut *c, &mut *d].into_iter().zip(&block) {
+                let end = out.len().min(start + TOGETHER);
+                let part = &mut out[start.min(end)..end];
+                part.copy_from_slice(&words[..part.len()]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_stand_in_columns_of_blocks() {
+        for n in [0, 1, 3, 4, 5, 127, 1000, PARALLEL + 3] {
+            let keys = [7, 8, 9, 10];
+            let mut out = vec![0; 2 * n];
+            words(&keys, 3, &mut out).expect("it fits");
+            let blocks = n.div_ceil(4).max(1);
+            for (j, &word) in out.iter().enumerate() {
+                let (row, at) = (j / n, j % n);
+                let block = philox([(at % blocks) as u32, 3, 0, 0], [keys[2 * row], keys[2 * row + 1]]);
+                assert_eq!(word, block[at / blocks]);
+            }
+        }
+        assert!(words(&[1, 2, 3, 4], 0, &mut [0; 3]).is_err());
+    }
+}

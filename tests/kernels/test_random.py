@@ -1,0 +1,54 @@
+"""Random words: known answers, the native kernel against its reference, lanes, distribution."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from spikeloop.kernels._random import _PURPOSE, _reference, words, words_p
+
+
+def philox(counter, key):
+    """Philox 4×32-10 in Python's whole numbers."""
+    a, b, c, d = counter
+    for i in range(10):
+        keys = [(k + i * step) & 0xFFFFFFFF for k, step in zip(key, (0x9E3779B9, 0xBB67AE85), strict=True)]
+        x, y = 0xD2511F53 * a, 0xCD9E8D57 * c
+        a, b, c, d = y >> 32 ^ b ^ keys[0], y & 0xFFFFFFFF, x >> 32 ^ d ^ keys[1], x & 0xFFFFFFFF
+    return a, b, c, d
+
+
+def test_the_generator_gives_the_known_answers():
+    wanted = (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)  # of Random123, file kat_vectors
+    assert philox([0, 0, 0, 0], [0, 0]) == wanted
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, 4, 5, 130, 1001])
+def test_words_stand_in_columns_of_blocks(n, native):
+    keys = jnp.asarray([[1, 2], [0xFFFFFFFF, 7]], jnp.uint32)
+    (ours,), (reference,) = words_p.bind(keys, n=n), _reference(keys, n=n)
+    assert ours.dtype == jnp.uint32
+    np.testing.assert_array_equal(ours, reference)
+    blocks = max(-(-n // 4), 1)
+    for row, key in zip(np.asarray(ours), np.asarray(keys).tolist(), strict=True):
+        assert row.tolist() == [philox([i % blocks, _PURPOSE, 0, 0], key)[i // blocks] for i in range(n)]
+
+
+def test_lanes_have_the_words_of_their_keys(native, pass_tools):
+    keys = jax.random.split(jax.random.key(0), (2, 3))
+    lanes = jax.jit(jax.vmap(jax.vmap(lambda key: words(key, (5, 2)))))(keys)
+    for i in range(2):
+        for k in range(3):
+            np.testing.assert_array_equal(lanes[i, k], words(keys[i, k], (5, 2)))
+    assert pass_tools.native_runs(lambda: words(keys[0, 0], (9,))) == ["random_words"]
+
+
+def test_words_are_uniform_and_independent(native):
+    x = np.asarray(words(jax.random.key(3), (1 << 18,)))
+    counts = np.bincount(x >> 24, minlength=256)
+    chi2 = ((counts - x.size / 256) ** 2 / (x.size / 256)).sum()
+    assert 170 < chi2 < 360  # 255 ± 4.6 standard deviations
+    bits = (x[:, None] >> np.arange(32, dtype=np.uint32) & 1).mean(0)
+    assert np.abs(bits - 0.5).max() < 5 * 0.5 / np.sqrt(x.size)
+    unit = x / 2.0**32
+    for lag in (1, 2, x.size // 4, x.size // 2):  # neighbours, and words of one block
+        assert abs(np.corrcoef(unit[:-lag], unit[lag:])[0, 1]) < 5 / np.sqrt(x.size - lag)
