@@ -1,6 +1,7 @@
 """Run in an environment with NEST: traces of single neurons."""
 
 import nest
+import numpy as np
 
 nest.verbosity = nest.VerbosityLevel.ERROR
 
@@ -30,6 +31,24 @@ def neuron(model, params, dt, steps, current=(), spikes=(), record=("V_m",)):
     nest.Simulate(grid(steps + 1, dt))
     spiked = [round(t / dt) - 1 for t in recorder.events["times"]]
     return {**{name: meter.events[name][:steps] for name in record}, "spikes": [at for at in spiked if at < steps]}
+
+
+def network(path, params, dt, steps):
+    """The steps and neurons of all spikes of the `iaf_psc_exp` network that the file holds: currents and initial
+    potentials of neurons; sources, targets, weights and delays of synapses.
+    """
+    nest.ResetKernel()
+    nest.resolution = dt
+    given = np.load(path)
+    cells = nest.Create("iaf_psc_exp", len(given["V"]), params)
+    cells.I_e, cells.V_m = given["I_e"].tolist(), given["V"].tolist()
+    first = cells[0].global_id
+    spec = {"weight": given["weight"], "delay": given["delay"]}
+    nest.Connect(given["source"] + first, given["target"] + first, "one_to_one", spec)
+    recorder = nest.Create("spike_recorder")
+    nest.Connect(cells, recorder, syn_spec={"delay": dt})
+    nest.Simulate(grid(steps + 1, dt))
+    return {"step": np.round(recorder.events["times"] / dt) - 1, "neuron": recorder.events["senders"] - first}
 
 
 def grid(step, dt):
