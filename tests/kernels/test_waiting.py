@@ -15,10 +15,12 @@ from spikeloop.kernels._waiting import (
     Listed,
     _deliver_reference,
     _remember_reference,
+    _starts_reference,
     deliver,
     deliver_p,
     remember,
     remember_p,
+    starts_p,
 )
 
 N_PRE, N_POST, SLOTS, STEPS = 7, 9, 5, 16
@@ -104,6 +106,18 @@ def test_native_kernels_run_and_equal_their_references(pass_tools):
         assert pass_tools.native_runs(run, *args) == ["event_deliver"]
         for a, b in zip(run(*args), _deliver_reference(*args, rows=c._rows), strict=True):
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("n_post", [N_POST, 500, 70_000])
+@pytest.mark.parametrize("k", [6, None, 0])
+def test_starts_are_where_delays_and_blocks_begin(k, n_post, pass_tools):
+    c = synapses(k, n_post=n_post)
+    args, how = (c.indices, c.indptr, c.delay), {"longest": c.longest_delay, "n_post": n_post, "rows": c._rows}
+    run = lambda *a: starts_p.bind(*a, **how, dtype=np.dtype(np.uint16))[0]  # noqa: E731
+    assert pass_tools.native_runs(run, *args) == ["event_starts"]
+    (wanted,) = _starts_reference(*args, **how, dtype=np.uint16)
+    np.testing.assert_array_equal(c.delay_starts, wanted)
+    np.testing.assert_array_equal(c.delay_starts[:, -1], c.out_degree)
 
 
 def test_half_precision_runs_by_the_references():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
+
+import jax
 
 from ..kernels._event import Rows, scatter, scatter_ring
 from ..kernels._ring import relay
-from ..kernels._waiting import Listed, deliver, remember
+from ..kernels._waiting import Listed, deliver, remember, starts
 from ._connectivity import join, split
 from ._stored import Stored
 
@@ -57,6 +60,12 @@ class Connection(Stored):
         synapses = self._weights(numbers, unit), self.indices, self.indptr, self.delay_starts
         listed, flat = deliver(synapses, cursor, listed, numbers.reshape(self.n_post), self._rows)
         return listed, join(flat, target)
+
+    @functools.cached_property
+    def delay_starts(self) -> Any:
+        """Where in each row the synapses of each delay and block of targets begin."""
+        with jax.ensure_compile_time_eval():  # also within a trace the synapses are known
+            return starts(self.indices, self.indptr, self.delay, self.longest_delay, self.n_post, self._rows)
 
     @property
     def _rows(self) -> Rows:

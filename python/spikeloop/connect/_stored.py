@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
@@ -104,18 +103,6 @@ class Stored(Connectivity):
     def has_long_pieces(self) -> bool:
         """Whether many synapses of a row have the same delay: spikes are then listed, in place of their arrivals."""
         return self.has_own_delays and self.num_synapses >= PIECE * self.n_pre * (self.longest_delay + 1)
-
-    @functools.cached_property
-    def delay_starts(self) -> jax.Array:
-        """Where in each row the synapses of each delay begin, and where it ends: (sources, longest delay + 2)."""
-        delay, lengths = np.asarray(self.delay), self.out_degree
-        bounds = np.arange(self.longest_delay + 1, dtype=delay.dtype)
-        starts = np.empty((self.n_pre, bounds.size + 1), np.uint16 if lengths.max(initial=0) < 1 << 16 else np.uint32)
-        ends = np.cumsum(lengths)
-        for row, (end, length) in enumerate(zip(ends, lengths, strict=True)):
-            starts[row, :-1] = np.searchsorted(delay[end - length : end], bounds)
-        starts[:, -1] = lengths
-        return _taken_over(starts)
 
     def transpose(self) -> Self:
         """The connection with sources and targets exchanged; its weights are a State of their own."""

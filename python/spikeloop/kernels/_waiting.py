@@ -2,6 +2,7 @@
 
     remember: the spikes of a step are listed in the slot at the cursor
     deliver:  target[t(i, j)] += s[i] w[i, j]   for all spikes s[i] listed d(i, j) steps ago
+    starts:   where in each row the synapses of each delay and block of targets begin: threads share the blocks
 
 This is the same input as that of a ring of arriving input (`scatter_ring`, `collect`), on less memory that is touched.
 Derivatives need that ring: where spikes or weights have tangents, `remember` fills it and lists nothing.
@@ -14,10 +15,14 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from .._jax import Aval, ad, batching, ffi_lowering, mlir, new_primitive, zero_tangent
 from . import _library
 from ._event import Rows, is_zero, one_by_one, scatter_lanes, scatter_p, sources_of
+
+_BLOCKS = 8  # of targets
+_ALIGN = 16  # targets in a cache line, which one thread writes
 
 
 class Listed(NamedTuple):
@@ -42,10 +47,17 @@ def remember(
 def deliver(synapses: Sequence[Any], cursor: Any, listed: Listed, target: Any, rows: Rows) -> tuple[Listed, Any]:
     """(listed, target): what arrives in this step is added to target (n_post,).
 
-    `synapses` are weight, indices, indptr and starts: where in each row the synapses of each delay begin, and its end.
+    `synapses` are weight, indices, indptr and starts.
     """
     *lists, target = deliver_p.bind(*synapses, cursor, *listed, target, rows=rows)
     return Listed(*lists), target
+
+
+def starts(indices: Any, indptr: Any, delay: Any, longest: int, n_post: int, rows: Rows) -> Any:
+    """Places in each row, (n_pre, delays × blocks + 1): the last one is its length."""
+    lengths = jnp.diff(indptr) if indptr.size else indices.size // max(rows.n_pre, 1)
+    dtype = jnp.uint16 if jnp.max(lengths, initial=0) < 1 << 16 else jnp.uint32
+    return starts_p.bind(indices, indptr, delay, longest=longest, n_post=n_post, rows=rows, dtype=np.dtype(dtype))[0]
 
 
 # --- reference -------------------------------------------------------------------------------------------------------
@@ -61,6 +73,16 @@ def _remember_reference(spikes: Any, *operands: Any, rows: Rows) -> list[Any]:
     return [ring, full, count.at[cursor].add((found < rows.n_pre).sum(dtype=count.dtype)), sources, values]
 
 
+def _starts_reference(
+    indices: Any, indptr: Any, delay: Any, *, longest: int, n_post: int, rows: Rows, dtype: Any
+) -> list[Any]:
+    size = -(-max(-(-n_post // _BLOCKS), 1) // _ALIGN) * _ALIGN
+    numbers = delay.astype(jnp.int32) * _BLOCKS + indices.astype(jnp.int32) // size
+    counts = jnp.zeros((rows.n_pre, (longest + 1) * _BLOCKS + 1), jnp.int32)
+    counts = counts.at[sources_of(indices, indptr, rows), numbers + 1].add(1)
+    return [counts.cumsum(1).astype(dtype)]
+
+
 def _deliver_reference(weight: Any, indices: Any, indptr: Any, starts: Any, *rest: Any, rows: Rows) -> list[Any]:
     cursor, count, sources, values, target = rest
     slots, width = count.size, starts.size // max(rows.n_pre, 1)
@@ -69,7 +91,7 @@ def _deliver_reference(weight: Any, indices: Any, indptr: Any, starts: Any, *res
     spikes = jnp.zeros((slots, rows.n_pre), values.dtype)
     spikes = spikes.at[jnp.arange(slots)[:, None], at].add(values, mode="drop")
     lengths = jnp.diff(starts.reshape(rows.n_pre, width).astype(jnp.int32), axis=1).ravel()
-    delays = jnp.tile(jnp.arange(width - 1), rows.n_pre)
+    delays = jnp.tile(jnp.arange(width - 1) // _BLOCKS, rows.n_pre)
     delays = jnp.repeat(delays, lengths, total_repeat_length=indices.size)
     arrived = spikes[(cursor - delays) % slots, sources_of(indices, indptr, rows)] * weight
     return [count.at[(cursor + 1) % slots].set(0), sources, values, target.at[indices].add(arrived)]
@@ -83,6 +105,11 @@ def _like(first: int) -> Any:
     return shapes
 
 
+def _starts_shape(indices: Aval, *_: Aval, longest: int, rows: Rows, dtype: Any, **__: Any) -> list[Any]:
+    return [indices.update(shape=(rows.n_pre, (longest + 1) * _BLOCKS + 1), dtype=dtype, weak_type=False)]
+
+
+starts_p = new_primitive("spikeloop_starts", _starts_shape, _starts_reference)
 remember_p = new_primitive("spikeloop_remember", _like(6), _remember_reference)
 deliver_p = new_primitive("spikeloop_deliver", _like(5), _deliver_reference)
 
@@ -145,6 +172,7 @@ batching.primitive_batchers[deliver_p] = _deliver_batching
 # --- lowering --------------------------------------------------------------------------------------------------------
 
 _remember_by_reference = mlir.lower_fun(_remember_reference, multiple_results=True)
+_starts_by_reference = mlir.lower_fun(_starts_reference, multiple_results=True)
 _deliver_by_reference = mlir.lower_fun(_deliver_reference, multiple_results=True)
 
 
@@ -163,12 +191,20 @@ def _deliver_lowering(ctx: Any, *operands: Any, rows: Rows) -> Any:
     if not _is_native("event_deliver", ctx.avals_in[-1]):
         return _deliver_by_reference(ctx, *operands, rows=rows)
     rule = ffi_lowering(_library.PREFIX + "event_deliver", {5: 0, 6: 1, 7: 2, 8: 3})
-    return rule(ctx, *operands, n_pre=rows.n_pre, sorted=rows.sorted)
+    return rule(ctx, *operands, n_pre=rows.n_pre, sorted=rows.sorted, blocks=_BLOCKS)
+
+
+def _starts_lowering(ctx: Any, *operands: Any, n_post: int, rows: Rows, **params: Any) -> Any:
+    if not _library.has("event_starts"):
+        return _starts_by_reference(ctx, *operands, n_post=n_post, rows=rows, **params)
+    rule = ffi_lowering(_library.PREFIX + "event_starts", {})
+    return rule(ctx, *operands, n_pre=rows.n_pre, sorted=rows.sorted, n_post=n_post, blocks=_BLOCKS)
 
 
 def _is_native(kernel: str, aval: Any) -> bool:
     return aval.dtype in (jnp.float32, jnp.float64) and _library.has(kernel)
 
 
+mlir.register_lowering(starts_p, _starts_lowering, platform="cpu")
 mlir.register_lowering(remember_p, _remember_lowering, platform="cpu")
 mlir.register_lowering(deliver_p, _deliver_lowering, platform="cpu")

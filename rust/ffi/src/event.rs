@@ -160,22 +160,23 @@ fn ring(frame: Frame<'_>, delay: usize, cursor: usize) -> Result<Ring<'_>> {
     if frame.arg_count() <= cursor {
         return Ok(Ring::NONE);
     }
-    let delay = frame.arg(delay);
-    let delays = match delay.dtype {
-        // SAFETY: connectivity is only read, and aliases no result.
-        Dtype::U8 => Delays::U8(unsafe { delay.slice() }),
-        // SAFETY: as above.
-        Dtype::U16 => Delays::U16(unsafe { delay.slice() }),
-        other => {
-            return Err(Error::invalid(format!("operand 'delay' is {other}, expected uint8 or uint16")));
-        }
-    };
+    let delays = delays(&frame.arg(delay))?;
     let cursor = operand::<i32>(&frame.arg(cursor), "cursor")?;
     let slots = frame.count("slots")?;
     if slots == 0 {
         return Err(Error::invalid("attribute 'slots' is 0, expected at least 1"));
     }
     Ok(Ring { delays, slots, lanes: frame.count("lanes")?, cursor })
+}
+
+pub(crate) fn delays<'a>(delay: &Buffer<'a>) -> Result<Delays<'a>> {
+    match delay.dtype {
+        // SAFETY: connectivity is only read, and aliases no result.
+        Dtype::U8 => Ok(Delays::U8(unsafe { delay.slice() })),
+        // SAFETY: as above.
+        Dtype::U16 => Ok(Delays::U16(unsafe { delay.slice() })),
+        other => Err(Error::invalid(format!("operand 'delay' is {other}, expected uint8 or uint16"))),
+    }
 }
 
 /// Numbers of synapses or targets, in 16 or 32 bits.

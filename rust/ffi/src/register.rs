@@ -86,6 +86,7 @@ handlers! {
     collect, "event_collect": event::collect;
     remember, "event_remember": waiting::remember;
     deliver, "event_deliver": waiting::deliver;
+    starts, "event_starts": waiting::starts;
     words, "random_words": random::words;
     procedural_scatter, "procedural_scatter": procedural::scatter;
     procedural_gather, "procedural_gather": procedural::gather;

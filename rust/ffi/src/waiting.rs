@@ -2,10 +2,10 @@
 
 use crate::buffer::{Dtype, Element};
 use crate::error::Result;
-use crate::event::{float, in_place, indices, operand, rows, spikes_as};
+use crate::event::{delays, float, in_place, indices, operand, result, rows, spikes_as};
 use crate::frame::Frame;
 use spikeloop_kernels::Float;
-use spikeloop_kernels::event::{self, Dims, Waiting};
+use spikeloop_kernels::event::{self, Dims, Starts, Waiting};
 
 /// `spikes, cursor, count, sources, values` to `count, sources, values`, in place.
 pub(crate) fn remember(frame: Frame) -> Result<()> {
@@ -39,11 +39,22 @@ fn deliver_as<T: Float + Element>(frame: Frame) -> Result<()> {
     let post = target.population();
     let dims = Dims { batch: post.batch, n_total: rows.n_pre(), offset: 0, n_post: post.n };
     let weight = operand::<T>(&frame.arg(0), "weight")?;
-    let starts = indices(&frame.arg(3), "starts")?;
+    let starts = Starts { at: indices(&frame.arg(3), "starts")?, blocks: frame.count("blocks")? };
     let mut waiting = waiting::<T>(frame, 4)?;
     // SAFETY: the other operands borrow other buffers, and the target's own is not borrowed.
     let target = unsafe { in_place::<T>(&target, "target", &frame.ret(3))? };
     Ok(event::deliver(dims, weight, &rows, starts, &mut waiting, target)?)
+}
+
+/// `indices, indptr, delay` to `starts`, in the type of the result.
+pub(crate) fn starts(frame: Frame) -> Result<()> {
+    frame.expect_counts(3, 1)?;
+    let (rows, delays, buffer) = (rows(frame, 0, 1)?, delays(&frame.arg(2))?, frame.ret(0));
+    let (blocks, n_post) = (frame.count("blocks")?, frame.count("n_post")?);
+    match buffer.dtype {
+        Dtype::U16 => Ok(event::starts(&rows, delays, n_post, blocks, result::<u16>(frame)?)?),
+        _ => Ok(event::starts(&rows, delays, n_post, blocks, result::<u32>(frame)?)?),
+    }
 }
 
 /// The operands `cursor, count, sources, values` from `first` on, of which the last three are results as well.
@@ -100,11 +111,16 @@ mod tests {
             let call = Call::default().vector(&[1.0_f32, 2.0, 3.0, 4.0]).vector(&[0_u16, 2, 0, 1]);
             let call = waiting(call.vector(&[0_i32, 1, 4]).arg(&starts, &[2, 4]), cursor, 5);
             let call = call.vector(&[10.0_f32; 3]).alias(8);
-            let mut call = call.int("offset", 0).int("n_pre", 2).flag("sorted", true);
+            let mut call = call.int("offset", 0).int("n_pre", 2).flag("sorted", true).int("blocks", 1);
             let done = call.run(handler("spikeloop.event_deliver")).map_err(|(_, message)| message);
             (done, call.result::<i32>(0), call.result::<f32>(3))
         };
         let starts = [0, 1, 1, 1, 0, 1, 1, 3];
+        let call = Call::default().vector(&[0_u16, 2, 0, 1]).vector(&[0_i32, 1, 4]).vector(&[0_u8, 0, 2, 2]);
+        let call = call.int("n_pre", 2).flag("sorted", true).int("n_post", 3).int("blocks", 1);
+        let mut call = call.ret(&[0_u16; 8], &[2, 4]);
+        assert_eq!(call.run(handler("spikeloop.event_starts")), Ok(()));
+        assert_eq!(call.result::<u16>(0), starts);
         assert_eq!(deliver(0, starts), (Ok(()), vec![1, 0, 0], vec![10.0, 10.0, 11.0]));
         assert_eq!(deliver(1, starts), (Ok(()), vec![1, 0, 0], vec![10.0; 3]));
         assert_eq!(deliver(2, starts), (Ok(()), vec![0, 0, 0], vec![11.5, 12.0, 10.0]));

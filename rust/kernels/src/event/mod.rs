@@ -23,7 +23,7 @@ pub use ring::{Delays, Ring};
 pub use rows::{Index, Indices, Indptr, Rows};
 pub use scatter::scatter;
 pub use spikes::Spikes;
-pub use waiting::{Waiting, deliver, remember};
+pub use waiting::{Starts, Waiting, deliver, remember, starts};
 
 /// The sizes of a propagation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

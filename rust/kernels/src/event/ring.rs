@@ -165,16 +165,6 @@ impl<D: Index> Place for Later<'_, D> {
 fn within<K: Index>(keys: &[K], row: &Range<usize>, part: &Range<usize>) -> Result<Range<usize>> {
     let start = K::below(keys, part.start);
     let end = start + K::below(&keys[start..], part.end);
-    if let Some(&first) = keys[start..end].first() {
-        // In the type of the keys, of which a lane holds many.
-        let (mut least, mut greatest) = (first, first);
-        for &key in &keys[start..end] {
-            least = least.min(key);
-            greatest = greatest.max(key);
-        }
-        if least.get() < part.start || greatest.get() >= part.end {
-            return Err(Error::Order);
-        }
-    }
+    K::check_within(&keys[start..end], part)?;
     Ok(row.start + start..row.start + end)
 }

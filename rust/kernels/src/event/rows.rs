@@ -29,6 +29,22 @@ pub trait Index: Copy + Ord + Default + TryFrom<usize> + Send + Sync + 'static {
         Err(Error::Index { given: greatest.get(), size })
     }
 
+    /// Checks that all of these lie in a part that a thread has for itself.
+    ///
+    /// # Errors
+    /// If one does not: they were said to ascend.
+    #[inline(always)]
+    fn check_within(indices: &[Self], part: &Range<usize>) -> Result<()> {
+        let Some(&first) = indices.first() else { return Ok(()) };
+        // In the type of the indices, of which a lane holds many.
+        let (mut least, mut greatest) = (first, first);
+        for &index in indices {
+            least = least.min(index);
+            greatest = greatest.max(index);
+        }
+        if least.get() < part.start || greatest.get() >= part.end { Err(Error::Order) } else { Ok(()) }
+    }
+
     /// How many of these are below a bound, if they ascend.
     #[inline(always)]
     fn below(indices: &[Self], bound: usize) -> usize {
@@ -214,7 +230,7 @@ impl<'a> Rows<'a> {
 }
 
 /// Cache lines of a slice that are fetched ahead.
-const LINES: usize = 10;
+const LINES: usize = 6;
 
 /// Fetches the first lines of a slice into the cache; the processor does the rest by itself.
 #[inline(always)]

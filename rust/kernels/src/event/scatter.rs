@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::ring::{Later, Now, Place};
 use super::rows::{Index, Indices};
-use super::spikes::{Hit, each_ahead, each_spike};
+use super::spikes::{AHEAD, Hit, each_ahead, each_spike};
 use super::{Delays, Dims, Ring, Rows, Spikes, Weight, length};
 use crate::error::Result;
 use crate::lane::{Float, Job, Lane, dispatch};
@@ -13,14 +13,17 @@ use crate::threads;
 
 /// From so many synaptic events a call on, several threads are faster than one: some 50 µs of work. An
 /// event takes 0.7 ns where the targets are in the cache, and 3 to 5 ns where they are not.
-const PARALLEL: usize = 65_536;
-const PARALLEL_FAR: usize = 16_384;
+const PARALLEL: usize = 24_576;
+const PARALLEL_FAR: usize = 6_144;
 
 /// Bytes of targets that do not fit into a core's own cache.
 const FAR: usize = 1 << 20;
 
+/// Pieces whose synapses are on their way while one is worked on; they are shorter than rows.
+const PIECES_AHEAD: usize = 12;
+
 /// Neighbouring targets that share a cache line are written by one thread.
-const ALIGN: usize = 16;
+pub(super) const ALIGN: usize = 16;
 
 /// Rows whose delays are looked at to share the work out evenly.
 const SAMPLE: usize = 8;
@@ -62,7 +65,8 @@ pub fn scatter<T: Float>(
         });
     }
     let parts = if parallel && rows.is_sorted() { call.parts(threads::get(), &hits) } else { vec![] };
-    call.share(parts, |part| {
+    threads::try_ranges(parts.len().max(1), parallel, |range| {
+        let part = (!parts.is_empty()).then(|| parts[range.start].start..parts[range.end - 1].end);
         (0..dims.batch).try_for_each(|b| call.deliver(b, Source::Found(&hits[b]), part.clone()))
     })
 }
@@ -74,25 +78,24 @@ pub(super) struct Piece<T> {
     pub(super) value: T,
 }
 
-/// `target[indices[j]] += weight[j] * value` for all synapses j of all pieces, one after the other.
+/// `target[indices[j]] += weight[j] * value` for all synapses j of all pieces, which lie in a part of the targets.
+///
+/// # Errors
+/// If one does not; some targets have then been added to.
 pub(super) fn scatter_pieces<T: Float>(
     dims: Dims,
-    weight: &[T],
+    weight: Weight<'_, T>,
     rows: &Rows<'_>,
     pieces: &[Piece<T>],
-    target: &mut [T],
+    part: Range<usize>,
+    target: &Shared<'_, T>,
 ) -> Result<()> {
-    let weight = Weight::of(weight, rows.nnz())?;
-    let events: usize = pieces.iter().map(|piece| piece.part.len()).sum();
-    let parallel = threads::get() > 1 && rows.is_sorted() && events >= enough(target);
-    let call = Call { dims, weight, rows, ring: &Ring::NONE, target: &Shared::new(target) };
-    call.share(if parallel { call.parts(threads::get(), &[]) } else { vec![] }, |part| {
-        call.deliver(0, Source::Pieces(pieces), part)
-    })
+    let call = Call { dims, weight, rows, ring: &Ring::NONE, target };
+    call.deliver(0, Source::Pieces(pieces), Some(part))
 }
 
 /// Synaptic events from which on several threads are faster than one.
-fn enough<T>(target: &[T]) -> usize {
+pub(super) fn enough<T>(target: &[T]) -> usize {
     if size_of_val(target) > FAR { PARALLEL_FAR } else { PARALLEL }
 }
 
@@ -118,17 +121,6 @@ impl<T: Float> Call<'_, T> {
             _ => self.ring.bases(self.dims, b),
         };
         dispatch(Deliver { call: *self, b, source, part, bases: &bases })
-    }
-
-    /// Runs `deliver` on the parts, on a thread each; without parts, once for all targets.
-    fn share(
-        &self,
-        parts: Vec<Range<usize>>,
-        deliver: impl Fn(Option<Range<usize>>) -> Result<()> + Sync,
-    ) -> Result<()> {
-        threads::try_ranges(parts.len().max(1), !parts.is_empty(), |range| {
-            deliver((!parts.is_empty()).then(|| parts[range.start].start..parts[range.end - 1].end))
-        })
     }
 
     /// Ranges of targets, or of delays if the synapses have some, with about the same work each.
@@ -165,7 +157,7 @@ enum Source<'a, T> {
     Search(Spikes<'a, T>),
     /// Found before.
     Found(&'a [Hit<T>]),
-    /// Parts of rows.
+    /// Parts of rows, in the thread's part of the targets.
     Pieces(&'a [Piece<T>]),
 }
 
@@ -229,11 +221,14 @@ impl<T: Float> Deliver<'_, T> {
         let whole = |row: usize, spike: T| self.row(all, rows.row(row)?, spike, place);
         match self.source {
             Source::Search(spikes) => each_spike::<L>(&spikes, fetch, whole),
-            Source::Found(hits) => each_ahead(hits, |hit| fetch(hit.row), |hit| whole(hit.row, hit.value)),
+            Source::Found(hits) => {
+                each_ahead(hits, AHEAD, |hit| fetch(hit.row), |hit| whole(hit.row, hit.value))
+            }
             Source::Pieces(pieces) => each_ahead(
                 pieces,
+                PIECES_AHEAD,
                 |piece| rows.prefetch(piece.part.clone(), weight, place),
-                |piece| self.row(all, piece.part.clone(), piece.value, place),
+                |piece| self.piece(all, piece, place),
             ),
         }
     }
@@ -249,6 +244,16 @@ impl<T: Float> Deliver<'_, T> {
         place.check(row.clone())?;
         // SAFETY: indices and delays are checked; other threads have other parts.
         unsafe { add(all, row, self.call.weight, spike, place, self.call.target) };
+        Ok(())
+    }
+
+    /// Delivers along a piece.
+    #[inline(always)]
+    fn piece<I: Index, P: Place>(&self, all: &[I], piece: &Piece<T>, place: P) -> Result<()> {
+        let part = self.part.clone().unwrap_or(0..self.call.dims.n_post);
+        I::check_within(&all[piece.part.clone()], &part)?;
+        // SAFETY: the indices are checked; other threads have other parts.
+        unsafe { add(all, piece.part.clone(), self.call.weight, piece.value, place, self.call.target) };
         Ok(())
     }
 }

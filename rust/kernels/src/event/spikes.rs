@@ -56,7 +56,7 @@ impl<T> Spikes<'_, T> {
 const BLOCK: usize = 1_024;
 
 /// Rows whose synapses are on their way while one is worked on.
-const AHEAD: usize = 4;
+pub(super) const AHEAD: usize = 4;
 
 /// A spike that was found.
 #[derive(Debug, Clone, Copy)]
@@ -95,16 +95,17 @@ pub(super) fn each_spike<L: Lane>(
     Ok(())
 }
 
-/// Calls `body` with every item, and `fetch` with it some items before.
+/// Calls `body` with every item, and `fetch` with it `ahead` items before.
 #[inline(always)]
 pub(super) fn each_ahead<H>(
     items: &[H],
+    ahead: usize,
     fetch: impl Fn(&H),
     mut body: impl FnMut(&H) -> Result<()>,
 ) -> Result<()> {
-    items.iter().take(AHEAD).for_each(&fetch);
+    items.iter().take(ahead).for_each(&fetch);
     for (k, item) in items.iter().enumerate() {
-        if let Some(next) = items.get(k + AHEAD) {
+        if let Some(next) = items.get(k + ahead) {
             fetch(next);
         }
         body(item)?;

@@ -10,11 +10,13 @@ use std::ops::Range;
 
 use super::ring::check_cursor;
 use super::rows::prefetch;
-use super::scatter::{Piece, scatter_pieces};
+use super::scatter::{ALIGN, Piece, enough, scatter_pieces};
 use super::spikes::each_spike;
-use super::{Dims, Index, Indices, Rows, Spikes, length};
+use super::{Delays, Dims, Index, Indices, Rows, Spikes, Weight, length};
 use crate::error::{Error, Result};
 use crate::lane::{Float, Job, Lane, dispatch};
+use crate::shared::Shared;
+use crate::threads;
 
 /// The spikes of the last steps; slots are turned by the cursor.
 #[derive(Debug)]
@@ -98,10 +100,76 @@ impl<T: Float> Job<T> for Remember<'_, T> {
     }
 }
 
+/// Where in each row the synapses begin that have one delay and lie in one block of targets.
+///
+/// Row-major (sources, delays × blocks + 1); the last place of a row is its length. Threads take blocks, so
+/// none has to search.
+#[derive(Debug, Clone, Copy)]
+pub struct Starts<'a> {
+    /// The places.
+    pub at: Indices<'a>,
+    /// Blocks of targets.
+    pub blocks: usize,
+}
+
+/// Targets of a block.
+fn block_size(n_post: usize, blocks: usize) -> usize {
+    n_post.div_ceil(blocks).next_multiple_of(ALIGN).max(ALIGN)
+}
+
+/// The places of [`Starts`], for rows that ascend by delay and then by target.
+///
+/// # Errors
+/// If lengths do not fit, a delay lies beyond them, or rows do not ascend.
+pub fn starts<I: Index>(
+    rows: &Rows<'_>,
+    delays: Delays<'_>,
+    n_post: usize,
+    blocks: usize,
+    out: &mut [I],
+) -> Result<()> {
+    let n = rows.n_pre();
+    let width = width(out, n, blocks)?;
+    let size = block_size(n_post, blocks);
+    let target = |j: usize| match rows.indices() {
+        Indices::U16(i) => usize::from(i[j]),
+        Indices::U32(i) => i[j] as usize,
+    };
+    let number = |j: usize| match delays {
+        Delays::None => target(j) / size,
+        Delays::U8(d) => usize::from(d[j]) * blocks + target(j) / size,
+        Delays::U16(d) => usize::from(d[j]) * blocks + target(j) / size,
+    };
+    let out = &Shared::new(out);
+    threads::try_ranges(n, rows.nnz() >= PARALLEL, |mut range| {
+        range.try_for_each(|k| {
+            // SAFETY: ranges of rows are disjoint.
+            fill(unsafe { out.part(k * width, width) }, rows.row(k)?, number)
+        })
+    })
+}
+
+/// The places of one row, whose synapses have ascending numbers of delay and block.
+fn fill<I: Index>(out: &mut [I], row: Range<usize>, number: impl Fn(usize) -> usize) -> Result<()> {
+    let at = |k: usize| I::try_from(k).map_err(|_| Error::Length { name: "row", given: k, expected: 65_535 });
+    let mut next = 0;
+    for (k, j) in row.clone().enumerate() {
+        let here = number(j);
+        if here + 1 >= out.len() || here + 1 < next {
+            return Err(Error::Order);
+        }
+        while next <= here {
+            out[next] = at(k)?;
+            next += 1;
+        }
+    }
+    out[next..].fill(at(row.len())?);
+    Ok(())
+}
+
 /// Adds to the targets what arrives in the present step, and forgets the spikes that have delivered all.
 ///
-/// `starts`, row-major (sources, delays + 1), tells where in a row the synapses of each delay begin, and ends with
-/// the row's length. The oldest spikes come first, so the order of additions is that of a ring of arriving input.
+/// The oldest spikes come first, so the order of additions is that of a ring of arriving input.
 ///
 /// # Errors
 /// As [`super::scatter`], and if a source or a piece lies beyond the rows.
@@ -109,70 +177,107 @@ pub fn deliver<T: Float>(
     dims: Dims,
     weight: &[T],
     rows: &Rows<'_>,
-    starts: Indices<'_>,
+    starts: Starts<'_>,
     waiting: &mut Waiting<'_, T>,
     target: &mut [T],
 ) -> Result<()> {
     length("batch", dims.batch, 1)?;
     length("target", target.len(), dims.n_post)?;
     let cursor = waiting.checked(rows.n_pre())?;
-    let pieces = match starts {
-        Indices::U16(starts) => pieces(starts, rows, waiting, cursor)?,
-        Indices::U32(starts) => pieces(starts, rows, waiting, cursor)?,
-    };
-    scatter_pieces(dims, weight, rows, &pieces, target)?;
+    let arriving = Arriving { dims, weight: Weight::of(weight, rows.nnz())?, rows, waiting, cursor };
+    match starts.at {
+        Indices::U16(at) => arriving.at(at, starts.blocks, target)?,
+        Indices::U32(at) => arriving.at(at, starts.blocks, target)?,
+    }
     waiting.count[(cursor + 1) % waiting.slots()] = 0;
     Ok(())
 }
 
+/// What all threads of a call share.
+struct Arriving<'a, T> {
+    dims: Dims,
+    weight: Weight<'a, T>,
+    rows: &'a Rows<'a>,
+    waiting: &'a Waiting<'a, T>,
+    cursor: usize,
+}
+
+impl<T: Float> Arriving<'_, T> {
+    fn at<I: Index>(&self, at: &[I], blocks: usize, target: &mut [T]) -> Result<()> {
+        let (rows, n, n_post) = (self.rows, self.rows.n_pre(), self.dims.n_post);
+        let (width, size) = (width(at, n, blocks)?, block_size(n_post, blocks));
+        let walk = Walk { places: at, arriving: self, blocks, delays: width / blocks };
+        let spikes: usize = self.waiting.count.iter().map(|&n| n as usize).sum();
+        let events = spikes * (rows.nnz() / (n * walk.delays).max(1));
+        let parallel = events >= enough(target);
+        let target = &Shared::new(target);
+        threads::try_ranges(blocks, parallel, |range| {
+            let part = (range.start * size).min(n_post)..(range.end * size).min(n_post);
+            scatter_pieces(self.dims, self.weight, rows, &walk.pieces(range)?, part, target)
+        })
+    }
+}
+
+/// Places of a row: one for each delay and block, and its end.
+fn width<I>(places: &[I], n: usize, blocks: usize) -> Result<usize> {
+    let width = places.len() / n.max(1);
+    length("starts", places.len(), width * n)?;
+    if blocks == 0 || (n > 0 && width % blocks != 1 % blocks) {
+        return Err(Error::Length { name: "starts", given: width, expected: blocks + 1 });
+    }
+    Ok(width)
+}
+
+/// Synapses from which on several threads find places faster than one.
+const PARALLEL: usize = 1 << 20;
+
 /// Spikes whose places in their rows are on their way while one is looked up.
 const AHEAD: usize = 8;
 
-/// What arrives now.
-fn pieces<T: Float, I: Index>(
-    starts: &[I],
-    rows: &Rows<'_>,
-    waiting: &Waiting<'_, T>,
-    cursor: usize,
-) -> Result<Vec<Piece<T>>> {
-    let (n, slots) = (rows.n_pre(), waiting.slots());
-    let width = starts.len() / n.max(1);
-    length("starts", starts.len(), width.max(1) * n)?;
-    let mut pieces = Vec::new();
-    for age in (0..slots.min(width.saturating_sub(1))).rev() {
-        let slot = (cursor + slots - age) % slots;
-        let filled = slot * n..slot * n + waiting.count[slot] as usize;
-        let (sources, values) = (&waiting.sources[filled.clone()], &waiting.values[filled]);
-        for (k, (&source, &value)) in sources.iter().zip(values).enumerate() {
-            if let Some(&next) = sources.get(k + AHEAD) {
-                prefetch(starts.get(next as usize * width + age..).unwrap_or_default());
-            }
-            let part = piece(starts, rows, source as usize, width, age)?;
-            if !part.is_empty() {
-                pieces.push(Piece { part, value });
-            }
-        }
-    }
-    Ok(pieces)
+/// The search for the pieces that arrive now.
+struct Walk<'a, T, I> {
+    places: &'a [I],
+    arriving: &'a Arriving<'a, T>,
+    blocks: usize,
+    delays: usize,
 }
 
-/// The synapses of a row that have this delay.
-#[inline]
-fn piece<I: Index>(
-    starts: &[I],
-    rows: &Rows<'_>,
-    source: usize,
-    width: usize,
-    delay: usize,
-) -> Result<Range<usize>> {
-    if source >= rows.n_pre() {
-        return Err(Error::Row { row: source, size: rows.nnz() });
+impl<T: Float, I: Index> Walk<'_, T, I> {
+    /// Those in these blocks of targets.
+    fn pieces(&self, blocks: Range<usize>) -> Result<Vec<Piece<T>>> {
+        let Arriving { rows, waiting, cursor, .. } = *self.arriving;
+        let (n, slots, width) = (rows.n_pre(), waiting.slots(), self.delays * self.blocks + 1);
+        let mut pieces = Vec::new();
+        for age in (0..slots.min(self.delays)).rev() {
+            let slot = (cursor + slots - age) % slots;
+            let filled = slot * n..slot * n + waiting.count[slot] as usize;
+            let (sources, values) = (&waiting.sources[filled.clone()], &waiting.values[filled]);
+            let column = age * self.blocks + blocks.start;
+            for (k, (&source, &value)) in sources.iter().zip(values).enumerate() {
+                if let Some(&next) = sources.get(k + AHEAD) {
+                    let at = next as usize * width + column;
+                    prefetch(self.places.get(at..=at).unwrap_or_default());
+                }
+                let part = self.piece(source as usize, column..column + blocks.len())?;
+                if !part.is_empty() {
+                    pieces.push(Piece { part, value });
+                }
+            }
+        }
+        Ok(pieces)
     }
-    let row = rows.row(source)?;
-    let (start, end) = (starts[source * width + delay].get(), starts[source * width + delay + 1].get());
-    if start <= end && end <= row.len() {
-        Ok(row.start + start..row.start + end)
-    } else {
-        Err(Error::Row { row: source, size: rows.nnz() })
+
+    /// The synapses of a row between two of its places.
+    #[inline]
+    fn piece(&self, source: usize, columns: Range<usize>) -> Result<Range<usize>> {
+        let rows = self.arriving.rows;
+        let beyond = Error::Row { row: source, size: rows.nnz() };
+        if source >= rows.n_pre() {
+            return Err(beyond);
+        }
+        let row = rows.row(source)?;
+        let places = &self.places[source * (self.delays * self.blocks + 1)..];
+        let (start, end) = (places[columns.start].get(), places[columns.end].get());
+        if start <= end && end <= row.len() { Ok(row.start + start..row.start + end) } else { Err(beyond) }
     }
 }

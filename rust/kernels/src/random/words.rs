@@ -10,7 +10,7 @@ use crate::threads;
 const TOGETHER: usize = 32;
 
 /// Words from which on several threads are faster than one.
-const PARALLEL: usize = 131_072;
+const PARALLEL: usize = 32_768;
 
 /// Fills the rows of `out` with the random words of their keys, two words each.
 ///

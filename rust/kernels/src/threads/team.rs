@@ -167,6 +167,8 @@ impl Mailbox {
             if self.closed.load(Ordering::SeqCst) {
                 return self.take();
             }
+            // Threads that want to run come first: on few cores they may be those of XLA, for which the caller waits.
+            thread::yield_now();
             if since.elapsed() > AWAKE {
                 self.sleep();
                 since = Instant::now();

@@ -1,7 +1,9 @@
 //! Projections of any size, with and without delays.
 
 use proptest::prelude::*;
-use spikeloop_kernels::event::{Delays, Dims, Indices, Indptr, Ring, Rows, Spikes, gather, outer, scatter};
+use spikeloop_kernels::event::{
+    Delays, Dims, Indices, Indptr, Ring, Rows, Spikes, gather, outer, scatter, starts,
+};
 use spikeloop_kernels::random::Stream;
 
 /// A projection, its connectivity in every form it can be stored in.
@@ -134,14 +136,12 @@ impl Timed {
         Self { delays, slots, cursor, ring }
     }
 
-    /// Where in each row the synapses of each delay begin, and its length.
-    pub(crate) fn starts(&self, case: &Case) -> Vec<u32> {
-        let mut starts = vec![0; case.n_pre * (self.slots + 1)];
-        for (b, i, j, ..) in case.synapses() {
-            let later = starts[i * (self.slots + 1)..].iter_mut().take(self.slots + 1);
-            later.skip(usize::from(self.delays[j]) + 1).for_each(|start| *start += u32::from(b == 0));
-        }
-        starts
+    /// Where in each row the synapses of each delay and block of targets begin.
+    pub(crate) fn starts(&self, case: &Case, blocks: usize) -> Vec<u32> {
+        let mut places = vec![0; case.n_pre * (self.slots * blocks + 1)];
+        let delays = Delays::U16(&self.delays);
+        starts(&case.rows(), delays, case.dims.n_post, blocks, &mut places).expect("sorted rows");
+        places
     }
 
     pub(crate) fn ring(&self) -> Ring<'_> {

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use spikeloop_kernels::Error;
 use spikeloop_kernels::event::{
-    Delays, Dims, Indices, Indptr, Past, Ring, Rows, Spikes, Waiting, collect, deliver, gather, outer, relay,
-    remember, scatter,
+    Delays, Dims, Indices, Indptr, Past, Ring, Rows, Spikes, Starts, Waiting, collect, deliver, gather,
+    outer, relay, remember, scatter,
 };
 
 use crate::case::{case, near, timed};
@@ -30,7 +30,7 @@ proptest! {
     }
 
     #[test]
-    fn spikes_that_wait_deliver_what_a_ring_would((mut case, timed) in timed()) {
+    fn spikes_that_wait_deliver_what_a_ring_would((mut case, timed) in timed(), blocks in 1..4usize) {
         case.dims.batch = 1;
         let (dims, n, slots) = (case.dims, case.n_pre, timed.slots);
         let spikes = Spikes::Float(&case.spikes[..dims.n_total]);
@@ -38,7 +38,7 @@ proptest! {
         let layout = Ring { lanes: 1, cursor: &timed.cursor[..1], ..timed.ring() };
         scatter(dims, spikes, &case.weight, &case.rows(), &layout, &mut ring).expect("it fits");
         let (mut count, mut sources) = (vec![0; slots], vec![0; slots * n]);
-        let (mut values, starts) = (vec![0.0; slots * n], timed.starts(&case));
+        let (mut values, starts) = (vec![0.0; slots * n], timed.starts(&case, blocks));
         for step in 0..slots {
             let cursor = [(timed.cursor[0] as usize + step) as i32 % slots as i32];
             let mut waiting =
@@ -47,7 +47,7 @@ proptest! {
                 remember(dims, spikes, n, &mut waiting).expect("it fits");
             }
             let (mut ours, mut wanted) = (vec![1.0; dims.n_post], vec![1.0; dims.n_post]);
-            let starts = Indices::U32(&starts);
+            let starts = Starts { at: Indices::U32(&starts), blocks };
             deliver(dims, &case.weight, &case.rows(), starts, &mut waiting, &mut ours).expect("it fits");
             collect(1, slots, &cursor, &mut wanted, &mut ring).expect("it fits");
             prop_assert!(near(&ours, &wanted));
