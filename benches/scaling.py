@@ -84,8 +84,8 @@ def main() -> int:
     common, rows = report.stamp(), []
     for n in SIZES[: 2 if args.check else None]:
         rows.append(measure(n, *((1, 0.1) if args.check else (3, 1.0))))
-        print("{n:>9,} neurons {us_per_step:>10.1f} µs/step {events:>10.0f} events {rate_hz:>6.1f} Hz".format(**rows[-1]),
-              flush=True)  # fmt: skip
+        line = "{n:>9,} neurons {us_per_step:>10.1f} µs/step {events:>10.0f} events {rate_hz:>6.1f} Hz"
+        print(line.format(**rows[-1]), flush=True)
     if not args.check:
         shown = [{k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows]
         print(f"recorded in {report.save(args.out, [{**common, **row} for row in shown], '-scaling')}")
