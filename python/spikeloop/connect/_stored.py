@@ -116,6 +116,17 @@ class Stored(Connectivity):
         )
         return type(self).of(synapses, self.out_size, self.in_size, param_type=type(self.weight))
 
+    def among(self, out_size: Any, first: int) -> Self:
+        """The same synapses to the targets from `first` on in a larger population; the weights are the same State."""
+        wide = object.__new__(type(self))
+        Module.__init__(wide)
+        wide.in_size, wide.out_size = self.in_size or (), out_size
+        dtype = np.uint16 if wide.n_post <= 1 << 16 else np.uint32
+        wide.indices = _taken_over(np.add(self.indices, first, dtype=dtype, casting="unsafe"))
+        wide.indptr, wide.weight, wide.delay = self.indptr, self.weight, self.delay
+        wide.longest_delay, wide.dt = self.longest_delay, self.dt
+        return wide
+
     def to_coo(self) -> Coo:
         """The synapses one by one, row after row."""
         indices, indptr = np.asarray(self.indices), np.asarray(self.indptr)

@@ -20,6 +20,7 @@ from ._arrival_ring import ArrivalRing
 from ._arriving import collect, currents, jumps
 from ._form import Form, check_input, check_not_negative, check_unit, number_in, with_unit
 from ._inputs import CurrentOfV, OneStep
+from ._part import Part
 from ._receptor import Receptor, receptor_of
 from .output import CUBA
 
@@ -154,6 +155,10 @@ class Neuron(Form):
             self.ref_left = ShortTermState(jnp.zeros_like(like))
         if self._takes_delta:
             self.delta = ShortTermState(with_unit(jnp.zeros_like(like), self.state_vars["V"].unit))
+
+    def __getitem__(self, index: slice) -> Part:
+        """A part of the population, as the source or target of projections: `neurons[:3200]`."""
+        return Part(self, index)
 
     @property
     def is_refractory(self) -> bool:

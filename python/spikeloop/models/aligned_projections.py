@@ -7,6 +7,7 @@ from typing import Any
 from ..nn import Desc
 from ._claims import claim
 from ._neuron import Neuron
+from ._part import Part
 from ._synapse import Synapse
 from .current_projection import CurrentProj
 from .projection import AlignPostProj
@@ -36,7 +37,7 @@ class align_pre_projection(CurrentProj):
         syn: Any,
         comm: Any,
         out: Any,
-        post: Neuron,
+        post: Neuron | Part,
         stp: Any = None,
         delay: Any = None,
         pre: Any = None,
@@ -71,7 +72,7 @@ class align_post_projection(AlignPostProj):
         comm: Any,
         syn: Any,
         out: Any,
-        post: Neuron,
+        post: Neuron | Part,
         stp: Any = None,
         delay: Any = None,
         pre: Any = None,

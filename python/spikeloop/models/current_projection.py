@@ -12,6 +12,7 @@ from ..nn import Desc
 from ._form import unit_of, with_unit
 from ._inputs import OneStep
 from ._neuron import Neuron
+from ._part import Part, whole
 from ._receptor import receptor_of
 from .projection import CommProjection
 
@@ -36,7 +37,7 @@ class CurrentProj(CommProjection):
         *modules: Any,
         comm: Any,
         out: Any,
-        post: Neuron,
+        post: Neuron | Part,
         delay: Any = None,
         pre: Any = None,
         label: str | None = None,
@@ -47,9 +48,10 @@ class CurrentProj(CommProjection):
         self.out = out() if isinstance(out, Desc) else out
         if not hasattr(self.out, "output"):
             raise TypeError(f"{self.where}: out must be a synaptic output such as COBA or CUBA; given {out!r}.")
-        arriving = OneStep(post.varshape, g_initializer=with_unit(0.0, self.out.conductance_unit(post)))
-        self.arriving = receptor_of(post, arriving, self.out, self.where).syn
-        self.post = post
+        population = whole(post)
+        arriving = OneStep(population.varshape, g_initializer=with_unit(0.0, self.out.conductance_unit(population)))
+        self.arriving = receptor_of(population, arriving, self.out, self.where).syn
+        self.post = population
 
     def update(self, *inputs: Any) -> None:
         """Deliver the values."""

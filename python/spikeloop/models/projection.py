@@ -15,6 +15,7 @@ from ._arrival_ring import ArrivalRing, arrival_ring
 from ._delay_line import delay_line
 from ._form import check_unit, fits, time_step, unit_of
 from ._neuron import Neuron
+from ._part import Part, whole
 from ._receptor import receptor_of
 from ._waiting_spikes import WaitingSpikes
 
@@ -31,16 +32,20 @@ class CommProjection(Projection):
     ring: ArrivalRing | None = None  # where a delay of each synapse leads to
     waiting: WaitingSpikes | None = None  # the spikes themselves, if rows are long
 
-    def __init__(self, modules: tuple[Any, ...], comm: Any, post: Neuron, pre: Any, label: str | None, delay: Any):
+    def __init__(
+        self, modules: tuple[Any, ...], comm: Any, post: Neuron | Part, pre: Any, label: str | None, delay: Any
+    ):
         super().__init__(label)
         self.where = where = label or type(self).__name__
-        if not isinstance(post, Neuron):
-            raise TypeError(f"{where}: post must be a neuron population; given {post!r}.")
+        if not isinstance(whole(post), Neuron):
+            raise TypeError(f"{where}: post must be a neuron population or a slice of one; given {post!r}.")
         for module in modules:
             if not callable(module) and not isinstance(module, State):
                 raise TypeError(f"{where}: what stands in front must be callable or a State; given {module!r}.")
         self.modules = modules
         self.comm = _connected(comm, pre, post, where)
+        if isinstance(post, Part):
+            self.comm = post.embed(self.comm, where)
         self.delay = delay_line(delay, self.comm, pre, where)
 
     def source(self, inputs: tuple[Any, ...]) -> Any:
@@ -104,7 +109,7 @@ class AlignPostProj(CommProjection):
     | `*modules` | called on the input in this order first, such as short-term plasticity; a State gives its value |
     | `comm` | weights between source and target: a connection, a layer, a rule of `connect`, any function |
     | `syn`, `out` | synapse and output; as descriptions (`Expon.desc(...)`) equal ones are shared by projections |
-    | `post` | the target population |
+    | `post` | the target population, or a slice of it, `neurons[3200:]` |
     | `delay` | a time that passes before spikes are delivered |
     | `pre` | the source population or its size, needed if `comm` is a rule, or a function with a `delay` |
     | `label` | a name for messages |
@@ -116,15 +121,16 @@ class AlignPostProj(CommProjection):
         comm: Any,
         syn: Any,
         out: Any,
-        post: Neuron,
+        post: Neuron | Part,
         delay: Any = None,
         pre: Any = None,
         label: str | None = None,
     ):
         super().__init__(modules, comm, post, pre, label, delay)
-        receptor = receptor_of(post, syn, out, self.where)
-        self.syn, self.out, self.post = receptor.syn, receptor.out, post
-        self.delay_each(receptor, post.varshape, receptor.syn.unit)
+        population = whole(post)
+        receptor = receptor_of(population, syn, out, self.where)
+        self.syn, self.out, self.post = receptor.syn, receptor.out, population
+        self.delay_each(receptor, population.varshape, receptor.syn.unit)
 
     def update(self, *inputs: Any) -> None:
         """Deliver the spikes."""
@@ -146,24 +152,30 @@ class DeltaProj(CommProjection):
     """
 
     def __init__(
-        self, *modules: Any, comm: Any, post: Neuron, delay: Any = None, pre: Any = None, label: str | None = None
+        self,
+        *modules: Any,
+        comm: Any,
+        post: Neuron | Part,
+        delay: Any = None,
+        pre: Any = None,
+        label: str | None = None,
     ):
         super().__init__(modules, comm, post, pre, label, delay)
-        post.take_delta()
-        self.post = post
-        if getattr(self.comm, "has_own_delays", False) and post.shares_delta:
+        self.post = population = whole(post)
+        population.take_delta()
+        if getattr(self.comm, "has_own_delays", False) and population.shares_delta:
             raise TypeError(
-                f"{self.where}: {type(post).__name__} shares delta input out between its currents, which has to happen "
-                "when it is sent; for a delay of each synapse, use AlignPostProj."
+                f"{self.where}: {type(population).__name__} shares delta input out between its currents, which has to "
+                "happen when it is sent; for a delay of each synapse, use AlignPostProj."
             )
-        self.delay_each(post, post.varshape, post.delta_unit)
+        self.delay_each(population, population.varshape, population.delta_unit)
 
     def update(self, *inputs: Any) -> None:
         """Deliver the spikes."""
         self.deliver(self.source(inputs), self.post)
 
 
-def _connected(comm: Any, pre: Any, post: Neuron, where: str) -> Any:
+def _connected(comm: Any, pre: Any, post: Neuron | Part, where: str) -> Any:
     if not callable(comm):
         raise TypeError(f"{where}: comm must be a connection, a layer, a rule or a function; given {comm!r}.")
     if not isinstance(comm, Rule):
