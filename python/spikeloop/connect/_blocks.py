@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import brainunit as u
@@ -12,6 +13,7 @@ import numpy as np
 
 from .. import environ
 from .._errors import ShapeError, UnitError
+from .._info import get_num_threads
 from .._state import ParamState, State
 from ._memory import check_fits
 from ._rows import row_lengths
@@ -61,13 +63,15 @@ class Blocks(Rule):
         check_fits(repr(self), self.expected(n_pre, n_post), n_pre, n_post, kind.itemsize, 1)
         layout = _Layout(np.uint16 if n_post <= 1 << 16 else np.uint32, kind)
         parts = [part for i in range(len(self.sources)) for part in layout.merged(*self._blocks(i), self.sources[i])]
-        indptr = np.concatenate([np.zeros(1, np.int64), *(part.indptr for part in parts)]).cumsum()
-        weight = _joined([part.weight for part in parts], kind)
+        columns = {name: [getattr(part, name) for part in parts] for name in ("indices", "indptr", "weight", "delay")}
+        del parts  # each column goes as soon as it is joined
+        indptr = np.concatenate([np.zeros(1, np.int64), *columns.pop("indptr")]).cumsum()
+        weight = _joined(columns.pop("weight"), kind)
         return Synapses(
-            _joined([part.indices for part in parts], layout.index),
+            _joined(columns.pop("indices"), layout.index),
             indptr.astype(np.int32 if indptr[-1] < 1 << 31 else np.int64),
             weight if layout.unit is None or layout.unit.is_unitless else u.Quantity(weight, unit=layout.unit),
-            _joined([part.delay for part in parts], np.uint8) if layout.delayed else None,
+            _joined(columns.pop("delay"), np.uint8) if layout.delayed else None,
             layout.dt,
         )
 
@@ -105,10 +109,14 @@ class _Layout:
             row[:] = row_lengths(block.indices, block.indptr, n_pre)
         total = lengths.sum(0)
         cuts = np.flatnonzero(np.diff(total.cumsum() // _CHUNK)) + 1
-        for first, last in itertools.pairwise([0, *cuts.tolist(), n_pre]):
+
+        def chunk(first: int, last: int) -> Synapses:
             spans = [slice(row[:first].sum(), row[:last].sum()) for row in lengths]
-            sources = [np.repeat(np.arange(last - first), row[first:last]) for row in lengths]
-            yield self._ordered(blocks, spans, starts, sources, last - first)._replace(indptr=total[first:last])
+            sources = [np.repeat(np.arange(last - first, dtype=np.uint32), row[first:last]) for row in lengths]
+            return self._ordered(blocks, spans, starts, sources, last - first)._replace(indptr=total[first:last])
+
+        with ThreadPoolExecutor(get_num_threads()) as pool:  # NumPy takes and joins without Python's lock
+            yield from pool.map(chunk, *zip(*itertools.pairwise([0, *cuts.tolist(), n_pre]), strict=True))
 
     def _ordered(self, blocks: Any, spans: Any, starts: Any, sources: Any, n_pre: int) -> Synapses:
         cut = list(zip(blocks, spans, strict=True))
