@@ -61,6 +61,7 @@ impl Job<f32> for Fill<'_> {
         let [a, b, c, d] = self.out;
         for start in (0..a.len()).step_by(TOGETHER) {
             let mut block = [[0; TOGETHER]; 4];
+            #[allow(clippy::needless_range_loop)] // of four arrays at once
             for i in 0..TOGETHER {
                 let counter = [(self.first + start + i) as u32, self.purpose, 0, 0];
                 [block[0][i], block[1][i], block[2][i], block[3][i]] = philox(counter, self.key);
