@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from spikeloop.kernels._random import _PURPOSE, _reference, words, words_p
+from spikeloop.kernels._random import _PURPOSE, _counts_reference, _reference, counts, counts_p, words, words_p
 
 
 def philox(counter, key):
@@ -52,3 +52,17 @@ def test_words_are_uniform_and_independent(native):
     unit = x / 2.0**32
     for lag in (1, 2, x.size // 4, x.size // 2):  # neighbours, and words of one block
         assert abs(np.corrcoef(unit[:-lag], unit[lag:])[0, 1]) < 5 / np.sqrt(x.size - lag)
+
+
+@pytest.mark.parametrize("n", [0, 5, 130])
+def test_counts_are_of_bounds_at_or_below_the_words(n, native, pass_tools):
+    keys, bounds = jnp.asarray([[1, 2], [3, 4]], jnp.uint32), jnp.asarray([0, 7 << 28, 1 << 31, 5 << 29], jnp.uint32)
+    (ours,), (reference,) = counts_p.bind(keys, bounds, n=n), _counts_reference(keys, bounds, n=n)
+    assert ours.dtype == jnp.int32
+    np.testing.assert_array_equal(ours, reference)
+    wanted = (words_p.bind(keys, n=n)[0][..., None] >= bounds).sum(-1)
+    np.testing.assert_array_equal(ours, wanted)
+    key = jax.random.key(1)
+    assert pass_tools.native_runs(lambda: counts(key, bounds, (3, 4))) == ["random_counts"]
+    lanes = jax.vmap(lambda k, b: counts(jax.random.wrap_key_data(k), b, (6,)))(keys, jnp.stack([bounds, bounds // 2]))
+    np.testing.assert_array_equal(lanes[1], counts(jax.random.wrap_key_data(keys[1]), bounds // 2, (6,)))

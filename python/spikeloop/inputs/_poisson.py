@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import environ, random
 from .._jax import is_tracer
-from ..kernels._random import words
+from ..kernels._random import counts, words
 from ..models._form import number_in
 
 _WORDS = 2.0**32
@@ -39,10 +39,10 @@ def binomial(n: int, p: Any, shape: tuple[int, ...]) -> Any:
     if is_tracer(p) or np.ndim(p):
         return random.binomial(n, p, shape, check_valid=False)
     first, table = _distribution(n, float(p))
-    bits = words(random.DEFAULT.next_key(None), shape)
+    key = random.DEFAULT.next_key(None)
     if table.size <= _COMPARED:
-        return sum((bits >= bound for bound in table), first + jnp.zeros(shape, jnp.int32))
-    return first + jnp.searchsorted(jnp.asarray(table), bits, side="right", method="scan_unrolled")
+        return first + counts(key, table, shape)
+    return first + jnp.searchsorted(jnp.asarray(table), words(key, shape), side="right", method="scan_unrolled")
 
 
 @functools.lru_cache(maxsize=64)
@@ -53,4 +53,4 @@ def _distribution(n: int, p: float) -> tuple[int, np.ndarray]:
     reach = 7 * math.sqrt(n * p * (1 - p)) + 20
     first, last = max(0, math.floor(n * p - reach)), min(n - 1, math.ceil(n * p + reach))
     at_most = np.floor(_WORDS * bdtr(np.arange(first, last + 1, dtype=float), n, p))
-    return first, at_most[at_most < _WORDS].astype(np.uint32)
+    return first, np.unique(at_most[at_most < _WORDS].astype(np.uint32))  # equal ones in the tail tell nothing

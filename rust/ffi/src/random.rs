@@ -1,4 +1,4 @@
-//! The handler of random words.
+//! Handlers of random words.
 
 use crate::error::Result;
 use crate::event::{operand, result};
@@ -11,6 +11,15 @@ pub(crate) fn words(frame: Frame) -> Result<()> {
     let keys = operand::<u32>(&frame.arg(0), "keys")?;
     let purpose = frame.count("purpose")? as u32;
     Ok(random::words(keys, purpose, result::<u32>(frame)?)?)
+}
+
+/// `keys, bounds` to how many bounds lie at or below each random word.
+pub(crate) fn counts(frame: Frame) -> Result<()> {
+    frame.expect_counts(2, 1)?;
+    let (keys, bounds) = (frame.arg(0), frame.arg(1));
+    let (keys, bounds) = (operand::<u32>(&keys, "keys")?, operand::<u32>(&bounds, "bounds")?);
+    let purpose = frame.count("purpose")? as u32;
+    Ok(random::counts(keys, purpose, bounds, result::<i32>(frame)?)?)
 }
 
 #[cfg(test)]

@@ -88,6 +88,7 @@ handlers! {
     deliver, "event_deliver": waiting::deliver;
     starts, "event_starts": waiting::starts;
     words, "random_words": random::words;
+    counts, "random_counts": random::counts;
     procedural_scatter, "procedural_scatter": procedural::scatter;
     procedural_gather, "procedural_gather": procedural::gather;
     // Panics, so that tests can see that a panic becomes an exception.

@@ -3,7 +3,7 @@
 
 mod words;
 
-pub use words::words;
+pub use words::{counts, words};
 
 /// Multipliers of a round.
 const MULTIPLY: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];

@@ -20,6 +20,53 @@ const PARALLEL: usize = 32_768;
 /// # Errors
 /// If the lengths do not fit.
 pub fn words(keys: &[u32], purpose: u32, out: &mut [u32]) -> Result<()> {
+    fill(keys, purpose, out, &Itself)
+}
+
+/// As [`words`], but how many of the bounds lie at or below each word.
+///
+/// # Errors
+/// If the lengths do not fit.
+pub fn counts(keys: &[u32], purpose: u32, bounds: &[u32], out: &mut [i32]) -> Result<()> {
+    fill(keys, purpose, out, &Count(bounds))
+}
+
+/// What becomes of words.
+// Closures would be compiled without the lanes of their caller.
+trait Use: Sync {
+    type Out: Copy + Default + Send;
+    fn of(&self, words: [u32; TOGETHER]) -> [Self::Out; TOGETHER];
+}
+
+struct Itself;
+
+impl Use for Itself {
+    type Out = u32;
+
+    #[inline(always)]
+    fn of(&self, words: [u32; TOGETHER]) -> [u32; TOGETHER] {
+        words
+    }
+}
+
+struct Count<'a>(&'a [u32]);
+
+impl Use for Count<'_> {
+    type Out = i32;
+
+    #[inline(always)]
+    fn of(&self, words: [u32; TOGETHER]) -> [i32; TOGETHER] {
+        let mut counts = [0; TOGETHER];
+        for &bound in self.0 {
+            for (count, word) in counts.iter_mut().zip(words) {
+                *count += i32::from(word >= bound);
+            }
+        }
+        counts
+    }
+}
+
+fn fill<U: Use>(keys: &[u32], purpose: u32, out: &mut [U::Out], made: &U) -> Result<()> {
     let rows = keys.len() / 2;
     let n = out.len() / rows.max(1);
     if keys.len() != 2 * rows || out.len() != rows * n {
@@ -35,25 +82,22 @@ pub fn words(keys: &[u32], purpose: u32, out: &mut [u32]) -> Result<()> {
                 // SAFETY: threads have disjoint ranges of blocks, and the columns of words are disjoint.
                 unsafe { row.part(start, end - start) }
             };
-            dispatch(Fill {
-                key,
-                purpose,
-                first: range.start,
-                out: [column(0), column(1), column(2), column(3)],
-            });
+            let out = [column(0), column(1), column(2), column(3)];
+            dispatch(Fill { key, purpose, first: range.start, out, made });
         });
     }
     Ok(())
 }
 
-struct Fill<'a> {
+struct Fill<'a, U: Use> {
     key: [u32; 2],
     purpose: u32,
     first: usize,
-    out: [&'a mut [u32]; 4],
+    out: [&'a mut [U::Out]; 4],
+    made: &'a U,
 }
 
-impl Job<f32> for Fill<'_> {
+impl<U: Use> Job<f32> for Fill<'_, U> {
     type Out = ();
 
     #[inline(always)]
@@ -66,10 +110,10 @@ impl Job<f32> for Fill<'_> {
                 let counter = [(self.first + start + i) as u32, self.purpose, 0, 0];
                 [block[0][i], block[1][i], block[2][i], block[3][i]] = philox(counter, self.key);
             }
-            for (out, words) in [&mut *a, &mut *b, &mut *c, &mut *d].into_iter().zip(&block) {
+            for (out, words) in [&mut *a, &mut *b, &mut *c, &mut *d].into_iter().zip(block) {
                 let end = out.len().min(start + TOGETHER);
                 let part = &mut out[start.min(end)..end];
-                part.copy_from_slice(&words[..part.len()]);
+                part.copy_from_slice(&self.made.of(words)[..part.len()]);
             }
         }
     }
@@ -91,6 +135,9 @@ mod tests {
                 let block = philox([(at % blocks) as u32, 3, 0, 0], [keys[2 * row], keys[2 * row + 1]]);
                 assert_eq!(word, block[at / blocks]);
             }
+            let (bounds, mut found) = ([0, 1 << 30, 1 << 31, 3 << 30], vec![0; 2 * n]);
+            counts(&keys, 3, &bounds, &mut found).expect("it fits");
+            assert!(found.iter().zip(&out).all(|(&count, word)| count == 1 + (word >> 30) as i32));
         }
         assert!(words(&[1, 2, 3, 4], 0, &mut [0; 3]).is_err());
     }
