@@ -53,4 +53,4 @@ def _distribution(n: int, p: float) -> tuple[int, np.ndarray]:
     reach = 7 * math.sqrt(n * p * (1 - p)) + 20
     first, last = max(0, math.floor(n * p - reach)), min(n - 1, math.ceil(n * p + reach))
     at_most = np.floor(_WORDS * bdtr(np.arange(first, last + 1, dtype=float), n, p))
-    return first, np.unique(at_most[at_most < _WORDS].astype(np.uint32))  # equal ones in the tail tell nothing
+    return first, at_most[at_most < _WORDS - 1].astype(np.uint32)  # what one word in 2³² would reach is left out
