@@ -54,6 +54,24 @@ macro_rules! elements {
 }
 elements!(u8 => PRED, i32 => I32, i64 => I64, u16 => U16, u32 => U32, f32 => F32, f64 => F64);
 
+/// An unsigned byte; `u8` stands for a truth value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub(crate) struct Byte(pub(crate) u8);
+
+// SAFETY: a byte accepts every pattern.
+unsafe impl Element for Byte {
+    const DTYPE: Dtype = Dtype::U8;
+}
+
+impl Byte {
+    /// The bytes as plain numbers.
+    pub(crate) fn numbers(bytes: &mut [Self]) -> &mut [u8] {
+        // SAFETY: a `Byte` is laid out as its number.
+        unsafe { slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), bytes.len()) }
+    }
+}
+
 /// One operand or result.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Buffer<'a> {

@@ -11,6 +11,7 @@ mod list;
 mod neuron;
 mod procedural;
 mod random;
+mod record;
 mod register;
 #[cfg(test)]
 mod testing;

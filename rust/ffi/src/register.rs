@@ -7,6 +7,7 @@ use crate::neuron::{self, Mode};
 use crate::procedural;
 use crate::random;
 use crate::waiting;
+use crate::record;
 use spikeloop_kernels::neuron::MODELS;
 use std::sync::LazyLock;
 
@@ -91,6 +92,9 @@ handlers! {
     counts, "random_counts": random::counts;
     procedural_scatter, "procedural_scatter": procedural::scatter;
     procedural_gather, "procedural_gather": procedural::gather;
+    pack, "record_pack": record::pack;
+    count, "record_count": record::count;
+    append, "record_append": record::append;
     // Panics, so that tests can see that a panic becomes an exception.
     panic, "panic": |_| panic!("the kernel that always panics was called");
 }

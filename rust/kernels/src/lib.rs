@@ -15,6 +15,7 @@ pub mod random;
 mod real;
 mod receptor;
 mod shared;
+pub mod record;
 mod stack;
 mod surrogate;
 pub mod threads;

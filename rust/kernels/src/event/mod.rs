@@ -24,6 +24,7 @@ pub use rows::{Index, Indices, Indptr, Rows};
 pub use scatter::scatter;
 pub use spikes::Spikes;
 pub use waiting::{Starts, Waiting, deliver, remember, starts};
+pub(crate) use spikes::each_spike;
 
 /// The sizes of a propagation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

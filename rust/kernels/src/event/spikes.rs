@@ -44,7 +44,7 @@ impl<T> Spikes<'_, T> {
     }
 
     /// `n` of them from `start` on.
-    pub(super) fn part(&self, start: usize, n: usize) -> Self {
+    pub(crate) fn part(&self, start: usize, n: usize) -> Self {
         match self {
             Self::Float(s) => Self::Float(&s[start..start + n]),
             Self::Bool(s) => Self::Bool(&s[start..start + n]),
@@ -67,7 +67,7 @@ pub(super) struct Hit<T> {
 
 /// Calls `body` with the row and value of every spike, in order, and `fetch` with its row some spikes before.
 #[inline(always)]
-pub(super) fn each_spike<L: Lane>(
+pub(crate) fn each_spike<L: Lane>(
     spikes: &Spikes<'_, L::Elem>,
     fetch: impl Fn(usize),
     mut body: impl FnMut(usize, L::Elem) -> Result<()>,

@@ -1,0 +1,68 @@
+//! Spikes as a list of events.
+
+use super::{part, positions};
+use crate::error::{Error, Result};
+use crate::event::Spikes;
+use crate::lane::Float;
+
+/// Appends (step, index) of every spike to the list of its lane, and moves the lane's clock on by a step.
+///
+/// Spikes are (lanes, …), `clock` is (lanes, 2): events so far and the step; `events` is (lanes, capacity, 2).
+/// Events that find no place are counted all the same, so that the count says how much place they need.
+///
+/// # Errors
+/// If a length does not fit, or a count is negative.
+pub fn append<T: Float>(spikes: Spikes<'_, T>, clock: &mut [i32], events: &mut [i32]) -> Result<()> {
+    let lanes = clock.len() / 2;
+    part("clock", clock.len(), 2)?;
+    let (n, width) = (part("spikes", spikes.len(), lanes)?, part("events", events.len(), lanes)?);
+    part("events", width, 2)?;
+    if clock.iter().any(|&c| c < 0) {
+        return Err(Error::Rule("a count of events or steps is negative"));
+    }
+    for lane in 0..lanes {
+        let events = &mut events[lane * width..][..width];
+        let [count, step] = &mut clock[2 * lane..][..2] else { unreachable!("a pair") };
+        let now = *step;
+        positions(spikes.part(lane * n, n), |k| {
+            if let Some(place) = events.get_mut(2 * *count as usize..).and_then(|rest| rest.get_mut(..2)) {
+                place.copy_from_slice(&[now, k as i32]);
+            }
+            *count = count.saturating_add(1);
+        });
+        *step = now.saturating_add(1);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_follow_one_another_and_those_without_a_place_are_counted() {
+        let mut clock = [0, 5, 1, 7];
+        let mut events = [-1; 12];
+        let spikes = [0.0_f64, 1.0, 1.0, 1.0, 0.0, 0.0];
+        append(Spikes::Float(&spikes), &mut clock, &mut events).unwrap();
+        assert_eq!(events, [5, 1, 5, 2, -1, -1, -1, -1, 7, 0, -1, -1]);
+        assert_eq!(clock, [2, 6, 2, 8]);
+        append::<f64>(Spikes::Bool(&[1, 1, 0, 1, 1, 1]), &mut clock, &mut events).unwrap();
+        assert_eq!(events, [5, 1, 5, 2, 6, 0, -1, -1, 7, 0, 8, 0]);
+        assert_eq!(clock, [4, 7, 5, 9]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let run = |spikes: usize, clock: &mut [i32], events: &mut [i32]| {
+            append::<f32>(Spikes::Bool(&vec![1; spikes]), clock, events)
+        };
+        assert!(run(2, &mut [0, 0], &mut [0; 2]).is_ok());
+        assert!(run(2, &mut [0, 0, 0], &mut [0; 2]).is_err());
+        assert!(run(2, &mut [0, 0], &mut [0; 3]).is_err());
+        assert!(run(3, &mut [0; 4], &mut [0; 4]).is_err());
+        let error = run(2, &mut [-1, 0], &mut [0; 2]).unwrap_err();
+        assert_eq!(error, Error::Rule("a count of events or steps is negative"));
+        assert!(run(2, &mut [i32::MAX, i32::MAX], &mut [0; 2]).is_ok());
+    }
+}
