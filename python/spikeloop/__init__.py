@@ -11,6 +11,7 @@ from . import kernels as kernels
 from . import networks as networks
 from . import plot as plot
 from . import random as random
+from . import record as record
 from . import surrogate as surrogate
 from . import transform as transform
 from ._info import get_num_threads as get_num_threads

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from .. import _trace
+from .._state import State
 from ._fingerprint import CannotFingerprint, Fingerprint
 from ._program import ProgramCache
 
@@ -21,11 +22,23 @@ def run(transform: Callable[..., Any], functions: tuple[Any, ...], config: Hasha
     """`transform(functions, config, args)`, compiled once for the same functions and configuration."""
     if _trace.current() is not None:
         return transform(functions, config, args)
+    return Kept(transform, functions, config)(*args)
 
-    def whole(*args: Any) -> Any:
-        return transform(functions, config, args)
 
-    return _cache_of(transform, functions, config).call(whole, None, (args, {}, {}, {}))
+class Kept:
+    """`transform(functions, config, args)` as a function of `args`, with the programs kept for it."""
+
+    def __init__(self, transform: Callable[..., Any], functions: tuple[Any, ...], config: Hashable):
+        self._whole = lambda *args: transform(functions, config, args)
+        self._cache = _cache_of(transform, functions, config)
+
+    def __call__(self, *args: Any) -> Any:
+        return self._cache.call(self._whole, None, (args, {}, {}, {}))
+
+    def written(self, *args: Any) -> list[State]:
+        """The States that a call writes, found without compiling."""
+        program = self._cache.program(self._whole, None, (args, {}, {}, {}))
+        return [state for ref in program.writes if (state := ref()) is not None]
 
 
 def clear_caches() -> None:

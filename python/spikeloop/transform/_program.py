@@ -223,6 +223,11 @@ class ProgramCache:
                 continue
         return self.new_program(fun, key, call).lower(call)
 
+    def program(self, fun: Callable[..., Any], key: Hashable, call: Call) -> Program:
+        """The program for a call, without running it."""
+        fitting = (p for p in self.programs.get(key, ()) if p.is_alive() and p.takes(call))
+        return next(fitting, None) or self.new_program(fun, key, call)
+
     def new_program(self, fun: Callable[..., Any], key: Hashable, call: Call) -> Program:
         """Trace `fun` and put its program first under `key`."""
         traced = trace_function(fun, *whole(call), keep_created=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,9 +79,30 @@ class _Display:
             if self._shown is None:
                 return
             self._shown.update(steps)
-            if self._shown.n >= self._length:
+            done = self._shown.n >= self._length
+        if done:
+            self.close()
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        with self._lock:
+            if self._shown is not None:
                 self._shown.close()
                 self._shown = None
+
+
+@contextlib.contextmanager
+def open_display(bar: ProgressBar | None, length: int) -> Iterator[Callable[[int], None]]:
+    """A bar for `length` steps, moved by the function that the block gets; None shows nothing."""
+    if bar is None:
+        yield lambda _steps: None
+        return
+    display = _Display(bar, length)
+    display.start()
+    try:
+        yield display.advance
+    finally:
+        display.close()
 
 
 class Report:

@@ -1,0 +1,73 @@
+"""A stretch of a run as one compiled program: a ladder of loops, in which each recorder is asked once a period."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import brainunit as u
+import jax.numpy as jnp
+
+from .. import environ
+from ..models._form import time_step
+from ..transform import for_loop
+from ..transform._eager import Kept
+from ._recorder import Recorder
+
+
+class Chunk:
+    """`length` steps with these recorders; each makes a row every `periods[k]` steps, 0 if it makes none."""
+
+    def __init__(self, step: Callable[..., Any], recorders: Sequence[Recorder], periods: Sequence[int], length: int):
+        self.length = length
+        self.rungs = _rungs(periods, length)
+        self._thin = [period // rung if period else 0 for period, rung in zip(periods, self.rungs, strict=True)]
+        self._program = Kept(_run, (step, *recorders), (length, self.rungs))
+
+    def run(self, first: int, t0: float) -> list[Any]:
+        """The rows of each recorder, of the steps from `first` on; the run began at `t0` ms."""
+        rows = self._program(*_arguments(first, t0))
+        return [r[thin - 1 :: thin] if thin > 1 else r for r, thin in zip(rows, self._thin, strict=True)]
+
+    def written(self) -> list[Any]:
+        """The States that the steps change."""
+        return self._program.written(*_arguments(0, 0.0))
+
+
+def _arguments(first: int, t0: float) -> tuple[Any, Any]:
+    return jnp.asarray(first, jnp.int32), jnp.asarray(t0, environ.dftype())
+
+
+def _rungs(periods: Sequence[int], length: int) -> tuple[int, ...]:
+    """Periods at which rows are made: divisors of those asked for, each of which divides the next longer one."""
+    rungs, divisor = {0: 0}, length
+    for period in sorted({*periods} - {0}, reverse=True):
+        rungs[period] = divisor = math.gcd(period, divisor)
+    return tuple(rungs[period] for period in periods)
+
+
+def _run(functions: tuple[Any, ...], config: tuple[int, tuple[int, ...]], args: tuple[Any, Any]) -> list[Any]:
+    step, *recorders = functions
+    length, rungs = config
+    first, t0 = args
+    ladder = sorted({1, *rungs, length} - {0})
+    dt = time_step("record.run")
+
+    def climb(level: int, now: Any) -> list[Any]:
+        """The rows of ladder[level] steps."""
+        if level == 0:
+            t = u.Quantity(t0 + now.astype(t0.dtype) * dt, unit=u.ms)
+            with environ.context(i=now, t=t):
+                step(t)
+            rows: list[Any] = [None] * len(recorders)
+            for recorder in (r for r, rung in zip(recorders, rungs, strict=True) if rung == 0):
+                recorder()
+        else:
+            below = ladder[level - 1]
+            rows = for_loop(lambda k: climb(level - 1, now + k * below), jnp.arange(ladder[level] // below))
+        return [r() if rung == ladder[level] else row for r, row, rung in zip(recorders, rows, rungs, strict=True)]
+
+    rows = climb(len(ladder) - 1, first)
+    above = [len(ladder) - 1 - ladder.index(rung) if rung else 0 for rung in rungs]
+    return [row if row is None else row.reshape(-1, *row.shape[axes:]) for row, axes in zip(rows, above, strict=True)]

@@ -1,0 +1,268 @@
+"""`run`: a long simulation in chunks, with recorders, a progress bar, and a place on disk to go on from."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import brainunit as u
+import numpy as np
+
+from .._errors import SpikeloopError
+from ..models._form import time_step
+from ..transform import ProgressBar
+from ..transform._progress import as_progress_bar, open_display
+from ._chunk import Chunk
+from ._clock import Clock, start_time, whole_steps
+from ._decode import decode
+from ._interrupt import held_back
+from ._recorder import Recorder
+from ._store import Disk, Memory
+
+_CHUNK = 10_000
+
+
+class Run(Mapping[str, Any]):
+    """The records of a run by name; `steps` of them are done, with the time step `dt` from `t0` on."""
+
+    def __init__(self, records: dict[str, Any], clock: Clock, done: int):
+        self._records, self._clock, self.steps = records, clock, done
+
+    @property
+    def dt(self) -> Any:
+        """The time step."""
+        return self._clock.dt * u.ms
+
+    @property
+    def t0(self) -> Any:
+        """The time of the first step."""
+        return self._clock.t0 * u.ms
+
+    @property
+    def duration(self) -> Any:
+        """The time that is done."""
+        return self.steps * self._clock.dt * u.ms
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run came to its end."""
+        return self.steps == self._clock.steps
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._records:
+            raise KeyError(f"no record {name!r}; there are {', '.join(self._records) or 'none'}")
+        return self._records[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._records)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __repr__(self) -> str:
+        return f"Run({self.steps} of {self._clock.steps} steps, {', '.join(self._records) or 'no records'})"
+
+
+class Interrupted(KeyboardInterrupt, SpikeloopError):
+    """Ctrl-C during a run; `run` holds what the finished chunks have recorded."""
+
+    def __init__(self, message: str, run: Run):
+        super().__init__(message)
+        self.run = run
+
+
+def run(
+    step: Callable[..., Any],
+    duration: Any,
+    *,
+    record: Recorder | Sequence[Recorder] | Mapping[str, Recorder] = (),
+    t0: Any = None,
+    chunk: int = _CHUNK,
+    pbar: ProgressBar | bool | None = None,
+    path: str | Path | None = None,
+    resume: bool = False,
+) -> Run:
+    """Call `step(t)` for every step of `duration`, in chunks of one compiled program, and return the records.
+
+    | name | meaning | default |
+    |---|---|---|
+    | `step` | one step, such as `net.update`; `t` and `i` are set in `environ` too | |
+    | `duration` | a time, a multiple of dt | |
+    | `record` | recorders, {name: recorder}; in a list the name is the kind, or that of the State | none |
+    | `t0` | the time of the first step | 0 ms |
+    | `chunk` | steps between two looks at the world outside; made a multiple of all periods of recording | 10,000 |
+    | `pbar` | a `ProgressBar`, or True | no bar |
+    | `path` | a folder for records and checkpoints (zarr); without it they stay in memory | |
+    | `resume` | go on with the run at `path`, or begin it; the model must be built as before | False |
+
+    With a path memory does not grow with the duration, and a run that is interrupted or killed at any moment goes on
+    with `resume=True` from its last finished chunk, to the same numbers bit for bit. Ctrl-C waits for the end of the
+    chunk and raises `Interrupted`, whose `run` holds the records so far.
+    """
+    plan = _Plan(step, duration, _named(record), t0, chunk)
+    store, done = _open(plan, path, resume)
+    bar = as_progress_bar(pbar)
+    with open_display(bar, plan.clock.steps) as advance, held_back() as interrupted:
+        advance(done)
+        while done < plan.clock.steps:
+            length = plan.advance(done, store)
+            done += length
+            advance(length)
+            if interrupted() and done < plan.clock.steps:
+                where = "in memory" if path is None else f"at {path}; go on with resume=True"
+                raise Interrupted(f"{done} of {plan.clock.steps} steps are kept {where}.", plan.result(store, done))
+    return plan.result(store, done)
+
+
+def load(path: str | Path) -> Run:
+    """The run at `path`, finished or not. Records are read from the disk when they are used."""
+    store = Disk.open(Path(path))
+    meta = store.meta
+    clock = Clock(meta["dt"], meta["steps"], meta["t0"])
+    return _result(store, clock, meta["chunk"], meta["records"], store.done())
+
+
+class _Plan:
+    """What a run consists of."""
+
+    def __init__(self, step: Callable[..., Any], duration: Any, recorders: dict[str, Recorder], t0: Any, chunk: Any):
+        if isinstance(chunk, bool) or not hasattr(chunk, "__index__") or operator.index(chunk) < 1:
+            raise ValueError(f"record.run: chunk must be a number of steps, at least 1; given {chunk!r}.")
+        dt = self.dt = float(time_step("record.run"))
+        self.clock = Clock(dt, whole_steps(duration, dt, "record.run: duration"), start_time(t0, dt, "record.run"))
+        self.step, self.recorders = step, recorders
+        self.windows = {name: r.window(self.clock) for name, r in recorders.items()}
+        whole = math.lcm(*(n for r in recorders.values() for n in (r.row_steps(dt), r.block_steps(dt))))
+        self.chunk = -(-operator.index(chunk) // whole) * whole
+        self._chunks: dict[Any, Chunk] = {}
+
+    def chunk_at(self, first: int) -> tuple[list[str], Chunk]:
+        """(names of the recorders that are on, program) of the chunk that begins with the step `first`."""
+        length = min(self.chunk, self.clock.steps - first)
+        names = [n for n, (start, stop) in self.windows.items() if start < first + length and stop > first]
+        key = length, *names
+        if key not in self._chunks:
+            on = [self.recorders[name] for name in names]
+            periods = [r.row_steps(self.dt) if r.makes_rows else 0 for r in on]
+            self._chunks[key] = Chunk(self.step, on, periods, length)
+        return names, self._chunks[key]
+
+    def advance(self, first: int, store: Memory | Disk) -> int:
+        """Run a chunk and store what is recorded; returns its steps."""
+        names, chunk = self.chunk_at(first)
+        for name in names:
+            self.recorders[name].begin(first)
+        rows = chunk.run(first, self.clock.t0)
+        for name, made in zip(names, rows, strict=True):
+            self._store(name, first, made, store)
+        store.commit(first + chunk.length)
+        return chunk.length
+
+    def _store(self, name: str, first: int, rows: Any, store: Memory | Disk) -> None:
+        recorder, (start, stop) = self.recorders[name], self.windows[name]
+        if not recorder.makes_rows:
+            store.write(name, (first - _base(start, self.chunk)) // self.chunk, recorder.entry()[None])
+            return
+        per, block = recorder.row_steps(self.dt), recorder.block_steps(self.dt)
+        begin = max(first, start)
+        part = np.asarray(rows)[(begin - first) // per : -(-(stop - first) // per)]
+        if len(part):
+            store.write(name, (begin - _base(start, self.chunk)) // block, recorder.reduce(part, self.dt))
+
+    def describe(self) -> dict[str, Any]:
+        """What a store must remember."""
+        records = {
+            name: {**r.describe(self.dt), "window": list(self.windows[name])} for name, r in self.recorders.items()
+        }
+        clock = self.clock
+        return {"dt": clock.dt, "t0": clock.t0, "steps": clock.steps, "chunk": self.chunk, "records": records}
+
+    def shapes(self) -> dict[str, tuple[tuple[int, ...], int, Any]]:
+        """{name: (shape, entries of a chunk, dtype)} of the arrays on disk."""
+        found = {}
+        for name, recorder in self.recorders.items():
+            start, stop = self.windows[name]
+            steps = stop - _base(start, self.chunk)
+            like = recorder.like(self.dt)
+            if recorder.makes_rows:
+                count, each = (recorder.num_entries(n, self.dt) for n in (steps, self.chunk))
+            else:
+                count, each = -(-steps // self.chunk), 1
+            found[name] = (count, *like.shape), each, np.dtype(like.dtype)
+        return found
+
+    def result(self, store: Memory | Disk, done: int) -> Run:
+        """The records of the steps done."""
+        return _result(store, self.clock, self.chunk, self.describe()["records"], done)
+
+
+def _result(store: Memory | Disk, clock: Clock, chunk: int, forms: dict[str, Any], done: int) -> Run:
+    records = {}
+    for name, form in forms.items():
+        start, stop = form["window"]
+        stop = min(stop, done)
+        if stop <= start:
+            continue  # nothing of it is recorded yet
+        block = form["block"] or chunk
+        base = _base(start, chunk)
+        whole = (stop - base) // block if form["kind"] == "states" else -(-(stop - base) // block)
+        lead = 0 if form["kind"] == "events" else (start - base) // block
+        records[name] = decode(form, store.entries(name, lead, whole), clock, (start, stop))
+    return Run(records, clock, done)
+
+
+def _base(start: int, chunk: int) -> int:
+    """The first step of the chunk in which a record starts: arrays on disk begin there, to be written in chunks."""
+    return start // chunk * chunk
+
+
+def _open(plan: _Plan, path: str | Path | None, resume: bool) -> tuple[Memory | Disk, int]:
+    """(store, steps done)."""
+    if path is None:
+        if resume:
+            raise ValueError("record.run: resume=True needs the path of the run.")
+        return Memory(), 0
+    place = Path(path)
+    states = plan.chunk_at(0)[1].written() if plan.clock.steps else []
+    if resume and (place / "checkpoint.npz").exists():
+        store = Disk.open(place, states)
+        _check_same(store.meta, plan.describe(), place)
+        return store, store.restore()
+    return Disk.create(place, plan.describe(), plan.shapes(), states), 0
+
+
+def _check_same(saved: dict[str, Any], given: dict[str, Any], path: Path) -> None:
+    for key, value in given.items():
+        if saved[key] != value:
+            raise ValueError(
+                f"{path} holds a run with {key} = {saved[key]}; given {value}. "
+                "Resume with the arguments it was begun with."
+            )
+
+
+def _named(record: Any) -> dict[str, Recorder]:
+    if isinstance(record, Mapping):
+        found = dict(record)
+    else:
+        found = {}
+        for recorder in [record] if isinstance(record, Recorder) else list(record):
+            _check_recorder(recorder)
+            name = recorder.default_name
+            if name in found:
+                raise ValueError(f"record.run: two recorders are called {name!r}; give a dict {{name: recorder}}.")
+            found[name] = recorder
+    for name, recorder in found.items():
+        _check_recorder(recorder)
+        if not isinstance(name, str) or not name or not name.replace("_", "a").replace("-", "a").isalnum():
+            raise ValueError(f"record.run: the name of a record consists of letters, digits, _ and -; given {name!r}.")
+    return found
+
+
+def _check_recorder(recorder: Any) -> None:
+    if not isinstance(recorder, Recorder):
+        raise TypeError(
+            f"record.run records with recorders such as record.Spikes(net.N); given {type(recorder).__name__}."
+        )

@@ -1,0 +1,98 @@
+"""Recording of States."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import brainunit as u
+import jax
+import numpy as np
+
+from .._errors import StateChangedError
+from .._state import State
+from ..nn._module import _made_by_init_state
+from ._clock import period
+from ._recorder import Recorder, flat, indices_of, selection, size_of, take
+
+
+class States(Recorder):
+    """Records a State of a population, at every step or in wider intervals, of all neurons or of some.
+
+    | name | meaning | default |
+    |---|---|---|
+    | `population` | the Module that holds the State | |
+    | `name` | its name, such as "V" | |
+    | `every` | the time between two rows, a multiple of dt | dt |
+    | `neurons` | a slice or indices of the neurons to record | all |
+    | `start`, `stop` | as in `Recorder`; multiples of `every` | |
+
+    A row holds the values after the last step of its interval: with `every` = 1 ms and dt = 0.1 ms those of the steps
+    at 0.9 ms, 1.9 ms and so on. A call returns one row; `read` makes `Traces`.
+    """
+
+    kind = "states"
+
+    def __init__(
+        self, population: Any, name: str, *, every: Any = None, neurons: Any = None, start: Any = None, stop: Any = None
+    ):
+        super().__init__(population, start, stop)
+        self._state = _checked_name(population, name, self.label)
+        self._every = every
+        self._size = size_of(population, self.label)
+        self._neurons = selection(neurons, self._size, self.label)
+
+    @property
+    def label(self) -> str:
+        name = vars(self).get("_state")
+        return super().label if name is None else f"record.States of {self._population.path}.{name}"
+
+    @property
+    def default_name(self) -> str:
+        return self._state
+
+    def update(self) -> Any:
+        """The row of this step, plain numbers (..., neurons) in the unit of the State."""
+        value = u.get_mantissa(getattr(self._population, self._state).value)
+        if not isinstance(value, (jax.Array, np.ndarray)):
+            raise TypeError(f"{self.label} does not hold one array, but {type(value).__name__}.")
+        return take(flat(value, self._population, self.label), self._neurons)
+
+    def row_steps(self, dt: float) -> int:
+        return 1 if self._every is None else period(self._every, dt, f"{self.label}: every")
+
+    def describe(self, dt: float) -> dict[str, Any]:
+        value = getattr(self._population, self._state).value
+        unit = value.unit if isinstance(value, u.Quantity) else u.UNITLESS
+        return {
+            **super().describe(dt),
+            "name": self._state,
+            "unit": unit_name(unit, self.label),
+            "neurons": [int(k) for k in indices_of(self._neurons)],
+        }
+
+
+def unit_name(unit: Any, where: str) -> str:
+    """The unit as an expression that `unit_of` understands."""
+    if unit.is_unitless:
+        return ""
+    name = str(unit)
+    if unit_of(name) != unit:
+        raise StateChangedError(f"{where}: the unit {unit} cannot be written down.")
+    return name
+
+
+def unit_of(name: str) -> Any:
+    """The unit that `unit_name` wrote down."""
+    return u.parse_unit(name) if name else u.UNITLESS
+
+
+def _checked_name(population: Any, name: str, where: str) -> str:
+    known = [n for n, value in vars(population).items() if isinstance(value, State)]
+    known = list(dict.fromkeys([*known, *getattr(type(population), "state_names", ())]))
+    if name in known or (isinstance(name, str) and _made_by_init_state(type(population), name)):
+        return name
+    lower = {n.lower(): n for n in known}
+    near = difflib.get_close_matches(str(name).lower(), lower, n=1, cutoff=0.6)
+    hint = f" Did you mean {lower[near[0]]!r}?" if near else ""
+    raise ValueError(f"{where} has no State {name!r}.{hint} It has {', '.join(known) or 'none'}.")
