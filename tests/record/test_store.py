@@ -1,0 +1,126 @@
+"""Runs on disk: killed at any moment and resumed, they are what an uninterrupted run is, bit for bit."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import brainunit as u
+import numpy as np
+import pytest
+import spikeloop as sl
+
+pytest.importorskip("zarr", reason="zarr is not installed: pip install 'spikeloop[record]'")
+sys.path.insert(0, str(Path(__file__).parent))
+import killed  # noqa: E402
+
+
+def records(run):
+    return {
+        "spikes": run["spikes"].to_array(),
+        "V": np.asarray(run["V"]),
+        "rate": run["rate"].counts,
+        "events": run["events"].to_array(),
+    }
+
+
+def states(net):
+    return {k: np.asarray(u.get_mantissa(v)) for k, v in sl.nn.save_states(net).items()} | {
+        "key": np.asarray(sl.random.DEFAULT.value)
+    }
+
+
+def same(a, b):
+    assert a.keys() == b.keys()
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """(states, records) of an uninterrupted run."""
+    net, run = killed.go(tmp_path_factory.mktemp("whole") / "run.zarr")
+    assert len(run["spikes"]) > 5
+    return states(net), records(run)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "moment", "number"),
+    [(3, "entries", signal.SIGKILL), (2, "checkpoint", signal.SIGKILL), (3, "entries", signal.SIGINT)],
+)
+def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path, whole, chunks, moment, number):
+    path = tmp_path / "run.zarr"
+    command = [sys.executable, killed.__file__, str(path), str(chunks), moment, str(int(number))]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = chunks * 50 if number == signal.SIGINT else (chunks - 1) * 50
+    if number == signal.SIGINT:
+        assert f"{done} of 300 steps are kept at {path}; go on with resume=True. {done}" in ended.stdout, ended.stderr
+    else:
+        assert ended.returncode == -number, ended.stderr
+    partial = sl.record.load(path)
+    assert (partial.steps, partial.is_complete) == (done, False)
+    np.testing.assert_array_equal(np.asarray(partial["V"]), whole[1]["V"][: done // 5])
+    net, run = killed.go(path, resume=True)
+    same(states(net), whole[0])
+    same(records(run), whole[1])
+    same(records(sl.record.load(path)), whole[1])
+
+
+def test_a_finished_run_is_not_run_again(tmp_path, whole):
+    path = tmp_path / "run.zarr"
+    killed.go(path)
+    net, run = killed.go(path, resume=True)
+    same(states(net), whole[0])
+    same(records(run), whole[1])
+    with pytest.raises(FileExistsError, match="resume=True"):
+        killed.go(path)
+
+
+def test_resume_begins_what_is_not_there(tmp_path, whole):
+    _, run = killed.go(tmp_path / "run.zarr", resume=True)
+    same(records(run), whole[1])
+
+
+def test_memory_keeps_what_finished_before_ctrl_c(net):
+    def step(t):
+        net.update(t)
+
+    calls = []
+    commit = sl.record._store.Memory.commit
+
+    def press(self, done):
+        calls.append(done)
+        if done == 20:
+            signal.raise_signal(signal.SIGINT)
+        commit(self, done)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sl.record._store.Memory, "commit", press)
+        with pytest.raises(sl.record.Interrupted, match="20 of 100 steps are kept in memory") as stop:
+            sl.record.run(step, 10 * u.ms, record=sl.record.Spikes(net.N), chunk=10)
+    assert stop.value.run["spikes"].stop == 2 * u.ms
+    assert calls == [10, 20]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_another_model_or_other_arguments_are_refused(net, tmp_path):
+    path = tmp_path / "run.zarr"
+    sl.record.run(net.update, 2 * u.ms, record=sl.record.Spikes(net.N), path=path)
+    with pytest.raises(ValueError, match="holds a run with steps = 20; given 30"):
+        sl.record.run(net.update, 3 * u.ms, record=sl.record.Spikes(net.N), path=path, resume=True)
+    other = sl.networks.COBA(40, out_degree=5)
+    sl.nn.init_all_states(other)
+    with pytest.raises(ValueError, match="written by another model: it holds .*45.*, this model has .*40"):
+        sl.record.run(other.update, 2 * u.ms, record=sl.record.Spikes(net.N), path=path, resume=True)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").touch()
+    with pytest.raises(FileExistsError, match="holds no run"):
+        sl.record.run(net.update, 2 * u.ms, path=tmp_path / "mine")
+    with pytest.raises(FileNotFoundError, match="holds no run"):
+        sl.record.load(tmp_path / "mine")
+
+
+def test_without_zarr_the_error_says_how_to_install(net, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    with pytest.raises(ImportError, match=r"pip install 'spikeloop\[record\]'"):
+        sl.record.run(net.update, 1 * u.ms, path=tmp_path / "run.zarr")
