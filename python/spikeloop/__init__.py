@@ -3,6 +3,7 @@
 from . import nn as nn  # first: the other packages build on its Module
 
 # isort: split
+from . import analysis as analysis
 from . import connect as connect
 from . import environ as environ
 from . import init as init

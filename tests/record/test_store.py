@@ -12,7 +12,7 @@ import spikeloop as sl
 
 pytest.importorskip("zarr", reason="zarr is not installed: pip install 'spikeloop[record]'")
 sys.path.insert(0, str(Path(__file__).parent))
-import killed  # noqa: E402
+import killed
 
 
 def records(run):

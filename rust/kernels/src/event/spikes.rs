@@ -113,28 +113,61 @@ pub(super) fn each_ahead<H>(
     Ok(())
 }
 
+/// Lanes that are tested at once, as most hold no spike.
+const GROUP: usize = 4;
+
 /// The positions of all values that are not 0.
 #[inline(always)]
 fn search<'a, L: Lane>(spikes: &[L::Elem], found: &'a mut [u16; BLOCK]) -> &'a [u16] {
-    let zero = L::splat(L::Elem::ZERO);
     let mut count = 0;
-    let whole = spikes.len() - spikes.len() % L::WIDTH;
-    for start in (0..whole).step_by(L::WIDTH) {
-        // SAFETY: a whole lane lies below `whole`.
-        let lane = unsafe { L::load(spikes.as_ptr().add(start)) };
-        // By what is 0, so that NaN counts as a spike.
-        let mut bits = !L::bits(zero.ge(lane.abs())) & (u32::MAX >> (32 - L::WIDTH));
-        while bits != 0 {
-            found[count] = start as u16 + bits.trailing_zeros() as u16;
-            count += 1;
-            bits &= bits - 1;
+    let lanes = spikes.len() / L::WIDTH;
+    for first in (0..lanes).step_by(GROUP) {
+        let group = first..lanes.min(first + GROUP);
+        // SAFETY: `GROUP` whole lanes follow.
+        if group.len() == GROUP && unsafe { is_silent::<L>(spikes.as_ptr().add(first * L::WIDTH)) } {
+            continue;
+        }
+        for start in group.map(|lane| lane * L::WIDTH) {
+            // SAFETY: a whole lane begins here.
+            let lane = unsafe { L::load(spikes.as_ptr().add(start)) };
+            let mut bits = not_zero(lane);
+            while bits != 0 {
+                found[count] = start as u16 + bits.trailing_zeros() as u16;
+                count += 1;
+                bits &= bits - 1;
+            }
         }
     }
-    for (k, _) in spikes.iter().enumerate().skip(whole).filter(|(_, x)| **x != L::Elem::ZERO) {
+    for (k, _) in spikes.iter().enumerate().skip(lanes * L::WIDTH).filter(|(_, x)| **x != L::Elem::ZERO) {
         found[count] = k as u16;
         count += 1;
     }
     &found[..count]
+}
+
+/// Whether `GROUP` lanes hold nothing but 0. A value that is not 0 leaves bits in their union that make no 0.
+///
+/// # Safety
+/// `GROUP` lanes from `ptr` on can be read.
+#[inline(always)]
+unsafe fn is_silent<L: Lane>(ptr: *const L::Elem) -> bool {
+    // SAFETY: promised to this function.
+    let [a, b, c, d] = unsafe {
+        [
+            L::load(ptr),
+            L::load(ptr.add(L::WIDTH)),
+            L::load(ptr.add(2 * L::WIDTH)),
+            L::load(ptr.add(3 * L::WIDTH)),
+        ]
+    };
+    not_zero(a.or(b).or(c.or(d))) == 0
+}
+
+/// The elements that are not 0, as bits. By what is 0, so that NaN counts as a spike.
+#[inline(always)]
+fn not_zero<L: Lane>(lane: L) -> u32 {
+    let zero = L::splat(L::Elem::ZERO);
+    !L::bits(zero.ge(lane.abs())) & (u32::MAX >> (32 - L::WIDTH))
 }
 
 /// As [`search`], 64 bytes at a time.

@@ -1,0 +1,30 @@
+"""Power spectra."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import brainunit as u
+import numpy as np
+
+from ..analysis import power_spectrum
+from ._style import COLORS, finish, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def spectrum(spikes: Any, bin: Any = 1.0 * u.ms, *, ax: Axes | None = None, **options: Any) -> Any:
+    """The power spectral density of the rate of a population, on two logarithmic axes; frequency 0 is left out.
+
+    Arguments as in `analysis.power_spectrum`. Returns the axes.
+    """
+    frequencies, density = power_spectrum(spikes, bin, **options)
+    ax, _ = new_axes(ax, figsize=(6, 3.6))
+    ax.loglog(np.asarray(frequencies.to_decimal(u.Hz))[1:], density[1:], color=COLORS[0], lw=1.2)
+    ax.set(xlabel="frequency (Hz)", ylabel="power (Hz²/Hz)")
+    ax.grid(which="major", color="0.92", lw=0.8)
+    ax.set_axisbelow(True)
+    ax.margins(x=0)
+    finish(ax)
+    return ax
