@@ -24,7 +24,7 @@ def correlation_matrix(spikes: Any, bin: Any, *, size: int | None = None, durati
 
 
 def correlation(spikes: Any, bin: Any, *, size: int | None = None, duration: Any = None) -> float:
-    """The mean of `correlation_matrix` over all pairs of different neurons whose counts change; NaN if there is none."""
+    """The mean of `correlation_matrix` over all pairs of neurons whose counts change; NaN if there is none."""
     matrix = correlation_matrix(spikes, bin, size=size, duration=duration)
     pairs = matrix[np.triu_indices(len(matrix), k=1)]
     pairs = pairs[np.isfinite(pairs)]

@@ -29,7 +29,7 @@ def cv(spikes: Any, *, size: int | None = None, duration: Any = None) -> np.ndar
 
 
 def lv(spikes: Any, *, size: int | None = None, duration: Any = None) -> np.ndarray:
-    r"""The local variation of each neuron, which slow changes of the rate do not touch; NaN with less than two intervals.
+    r"""The local variation of each neuron, blind to slow changes of the rate; NaN with less than two intervals.
 
     $$L_V = \frac{3}{N - 1} \sum_{i=1}^{N-1} \left( \frac{T_i - T_{i+1}}{T_i + T_{i+1}} \right)^2$$
 

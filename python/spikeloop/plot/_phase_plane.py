@@ -13,7 +13,7 @@ import numpy as np
 
 from ..kernels import Drive
 from ..models import Neuron
-from ..models._form import check_unit, number_in, with_unit
+from ..models._form import check_unit, number_in, unit_of, with_unit
 from ..record._clock import milliseconds
 from ._style import COLORS, finish, legend, new_axes
 from ._style import with_unit as label_with_unit
@@ -43,7 +43,7 @@ def phase_plane(
     |---|---|---|
     | `neuron` | a model with two variables, such as `FitzHughNagumo(1)`, its constants single numbers | |
     | `current` | the constant input | 0 |
-    | `x`, `y` | the ranges (low, high) of its first and its second variable | |
+    | `x`, `y` | the ranges (low, high) of its first and its second variable, in whose unit they are drawn | |
     | `trajectories` | initial points (x, y) of solutions to draw; jumps of a reset are dashed | none |
     | `duration`, `dt` | how long these are, and their time step | 200 ms, 0.05 ms |
     | `ax` | the axes to draw in | a new figure |
@@ -52,6 +52,7 @@ def phase_plane(
     """
     names = _names(neuron)
     ranges = [_pair(neuron, n, r, f"phase_plane: {axis}") for axis, n, r in zip("xy", names, (x, y), strict=True)]
+    units = [unit_of(given[0]) for given in (x, y)]
     starts = [_pair(neuron, None, point, "phase_plane: trajectories") for point in trajectories]
     with jax.enable_x64(True):
         I = _current(neuron, current)  # noqa: E741  the name of a current
@@ -61,16 +62,16 @@ def phase_plane(
             _path(neuron, I, start, milliseconds(duration, "duration"), milliseconds(dt, "dt")) for start in starts
         ]
     ax, _ = new_axes(ax, figsize=(5.6, 4.4))
+    scales = [_scale(neuron.state_unit(n), unit) for n, unit in zip(names, units, strict=True)]
+    grid, field, ranges = ([v * s for v, s in zip(x, scales, strict=True)] for x in (grid, field, np.array(ranges)))
     _draw_field(ax, grid, field, ranges)
     for k, name in enumerate(names):
-        lines = ax.contour(*grid, field[k], levels=[0.0], colors=[COLORS[k]], linewidths=1.8)
-        del lines
+        ax.contour(*grid, field[k], levels=[0.0], colors=[COLORS[k]], linewidths=1.8)
         ax.plot([], [], color=COLORS[k], lw=1.8, label=f"d{name}/dt = 0")
     for k, path in enumerate(paths):
-        _draw_path(ax, path, "0.15" if k == 0 else COLORS[(k + 2) % len(COLORS)])
-    ax.set(xlim=ranges[0], ylim=ranges[1])
-    ax.set(xlabel=label_with_unit(names[0], neuron.state_unit(names[0])))
-    ax.set(ylabel=label_with_unit(names[1], neuron.state_unit(names[1])))
+        _draw_path(ax, path * scales, "0.15" if k == 0 else COLORS[(k + 2) % len(COLORS)])
+    ax.set(xlim=tuple(ranges[0]), ylim=tuple(ranges[1]))
+    ax.set(xlabel=label_with_unit(names[0], units[0]), ylabel=label_with_unit(names[1], units[1]))
     finish(ax)
     legend(ax)
     return ax
@@ -94,6 +95,11 @@ def _pair(neuron: Neuron, name: str | None, given: Any, where: str) -> tuple[flo
     if name is not None and not float(values[0]) < float(values[1]):
         raise ValueError(f"plot.{where} goes from low to high; given {given!r}.")
     return float(values[0]), float(values[1])
+
+
+def _scale(unit: Any, shown: Any) -> float:
+    """What a number in `unit` is multiplied by to be one in the unit shown."""
+    return 1.0 if unit.is_unitless else float(u.Quantity(1.0, unit=unit).to_decimal(shown))
 
 
 def _current(neuron: Neuron, current: Any) -> float:
@@ -155,8 +161,7 @@ def _draw_field(ax: Axes, grid: Sequence[np.ndarray], field: Sequence[np.ndarray
 
 
 def _draw_path(ax: Axes, path: np.ndarray, color: str) -> None:
-    (line,) = ax.plot(*path.T, color=color, lw=1.1)
-    del line
+    ax.plot(*path.T, color=color, lw=1.1)
     ax.plot(*path[0], "o", color=color, ms=4)
     for gap in np.flatnonzero(np.isnan(path[:, 0])):
         ax.plot(*path[[gap - 1, gap + 1]].T, color=color, lw=0.7, ls=(0, (2, 2)))

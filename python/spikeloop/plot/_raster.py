@@ -45,11 +45,11 @@ def raster(
 
     | name | meaning | default |
     |---|---|---|
-    | `spikes` | `record.SpikeTrains`, an array (time, neurons), not 0 where a neuron spikes, or a pair (times, indices) | |
+    | `spikes` | `record.SpikeTrains`, a pair (times, indices), or an array (time, neurons), not 0 for a spike | |
     | `dt` | the time between rows | that of `environ`, else rows are counted |
     | `size` | the number of neurons, for a pair | largest index + 1 |
     | `duration` | the time shown, for a pair | up to the last spike |
-    | `groups` | {name: number of neurons}, in the order of indices, or `net.populations`; each gets a colour | one group |
+    | `groups` | {name: number or slice of neurons}, in the order of indices; each gets a colour | one group |
     | `rate` | draw the rate too | True |
     | `bin_width` | the time over which spikes are counted for the rate | 1/250 of the time, at least 1 ms |
     | `ax` | the axes to draw in | a new figure |

@@ -21,10 +21,16 @@ def spectrum(spikes: Any, bin: Any = 1.0 * u.ms, *, ax: Axes | None = None, **op
     """
     frequencies, density = power_spectrum(spikes, bin, **options)
     ax, _ = new_axes(ax, figsize=(6, 3.6))
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     ax.loglog(np.asarray(frequencies.to_decimal(u.Hz))[1:], density[1:], color=COLORS[0], lw=1.2)
     ax.set(xlabel="frequency (Hz)", ylabel="power (Hz²/Hz)")
     ax.grid(which="major", color="0.92", lw=0.8)
     ax.set_axisbelow(True)
     ax.margins(x=0)
+    for axis in (ax.xaxis, ax.yaxis):  # else the labels between powers of ten run into one another
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())
     finish(ax)
     return ax

@@ -21,7 +21,7 @@ def weights(values: Any, times: Any = None, *, bins: int = 50, name: str = "weig
 
     | name | meaning | default |
     |---|---|---|
-    | `values` | an array of weights; {label: array}, such as before and after; or with `times` an array (time, synapses) | |
+    | `values` | weights, or {label: weights}, such as before and after; with `times` an array (time, synapses) | |
     | `times` | the times of rows: the share of synapses over time and weight is drawn as colour | none |
     | `bins` | bins between the least and the greatest weight | 50 |
     | `name` | what is drawn, for the axis | weight |

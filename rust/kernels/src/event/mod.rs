@@ -25,6 +25,7 @@ pub use scatter::scatter;
 pub use spikes::Spikes;
 pub use waiting::{Starts, Waiting, deliver, remember, starts};
 pub(crate) use spikes::each_spike;
+pub(crate) use spikes::{each_spike, not_zero};
 
 /// The sizes of a propagation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

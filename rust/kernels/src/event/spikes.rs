@@ -165,7 +165,7 @@ unsafe fn is_silent<L: Lane>(ptr: *const L::Elem) -> bool {
 
 /// The elements that are not 0, as bits. By what is 0, so that NaN counts as a spike.
 #[inline(always)]
-fn not_zero<L: Lane>(lane: L) -> u32 {
+pub(crate) fn not_zero<L: Lane>(lane: L) -> u32 {
     let zero = L::splat(L::Elem::ZERO);
     !L::bits(zero.ge(lane.abs())) & (u32::MAX >> (32 - L::WIDTH))
 }

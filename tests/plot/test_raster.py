@@ -1,41 +1,13 @@
-import io
-import subprocess
 import sys
 
 import brainunit as u
-import matplotlib as mpl
 import numpy as np
 import pytest
 import spikeloop as sl
+from ink import ink
+from matplotlib import pyplot as plt
 from spikeloop import plot
 from spikeloop._errors import ShapeError, UnitError
-
-mpl.use("Agg")
-plt = pytest.importorskip("matplotlib.pyplot")
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
-
-
-def picture(ax):
-    """The rendered figure as an array (height, width, RGBA)."""
-    file = io.BytesIO()
-    ax.figure.savefig(file, format="png")
-    assert file.getvalue().startswith(b"\x89PNG")
-    file.seek(0)
-    return plt.imread(file)
-
-
-def ink(ax):
-    """The share of pixels inside `ax` that are neither white nor grey."""
-    image = picture(ax)
-    box = ax.get_window_extent()
-    height = image.shape[0]
-    part = image[height - int(box.y1) + 2 : height - int(box.y0) - 2, int(box.x0) + 2 : int(box.x1) - 2, :3]
-    return (np.ptp(part, axis=-1) > 0.1).mean()
 
 
 def spikes(n=40, steps=500, p=0.02):
@@ -119,26 +91,6 @@ def test_draws_into_given_axes():
     assert ink(above) > 0.001
 
 
-def test_trace():
-    t = np.arange(100) * 0.1
-    ax = plot.trace(t * u.ms, np.sin(t) * u.mV, ylabel="V")
-    assert ink(ax) > 0.003
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (ms)", "V (mV)")
-    np.testing.assert_allclose(ax.get_lines()[0].get_ydata(), np.sin(t))
-
-
-def test_trace_of_several_lines():
-    t = np.arange(50) * 1e-4 * u.second
-    ax = plot.trace(t, {"a": np.ones(50) * u.mV, "b": np.ones(50) * 0.002 * u.volt})
-    assert [line.get_label() for line in ax.get_lines()] == ["a", "b"]
-    np.testing.assert_allclose(ax.get_lines()[1].get_ydata(), 2)
-    assert ax.get_legend() is not None
-    ax = plot.trace(t, np.ones((50, 3)), ls="--")
-    assert len(ax.get_lines()) == 3
-    assert ax.get_legend() is None
-    assert ax.get_lines()[0].get_linestyle() == "--"
-
-
 @pytest.mark.parametrize(
     ("draw", "error", "message"),
     [
@@ -146,9 +98,6 @@ def test_trace_of_several_lines():
         (lambda: plot.raster((np.zeros(3), np.zeros(2))), ShapeError, "3 times but 2 indices"),
         (lambda: plot.raster(spikes(), dt=1 * u.mV), UnitError, "unit of time"),
         (lambda: plot.raster(1.0), ShapeError, "one number"),
-        (lambda: plot.trace(np.zeros(3), np.zeros(4)), ShapeError, "3 times but 4 values"),
-        (lambda: plot.trace(None, {"a": np.ones(2) * u.mV, "b": np.ones(2)}), UnitError, "do not fit on one axis"),
-        (lambda: plot.trace(None, np.ones((2, 3)), labels=["a"]), ShapeError, "3 lines but 1 labels"),
     ],
 )
 def test_errors_say_what_is_wrong(draw, error, message):
@@ -156,9 +105,15 @@ def test_errors_say_what_is_wrong(draw, error, message):
         draw()
 
 
-def test_pyplot_is_loaded_for_the_first_plot_only():
-    code = "import sys, spikeloop.plot; assert 'matplotlib.pyplot' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_raster_of_a_record():
+    dense = spikes()
+    steps, indices = np.nonzero(dense)
+    times = u.Quantity(steps * 0.1 + 100.0, unit=u.ms)
+    options = {"size": 40, "dt": 0.1 * u.ms, "start": 100 * u.ms, "stop": 150 * u.ms}
+    above, below = plot.raster(sl.record.SpikeTrains.of(times, indices, **options), groups={"E": slice(0, 30), "I": 10})
+    assert above.get_xlim() == (pytest.approx(100), pytest.approx(150))
+    assert sum(len(line.get_xdata()) for line in above.get_lines()) == dense.sum()
+    assert ink(below) > 0.003
 
 
 def test_without_matplotlib_the_error_says_how_to_install(monkeypatch):
