@@ -108,37 +108,36 @@ def _run(args: argparse.Namespace) -> int:
         sl.nn.init_all_states(net)
         built = time.perf_counter() - began
         steps = round(args.seconds * 1000 / args.dt)
-        start = sl.nn.save_states(net)
-        run = _loop(net, args, steps, pbar=sl.transform.ProgressBar(desc=type(net).__name__))
+        spikes = sl.record.Spikes(net.N, neurons=slice(0, min(net.size, _DRAWN))) if args.raster else None
+        run = _loop(net, args, steps, spikes)
         began = time.perf_counter()
         run.compile()
         compiling = time.perf_counter() - began
         began = time.perf_counter()
-        jax.block_until_ready(run())
+        rows, _ = jax.block_until_ready(run())
         wall = time.perf_counter() - began
         _report(args, net, steps, built, compiling, wall)
-        if args.raster:
-            sl.nn.load_states(net, start)
-            _draw(args, net, _loop(net, args, steps, shown=min(net.size, _DRAWN))())
+        if spikes is not None:
+            _draw(args, net, spikes.read(rows))
     return 0
 
 
-def _loop(net: Any, args: argparse.Namespace, steps: int, *, shown: int = 0, pbar: Any = None) -> Any:
-    """The compiled run, which returns the count of spikes, or the spikes of the first `shown` neurons."""
+def _loop(net: Any, args: argparse.Namespace, steps: int, recorder: Any) -> Any:
+    """The compiled run, which returns the rows of the recorder, if there is one, and the count of spikes."""
     import brainunit as u
     import jax.numpy as jnp
 
     import spikeloop as sl
 
     def step(t: Any) -> Any:
-        spikes = net.update(t)
-        return spikes[:shown] > 0 if shown else None
+        net.update(t)
+        return None if recorder is None else recorder()
 
     @sl.transform.jit
     def run() -> Any:
         times = u.Quantity(jnp.arange(steps) * args.dt, unit=u.ms)
-        spikes = sl.transform.for_loop(step, times, pbar=pbar)
-        return spikes if shown else net.count.value
+        rows = sl.transform.for_loop(step, times, pbar=sl.transform.ProgressBar(desc=type(net).__name__))
+        return rows, net.count.value
 
     return run
 
@@ -160,16 +159,16 @@ def _report(args: argparse.Namespace, net: Any, steps: int, built: float, compil
 
 
 def _draw(args: argparse.Namespace, net: Any, spikes: Any) -> None:
-    import brainunit as u
     import matplotlib
-    import numpy as np
 
     import spikeloop as sl
 
     matplotlib.use("Agg")
-    shown = spikes.shape[1]
-    groups = {name: min(part.stop, shown) - part.start for name, part in net.populations.items() if part.start < shown}
-    ax, _ = sl.plot.raster(np.asarray(spikes), dt=args.dt * u.ms, groups=groups)
+    shown = spikes.size
+    groups = {
+        name: slice(part.start, min(part.stop, shown)) for name, part in net.populations.items() if part.start < shown
+    }
+    ax, _ = sl.plot.raster(spikes, groups=groups)
     ax.set_title(f"{type(net).__name__}, {net.size} neurons")
     ax.figure.savefig(args.raster, dpi=150)
     print(f"raster             {args.raster}")
