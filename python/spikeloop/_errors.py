@@ -34,5 +34,9 @@ class UnitError(SpikeloopError, TypeError):
     """A value has another physical dimension than the parameter it was given for."""
 
 
+class Overflow(SpikeloopError, OverflowError):
+    """A bounded recorder has counted more events than it has places."""
+
+
 class ShapeError(SpikeloopError, ValueError):
     """A value has another shape than its place in the model asks for."""

@@ -55,7 +55,7 @@ def test_connectivity(net):
     axes = plot.connectivity(net.E)
     assert {"matrix", "in_degree"} <= set(axes)
     assert ink(axes["matrix"]) > 0.05
-    with pytest.raises(TypeError, match="stored connectivity, or a projection"):
+    with pytest.raises(TypeError, match="a connection that stores its synapses"):
         plot.connectivity(net.N)
 
 

@@ -73,5 +73,16 @@ def test_mistakes(net, options, error, message):
         sl.record.run(net.update, **{"duration": 1 * u.ms, **options})
 
 
+def test_an_error_in_a_chunk_keeps_the_states_of_the_last_one(net):
+    def step(t):
+        net.update(t)
+        raise ZeroDivisionError
+
+    before = np.asarray(net.N.V.value.mantissa)
+    with pytest.raises(ZeroDivisionError):
+        sl.record.run(step, 1 * u.ms)
+    np.testing.assert_array_equal(before, net.N.V.value.mantissa)
+
+
 def test_a_run_of_no_steps(net):
     assert len(sl.record.run(net.update, 0 * u.ms, record=sl.record.Spikes(net.N))) == 0

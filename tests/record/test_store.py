@@ -3,16 +3,14 @@
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import brainunit as u
+import killed
 import numpy as np
 import pytest
 import spikeloop as sl
 
-pytest.importorskip("zarr", reason="zarr is not installed: pip install 'spikeloop[record]'")
-sys.path.insert(0, str(Path(__file__).parent))
-import killed
+zarr = pytest.importorskip("zarr", reason="zarr is not installed: pip install 'spikeloop[record]'")
 
 
 def records(run):
@@ -76,8 +74,11 @@ def test_a_finished_run_is_not_run_again(tmp_path, whole):
         killed.go(path)
 
 
-def test_resume_begins_what_is_not_there(tmp_path, whole):
-    _, run = killed.go(tmp_path / "run.zarr", resume=True)
+def test_resume_begins_what_is_not_there_or_was_killed_before_it_began(tmp_path, whole):
+    path = tmp_path / "run.zarr"
+    killed.go(path, resume=True)
+    (path / "checkpoint.npz").unlink()
+    _, run = killed.go(path, resume=True)
     same(records(run), whole[1])
 
 
@@ -112,6 +113,9 @@ def test_another_model_or_other_arguments_are_refused(net, tmp_path):
     sl.nn.init_all_states(other)
     with pytest.raises(ValueError, match="written by another model: it holds .*45.*, this model has .*40"):
         sl.record.run(other.update, 2 * u.ms, record=sl.record.Spikes(net.N), path=path, resume=True)
+    zarr.create_group(tmp_path / "theirs.zarr")
+    with pytest.raises(FileExistsError, match="holds no run"):
+        sl.record.run(net.update, 2 * u.ms, path=tmp_path / "theirs.zarr", resume=True)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").touch()
     with pytest.raises(FileExistsError, match="holds no run"):

@@ -64,6 +64,6 @@ def isi_histogram(
     return counts, u.Quantity(np.arange(bins + 1) * width, unit=u.ms)
 
 
-def _of_intervals(measure: Callable[[np.ndarray], float], trains: Any) -> np.ndarray:
+def _of_intervals(measure: Callable[[np.ndarray], Any], trains: Any) -> np.ndarray:
     found = (np.diff(train) for train in trains.trains())
     return np.array([measure(T) if len(T) > 1 else np.nan for T in found])

@@ -150,7 +150,7 @@ class Module:
             _own(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or not _made_by_init_state(type(self), name):
+        if name.startswith("_") or not made_by_init_state(type(self), name):
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
         raise NotInitializedError(
             f"{self.path}.{name} does not exist yet: States are made by init_state. "
@@ -279,7 +279,7 @@ def _passes(criterion: Any, path: tuple[Any, ...], state: State) -> bool:
     raise TypeError(f"A filter of states() is a State type, a tag, a function or ...; given {criterion!r}.")
 
 
-def _made_by_init_state(cls: type, name: str) -> bool:
+def made_by_init_state(cls: type, name: str) -> bool:
     """Whether some `init_state` of `cls` assigns the attribute `name`."""
     for base in cls.__mro__:
         init = getattr(base.__dict__.get("init_state"), "__wrapped__", None)

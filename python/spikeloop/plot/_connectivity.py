@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..nn import Module
+from ..connect import Connection
 
 
 def connectivity(synapses: Any) -> dict[str, Any]:
     """The density of synapses over sources and targets, and histograms of degrees, weights and delays.
 
-    `synapses` is connectivity, or a projection that has one. Returns {name: axes}.
+    `synapses` is a connection that stores its synapses, or a projection with one. Returns {name: axes}.
     """
-    found = synapses
-    if not hasattr(found, "plot") and isinstance(synapses, Module):
-        held = [v for v in vars(synapses).values() if hasattr(v, "conn") or hasattr(v, "plot")]
-        found = next((getattr(v, "conn", v) for v in held), None)
-    if not hasattr(found, "plot"):
+    found = getattr(synapses, "comm", synapses)
+    found = getattr(found, "rows", found)  # of an event-driven layer
+    if not isinstance(found, Connection):
         raise TypeError(
-            f"plot.connectivity needs stored connectivity, or a projection with it; given {type(synapses).__name__}."
+            "plot.connectivity needs a connection that stores its synapses, or a projection with one; "
+            f"given {type(synapses).__name__}."
         )
     return found.plot()

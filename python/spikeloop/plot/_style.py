@@ -25,7 +25,9 @@ def pyplot() -> Any:
     return pyplot
 
 
-def new_axes(ax: Axes | None, below: bool = False, *, figsize: tuple[float, float] | None = None) -> Any:
+def new_axes(
+    ax: Axes | None, below: bool = False, *, figsize: tuple[float, float] | None = None
+) -> tuple[Axes, Axes | None]:
     """The axes to draw in: (`ax`, None), or with smaller axes below it; a new figure if `ax` is None."""
     plt = pyplot()
     if ax is not None:
@@ -33,7 +35,8 @@ def new_axes(ax: Axes | None, below: bool = False, *, figsize: tuple[float, floa
             return ax, None
         from mpl_toolkits.axes_grid1 import make_axes_locatable
 
-        return ax, make_axes_locatable(ax).append_axes("bottom", "35%", 0.12, sharex=ax)
+        under: Any = make_axes_locatable(ax).append_axes("bottom", "35%", 0.12, sharex=ax)
+        return ax, under
     if not below:
         return plt.subplots(figsize=figsize or (8, 3.2), layout="constrained")[1], None
     options = {"sharex": True, "height_ratios": [3, 1], "layout": "constrained"}

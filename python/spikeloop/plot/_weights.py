@@ -67,8 +67,8 @@ def _plain(given: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], Any]:
 
 def _over_time(plain: dict[str, np.ndarray], times: Any, edges: np.ndarray, label: str, ax: Any) -> Any:
     x, in_ms = plain_times(times)
-    (array,) = plain.values() if len(plain) == 1 else (np.zeros(0),)
-    if array.ndim != 2 or array.shape[0] != x.size:
+    array: Any = next(iter(plain.values()))
+    if len(plain) > 1 or array.ndim != 2 or array.shape[0] != x.size:
         raise ValueError(f"plot.weights: {x.size} times need one array (time, synapses); given {array.shape}.")
     ax, _ = new_axes(ax)
     scale, time_label = time_axis(float(x[-1]), in_ms)

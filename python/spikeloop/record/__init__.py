@@ -1,7 +1,7 @@
 """Recording: what a population did, as little memory as it needs, in a loop of one's own or in a long `run`."""
 
+from .._errors import Overflow as Overflow
 from ._events import Events as Events
-from ._events import Overflow as Overflow
 from ._rate import Rate as Rate
 from ._rates import Rates as Rates
 from ._recorder import Recorder as Recorder

@@ -52,7 +52,7 @@ def _events(form: dict[str, Any], entries: Any, clock: Clock, window: tuple[int,
 
 
 def _states(form: dict[str, Any], entries: Any, clock: Clock, window: tuple[int, int]) -> Traces:
-    neurons = np.array(form["neurons"], np.int64)
+    neurons = np.arange(form["size"]) if form["neurons"] is None else np.array(form["neurons"], np.int64)
     return Traces(form["name"], entries, neurons, unit_of(form["unit"]), clock, window, form["block"])
 
 

@@ -8,17 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._errors import SpikeloopError
+from .._errors import Overflow
 from .._state import ShortTermState
 from ..kernels._record import append
 from ..models._form import time_step
 from ._clock import Clock, start_time
 from ._recorder import Recorder, size_of, spikes_of
 from ._trains import SpikeTrains
-
-
-class Overflow(SpikeloopError, OverflowError):
-    """A bounded recorder has counted more events than it has places."""
 
 
 class Events(Recorder):

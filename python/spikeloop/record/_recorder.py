@@ -172,6 +172,11 @@ def indices_of(chosen: slice | tuple[int, ...]) -> np.ndarray:
     return np.array(chosen, np.int64)
 
 
+def listed_indices(chosen: slice | tuple[int, ...], size: int) -> list[int] | None:
+    """The chosen neurons for a description; None if these are all."""
+    return None if chosen == slice(0, size, 1) else [int(k) for k in indices_of(chosen)]
+
+
 def take(values: Any, chosen: slice | tuple[int, ...]) -> Any:
     """The chosen neurons of an array (..., n); no copy if these are all."""
     if isinstance(chosen, slice):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..kernels._record import pack
-from ._recorder import Recorder, indices_of, selection, size_of, spikes_of, take
+from ._recorder import Recorder, listed_indices, selection, size_of, spikes_of, take
 
 
 class Spikes(Recorder):
@@ -32,10 +32,5 @@ class Spikes(Recorder):
         return pack(take(spikes_of(self._population, spikes, self.label), self._neurons))
 
     def describe(self, dt: float) -> dict[str, Any]:
-        chosen = self._neurons
-        whole = chosen == slice(0, self._size, 1)
-        return {
-            **super().describe(dt),
-            "size": self._size,
-            "neurons": None if whole else [int(k) for k in indices_of(chosen)],
-        }
+        neurons = listed_indices(self._neurons, self._size)
+        return {**super().describe(dt), "size": self._size, "neurons": neurons}

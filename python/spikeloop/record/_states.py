@@ -11,9 +11,9 @@ import numpy as np
 
 from .._errors import StateChangedError
 from .._state import State
-from ..nn._module import _made_by_init_state
+from ..nn._module import made_by_init_state
 from ._clock import period
-from ._recorder import Recorder, flat, indices_of, selection, size_of, take
+from ._recorder import Recorder, flat, listed_indices, selection, size_of, take
 
 
 class States(Recorder):
@@ -68,7 +68,8 @@ class States(Recorder):
             **super().describe(dt),
             "name": self._state,
             "unit": unit_name(unit, self.label),
-            "neurons": [int(k) for k in indices_of(self._neurons)],
+            "size": self._size,
+            "neurons": listed_indices(self._neurons, self._size),
         }
 
 
@@ -90,7 +91,7 @@ def unit_of(name: str) -> Any:
 def _checked_name(population: Any, name: str, where: str) -> str:
     known = [n for n, value in vars(population).items() if isinstance(value, State)]
     known = list(dict.fromkeys([*known, *getattr(type(population), "state_names", ())]))
-    if name in known or (isinstance(name, str) and _made_by_init_state(type(population), name)):
+    if name in known or (isinstance(name, str) and made_by_init_state(type(population), name)):
         return name
     lower = {n.lower(): n for n in known}
     near = difflib.get_close_matches(str(name).lower(), lower, n=1, cutoff=0.6)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,11 @@ class Disk:
     States after them. It is written aside and renamed, after the entries; what was written beyond it is written again.
     """
 
-    def __init__(self, path: Path, group: Any, states: list[State]):
+    def __init__(self, path: Path, group: Any, states: Sequence[State]):
         self.path, self._group, self._states = path, group, states
 
     @classmethod
-    def create(cls, path: Path, meta: dict[str, Any], shapes: dict[str, Any], states: list[State]) -> Disk:
+    def create(cls, path: Path, meta: dict[str, Any], shapes: dict[str, Any], states: Sequence[State]) -> Disk:
         """A new store; `shapes` {name: (shape, entries of a chunk, dtype)}."""
         zarr = need("zarr")
         if (path / _CHECKPOINT).exists():
@@ -59,9 +60,9 @@ class Disk:
                 f"{path} holds a run. Go on with it by resume=True, choose another path, or remove it first."
             )
         if path.exists():
-            if not (path / "zarr.json").exists() and any(path.iterdir()):
+            if not _is_unfinished(path):
                 raise FileExistsError(f"{path} exists and holds no run; choose another path.")
-            shutil.rmtree(path)  # a run that was interrupted before it began
+            shutil.rmtree(path)
         group = zarr.create_group(path, attributes={"spikeloop": {"format": _FORMAT, **meta}})
         for name, (shape, entries, dtype) in shapes.items():
             chunks = tuple(max(n, 1) for n in (entries, *shape[1:]))
@@ -71,7 +72,7 @@ class Disk:
         return store
 
     @classmethod
-    def open(cls, path: Path, states: list[State] = []) -> Disk:  # noqa: B006  it is not changed
+    def open(cls, path: Path, states: Sequence[State] = ()) -> Disk:
         """The store that lies there."""
         zarr = need("zarr")
         if not (path / _CHECKPOINT).exists():
@@ -134,6 +135,14 @@ class Disk:
         return [f"{state.path}: {spec_of(state.value, state.path)}" for state in self._states]
 
 
+def _is_unfinished(path: Path) -> bool:
+    """Whether the folder is empty, or that of a run that was killed before its first checkpoint."""
+    form = path / "zarr.json"
+    if not form.exists():
+        return path.is_dir() and not any(path.iterdir())
+    return "spikeloop" in json.loads(form.read_text()).get("attributes", {})
+
+
 class Part:
     """Entries `first` to `last` of an array on disk."""
 
@@ -143,13 +152,11 @@ class Part:
         self.dtype = array.dtype
 
     def __getitem__(self, part: Any) -> np.ndarray:
-        if isinstance(part, slice):
-            start, stop, step = part.indices(self.shape[0])
-            return np.asarray(self._array[self._first + start : self._first + max(start, stop)])[:: abs(step)][
-                :: 1 if step > 0 else -1
-            ]
         if isinstance(part, int):
             return np.asarray(self._array[self._first + range(self.shape[0])[part]])
+        if isinstance(part, slice) and part.step is None:
+            start, stop, _ = part.indices(self.shape[0])
+            return np.asarray(self._array[self._first + start : self._first + max(start, stop)])
         return np.asarray(self._array[self._first : self._last])[part]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
