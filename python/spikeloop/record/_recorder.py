@@ -33,7 +33,8 @@ class Recorder(Module):
         super().__init__()
         if not isinstance(population, Module):
             raise TypeError(
-                f"record.{type(self).__name__} needs a population such as net.N; given {type(population).__name__}."
+                f"record.{type(self).__name__} needs a population such as net.N, and for a part of it neurons=...; "
+                f"given {type(population).__name__}."
             )
         self._population = population
         self._start, self._stop = start, stop

@@ -6,8 +6,8 @@ use crate::handler::handle;
 use crate::neuron::{self, Mode};
 use crate::procedural;
 use crate::random;
-use crate::waiting;
 use crate::record;
+use crate::waiting;
 use spikeloop_kernels::neuron::MODELS;
 use std::sync::LazyLock;
 

@@ -23,9 +23,8 @@ pub use ring::{Delays, Ring};
 pub use rows::{Index, Indices, Indptr, Rows};
 pub use scatter::scatter;
 pub use spikes::Spikes;
-pub use waiting::{Starts, Waiting, deliver, remember, starts};
-pub(crate) use spikes::each_spike;
 pub(crate) use spikes::{each_spike, not_zero};
+pub use waiting::{Starts, Waiting, deliver, remember, starts};
 
 /// The sizes of a propagation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
