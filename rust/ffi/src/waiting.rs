@@ -116,7 +116,7 @@ mod tests {
             (done, call.result::<i32>(0), call.result::<f32>(3))
         };
         let starts = [0, 1, 1, 1, 0, 1, 1, 3];
-        let call = Call::default().vector(&[0_u16, 2, 0, 1]).vector(&[0_i32, 1, 4]).vector(&[0_u8, 0, 2, 2]);
+        let call = Call::default().vector(&[0_u16, 2, 0, 1]).vector(&[0_i32, 1, 4]).vector(&[0_u16, 0, 2, 2]);
         let call = call.int("n_pre", 2).flag("sorted", true).int("n_post", 3).int("blocks", 1);
         let mut call = call.ret(&[0_u16; 8], &[2, 4]);
         assert_eq!(call.run(handler("spikeloop.event_starts")), Ok(()));

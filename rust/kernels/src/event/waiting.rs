@@ -206,7 +206,7 @@ impl<T: Float> Arriving<'_, T> {
     fn at<I: Index>(&self, at: &[I], blocks: usize, target: &mut [T]) -> Result<()> {
         let (rows, n, n_post) = (self.rows, self.rows.n_pre(), self.dims.n_post);
         let (width, size) = (width(at, n, blocks)?, block_size(n_post, blocks));
-        let walk = Walk { places: at, arriving: self, blocks, delays: width / blocks };
+        let walk = Walk { places: at, arriving: self, blocks, delays: width.saturating_sub(1) / blocks };
         let spikes: usize = self.waiting.count.iter().map(|&n| n as usize).sum();
         let events = spikes * (rows.nnz() / (n * walk.delays).max(1));
         let parallel = events >= enough(target);
