@@ -18,7 +18,7 @@ def network(api: Any, n: int, count: bool) -> Any:
 
 SCENE = Scene(
     name="pd14",
-    sizes=(Size(7_717, 5_000, (2.3, 4.3)), Size(FULL, 2_000, (2.3, 4.3))),
+    sizes=(Size(7_717, 5_000, (2.3, 4.3)), Size(FULL, 10_000, (2.3, 4.3))),
     peers=(),
     network=network,
     targets=(Target(FULL, max_us=300.0),),
