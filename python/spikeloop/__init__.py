@@ -10,6 +10,7 @@ from . import init as init
 from . import inputs as inputs
 from . import kernels as kernels
 from . import networks as networks
+from . import plasticity as plasticity
 from . import plot as plot
 from . import random as random
 from . import record as record

@@ -11,8 +11,9 @@ from .._errors import ShapeError
 from .._state import State
 from ..connect import Connection, Connectivity, Rule
 from ..nn import Module
+from ..plasticity._plasticity import Plasticity
 from ._arrival_ring import ArrivalRing, arrival_ring
-from ._delay_line import delay_line
+from ._delay_line import DelayLine, delay_line
 from ._form import check_unit, fits, time_step, unit_of
 from ._neuron import Neuron
 from ._part import Part, whole
@@ -31,6 +32,7 @@ class CommProjection(Projection):
 
     ring: ArrivalRing | None = None  # where a delay of each synapse leads to
     waiting: WaitingSpikes | None = None  # the spikes themselves, if rows are long
+    plasticity: Plasticity | None = None
 
     def __init__(
         self, modules: tuple[Any, ...], comm: Any, post: Neuron | Part, pre: Any, label: str | None, delay: Any
@@ -56,11 +58,24 @@ class CommProjection(Projection):
             raise TypeError(f"{self.path} takes one input, such as spikes; given {len(inputs)}.")
         return inputs[0]
 
+    def learn(self, plasticity: Any, unit: Any) -> None:
+        """Let the weights, in `unit`, change by the rule `plasticity`, if it is one."""
+        if plasticity is None:
+            return
+        if not isinstance(plasticity, Plasticity):
+            raise TypeError(f"{self.where}: plasticity must be a rule such as sl.plasticity.STDP; given {plasticity!r}.")
+        plasticity.attach(self.comm, unit, self.where, self.delay)
+        if plasticity.delay is not None:
+            self.delay = DelayLine(plasticity.delay.time, self.post.varshape)
+        self.plasticity = plasticity
+
     def deliver(self, spikes: Any, receiver: Any) -> None:
         """Let `receiver` receive what the spikes deliver, after their delay."""
         self.check_dt()
         comm, line = self.comm, self.delay
-        if self.ring is not None:
+        if self.plasticity is not None:
+            self._deliver_and_learn(self.plasticity, spikes, receiver)
+        elif self.ring is not None:
             self.ring.receive(comm, spikes, self.path, self.waiting)
         elif line is not None and isinstance(comm, Connectivity):
             receiver.receive(lambda present: line.deliver(comm, spikes, present))
@@ -75,6 +90,20 @@ class CommProjection(Projection):
             self.ring.waiting.append(self.waiting)
             self.ring.make_room(1)
 
+    def _deliver_and_learn(self, plasticity: Plasticity, spikes: Any, receiver: Any) -> None:
+        """Weights change by the spikes that reach the synapses now, then deliver them."""
+        comm, line = self.comm, self.delay
+        in_dendrite = plasticity.delay is not None
+        if line is not None and not in_dendrite:
+            spikes = line(spikes)
+        plasticity(comm, spikes, self.post)
+        if in_dendrite:
+            assert line is not None
+            effect = comm.undelayed(spikes)
+            receiver.receive(self.arrivals_of(line(effect.reshape(self.post.varshape))))
+        else:
+            receiver.receive(lambda present: comm.deliver(spikes, present))
+
     def check_dt(self) -> None:
         """Refuse a time step other than that in which delays of synapses were counted."""
         if isinstance(self.comm, Connectivity) and self.comm.dt is not None:
@@ -84,7 +113,11 @@ class CommProjection(Projection):
         """The function that adds what `spikes` deliver; in place where the connection can."""
         if hasattr(self.comm, "accumulate"):
             return lambda present: self.comm.accumulate(spikes, present)
-        return lambda present: present + self.checked(self.comm(spikes), present)
+        return self.arrivals_of(self.comm(spikes))
+
+    def arrivals_of(self, value: Any) -> Callable[[Any], Any]:
+        """The function that adds a value that `comm` delivers."""
+        return lambda present: present + self.checked(value, present)
 
     def checked(self, value: Any, present: Any) -> Any:
         """What `comm` delivers, after a look at its unit and shape."""
@@ -112,6 +145,7 @@ class AlignPostProj(CommProjection):
     | `post` | the target population, or a slice of it, `neurons[3200:]` |
     | `delay` | a time that passes before spikes are delivered |
     | `pre` | the source population or its size, needed if `comm` is a rule, or a function with a `delay` |
+    | `plasticity` | a rule of `sl.plasticity` by which spikes change the weights |
     | `label` | a name for messages |
     """
 
@@ -124,6 +158,7 @@ class AlignPostProj(CommProjection):
         post: Neuron | Part,
         delay: Any = None,
         pre: Any = None,
+        plasticity: Any = None,
         label: str | None = None,
     ):
         super().__init__(modules, comm, post, pre, label, delay)
@@ -131,6 +166,7 @@ class AlignPostProj(CommProjection):
         receptor = receptor_of(population, syn, out, self.where)
         self.syn, self.out, self.post = receptor.syn, receptor.out, population
         self.delay_each(receptor, population.varshape, receptor.syn.unit)
+        self.learn(plasticity, receptor.syn.unit)
 
     def update(self, *inputs: Any) -> None:
         """Deliver the spikes."""
@@ -147,7 +183,7 @@ class DeltaProj(CommProjection):
     | `*modules` | called on the input in this order first, as in `AlignPostProj` |
     | `comm` | weights between source and target, as in `AlignPostProj`; a voltage |
     | `post` | the target population |
-    | `delay`, `pre` | as in `AlignPostProj` |
+    | `delay`, `pre`, `plasticity` | as in `AlignPostProj` |
     | `label` | a name for messages |
     """
 
@@ -158,6 +194,7 @@ class DeltaProj(CommProjection):
         post: Neuron | Part,
         delay: Any = None,
         pre: Any = None,
+        plasticity: Any = None,
         label: str | None = None,
     ):
         super().__init__(modules, comm, post, pre, label, delay)
@@ -169,6 +206,7 @@ class DeltaProj(CommProjection):
                 "happen when it is sent; for a delay of each synapse, use AlignPostProj."
             )
         self.delay_each(population, population.varshape, population.delta_unit)
+        self.learn(plasticity, population.delta_unit)
 
     def update(self, *inputs: Any) -> None:
         """Deliver the spikes."""

@@ -191,6 +191,11 @@ pub(crate) fn indices<'a>(buffer: &Buffer<'a>, name: &str) -> Result<Indices<'a>
 }
 
 pub(crate) fn rows(frame: Frame<'_>, at: usize, indptr: usize) -> Result<Rows<'_>> {
+    Ok(rows_of(frame, at, indptr, frame.count("n_pre")?)?.sorted(frame.flag("sorted")?))
+}
+
+/// `n` rows in the operands `indices` and `indptr`.
+pub(crate) fn rows_of(frame: Frame<'_>, at: usize, indptr: usize, n: usize) -> Result<Rows<'_>> {
     let indices = indices(&frame.arg(at), "indices")?;
     let indptr = frame.arg(indptr);
     let indptr = match indptr.dtype {
@@ -200,14 +205,19 @@ pub(crate) fn rows(frame: Frame<'_>, at: usize, indptr: usize) -> Result<Rows<'_
         Dtype::I64 => Indptr::I64(unsafe { indptr.slice() }),
         other => return Err(Error::invalid(format!("operand 'indptr' is {other}, expected int32 or int64"))),
     };
-    Ok(Rows::new(indices, indptr, frame.count("n_pre")?)?.sorted(frame.flag("sorted")?))
+    Ok(Rows::new(indices, indptr, n)?)
 }
 
 pub(crate) fn spikes_as<'a, T: Element>(spikes: &Buffer<'a>) -> Result<Spikes<'a, T>> {
+    events_as(spikes, "spikes")
+}
+
+/// Bool or graded events.
+pub(crate) fn events_as<'a, T: Element>(spikes: &Buffer<'a>, name: &str) -> Result<Spikes<'a, T>> {
     match spikes.dtype {
         // SAFETY: spikes are only read, and alias no result.
         Dtype::PRED => Ok(Spikes::Bool(unsafe { spikes.slice() })),
-        _ => Ok(Spikes::Float(operand(spikes, "spikes")?)),
+        _ => Ok(Spikes::Float(operand(spikes, name)?)),
     }
 }
 

@@ -9,6 +9,7 @@ mod frame;
 mod handler;
 mod list;
 mod neuron;
+mod plastic;
 mod procedural;
 mod random;
 mod record;

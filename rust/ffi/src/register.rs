@@ -4,6 +4,7 @@ use crate::abi::{CallFrame, Handler, XlaError};
 use crate::event;
 use crate::handler::handle;
 use crate::neuron::{self, Mode};
+use crate::plastic;
 use crate::procedural;
 use crate::random;
 use crate::record;
@@ -95,6 +96,8 @@ handlers! {
     pack, "record_pack": record::pack;
     count, "record_count": record::count;
     append, "record_append": record::append;
+    plastic_rows, "plastic_rows": plastic::rows;
+    plastic_columns, "plastic_columns": plastic::columns;
     // Panics, so that tests can see that a panic becomes an exception.
     panic, "panic": |_| panic!("the kernel that always panics was called");
 }

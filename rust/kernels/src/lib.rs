@@ -11,6 +11,7 @@ pub mod lane;
 pub mod math;
 pub mod neuron;
 mod operand;
+pub mod plasticity;
 pub mod random;
 mod real;
 mod receptor;

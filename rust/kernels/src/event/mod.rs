@@ -26,6 +26,10 @@ pub use spikes::Spikes;
 pub(crate) use spikes::{each_spike, not_zero};
 pub use waiting::{Starts, Waiting, deliver, remember, starts};
 
+// What plasticity walks synapses with.
+pub(crate) use rows::{prefetch, prefetch_one};
+pub(crate) use spikes::{Hit, each_spike};
+
 /// The sizes of a propagation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dims {
@@ -49,7 +53,7 @@ impl Dims {
     }
 }
 
-fn length(name: &'static str, given: usize, expected: usize) -> Result<()> {
+pub(crate) fn length(name: &'static str, given: usize, expected: usize) -> Result<()> {
     if given == expected { Ok(()) } else { Err(Error::Length { name, given, expected }) }
 }
 

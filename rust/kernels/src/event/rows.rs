@@ -158,7 +158,7 @@ impl<'a> Rows<'a> {
         self.n_pre
     }
 
-    pub(super) fn indices(&self) -> Indices<'a> {
+    pub(crate) fn indices(&self) -> Indices<'a> {
         self.indices
     }
 
@@ -213,7 +213,7 @@ impl<'a> Rows<'a> {
 
     /// The synapses of a row.
     #[inline]
-    pub(super) fn row(&self, row: usize) -> Result<Range<usize>> {
+    pub(crate) fn row(&self, row: usize) -> Result<Range<usize>> {
         let (start, end) = match self.indptr {
             Indptr::Fixed => {
                 let k = self.nnz() / self.n_pre;
@@ -234,13 +234,24 @@ const LINES: usize = 6;
 
 /// Fetches the first lines of a slice into the cache; the processor does the rest by itself.
 #[inline(always)]
-pub(super) fn prefetch<I>(slice: &[I]) {
+pub(crate) fn prefetch<I>(slice: &[I]) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     for line in slice.chunks(64 / size_of::<I>()).take(LINES) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch of memory that is there.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+        prefetch_one(line.as_ptr());
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     let _ = slice;
+}
+
+/// Fetches the cache line of an element.
+#[inline(always)]
+pub(crate) fn prefetch_one<I>(at: *const I) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch may be of any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = at;
 }

@@ -60,9 +60,9 @@ pub(super) const AHEAD: usize = 4;
 
 /// A spike that was found.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Hit<T> {
-    pub(super) row: usize,
-    pub(super) value: T,
+pub(crate) struct Hit<T> {
+    pub(crate) row: usize,
+    pub(crate) value: T,
 }
 
 /// Calls `body` with the row and value of every spike, in order, and `fetch` with its row some spikes before.

@@ -1,0 +1,165 @@
+"""Changes of weights by events of sources, along rows, and of targets, down columns.
+
+    rows:    w[i, j] ← clip(w[i, j] + s[i] a[j] F(w[i, j]))     for s[i] ≠ 0
+    columns: w[i, j] ← clip(w[i, j] + r[j] b[i] F(w[i, j]))     for r[j] ≠ 0
+
+A law holds five numbers: the bounds, and origin, scale and exponent of F(w) = max(0, (w − origin)·scale)^exponent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from .._jax import ad, batching, ffi_lowering, mlir, new_primitive, zero_tangent
+from . import _library
+from ._event import Rows, is_zero, sources_of
+
+ADDITIVE, LINEAR, POWER = 0, 1, 2  # F = 1, F = (w − origin)·scale, and the whole of F
+
+
+class Columns(NamedTuple):
+    """The synapses of each target.
+
+    `sources` holds the source of each synapse in 16 bits; or, in 32 bits, the row in which every 2^`shift`-th place
+    lies.
+    """
+
+    places: Any  # of the synapses among the weights, target after target
+    ends: Any  # indptr of the places
+    sources: Any
+    shift: int
+
+
+def update_rows(
+    events: Any, coefficient: Any, law: Any, indices: Any, indptr: Any, weight: Any, dependence: int
+) -> Any:
+    """The weights after events (n_pre,), with one coefficient for each target."""
+    return rows_p.bind(events, coefficient, law, indices, indptr, weight, dependence=dependence)[0]
+
+
+def update_columns(
+    events: Any, coefficient: Any, law: Any, columns: Columns, indptr: Any, weight: Any, dependence: int
+) -> Any:
+    """The weights after events (n_post,), with one coefficient for each source."""
+    places, ends, sources, shift = columns
+    return columns_p.bind(
+        events, coefficient, law, places, ends, sources, indptr, weight, dependence=dependence, shift=shift
+    )[0]
+
+
+# --- reference -------------------------------------------------------------------------------------------------------
+
+
+def along_rows(events: Any, coefficient: Any, indices: Any, indptr: Any) -> tuple[Any, Any]:
+    """For each synapse its event and coefficient."""
+    sources = sources_of(indices, indptr, Rows(0, events.size))
+    return events[sources], coefficient[indices]
+
+
+def down_columns(events: Any, coefficient: Any, columns: Columns, indptr: Any) -> tuple[Any, Any]:
+    """For each synapse, in the order of the weights, its event and coefficient."""
+    places, ends, sources, _ = columns
+    order = jnp.argsort(places)  # the place in the columns of each weight
+    targets = jnp.repeat(jnp.arange(events.size), jnp.diff(ends), total_repeat_length=places.size)
+    if sources.dtype == jnp.uint16:
+        sources = sources[order]
+    else:
+        sources = sources_of(places, indptr, Rows(0, coefficient.size))
+    return events[targets[order]], coefficient[sources]
+
+
+def clipped(weight: Any, event: Any, new: Any, low: Any, high: Any) -> Any:
+    """`new` within the bounds where there is an event, else the weight."""
+    return jnp.where(event != 0, jnp.clip(new, low, high), weight)
+
+
+def _changed(weight: Any, event: Any, coefficient: Any, law: Any, dependence: int) -> list[Any]:
+    low, high, origin, scale, exponent = law
+    change = event.astype(weight.dtype) * coefficient
+    if dependence != ADDITIVE:
+        distance = jnp.maximum((weight - origin) * scale, 0)
+        change = change * (distance if dependence == LINEAR else distance**exponent)
+    return [clipped(weight, event, weight + change, low, high)]
+
+
+def _rows_reference(
+    events: Any, coefficient: Any, law: Any, indices: Any, indptr: Any, weight: Any, *, dependence: int
+) -> list[Any]:
+    return _changed(weight, *along_rows(events, coefficient, indices, indptr), law, dependence)
+
+
+def _columns_reference(
+    events: Any, coefficient: Any, law: Any, places: Any, ends: Any, sources: Any, indptr: Any, weight: Any,
+    *, dependence: int, shift: int,
+) -> list[Any]:  # fmt: skip
+    columns = Columns(places, ends, sources, shift)
+    return _changed(weight, *down_columns(events, coefficient, columns, indptr), law, dependence)
+
+
+def _shape(*operands: Any, **_: Any) -> list[Any]:
+    return [operands[-1].update(weak_type=False)]
+
+
+rows_p = new_primitive("spikeloop_plastic_rows", _shape, _rows_reference)
+columns_p = new_primitive("spikeloop_plastic_columns", _shape, _columns_reference)
+
+
+# --- differentiation, batching and lowering --------------------------------------------------------------------------
+
+
+def _jvp_by_reference(primitive: Any, reference: Callable[..., list[Any]]) -> Callable[..., Any]:
+    def rule(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        out = primitive.bind(*primals, **params)
+        live = [i for i, t in enumerate(tangents) if not is_zero(t)]
+        if not live:
+            return out, [zero_tangent(out[0])]
+
+        def run(*values: Any) -> Any:
+            operands = list(primals)
+            for i, value in zip(live, values, strict=True):
+                operands[i] = value
+            return reference(*operands, **params)
+
+        _, slopes = jax.jvp(run, [primals[i] for i in live], [tangents[i] for i in live])
+        return out, slopes
+
+    return rule
+
+
+def _one_by_one(primitive: Any) -> Callable[..., Any]:
+    """Lanes have weights of their own, so that each is a call."""
+
+    def rule(args: Sequence[Any], dims: Sequence[Any], **params: Any) -> tuple[list[Any], list[int]]:
+        mapped = [jnp.moveaxis(x, d, 0) for x, d in zip(args, dims, strict=True) if d is not None]
+
+        def lane(values: Sequence[Any]) -> Any:
+            rest = iter(values)
+            return primitive.bind(*(x if d is None else next(rest) for x, d in zip(args, dims, strict=True)), **params)
+
+        return list(jax.lax.map(lane, mapped)), [0]
+
+    return rule
+
+
+def _native_lowering(kernel: str, reference: Callable[..., list[Any]]) -> Callable[..., Any]:
+    by_reference = mlir.lower_fun(reference, multiple_results=True)
+
+    def lower(ctx: Any, *operands: Any, **params: Any) -> Any:
+        if ctx.avals_in[-1].dtype not in (jnp.float32, jnp.float64) or not _library.has(kernel):
+            return by_reference(ctx, *operands, **params)
+        return ffi_lowering(_library.PREFIX + kernel, {len(operands) - 1: 0})(ctx, *operands, **params)
+
+    return lower
+
+
+for _p, _kernel, _reference in (
+    (rows_p, "plastic_rows", _rows_reference),
+    (columns_p, "plastic_columns", _columns_reference),
+):
+    ad.primitive_jvps[_p] = _jvp_by_reference(_p, _reference)
+    batching.primitive_batchers[_p] = _one_by_one(_p)
+    mlir.register_lowering(_p, _native_lowering(_kernel, _reference), platform="cpu")

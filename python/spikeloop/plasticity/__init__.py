@@ -1,0 +1,7 @@
+"""Plasticity: rules by which the spikes on both sides of a projection change its weights."""
+
+from ._plasticity import Plasticity as Plasticity
+from ._plasticity import trace as trace
+from ._stdp import STDP as STDP
+from ._triplet import TripletSTDP as TripletSTDP
+from ._vogels_sprekeler import VogelsSprekeler as VogelsSprekeler

@@ -1,0 +1,221 @@
+"""Plasticity: what all rules share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, ClassVar, NamedTuple
+
+import brainunit as u
+import jax.numpy as jnp
+import numpy as np
+
+from .. import environ
+from .._math import exp
+from .._state import HiddenState
+from ..connect import Connection, Connectivity
+from ..kernels._plastic import (
+    ADDITIVE,
+    LINEAR,
+    POWER,
+    Columns,
+    along_rows,
+    clipped,
+    down_columns,
+    update_columns,
+    update_rows,
+)
+from ..models._delay_line import DelayLine
+from ..models._form import Form, check_not_negative, check_unit, number_in, unit_of, with_unit
+from ._columns import columns_of
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A variable of each source or each target that forgets with the time constant `tau`."""
+
+    side: str
+    tau: str
+    follows: str
+
+
+def trace(side: str, tau: str, *, follows: str = "spikes") -> Any:
+    """Declare a trace of the `side` "pre" or "post", with the name of its time constant.
+
+    It decays, and each spike adds 1; if it `follows` "V", it is the low-pass filtered potential instead.
+    """
+    return Trace(side, tau, follows)
+
+
+class Change(NamedTuple):
+    """What a step does: events, 0 where there is none, of each side, and the coefficients of the other side."""
+
+    pre: Any
+    of_targets: Any
+    post: Any
+    of_sources: Any
+
+
+class Plasticity(Form):
+    """Base of rules, given to a projection as in `AlignPostProj(..., plasticity=rule)`.
+
+    A rule declares constants with `param`, traces with `trace`, and defines `change`. In a step traces decay; then the
+    events r of targets and s of sources that `change` returns act on the weights, with coefficients b of the sources
+    and a of the targets,
+
+    $$w_{ij} \\leftarrow w_{ij} + r_j b_i\\, G(w_{ij}), \\qquad w_{ij} \\leftarrow w_{ij} + s_i a_j\\, F(w_{ij}),$$
+
+    each followed by a clip to the bounds; then the spikes enter the traces. So two spikes of the same step do not
+    count as a pair. Only synapses of neurons that have an event are touched.
+
+    | argument | meaning | default |
+    |---|---|---|
+    | `w_max`, `w_min` | bounds, in the unit of the weight | , 0 |
+    | `delay_in` | where the delay of the projection lies: "axon" or "dendrite" | "axon" |
+
+    By `mu_plus` and `mu_minus`, if a rule has them, G(w) = ((w_max − w)/(w_max − w_min))^mu_plus and
+    F(w) = ((w − w_min)/(w_max − w_min))^mu_minus; else both are 1. A rule with another dependence defines
+    `on_post(self, w, x)` or `on_pre(self, w, x)`, functions of the weight and the product above; it runs as JAX code then.
+    """
+
+    has_size: ClassVar[bool] = False
+    call_level = 3
+    traces: ClassVar[dict[str, Trace]] = {}
+    rates: ClassVar[tuple[str, ...]] = ()  # constants that must not be negative
+    on_pre: Callable[[Any, Any], Any] | None = None
+    on_post: Callable[[Any, Any], Any] | None = None
+    options: ClassVar[dict[str, Any]] = {"w_max": None, "w_min": None, "delay_in": "axon"}
+
+    columns: Columns
+    delay: DelayLine | None = None
+    _unit: Any = None
+    _sizes: tuple[int, int] | None = None
+
+    def __init_subclass__(cls, **kwargs: Any):
+        declared = {k: v for k, v in vars(cls).items() if isinstance(v, Trace)}
+        cls.traces = {**cls.traces, **declared}
+        for name in declared:
+            delattr(cls, name)
+        super().__init_subclass__(**kwargs)
+        cls.state_names = (*cls.traces,)
+
+    @staticmethod
+    def change(p: SimpleNamespace, pre: SimpleNamespace, post: SimpleNamespace) -> Change:
+        """Events and coefficients; `pre` and `post` hold the traces and `spikes`, 0 or 1, and `post` also `V`."""
+        raise NotImplementedError
+
+    def jump(self, value: Any, spikes: Any) -> Any:
+        """A trace after the spikes."""
+        return value + spikes
+
+    def _configure(self, **options: Any) -> None:
+        where = type(self).__name__
+        super()._configure(**options)
+        if self.w_max is None:
+            raise TypeError(f"{where} needs w_max, the largest weight, in the unit of the weights.")
+        unit = unit_of(self.w_max)
+        self.w_min = with_unit(0.0, unit) if self.w_min is None else self.w_min
+        if not number_in(self.w_min, unit, f"{where}: w_min") < u.get_mantissa(self.w_max):
+            raise ValueError(f"{where}: w_min must lie below w_max; given {self.w_min} and {self.w_max}.")
+        for name in self.rates:
+            check_not_negative(getattr(self, name), f"{where}: {name}")
+        if self.delay_in not in ("axon", "dendrite"):
+            raise ValueError(f"{where}: delay_in must be 'axon' or 'dendrite'; given {self.delay_in!r}.")
+
+    # --- a projection's side -----------------------------------------------------------------------------------------
+
+    def attach(self, connection: Any, unit: Any, where: str, line: DelayLine | None) -> None:
+        """Get ready for the synapses of `connection`, whose targets take `unit`; `line` is the projection's delay."""
+        if self._sizes is not None:
+            raise ValueError(f"{where}: this {type(self).__name__} belongs to another projection; make one for each.")
+        _check_connection(connection, where)
+        check_unit(self.w_max, unit, f"{where}: {type(self).__name__}: w_max")
+        self._sizes, self._unit = (connection.n_pre, connection.n_post), unit
+        numbers = jnp.asarray(number_in(connection.weight.value, unit, f"{where}: the weight"), environ.dftype())
+        numbers = jnp.broadcast_to(numbers.reshape(-1), (connection.num_synapses,)) + jnp.zeros((), numbers.dtype)
+        connection.weight.value = with_unit(numbers, unit)
+        self.columns = columns_of(connection)
+        if line is not None and self.delay_in == "dendrite":
+            self.delay = DelayLine(line.time, connection.n_post)
+
+    def init_state(self, batch_size: int | None = None, **_: Any) -> None:
+        """Make the traces."""
+        if batch_size is not None:
+            raise ValueError(f"{self.path}: all samples of a batch share the weights, so none can learn on its own. "
+                             "Call init_all_states(model) without batch_size.")  # fmt: skip
+        assert self._sizes is not None
+        for name, declared in self.traces.items():
+            size = self._sizes[declared.side == "post"]
+            setattr(self, name, HiddenState(jnp.zeros(size, environ.dftype())))
+
+    def update(self, connection: Connection, spikes: Any, post: Any) -> None:
+        """One step: change the weights by the spikes that reach the synapses now and those of `post`."""
+        fired = post.get_spike().reshape(-1)
+        if self.delay is not None:
+            fired = self.delay(fired)
+        weight = u.get_mantissa(connection.weight.value)
+        p, dt = self.numbers(), self.dt()
+        one = {side: (jnp.asarray(x) != 0).astype(weight.dtype) for side, x in (("pre", spikes), ("post", fired))}
+        sides = {side: SimpleNamespace(spikes=x) for side, x in one.items()}
+        sides["post"].V = number_in(post.V.value, post.state_unit("V"), f"{self.path}: V").reshape(-1)
+        for name, declared in self.traces.items():
+            decay = exp(-dt / getattr(p, declared.tau))
+            setattr(sides[declared.side], name, getattr(self, name).value * decay)
+        changed = self._apply(connection, weight, p, self.change(p, sides["pre"], sides["post"]))
+        connection.weight.value = with_unit(changed, self._unit)
+        for name, declared in self.traces.items():
+            getattr(self, name).value = self.jump(getattr(sides[declared.side], name), one[declared.side])
+
+    def numbers(self) -> SimpleNamespace:
+        """All constants as plain numbers, and the bounds in the unit of the weight."""
+        p = super().numbers()
+        p.w_max = number_in(self.w_max, self._unit, f"{self.path}.w_max")
+        p.w_min = number_in(self.w_min, self._unit, f"{self.path}.w_min")
+        p.range = p.w_max - p.w_min
+        return p
+
+    def _apply(self, connection: Connection, weight: Any, p: SimpleNamespace, change: Change) -> Any:
+        """The weights after the events of targets, then of sources."""
+        kind = weight.dtype
+        sources = jnp.broadcast_to(jnp.asarray(change.of_sources, kind), connection.n_pre)
+        targets = jnp.broadcast_to(jnp.asarray(change.of_targets, kind), connection.n_post)
+        pre, post = jnp.asarray(change.pre, kind), jnp.asarray(change.post, kind)
+        indices, indptr = connection.indices, connection.indptr
+        if self.on_post is None:
+            law, dependence = _law(p, p.w_max, -1.0, getattr(p, "mu_plus", 0.0), kind)
+            weight = update_columns(post, sources, law, self.columns, indptr, weight, dependence)
+        else:
+            event, b = down_columns(post, sources, self.columns, indptr)
+            weight = clipped(weight, event, self.on_post(weight, event * b), p.w_min, p.w_max)
+        if self.on_pre is None:
+            law, dependence = _law(p, p.w_min, 1.0, getattr(p, "mu_minus", 0.0), kind)
+            return update_rows(pre, targets, law, indices, indptr, weight, dependence)
+        event, a = along_rows(pre, targets, indices, indptr)
+        return clipped(weight, event, self.on_pre(weight, event * a), p.w_min, p.w_max)
+
+
+def _law(p: SimpleNamespace, origin: Any, sign: float, exponent: Any, kind: Any) -> tuple[Any, int]:
+    """(the law of one side, the form of its dependence on the weight)."""
+    known = isinstance(exponent, (int, float, np.number))
+    dependence = ADDITIVE if known and exponent == 0 else LINEAR if known and exponent == 1 else POWER
+    if dependence == ADDITIVE:
+        origin, scale = 0.0, 1.0
+    else:
+        scale = sign / p.range
+    return jnp.asarray([p.w_min, p.w_max, origin, scale, exponent], kind), dependence
+
+
+def _check_connection(connection: Any, where: str) -> None:
+    if not isinstance(connection, Connectivity):
+        raise TypeError(
+            f"{where}: plasticity needs a connection with stored synapses as comm, such as a rule of sl.connect; given "
+            f"{connection!r}."
+        )
+    if not isinstance(connection, Connection):
+        raise TypeError(
+            f"{where}: plasticity changes stored weights, and a {type(connection).__name__} stores none. "
+            "Use the rule itself, without Procedural."
+        )
+    if connection.has_own_delays:
+        raise TypeError(f"{where}: plasticity needs one delay for all synapses; here each has its own.")

@@ -1,0 +1,83 @@
+//! What events of sources do to their synapses.
+
+use std::ops::Range;
+
+use super::{Const, Dependence, Law, by_dependence, found};
+use crate::error::Result;
+use crate::event::{Hit, Index, Indices, Rows, Spikes, length, prefetch};
+use crate::lane::{Float, Job, Lane, dispatch};
+use crate::shared::Shared;
+use crate::threads;
+
+/// From so many synapses on, several threads are faster than one: some 50 µs of work.
+const PARALLEL: usize = 65_536;
+
+/// Changes the weights along the rows of sources that have an event; `coefficient` has one number for each target.
+///
+/// # Errors
+/// If a length does not fit, rows overlap, or a row holds an index beyond the targets; some weights have then changed.
+pub fn update_rows<T: Float>(
+    events: Spikes<'_, T>,
+    coefficient: &[T],
+    law: &Law<T>,
+    rows: &Rows<'_>,
+    weight: &mut [T],
+) -> Result<()> {
+    length("events", events.len(), rows.n_pre())?;
+    length("weight", weight.len(), rows.nnz())?;
+    let (hits, synapses) = found(events, rows)?;
+    let weight = &Shared::new(weight);
+    threads::try_ranges(hits.len(), synapses >= PARALLEL, |range| {
+        let hits = &hits[range];
+        by_dependence!(law, |dependence| Along { hits, coefficient, law, rows, weight, dependence })
+    })
+}
+
+/// The rows of some events.
+struct Along<'a, T, const D: u8> {
+    hits: &'a [Hit<T>],
+    coefficient: &'a [T],
+    law: &'a Law<T>,
+    rows: &'a Rows<'a>,
+    weight: &'a Shared<'a, T>,
+    dependence: Const<D>,
+}
+
+impl<T: Float, const D: u8> Job<T> for Along<'_, T, D> {
+    type Out = Result<()>;
+
+    #[inline(always)]
+    fn run<L: Lane<Elem = T>>(self) -> Result<()> {
+        let Const = self.dependence;
+        match self.rows.indices() {
+            Indices::U16(all) => self.each(all),
+            Indices::U32(all) => self.each(all),
+        }
+    }
+}
+
+impl<T: Float, const D: u8> Along<'_, T, D> {
+    #[inline(always)]
+    fn each<I: Index>(&self, all: &[I]) -> Result<()> {
+        for (k, hit) in self.hits.iter().enumerate() {
+            if let Some(next) = self.hits.get(k + 1) {
+                prefetch(&all[self.rows.row(next.row)?]);
+            }
+            let row = self.rows.row(hit.row)?;
+            I::check(&all[row.clone()], self.coefficient.len())?;
+            self.change(&all[row.clone()], row, hit.value);
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn change<I: Index>(&self, targets: &[I], row: Range<usize>, event: T) {
+        // SAFETY: rows of different events do not overlap, see `found`, and a thread has events of its own.
+        let weights = unsafe { self.weight.part(row.start, row.len()) };
+        for (w, target) in weights.iter_mut().zip(targets) {
+            // SAFETY: the indices of the row are checked.
+            let coefficient = unsafe { *self.coefficient.get_unchecked(target.get()) };
+            *w = self.law.changed::<D>(*w, event * coefficient);
+        }
+    }
+}
