@@ -63,7 +63,7 @@ class CommProjection(Projection):
         if plasticity is None:
             return
         if not isinstance(plasticity, Plasticity):
-            raise TypeError(f"{self.where}: plasticity must be a rule such as sl.plasticity.STDP; given {plasticity!r}.")
+            raise TypeError(f"{self.where}: plasticity must be a rule of sl.plasticity; given {plasticity!r}.")
         plasticity.attach(self.comm, unit, self.where, self.delay)
         if plasticity.delay is not None:
             self.delay = DelayLine(plasticity.delay.time, self.post.varshape)

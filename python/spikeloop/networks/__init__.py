@@ -2,6 +2,7 @@
 
 from .balanced import Balanced as Balanced
 from .brunel import Brunel as Brunel
+from .brunel_stdp import BrunelSTDP as BrunelSTDP
 from .coba import COBA as COBA
 from .cobahh import COBAHH as COBAHH
 from .cuba import CUBA as CUBA

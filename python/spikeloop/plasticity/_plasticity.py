@@ -58,13 +58,13 @@ class Change(NamedTuple):
 
 
 class Plasticity(Form):
-    """Base of rules, given to a projection as in `AlignPostProj(..., plasticity=rule)`.
+    r"""Base of rules, given to a projection as in `AlignPostProj(..., plasticity=rule)`.
 
     A rule declares constants with `param`, traces with `trace`, and defines `change`. In a step traces decay; then the
     events r of targets and s of sources that `change` returns act on the weights, with coefficients b of the sources
     and a of the targets,
 
-    $$w_{ij} \\leftarrow w_{ij} + r_j b_i\\, G(w_{ij}), \\qquad w_{ij} \\leftarrow w_{ij} + s_i a_j\\, F(w_{ij}),$$
+    $$w_{ij} \leftarrow w_{ij} + r_j b_i\, G(w_{ij}), \qquad w_{ij} \leftarrow w_{ij} + s_i a_j\, F(w_{ij}),$$
 
     each followed by a clip to the bounds; then the spikes enter the traces. So two spikes of the same step do not
     count as a pair. Only synapses of neurons that have an event are touched.
@@ -76,7 +76,8 @@ class Plasticity(Form):
 
     By `mu_plus` and `mu_minus`, if a rule has them, G(w) = ((w_max − w)/(w_max − w_min))^mu_plus and
     F(w) = ((w − w_min)/(w_max − w_min))^mu_minus; else both are 1. A rule with another dependence defines
-    `on_post(self, w, x)` or `on_pre(self, w, x)`, functions of the weight and the product above; it runs as JAX code then.
+    `on_post(self, w, x)` or `on_pre(self, w, x)`, the new weight from the old one and the product above; it runs as JAX
+    code then.
     """
 
     has_size: ClassVar[bool] = False
@@ -103,7 +104,7 @@ class Plasticity(Form):
     @staticmethod
     def change(p: SimpleNamespace, pre: SimpleNamespace, post: SimpleNamespace) -> Change:
         """Events and coefficients; `pre` and `post` hold the traces and `spikes`, 0 or 1, and `post` also `V`."""
-        raise NotImplementedError
+        raise NotImplementedError("Plasticity does not define change(p, pre, post); a rule does.")
 
     def jump(self, value: Any, spikes: Any) -> Any:
         """A trace after the spikes."""
