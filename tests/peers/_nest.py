@@ -54,3 +54,19 @@ def network(path, params, dt, steps):
 def grid(step, dt):
     """The time of a step, on the nearest of NEST's ticks."""
     return round(step * dt, 6)
+
+
+def plastic(model, params, delay, dt, pre, post, post_params=()):
+    """The weight of one plastic synapse after each spike of its source, between spike trains given in steps."""
+    nest.ResetKernel()
+    nest.resolution = dt
+    recorder = nest.Create("weight_recorder")
+    nest.CopyModel(model, "plastic", {"weight_recorder": recorder, **params})
+    source, target = nest.Create("parrot_neuron"), nest.Create("parrot_neuron", params=dict(post_params))
+    for cell, train in ((source, pre), (target, post)):
+        generator = nest.Create("spike_generator", {"spike_times": [grid(at, dt) for at in train]})
+        nest.Connect(generator, cell, syn_spec={"delay": dt})
+    # a parrot repeats only what comes to its first port
+    nest.Connect(source, target, syn_spec={"synapse_model": "plastic", "delay": delay, "receptor_type": 1})
+    nest.Simulate(grid(max(*pre, *post) + 20, dt))
+    return {"weight": recorder.events["weights"], "times": recorder.events["times"]}

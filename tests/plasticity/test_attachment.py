@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import spikeloop as sl
-from tests.helpers.hlo import calls, copies, loop_body
 from spikeloop.plasticity import STDP, Plasticity, TripletSTDP, VogelsSprekeler
+
+from tests.helpers.hlo import calls, copies, loop_body
 
 TOLD = {"w_max": 1.0 * u.mV, "A_plus": 0.05, "A_minus": 0.04}
 

@@ -60,7 +60,7 @@ fn columns_as<T: Float + Element>(frame: Frame) -> Result<()> {
     Ok(update_columns(events, coefficient, &law, &columns, &sources, weight)?)
 }
 
-fn coefficient<'a, T: Element>(frame: Frame<'a>) -> Result<&'a [T]> {
+fn coefficient<T: Element>(frame: Frame<'_>) -> Result<&[T]> {
     operand(&frame.arg(1), "coefficient")
 }
 

@@ -1,0 +1,67 @@
+"""Plastic synapses beside those of NEST on the same spike trains. NEST's delays are those of dendrites."""
+
+import brainunit as u
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import spikeloop as sl
+from spikeloop.plasticity import STDP, TripletSTDP, VogelsSprekeler
+
+DT, STEPS, W_MAX, START = 0.1, 8000, 2.0, 0.9
+BOUND = {"w_max": W_MAX * u.mV, "delay_in": "dendrite"}
+
+
+class Pair(sl.nn.Module):
+    """Two neurons that fire as they are told, and one synapse."""
+
+    def __init__(self, rule, delay):
+        super().__init__()
+        self.post = sl.LIF(1)
+        comm = sl.connect.Connection([0], [0, 1], START * u.mV, 1, 1)
+        self.synapse = sl.DeltaProj(comm=comm, post=self.post, delay=delay * u.ms, plasticity=rule)
+
+    def update(self, pre, post):
+        self.post.spike.value = post
+        self.synapse(pre)
+        return self.synapse.comm.weight.value
+
+
+def compare(nest, settings, rule, model, params, delay, post_params=(), seed=0):
+    settings(DT)
+    rng = np.random.default_rng(seed)
+    pre, post = (rng.random((STEPS, 1)) < 0.006 for _ in range(2))
+    pre[:20], post[:20] = False, False
+    theirs = nest("plastic", model=model, params={"weight": START, "Wmax": W_MAX, **params}, delay=delay, dt=DT,
+                  pre=np.nonzero(pre)[0], post=np.nonzero(post)[0], post_params=dict(post_params))  # fmt: skip
+    net = sl.nn.init_all_states(Pair(rule, delay))
+    weights = sl.transform.for_loop(net, jnp.asarray(pre, float), jnp.asarray(post, float))
+    ours = np.asarray(u.get_mantissa(weights))[np.nonzero(pre)[0], 0]
+    assert len(ours) == len(theirs["weight"]) > 20
+    assert np.ptp(ours) > 0.05
+    np.testing.assert_allclose(ours, theirs["weight"], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("delay", [0.1, 1.5])
+@pytest.mark.parametrize("mu", [(0.0, 0.0), (1.0, 1.0), (0.4, 0.8)])
+def test_stdp(mu, delay, nest, settings):
+    rule = STDP(tau_plus=17.0 * u.ms, tau_minus=31.0 * u.ms, A_plus=0.03, A_minus=0.024, mu_plus=mu[0],
+                mu_minus=mu[1], **BOUND)  # fmt: skip
+    params = {"tau_plus": 17.0, "lambda": 0.03, "alpha": 0.8, "mu_plus": mu[0], "mu_minus": mu[1]}
+    compare(nest, settings, rule, "stdp_synapse", params, delay, {"tau_minus": 31.0})
+
+
+def test_triplets(nest, settings):
+    names = ("A2_plus", "plus"), ("A2_minus", "minus"), ("A3_plus", "plus_triplet"), ("A3_minus", "minus_triplet")
+    rates = dict(zip(names, (0.004, 0.009, 0.02, 0.006), strict=True))
+    rule = TripletSTDP(**{ours: x / W_MAX for (ours, _), x in rates.items()}, **BOUND)
+    params = {"tau_plus": 16.8, "tau_plus_triplet": 101.0, **{f"A{theirs}": x for (_, theirs), x in rates.items()}}
+    compare(nest, settings, rule, "stdp_triplet_synapse", params, 1.5,
+            {"tau_minus": 33.7, "tau_minus_triplet": 125.0})  # fmt: skip
+
+
+def test_vogels_sprekeler(nest, settings):
+    """Away from the bounds: at a spike of the source, NEST clips before and after it subtracts alpha."""
+    eta, alpha, tau = 0.01, 0.3, 20.0
+    rule = VogelsSprekeler(tau=tau * u.ms, eta=eta / W_MAX, rate=alpha / (2 * tau) * 1e3 * u.Hz, **BOUND)
+    params = {"tau": tau, "eta": eta, "alpha": alpha}
+    compare(nest, settings, rule, "vogels_sprekeler_synapse", params, 1.5, {"tau_minus": tau})
