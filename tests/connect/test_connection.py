@@ -153,3 +153,21 @@ def test_a_call_by_itself_cannot_delay():
     with pytest.raises(ValueError, match=r"Connection has delays.*Give it to a projection"):
         Connection(INDICES, INDPTR, 1.0, 3, 4, delay=2)(jnp.ones(3))
     assert Connection(INDICES, INDPTR, 1.0, 3, 4, delay=0)(jnp.ones(3)).shape == (4,)
+
+
+def test_prune_leaves_out_weak_synapses():
+    sl.environ.set(dt=1.0 * u.ms)
+    delay = np.array([2, 1, 3, 2])
+    full = Connection([0, 2, 1, 0], [0, 2, 3, 4], np.array([0.1, -0.6, 0.3, -0.2]) * u.mV, 3, 3, delay=delay)
+    left = full.prune(0.3 * u.mV)
+    edges, wanted = left.to_coo(), full.to_coo()
+    keep = np.abs(wanted.weight.mantissa) >= 0.3
+    assert (full.num_synapses, left.num_synapses) == (4, keep.sum())
+    for ours, before in zip(edges, wanted, strict=True):
+        np.testing.assert_array_equal(u.get_mantissa(ours), u.get_mantissa(before)[keep])
+    assert Connection([0, 1], [0, 2], 0.1, 1, 2).prune(0.2).num_synapses == 0
+    assert Connection([0, 1], [0, 2], 0.3, 1, 2).prune(0.2).num_synapses == 2
+    with pytest.raises(TypeError, match="prune: below must be in the unit of the weights, mV"):
+        full.prune(0.3)
+    with pytest.raises(ValueError, match="not negative"):
+        full.prune(-0.3 * u.mV)

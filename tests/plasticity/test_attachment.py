@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import spikeloop as sl
-from spikeloop.plasticity import STDP, Plasticity, TripletSTDP, VogelsSprekeler
+from spikeloop.plasticity import STDP, Clopath, Plasticity, TripletSTDP, VogelsSprekeler
 
 from tests.helpers.hlo import calls, copies, loop_body
 
@@ -165,10 +165,12 @@ def test_batches_are_refused(tools):
         sl.nn.init_all_states(net, batch_size=3)
 
 
-@pytest.mark.parametrize("kind", [STDP, TripletSTDP, VogelsSprekeler])
+@pytest.mark.parametrize("kind", [STDP, TripletSTDP, VogelsSprekeler, Clopath])
 def test_constants_are_checked_in_the_constructor(kind):
     bounds = {"w_max": 1.0 * u.mV}
     for name, declared in kind.params.items():
+        if not declared.positive and name not in kind.rates:
+            continue  # thresholds may have any sign
         unit = u.mV if name in kind.rates and name != "rate" else u.nA
         with pytest.raises(TypeError, match=f"{kind.__name__}: {name} needs"):
             kind(**{name: 1.0 * unit}, **bounds)
@@ -187,6 +189,10 @@ def test_constants_are_checked_in_the_constructor(kind):
 def test_pairs_are_all_or_nearest():
     with pytest.raises(ValueError, match="pairs must be 'all' or 'nearest'"):
         STDP(pairs="some", **TOLD)
+
+
+def test_a_rule_that_reads_V_has_its_delay_in_the_axon(tools):
+    assert "E: Clopath reads V" in refusal(tools, rule=Clopath(w_max=1.0 * u.mV, delay_in="dendrite"))
 
 
 def test_a_rule_defines_change():

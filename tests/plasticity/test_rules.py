@@ -4,7 +4,7 @@ import brainunit as u
 import numpy as np
 import pytest
 import spikeloop as sl
-from spikeloop.plasticity import STDP, TripletSTDP, VogelsSprekeler
+from spikeloop.plasticity import STDP, Clopath, TripletSTDP, VogelsSprekeler
 
 LOW, HIGH, START = -0.5, 1.5, 0.4
 W = HIGH - LOW
@@ -92,3 +92,38 @@ def test_a_dependence_of_ones_own(tools):
     same = tools.run(tools.Trains(STDP(mu_plus=1.0, mu_minus=1.0, **told), START * u.mV), pre, post)
     assert np.ptp(same[-1]) > 0.1
     np.testing.assert_allclose(own, same, rtol=0, atol=1e-12)
+
+
+class Driven(sl.nn.Module):
+    """A `Trains` whose target also has a given potential."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def update(self, pre, post, V):
+        self.net.post.V.value = V * u.mV
+        return self.net(pre, post)
+
+
+def test_clopath(tools):
+    rule = Clopath(A_LTD=1e-3 / u.mV, A_LTP=3e-4 / u.mV**2, w_min=LOW * u.mV, w_max=HIGH * u.mV)
+    net, (pre, post) = tools.Trains(rule, START * u.mV), tools.trains()
+    V = -70 + 40 * np.random.default_rng(5).random((tools.STEPS, tools.N_POST))
+    sl.environ.set(dt=tools.DT * u.ms)
+    model = sl.nn.init_all_states(Driven(net))
+    first = net.post.V.value.to_decimal(u.mV)
+    ours = u.get_mantissa(sl.transform.for_loop(model, pre, post, V))
+    x, low, high = np.zeros(tools.N_PRE), np.array(first), np.array(first)
+    w, rows = np.full(net.sources.size, START), []
+    i, j = net.sources, net.targets
+    for s, v in zip(np.asarray(pre), V, strict=True):
+        x = x * np.exp(-tools.DT / 15)
+        up = 3e-4 * np.maximum(v + 45.3, 0) * np.maximum(high + 70.6, 0) * tools.DT
+        w = np.clip(w + W * up[j] * x[i] / 15, LOW, HIGH)
+        w = np.clip(w - W * 1e-3 * s[i] * np.maximum(low + 70.6, 0)[j], LOW, HIGH)
+        x = x + s
+        low, high = v + (low - v) * np.exp(-tools.DT / 10), v + (high - v) * np.exp(-tools.DT / 7)
+        rows.append(w)
+    assert np.ptp(rows[-1]) > 0.1
+    np.testing.assert_allclose(ours, rows, rtol=0, atol=1e-6)

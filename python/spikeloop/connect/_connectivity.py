@@ -37,12 +37,12 @@ class Connectivity(Module):
         unit = getattr(self.weight.value, "unit", u.UNITLESS)
         shape = (*jnp.shape(spikes)[:-1], self.n_post)
         zero = jnp.zeros(shape, self._numbers(unit).dtype)
-        return self.deliver(spikes, zero if unit.is_unitless else u.Quantity(zero, unit=unit))
+        return self.accumulate_undelayed(spikes, zero if unit.is_unitless else u.Quantity(zero, unit=unit))
 
     def accumulate(self, spikes: Any, target: Any) -> Any:
         """`target` plus the input of each target, in place where the compiler lets it."""
         self._refuse_delays()
-        return self.deliver(spikes, target)
+        return self.accumulate_undelayed(spikes, target)
 
     def _refuse_delays(self) -> None:
         if self.longest_delay:
@@ -51,7 +51,7 @@ class Connectivity(Module):
                 "sl.AlignPostProj(comm=connection, ...)."
             )
 
-    def deliver(self, spikes: Any, target: Any) -> Any:
+    def accumulate_undelayed(self, spikes: Any, target: Any) -> Any:
         """`accumulate` for a caller who takes care of the delay."""
         numbers, unit = split(target)
         spikes, weight = self._operands(spikes, numbers, unit)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import environ
+from .._errors import UnitError
 from .._state import ParamState, State
 from ..nn._module import Module
 from ._connectivity import Connectivity
@@ -126,6 +127,27 @@ class Stored(Connectivity):
         wide.indptr, wide.weight, wide.delay = self.indptr, self.weight, self.delay
         wide.longest_delay, wide.dt = self.longest_delay, self.dt
         return wide
+
+    def prune(self, below: Any) -> Self:
+        """A new connection without the synapses whose |weight| is less than `below`, in the unit of the weights.
+
+        The others keep their weights and delays; `num_synapses` of both tells how many are gone.
+        """
+        weight = self.weight.value
+        unit, given = (x.unit if isinstance(x, u.Quantity) else u.UNITLESS for x in (weight, below))
+        if not given.has_same_dim(unit):
+            raise UnitError(f"{self.path}.prune: below must be in the unit of the weights, {unit}; given {below}.")
+        bound = below.to_decimal(unit) if isinstance(below, u.Quantity) else below
+        if not np.ndim(bound) == 0 or not bound >= 0:
+            raise ValueError(f"{self.path}.prune: below must be one number that is not negative; given {below}.")
+        kept = np.broadcast_to(np.abs(np.asarray(u.get_mantissa(weight)).reshape(-1)) >= bound, self.num_synapses)
+        edges = self.to_coo()
+        lengths = np.bincount(edges.sources[kept], minlength=self.n_pre)
+        places = np.nonzero(kept)[0]
+        indptr = np.append(0, lengths.cumsum()).astype(np.int32 if len(places) < 1 << 31 else np.int64)
+        delay = taken(edges.delay, places)
+        synapses = Synapses(edges.targets[kept], indptr, taken(edges.weight, places), delay, self.dt)
+        return type(self).of(synapses, self.in_size, self.out_size, param_type=type(self.weight))
 
     def to_coo(self) -> Coo:
         """The synapses one by one, row after row."""

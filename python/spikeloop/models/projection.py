@@ -64,7 +64,7 @@ class CommProjection(Projection):
             return
         if not isinstance(plasticity, Plasticity):
             raise TypeError(f"{self.where}: plasticity must be a rule of sl.plasticity; given {plasticity!r}.")
-        plasticity.attach(self.comm, unit, self.where, self.delay)
+        plasticity.attach(self.comm, self.post, unit, self.where, self.delay)
         if plasticity.delay is not None:
             self.delay = DelayLine(plasticity.delay.time, self.post.varshape)
         self.plasticity = plasticity
@@ -96,13 +96,13 @@ class CommProjection(Projection):
         in_dendrite = plasticity.delay is not None
         if line is not None and not in_dendrite:
             spikes = line(spikes)
-        plasticity(comm, spikes, self.post)
+        plasticity(comm, spikes)
         if in_dendrite:
             assert line is not None
             effect = comm.undelayed(spikes)
             receiver.receive(self.arrivals_of(line(effect.reshape(self.post.varshape))))
         else:
-            receiver.receive(lambda present: comm.deliver(spikes, present))
+            receiver.receive(lambda present: comm.accumulate_undelayed(spikes, present))
 
     def check_dt(self) -> None:
         """Refuse a time step other than that in which delays of synapses were counted."""

@@ -28,6 +28,7 @@ from ..kernels._plastic import (
 )
 from ..models._delay_line import DelayLine
 from ..models._form import Form, check_not_negative, check_unit, number_in, unit_of, with_unit
+from ..models._math import relax
 from ._columns import columns_of
 
 
@@ -43,7 +44,7 @@ class Trace:
 def trace(side: str, tau: str, *, follows: str = "spikes") -> Any:
     """Declare a trace of the `side` "pre" or "post", with the name of its time constant.
 
-    It decays, and each spike adds 1; if it `follows` "V", it is the low-pass filtered potential instead.
+    It decays, and each spike adds 1; if it `follows` "V", it is the low-pass filtered potential of the target instead.
     """
     return Trace(side, tau, follows)
 
@@ -66,7 +67,7 @@ class Plasticity(Form):
 
     $$w_{ij} \leftarrow w_{ij} + r_j b_i\, G(w_{ij}), \qquad w_{ij} \leftarrow w_{ij} + s_i a_j\, F(w_{ij}),$$
 
-    each followed by a clip to the bounds; then the spikes enter the traces. So two spikes of the same step do not
+    each followed by a clip to the bounds; then spikes and V enter the traces. So two spikes of the same step do not
     count as a pair. Only synapses of neurons that have an event are touched.
 
     | argument | meaning | default |
@@ -92,6 +93,7 @@ class Plasticity(Form):
     delay: DelayLine | None = None
     _unit: Any = None
     _sizes: tuple[int, int] | None = None
+    _post: Any = None
 
     def __init_subclass__(cls, **kwargs: Any):
         declared = {k: v for k, v in vars(cls).items() if isinstance(v, Trace)}
@@ -126,13 +128,15 @@ class Plasticity(Form):
 
     # --- a projection's side -----------------------------------------------------------------------------------------
 
-    def attach(self, connection: Any, unit: Any, where: str, line: DelayLine | None) -> None:
-        """Get ready for the synapses of `connection`, whose targets take `unit`; `line` is the projection's delay."""
+    def attach(self, connection: Any, post: Any, unit: Any, where: str, line: DelayLine | None) -> None:
+        """Get ready for synapses onto `post`, which takes weights in `unit`; `line` is the projection's delay."""
         if self._sizes is not None:
             raise ValueError(f"{where}: this {type(self).__name__} belongs to another projection; make one for each.")
         _check_connection(connection, where)
         check_unit(self.w_max, unit, f"{where}: {type(self).__name__}: w_max")
-        self._sizes, self._unit = (connection.n_pre, connection.n_post), unit
+        if self.delay_in == "dendrite" and any(t.follows == "V" for t in self.traces.values()):
+            raise ValueError(f"{where}: {type(self).__name__} reads V, so the delay must lie in the axon.")
+        self._sizes, self._unit, self._post = (connection.n_pre, connection.n_post), unit, post
         numbers = jnp.asarray(number_in(connection.weight.value, unit, f"{where}: the weight"), environ.dftype())
         numbers = jnp.broadcast_to(numbers.reshape(-1), (connection.num_synapses,)) + jnp.zeros((), numbers.dtype)
         connection.weight.value = with_unit(numbers, unit)
@@ -147,26 +151,35 @@ class Plasticity(Form):
                              "Call init_all_states(model) without batch_size.")  # fmt: skip
         assert self._sizes is not None
         for name, declared in self.traces.items():
-            size = self._sizes[declared.side == "post"]
-            setattr(self, name, HiddenState(jnp.zeros(size, environ.dftype())))
+            start = self._potential() if declared.follows == "V" else jnp.zeros(self._sizes[declared.side == "post"])
+            setattr(self, name, HiddenState(start.astype(environ.dftype()) + jnp.zeros((), environ.dftype())))
 
-    def update(self, connection: Connection, spikes: Any, post: Any) -> None:
-        """One step: change the weights by the spikes that reach the synapses now and those of `post`."""
-        fired = post.get_spike().reshape(-1)
+    def update(self, connection: Connection, spikes: Any) -> None:
+        """One step: change the weights by the spikes that reach the synapses now and those of the targets."""
+        fired = self._post.get_spike().reshape(-1)
         if self.delay is not None:
             fired = self.delay(fired)
         weight = u.get_mantissa(connection.weight.value)
         p, dt = self.numbers(), self.dt()
         one = {side: (jnp.asarray(x) != 0).astype(weight.dtype) for side, x in (("pre", spikes), ("post", fired))}
         sides = {side: SimpleNamespace(spikes=x) for side, x in one.items()}
-        sides["post"].V = number_in(post.V.value, post.state_unit("V"), f"{self.path}: V").reshape(-1)
+        p.dt, sides["post"].V = dt, self._potential()
         for name, declared in self.traces.items():
-            decay = exp(-dt / getattr(p, declared.tau))
+            decay = exp(-dt / getattr(p, declared.tau)) if declared.follows == "spikes" else 1.0
             setattr(sides[declared.side], name, getattr(self, name).value * decay)
         changed = self._apply(connection, weight, p, self.change(p, sides["pre"], sides["post"]))
         connection.weight.value = with_unit(changed, self._unit)
         for name, declared in self.traces.items():
-            getattr(self, name).value = self.jump(getattr(sides[declared.side], name), one[declared.side])
+            value = getattr(sides[declared.side], name)
+            if declared.follows == "V":
+                getattr(self, name).value = relax(value, sides["post"].V, exp(-dt / getattr(p, declared.tau)))
+            else:
+                getattr(self, name).value = self.jump(value, one[declared.side])
+
+    def _potential(self) -> Any:
+        """V of the targets as plain numbers."""
+        post = self._post
+        return number_in(post.V.value, post.state_unit("V"), f"{self.path}: V").reshape(-1)
 
     def numbers(self) -> SimpleNamespace:
         """All constants as plain numbers, and the bounds in the unit of the weight."""
