@@ -11,7 +11,11 @@ from typing import Any
 
 from . import networks
 
-_NETWORKS = {cls.__name__.lower(): cls for cls in (*networks.Balanced.__subclasses__(), networks.PD14)}
+_NETWORKS = {
+    cls.__name__.lower(): cls
+    for cls in vars(networks).values()
+    if isinstance(cls, type) and cls not in (networks.Network, networks.Balanced)
+}
 _OPTIONS = ("size", "scale", "drive")  # arguments of networks, which not all of them take
 _DRAWN = 4000  # neurons in a raster
 

@@ -65,10 +65,7 @@ def down_columns(events: Any, coefficient: Any, columns: Columns, indptr: Any) -
     places, ends, sources, _ = columns
     order = jnp.argsort(places)  # the place in the columns of each weight
     targets = jnp.repeat(jnp.arange(events.size), jnp.diff(ends), total_repeat_length=places.size)
-    if sources.dtype == jnp.uint16:
-        sources = sources[order]
-    else:
-        sources = sources_of(places, indptr, Rows(0, coefficient.size))
+    sources = sources[order] if sources.dtype == jnp.uint16 else sources_of(places, indptr, Rows(0, coefficient.size))
     return events[targets[order]], coefficient[sources]
 
 

@@ -30,9 +30,8 @@ class BrunelSTDP(Brunel):
     def _part(self, part: int, sources: int, seed: int, plasticity: STDP | None) -> DeltaProj:
         """The projection of excitatory neurons to one part of the targets."""
         rule = connect.FixedInDegree(sources * self.out_degree // self.size, self.J, seed=seed)
-        blocks = connect.Blocks([sources], [sources, self.size - sources], {(0, part): rule})
-        label = ("E", "EI")[part]
-        return DeltaProj(comm=blocks, pre=sources, post=self.N, delay=self.delay, plasticity=plasticity, label=label)
+        name, post = (("E", self.N[:sources]), ("EI", self.N[sources:]))[part]
+        return DeltaProj(comm=rule, pre=sources, post=post, delay=self.delay, plasticity=plasticity, label=name)
 
     def step(self) -> Any:
         """As `Brunel`; weights change before they deliver the spikes."""

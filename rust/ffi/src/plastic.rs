@@ -75,3 +75,69 @@ fn shift(frame: Frame) -> Result<u32> {
         _ => Err(Error::invalid("attribute 'shift' must lie in 0 to 31")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::abi::Handler;
+    use crate::register::registrations;
+    use crate::testing::Call;
+
+    fn handler(name: &str) -> Handler {
+        registrations().iter().find(|(given, _)| *given == name).expect("registered").1
+    }
+
+    /// Bounds 0 and 1; the change falls with the distance to `origin`, seen from below or above.
+    fn law(call: Call, origin: f32) -> Call {
+        call.vector(&[0.0_f32, 1.0, origin, 1.0 - 2.0 * origin, 1.0])
+    }
+
+    /// Three sources, four targets: 0 → 1, 3; 1 → nothing; 2 → 0.
+    const INDICES: [u32; 3] = [1, 3, 0];
+    const INDPTR: [i32; 4] = [0, 2, 2, 3];
+    const WEIGHT: [f32; 3] = [0.5, 0.75, 0.25];
+
+    fn rows(events: &[f32], dependence: i64) -> Call {
+        let call = law(Call::default().vector(events).vector(&[9.0_f32, 1.0, 9.0, -2.0]), 0.0);
+        call.vector(&INDICES).vector(&INDPTR).vector(&WEIGHT).alias(5).int("dependence", dependence)
+    }
+
+    /// The places of the synapses of each target; as `sources` their rows, or those of every second place.
+    fn columns(stored: bool, events: &[f32]) -> Call {
+        let call = law(Call::default().vector(events).vector(&[0.25_f32, 9.0, 4.0]), 1.0);
+        let call = call.vector(&[2_u32, 0, 1]).vector(&[0_i32, 1, 2, 2, 3]);
+        let call = if stored { call.vector(&[2_u16, 0, 0]) } else { call.vector(&[0_u32, 2]) };
+        call.vector(&INDPTR).vector(&WEIGHT).alias(7).int("dependence", 1).int("shift", 1)
+    }
+
+    #[test]
+    fn rows_change_and_are_clipped() {
+        let run = |events, dependence| {
+            let mut call = rows(events, dependence);
+            assert_eq!(call.run(handler("spikeloop.plastic_rows")), Ok(()));
+            call.result::<f32>(0)
+        };
+        assert_eq!(run(&[0.25, 1.0, 0.0], 0), [0.75, 0.25, 0.25]);
+        assert_eq!(run(&[1.0, 1.0, 0.0], 0), [1.0, 0.0, 0.25]);
+        assert_eq!(run(&[0.5, 0.0, 0.0], 1)[0], 0.75);
+        assert_eq!(run(&[0.5, 0.0, 0.0], 2)[0], 0.75);
+    }
+
+    #[test]
+    fn columns_find_their_sources() {
+        for stored in [true, false] {
+            let mut call = columns(stored, &[0.25, 1.0, 1.0, 0.0]);
+            assert_eq!(call.run(handler("spikeloop.plastic_columns")), Ok(()));
+            assert_eq!(call.result::<f32>(0), [0.625, 0.75, 1.0]);
+        }
+    }
+
+    #[test]
+    fn errors_name_the_operand() {
+        let error = rows(&[1.0, 0.0, 0.0], 3).run(handler("spikeloop.plastic_rows")).unwrap_err();
+        assert_eq!(error.1, "plastic_rows: no dependence on the weight has the code 3");
+        let error = rows(&[1.0, 0.0], 0).run(handler("spikeloop.plastic_rows")).unwrap_err();
+        assert_eq!(error.1, "plastic_rows: 'indptr' has 4 elements, expected 3");
+        let error = columns(true, &[1.0; 3]).run(handler("spikeloop.plastic_columns")).unwrap_err();
+        assert_eq!(error.1, "plastic_columns: 'indptr' has 5 elements, expected 4");
+    }
+}
