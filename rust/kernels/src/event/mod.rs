@@ -23,12 +23,11 @@ pub use ring::{Delays, Ring};
 pub use rows::{Index, Indices, Indptr, Rows};
 pub use scatter::scatter;
 pub use spikes::Spikes;
-pub(crate) use spikes::{each_spike, not_zero};
 pub use waiting::{Starts, Waiting, deliver, remember, starts};
 
-// What plasticity walks synapses with.
+// What plasticity walks synapses with, and recorders look for spikes with.
 pub(crate) use rows::{prefetch, prefetch_one};
-pub(crate) use spikes::{Hit, each_spike};
+pub(crate) use spikes::{Hit, each_spike, not_zero};
 
 /// The sizes of a propagation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
