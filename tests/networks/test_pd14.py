@@ -117,3 +117,15 @@ def test_the_loop_has_three_native_calls_and_copies_nothing():
 def test_bad_input_is_refused(options, message):
     with pytest.raises(ValueError, match=f"PD14: {message} must"):
         sl.networks.PD14(**options)
+
+
+@needs_native
+def test_activity_is_asynchronous_and_irregular():
+    sl.random.seed(1)
+    net = sl.nn.init_all_states(sl.networks.PD14(0.1))
+    spikes = sl.record.Spikes(net.N)
+    trains = sl.record.run(net.update, 1.5 * u.second, record=spikes)["spikes"]
+    for name, part in net.populations.items():
+        some = trains.select(part)
+        assert 0.5 < np.nanmean(sl.analysis.cv(some)) < 1.2, name
+        assert abs(sl.analysis.correlation(some.select(slice(0, 100)), 5.0 * u.ms)) < 0.05, name
