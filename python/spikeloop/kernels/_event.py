@@ -141,6 +141,15 @@ def _outer_reference(
     return [values.sum(keepdims=True) if single else values]
 
 
+def continued(first: int) -> Callable[..., list[Any]]:
+    """The shapes of the results of a primitive that continue its operands from `first` on."""
+
+    def shapes(*operands: Any, **_: Any) -> list[Any]:
+        return [x.update(weak_type=False) for x in operands[first:]]
+
+    return shapes
+
+
 def _scatter_shape(*operands: Any, rows: Rows) -> list[Any]:
     del rows
     return [operands[-1].update(weak_type=False)]
@@ -315,7 +324,7 @@ def _native_lowering(kernel: str, target: int, fun: Callable[..., Any]) -> Calla
 
     def lower(ctx: Any, *operands: Any, rows: Rows, **params: Any) -> Any:
         aval = ctx.avals_in[target]
-        if aval.dtype not in (jnp.float32, jnp.float64) or not _library.has(kernel):
+        if not _library.computes(kernel, aval.dtype):
             return by_reference(ctx, *operands, rows=rows, **params)
         rule = ffi_lowering(_library.PREFIX + kernel, {len(operands) - 1: 0} if fun is scatter_reference else {})
         ring = {} if rows.slots is None else {"slots": aval.shape[rows.slots], "lanes": rows.lanes(aval.shape)}

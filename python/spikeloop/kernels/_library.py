@@ -44,6 +44,11 @@ def has(kernel: str) -> bool:
     return False
 
 
+def computes(kernel: str, dtype: Any) -> bool:
+    """Whether `kernel` runs native on the CPU for floats of this dtype; it does for single and double precision."""
+    return dtype in ("float32", "float64") and has(kernel)
+
+
 def fall_back(kernel: str, reason: str) -> None:
     """Take note, and tell once, that what could have run native runs as its reference."""
     if kernel not in _warned:

@@ -146,7 +146,7 @@ def _native_lowering(kernel: str, reference: Callable[..., list[Any]]) -> Callab
     by_reference = mlir.lower_fun(reference, multiple_results=True)
 
     def lower(ctx: Any, *operands: Any, **params: Any) -> Any:
-        if ctx.avals_in[-1].dtype not in (jnp.float32, jnp.float64) or not _library.has(kernel):
+        if not _library.computes(kernel, ctx.avals_in[-1].dtype):
             return by_reference(ctx, *operands, **params)
         return ffi_lowering(_library.PREFIX + kernel, {len(operands) - 1: 0})(ctx, *operands, **params)
 

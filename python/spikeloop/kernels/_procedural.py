@@ -127,7 +127,7 @@ def _native_lowering(kernel: str, target: int, fun: Callable[..., Any]) -> Calla
 
     def lower(ctx: Any, *operands: Any, rows: Rows, drawn: Drawn) -> Any:
         aval = ctx.avals_in[target]
-        if aval.dtype not in (jnp.float32, jnp.float64) or not _library.has(kernel):
+        if not _library.computes(kernel, aval.dtype):
             return by_stored(ctx, *operands, rows=rows, drawn=drawn)
         rule = ffi_lowering(_library.PREFIX + kernel, {len(operands) - 1: 0} if fun is _by_stored else {})
         ring = {} if rows.slots is None else {"slots": aval.shape[rows.slots], "lanes": rows.lanes(aval.shape)}

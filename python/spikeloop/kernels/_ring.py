@@ -18,7 +18,7 @@ import numpy as np
 
 from .._jax import ad, batching, ffi_lowering, mlir, new_primitive, zero_tangent
 from . import _library
-from ._event import Rows, is_zero, one_by_one, scatter_p
+from ._event import Rows, continued, is_zero, one_by_one, scatter_p
 
 
 def relay(
@@ -88,15 +88,8 @@ def _collect_reference(cursor: Any, full: Any, target: Any, ring: Any, *, slots:
     return list(_on_lanes(take, slots, cursor, target, ring))
 
 
-def _like(first: int) -> Callable[..., list[Any]]:
-    def shapes(*operands: Any, **_: Any) -> list[Any]:
-        return [x.update(weak_type=False) for x in operands[first:]]
-
-    return shapes
-
-
-relay_p = new_primitive("spikeloop_relay", _like(5), _relay_reference)
-collect_p = new_primitive("spikeloop_collect", _like(2), _collect_reference)
+relay_p = new_primitive("spikeloop_relay", continued(5), _relay_reference)
+collect_p = new_primitive("spikeloop_collect", continued(2), _collect_reference)
 
 
 # --- differentiation -------------------------------------------------------------------------------------------------
@@ -182,7 +175,7 @@ _collect_by_reference = mlir.lower_fun(_collect_reference, multiple_results=True
 
 def _relay_lowering(ctx: Any, *operands: Any, rows: Rows) -> Any:
     past = ctx.avals_in[5]
-    if not _is_native("event_relay", past):
+    if not _library.computes("event_relay", past.dtype):
         return _relay_by_reference(ctx, *operands, rows=rows)
     rule = ffi_lowering(_library.PREFIX + "event_relay", {5: 0, 6: 1})
     return rule(ctx, *operands, offset=rows.offset, n_pre=rows.n_pre, sorted=rows.sorted,
@@ -191,14 +184,10 @@ def _relay_lowering(ctx: Any, *operands: Any, rows: Rows) -> Any:
 
 def _collect_lowering(ctx: Any, *operands: Any, slots: int) -> Any:
     ring = ctx.avals_in[3]
-    if not _is_native("event_collect", ring):
+    if not _library.computes("event_collect", ring.dtype):
         return _collect_by_reference(ctx, *operands, slots=slots)
     rule = ffi_lowering(_library.PREFIX + "event_collect", {2: 0, 3: 1})
     return rule(ctx, *operands, slots=ring.shape[slots], lanes=int(np.prod(ring.shape[:slots], dtype=int)))
-
-
-def _is_native(kernel: str, aval: Any) -> bool:
-    return aval.dtype in (jnp.float32, jnp.float64) and _library.has(kernel)
 
 
 mlir.register_lowering(relay_p, _relay_lowering, platform="cpu")

@@ -19,7 +19,7 @@ import numpy as np
 
 from .._jax import Aval, ad, batching, ffi_lowering, mlir, new_primitive, zero_tangent
 from . import _library
-from ._event import Rows, is_zero, one_by_one, scatter_lanes, scatter_p, sources_of
+from ._event import Rows, continued, is_zero, one_by_one, scatter_lanes, scatter_p, sources_of
 
 _BLOCKS = 8  # of targets
 _ALIGN = 16  # targets in a cache line, which one thread writes
@@ -97,21 +97,13 @@ def _deliver_reference(weight: Any, indices: Any, indptr: Any, starts: Any, *res
     return [count.at[(cursor + 1) % slots].set(0), sources, values, target.at[indices].add(arrived)]
 
 
-def _like(first: int) -> Any:
-    def shapes(*operands: Aval, rows: Rows) -> list[Any]:
-        del rows
-        return [x.update(weak_type=False) for x in operands[first:]]
-
-    return shapes
-
-
 def _starts_shape(indices: Aval, *_: Aval, longest: int, rows: Rows, dtype: Any, **__: Any) -> list[Any]:
     return [indices.update(shape=(rows.n_pre, (longest + 1) * _BLOCKS + 1), dtype=dtype, weak_type=False)]
 
 
 starts_p = new_primitive("spikeloop_starts", _starts_shape, _starts_reference)
-remember_p = new_primitive("spikeloop_remember", _like(6), _remember_reference)
-deliver_p = new_primitive("spikeloop_deliver", _like(5), _deliver_reference)
+remember_p = new_primitive("spikeloop_remember", continued(6), _remember_reference)
+deliver_p = new_primitive("spikeloop_deliver", continued(5), _deliver_reference)
 
 
 # --- differentiation -------------------------------------------------------------------------------------------------
@@ -177,7 +169,7 @@ _deliver_by_reference = mlir.lower_fun(_deliver_reference, multiple_results=True
 
 
 def _remember_lowering(ctx: Any, spikes: Any, *operands: Any, rows: Rows) -> Any:
-    if not _is_native("event_remember", ctx.avals_in[-1]):
+    if not _library.computes("event_remember", ctx.avals_in[-1].dtype):
         return _remember_by_reference(ctx, spikes, *operands, rows=rows)
     cursor, ring, full, *lists = operands[-6:]
     avals = ctx.avals_in
@@ -188,7 +180,7 @@ def _remember_lowering(ctx: Any, spikes: Any, *operands: Any, rows: Rows) -> Any
 
 
 def _deliver_lowering(ctx: Any, *operands: Any, rows: Rows) -> Any:
-    if not _is_native("event_deliver", ctx.avals_in[-1]):
+    if not _library.computes("event_deliver", ctx.avals_in[-1].dtype):
         return _deliver_by_reference(ctx, *operands, rows=rows)
     rule = ffi_lowering(_library.PREFIX + "event_deliver", {5: 0, 6: 1, 7: 2, 8: 3})
     return rule(ctx, *operands, n_pre=rows.n_pre, sorted=rows.sorted, blocks=_BLOCKS)
@@ -199,10 +191,6 @@ def _starts_lowering(ctx: Any, *operands: Any, n_post: int, rows: Rows, **params
         return _starts_by_reference(ctx, *operands, n_post=n_post, rows=rows, **params)
     rule = ffi_lowering(_library.PREFIX + "event_starts", {})
     return rule(ctx, *operands, n_pre=rows.n_pre, sorted=rows.sorted, n_post=n_post, blocks=_BLOCKS)
-
-
-def _is_native(kernel: str, aval: Any) -> bool:
-    return aval.dtype in (jnp.float32, jnp.float64) and _library.has(kernel)
 
 
 mlir.register_lowering(starts_p, _starts_lowering, platform="cpu")

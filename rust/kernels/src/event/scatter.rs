@@ -11,7 +11,7 @@ use crate::lane::{Float, Job, Lane, dispatch};
 use crate::shared::Shared;
 use crate::threads;
 
-/// From so many synaptic events a call on, several threads are faster than one: some 50 µs of work. An
+/// From so many synaptic events a call on, several threads are faster than one: some 20 µs of work. An
 /// event takes 0.7 ns where the targets are in the cache, and 3 to 5 ns where they are not.
 const PARALLEL: usize = 24_576;
 const PARALLEL_FAR: usize = 6_144;
