@@ -27,7 +27,7 @@ pub use waiting::{Starts, Waiting, deliver, remember, starts};
 
 // What plasticity walks synapses with, and recorders look for spikes with.
 pub(crate) use rows::{prefetch, prefetch_one};
-pub(crate) use spikes::{Hit, each_spike, not_zero};
+pub(crate) use spikes::{Hit, each_spike, find, not_zero};
 
 /// The sizes of a propagation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::ring::{Later, Now, Place};
 use super::rows::{Index, Indices};
-use super::spikes::{AHEAD, Hit, each_ahead, each_spike};
+use super::spikes::{AHEAD, Hit, each_ahead, each_spike, find};
 use super::{Delays, Dims, Ring, Rows, Spikes, Weight, length};
 use crate::error::Result;
 use crate::lane::{Float, Job, Lane, dispatch};
@@ -56,7 +56,7 @@ pub fn scatter<T: Float>(
     if threads::get() == 1 || dims.batch * rows.nnz() < enough {
         return (0..dims.batch).try_for_each(|b| call.deliver(b, Source::Search(of(b)), None));
     }
-    let hits: Vec<_> = (0..dims.batch).map(|b| dispatch(Find { spikes: of(b), rows })).collect();
+    let hits: Vec<_> = (0..dims.batch).map(|b| find(of(b), |row| rows.prefetch_ends(row))).collect();
     let events: usize = hits.iter().flatten().map(|hit| rows.row(hit.row).map_or(0, |r| r.len())).sum();
     let parallel = events >= enough;
     if dims.batch >= threads::get() {
@@ -91,7 +91,7 @@ pub(super) fn scatter_pieces<T: Float>(
     target: &Shared<'_, T>,
 ) -> Result<()> {
     let call = Call { dims, weight, rows, ring: &Ring::NONE, target };
-    call.deliver(0, Source::Pieces(pieces), Some(part))
+    call.deliver(0, Source::Pieces(pieces, &part), None)
 }
 
 /// Synaptic events from which on several threads are faster than one.
@@ -157,29 +157,8 @@ enum Source<'a, T> {
     Search(Spikes<'a, T>),
     /// Found before.
     Found(&'a [Hit<T>]),
-    /// Parts of rows, in the thread's part of the targets.
-    Pieces(&'a [Piece<T>]),
-}
-
-/// The search alone.
-struct Find<'a, T> {
-    spikes: Spikes<'a, T>,
-    rows: &'a Rows<'a>,
-}
-
-impl<T: Float> Job<T> for Find<'_, T> {
-    type Out = Vec<Hit<T>>;
-
-    #[inline(always)]
-    fn run<L: Lane<Elem = T>>(self) -> Vec<Hit<T>> {
-        let mut hits = vec![];
-        let push = |row, value| {
-            hits.push(Hit { row, value });
-            Ok(())
-        };
-        each_spike::<L>(&self.spikes, |row| self.rows.prefetch_ends(row), push).expect("push succeeds");
-        hits
-    }
+    /// Pieces of rows, which all lie in a part of the targets.
+    Pieces(&'a [Piece<T>], &'a Range<usize>),
 }
 
 /// The propagation of one batch row.
@@ -224,16 +203,16 @@ impl<T: Float> Deliver<'_, T> {
             Source::Found(hits) => {
                 each_ahead(hits, AHEAD, |hit| fetch(hit.row), |hit| whole(hit.row, hit.value))
             }
-            Source::Pieces(pieces) => each_ahead(
+            Source::Pieces(pieces, part) => each_ahead(
                 pieces,
                 PIECES_AHEAD,
                 |piece| rows.prefetch(piece.part.clone(), weight, place),
-                |piece| self.piece(all, piece, place),
+                |piece| self.piece(all, piece, part, place),
             ),
         }
     }
 
-    /// Delivers along a row, or a piece of one.
+    /// Delivers along a row.
     // In a closure it would be compiled without the lanes of its caller.
     #[inline(always)]
     fn row<I: Index, P: Place>(&self, all: &[I], mut row: Range<usize>, spike: T, place: P) -> Result<()> {
@@ -249,9 +228,14 @@ impl<T: Float> Deliver<'_, T> {
 
     /// Delivers along a piece.
     #[inline(always)]
-    fn piece<I: Index, P: Place>(&self, all: &[I], piece: &Piece<T>, place: P) -> Result<()> {
-        let part = self.part.clone().unwrap_or(0..self.call.dims.n_post);
-        I::check_within(&all[piece.part.clone()], &part)?;
+    fn piece<I: Index, P: Place>(
+        &self,
+        all: &[I],
+        piece: &Piece<T>,
+        part: &Range<usize>,
+        place: P,
+    ) -> Result<()> {
+        I::check_within(&all[piece.part.clone()], part)?;
         // SAFETY: the indices are checked; other threads have other parts.
         unsafe { add(all, piece.part.clone(), self.call.weight, piece.value, place, self.call.target) };
         Ok(())

@@ -1,7 +1,7 @@
 //! Spikes, and the search for them.
 
 use crate::error::Result;
-use crate::lane::{Float, Lane};
+use crate::lane::{Float, Job, Lane, dispatch};
 
 /// Spikes: row-major (batch, total).
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +93,31 @@ pub(crate) fn each_spike<L: Lane>(
         }
     }
     Ok(())
+}
+
+/// All spikes, in order; `fetch` is called with the row of each some spikes before it is found.
+pub(crate) fn find<T: Float>(spikes: Spikes<'_, T>, fetch: impl Fn(usize)) -> Vec<Hit<T>> {
+    dispatch(Find { spikes, fetch })
+}
+
+struct Find<'a, T, F> {
+    spikes: Spikes<'a, T>,
+    fetch: F,
+}
+
+impl<T: Float, F: Fn(usize)> Job<T> for Find<'_, T, F> {
+    type Out = Vec<Hit<T>>;
+
+    #[inline(always)]
+    fn run<L: Lane<Elem = T>>(self) -> Vec<Hit<T>> {
+        let mut hits = vec![];
+        let push = |row, value| {
+            hits.push(Hit { row, value });
+            Ok(())
+        };
+        each_spike::<L>(&self.spikes, self.fetch, push).expect("push succeeds");
+        hits
+    }
 }
 
 /// Calls `body` with every item, and `fetch` with it `ahead` items before.

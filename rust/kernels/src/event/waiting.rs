@@ -206,9 +206,10 @@ impl<T: Float> Arriving<'_, T> {
     fn at<I: Index>(&self, at: &[I], blocks: usize, target: &mut [T]) -> Result<()> {
         let (rows, n, n_post) = (self.rows, self.rows.n_pre(), self.dims.n_post);
         let (width, size) = (width(at, n, blocks)?, block_size(n_post, blocks));
-        let walk = Walk { places: at, arriving: self, blocks, delays: width.saturating_sub(1) / blocks };
+        let delays = width.saturating_sub(1) / blocks;
+        let walk = Walk { places: at, arriving: self, blocks, delays, width };
         let spikes: usize = self.waiting.count.iter().map(|&n| n as usize).sum();
-        let events = spikes * (rows.nnz() / (n * walk.delays).max(1));
+        let events = spikes * (rows.nnz() / (n * delays).max(1));
         let parallel = events >= enough(target);
         let target = &Shared::new(target);
         threads::try_ranges(blocks, parallel, |range| {
@@ -240,13 +241,14 @@ struct Walk<'a, T, I> {
     arriving: &'a Arriving<'a, T>,
     blocks: usize,
     delays: usize,
+    width: usize,
 }
 
 impl<T: Float, I: Index> Walk<'_, T, I> {
     /// Those in these blocks of targets.
     fn pieces(&self, blocks: Range<usize>) -> Result<Vec<Piece<T>>> {
         let Arriving { rows, waiting, cursor, .. } = *self.arriving;
-        let (n, slots, width) = (rows.n_pre(), waiting.slots(), self.delays * self.blocks + 1);
+        let (n, slots) = (rows.n_pre(), waiting.slots());
         let mut pieces = Vec::new();
         for age in (0..slots.min(self.delays)).rev() {
             let slot = (cursor + slots - age) % slots;
@@ -255,7 +257,7 @@ impl<T: Float, I: Index> Walk<'_, T, I> {
             let column = age * self.blocks + blocks.start;
             for (k, (&source, &value)) in sources.iter().zip(values).enumerate() {
                 if let Some(&next) = sources.get(k + AHEAD) {
-                    let at = next as usize * width + column;
+                    let at = next as usize * self.width + column;
                     prefetch(self.places.get(at..=at).unwrap_or_default());
                 }
                 let part = self.piece(source as usize, column..column + blocks.len())?;
@@ -276,7 +278,7 @@ impl<T: Float, I: Index> Walk<'_, T, I> {
             return Err(beyond);
         }
         let row = rows.row(source)?;
-        let places = &self.places[source * (self.delays * self.blocks + 1)..];
+        let places = &self.places[source * self.width..];
         let (start, end) = (places[columns.start].get(), places[columns.end].get());
         if start <= end && end <= row.len() { Ok(row.start + start..row.start + end) } else { Err(beyond) }
     }

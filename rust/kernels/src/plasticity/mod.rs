@@ -9,8 +9,8 @@
 //! ```
 
 use crate::error::{Error, Result};
-use crate::event::{Hit, Rows, Spikes, each_spike};
-use crate::lane::{Float, Job, Lane, dispatch};
+use crate::event::{Hit, Rows, Spikes, find};
+use crate::lane::Float;
 
 mod columns;
 mod law;
@@ -20,27 +20,9 @@ pub use columns::{Sources, update_columns};
 pub use law::{Dependence, Law};
 pub use rows::update_rows;
 
-/// Searches the neurons that have an event.
-struct Find<'a, T>(Spikes<'a, T>);
-
-impl<T: Float> Job<T> for Find<'_, T> {
-    type Out = Vec<Hit<T>>;
-
-    #[inline(always)]
-    fn run<L: Lane<Elem = T>>(self) -> Vec<Hit<T>> {
-        let mut hits = vec![];
-        let push = |row, value| {
-            hits.push(Hit { row, value });
-            Ok(())
-        };
-        each_spike::<L>(&self.0, |_| {}, push).expect("push succeeds");
-        hits
-    }
-}
-
 /// The neurons that have an event, and the number of their synapses; refuses rows that overlap.
 fn found<T: Float>(events: Spikes<'_, T>, rows: &Rows<'_>) -> Result<(Vec<Hit<T>>, usize)> {
-    let hits = dispatch(Find(events));
+    let hits = find(events, |_| ());
     let (mut end, mut synapses) = (0, 0);
     for hit in &hits {
         let row = rows.row(hit.row)?;
