@@ -10,13 +10,21 @@ use crate::frame::Frame;
 use spikeloop_kernels::Float;
 use spikeloop_kernels::event::{self, Delays, Dims, Indices, Indptr, Past, Ring, Rows, Spikes};
 
+/// Calls a function for the float that a buffer holds.
+macro_rules! by_float {
+    ($buffer:expr, $name:literal, $function:ident($($arg:expr),*)) => {
+        match $crate::event::float(&$buffer, $name)? {
+            $crate::buffer::Dtype::F32 => $function::<f32>($($arg),*),
+            _ => $function::<f64>($($arg),*),
+        }
+    };
+}
+pub(crate) use by_float;
+
 /// `spikes, weight, indices, indptr, [delay, cursor,] target` to `target`, in place.
 pub(crate) fn scatter(frame: Frame) -> Result<()> {
     let last = expect_either(frame, 5)? - 1;
-    match float(&frame.arg(last), "target")? {
-        Dtype::F32 => scatter_as::<f32>(frame, last),
-        _ => scatter_as::<f64>(frame, last),
-    }
+    by_float!(frame.arg(last), "target", scatter_as(frame, last))
 }
 
 fn scatter_as<T: Float + Element>(frame: Frame, last: usize) -> Result<()> {
@@ -33,10 +41,7 @@ fn scatter_as<T: Float + Element>(frame: Frame, last: usize) -> Result<()> {
 /// `cotangent, weight, indices, indptr, [delay, cursor]` to what the targets of each row sum up to.
 pub(crate) fn gather(frame: Frame) -> Result<()> {
     expect_either(frame, 4)?;
-    match float(&frame.arg(0), "cotangent")? {
-        Dtype::F32 => gather_as::<f32>(frame),
-        _ => gather_as::<f64>(frame),
-    }
+    by_float!(frame.arg(0), "cotangent", gather_as(frame))
 }
 
 fn gather_as<T: Float + Element>(frame: Frame) -> Result<()> {
@@ -51,10 +56,7 @@ fn gather_as<T: Float + Element>(frame: Frame) -> Result<()> {
 /// `spikes, cotangent, indices, indptr, [delay, cursor]` to the cotangent of one weight, or of one per synapse.
 pub(crate) fn outer(frame: Frame) -> Result<()> {
     expect_either(frame, 4)?;
-    match float(&frame.arg(1), "cotangent")? {
-        Dtype::F32 => outer_as::<f32>(frame),
-        _ => outer_as::<f64>(frame),
-    }
+    by_float!(frame.arg(1), "cotangent", outer_as(frame))
 }
 
 fn outer_as<T: Float + Element>(frame: Frame) -> Result<()> {
@@ -68,10 +70,7 @@ fn outer_as<T: Float + Element>(frame: Frame) -> Result<()> {
 /// `spikes, weight, indices, indptr, cursor, ring, target` to `ring, target`, in place.
 pub(crate) fn relay(frame: Frame) -> Result<()> {
     frame.expect_counts(7, 2)?;
-    match float(&frame.arg(6), "target")? {
-        Dtype::F32 => relay_as::<f32>(frame),
-        _ => relay_as::<f64>(frame),
-    }
+    by_float!(frame.arg(6), "target", relay_as(frame))
 }
 
 fn relay_as<T: Float + Element>(frame: Frame) -> Result<()> {
@@ -92,10 +91,7 @@ fn relay_as<T: Float + Element>(frame: Frame) -> Result<()> {
 /// `cursor, full, target, ring` to `target, ring`, in place.
 pub(crate) fn collect(frame: Frame) -> Result<()> {
     frame.expect_counts(4, 2)?;
-    match float(&frame.arg(2), "target")? {
-        Dtype::F32 => collect_as::<f32>(frame),
-        _ => collect_as::<f64>(frame),
-    }
+    by_float!(frame.arg(2), "target", collect_as(frame))
 }
 
 fn collect_as<T: Float + Element>(frame: Frame) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use crate::buffer::{Buffer, Dtype, Element};
 use crate::error::{Error, Result};
-use crate::event::{events_as, float, in_place, operand, rows_of};
+use crate::event::{by_float, events_as, in_place, operand, rows_of};
 use crate::frame::Frame;
 use spikeloop_kernels::Float;
 use spikeloop_kernels::plasticity::{Dependence, Law, Sources, update_columns, update_rows};
@@ -10,10 +10,7 @@ use spikeloop_kernels::plasticity::{Dependence, Law, Sources, update_columns, up
 /// `events, coefficient, law, indices, indptr, weight` to `weight`, in place.
 pub(crate) fn rows(frame: Frame) -> Result<()> {
     frame.expect_counts(6, 1)?;
-    match float(&frame.arg(5), "weight")? {
-        Dtype::F32 => rows_as::<f32>(frame),
-        _ => rows_as::<f64>(frame),
-    }
+    by_float!(frame.arg(5), "weight", rows_as(frame))
 }
 
 fn rows_as<T: Float + Element>(frame: Frame) -> Result<()> {
@@ -32,10 +29,7 @@ fn rows_as<T: Float + Element>(frame: Frame) -> Result<()> {
 /// `indptr` is that of the rows.
 pub(crate) fn columns(frame: Frame) -> Result<()> {
     frame.expect_counts(8, 1)?;
-    match float(&frame.arg(7), "weight")? {
-        Dtype::F32 => columns_as::<f32>(frame),
-        _ => columns_as::<f64>(frame),
-    }
+    by_float!(frame.arg(7), "weight", columns_as(frame))
 }
 
 fn columns_as<T: Float + Element>(frame: Frame) -> Result<()> {

@@ -3,9 +3,9 @@
 //! The attributes are the rule and what it draws. Numbers of 64 bits come as halves of 32 bits, which JAX
 //! hands over as they are.
 
-use crate::buffer::{Dtype, Element};
+use crate::buffer::Element;
 use crate::error::{Error, Result};
-use crate::event::{float, in_place, operand, result};
+use crate::event::{by_float, in_place, operand, result};
 use crate::frame::Frame;
 use spikeloop_kernels::Float;
 use spikeloop_kernels::connect::{Draw, Family, Number, Procedural, Rule, Spec};
@@ -15,10 +15,7 @@ use spikeloop_kernels::event::{self, Delays, Dims, Ring};
 pub(crate) fn scatter(frame: Frame) -> Result<()> {
     let last = frame.arg_count().clamp(2, 3) - 1;
     frame.expect_counts(last + 1, 1)?;
-    match float(&frame.arg(last), "target")? {
-        Dtype::F32 => scatter_as::<f32>(frame, last),
-        _ => scatter_as::<f64>(frame, last),
-    }
+    by_float!(frame.arg(last), "target", scatter_as(frame, last))
 }
 
 fn scatter_as<T: Float + Element>(frame: Frame, last: usize) -> Result<()> {
@@ -34,10 +31,7 @@ fn scatter_as<T: Float + Element>(frame: Frame, last: usize) -> Result<()> {
 /// `cotangent, [cursor]` to what the targets of each row sum up to.
 pub(crate) fn gather(frame: Frame) -> Result<()> {
     frame.expect_counts(frame.arg_count().clamp(1, 2), 1)?;
-    match float(&frame.arg(0), "cotangent")? {
-        Dtype::F32 => gather_as::<f32>(frame),
-        _ => gather_as::<f64>(frame),
-    }
+    by_float!(frame.arg(0), "cotangent", gather_as(frame))
 }
 
 fn gather_as<T: Float + Element>(frame: Frame) -> Result<()> {

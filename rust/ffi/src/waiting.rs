@@ -2,7 +2,7 @@
 
 use crate::buffer::{Dtype, Element};
 use crate::error::Result;
-use crate::event::{delays, float, in_place, indices, operand, result, rows, spikes_as};
+use crate::event::{by_float, delays, in_place, indices, operand, result, rows, spikes_as};
 use crate::frame::Frame;
 use spikeloop_kernels::Float;
 use spikeloop_kernels::event::{self, Dims, Starts, Waiting};
@@ -10,10 +10,7 @@ use spikeloop_kernels::event::{self, Dims, Starts, Waiting};
 /// `spikes, cursor, count, sources, values` to `count, sources, values`, in place.
 pub(crate) fn remember(frame: Frame) -> Result<()> {
     frame.expect_counts(5, 3)?;
-    match float(&frame.arg(4), "values")? {
-        Dtype::F32 => remember_as::<f32>(frame),
-        _ => remember_as::<f64>(frame),
-    }
+    by_float!(frame.arg(4), "values", remember_as(frame))
 }
 
 fn remember_as<T: Float + Element>(frame: Frame) -> Result<()> {
@@ -28,10 +25,7 @@ fn remember_as<T: Float + Element>(frame: Frame) -> Result<()> {
 /// in place.
 pub(crate) fn deliver(frame: Frame) -> Result<()> {
     frame.expect_counts(9, 4)?;
-    match float(&frame.arg(8), "target")? {
-        Dtype::F32 => deliver_as::<f32>(frame),
-        _ => deliver_as::<f64>(frame),
-    }
+    by_float!(frame.arg(8), "target", deliver_as(frame))
 }
 
 fn deliver_as<T: Float + Element>(frame: Frame) -> Result<()> {
