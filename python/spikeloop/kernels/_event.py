@@ -150,11 +150,6 @@ def continued(first: int) -> Callable[..., list[Any]]:
     return shapes
 
 
-def _scatter_shape(*operands: Any, rows: Rows) -> list[Any]:
-    del rows
-    return [operands[-1].update(weak_type=False)]
-
-
 def _gather_shape(ct: Any, weight: Any, indices: Any, indptr: Any, *timing: Any, rows: Rows) -> list[Any]:
     return [ct.update(shape=(*rows.at_once(ct.shape)[:-1], rows.n_pre), weak_type=False)]
 
@@ -163,7 +158,7 @@ def _outer_shape(spikes: Any, ct: Any, indices: Any, *rest: Any, rows: Rows, sin
     return [ct.update(shape=(1,) if single else (indices.size,), weak_type=False)]
 
 
-scatter_p = new_primitive("spikeloop_scatter", _scatter_shape, scatter_reference)
+scatter_p = new_primitive("spikeloop_scatter", continued(-1), scatter_reference)
 gather_p = new_primitive("spikeloop_gather", _gather_shape, gather_reference)
 outer_p = new_primitive("spikeloop_outer", _outer_shape, _outer_reference)
 

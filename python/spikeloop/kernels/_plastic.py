@@ -8,6 +8,7 @@ A law holds five numbers: the bounds, and origin, scale and exponent of F(w) = m
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ import jax.numpy as jnp
 
 from .._jax import ad, batching, ffi_lowering, mlir, new_primitive, zero_tangent
 from . import _library
-from ._event import Rows, is_zero, sources_of
+from ._event import Rows, continued, is_zero, one_by_one, sources_of
 
 ADDITIVE, LINEAR, POWER = 0, 1, 2  # F = 1, F = (w − origin)·scale, and the whole of F
 
@@ -97,12 +98,8 @@ def _columns_reference(
     return _changed(weight, *down_columns(events, coefficient, columns, indptr), law, dependence)
 
 
-def _shape(*operands: Any, **_: Any) -> list[Any]:
-    return [operands[-1].update(weak_type=False)]
-
-
-rows_p = new_primitive("spikeloop_plastic_rows", _shape, _rows_reference)
-columns_p = new_primitive("spikeloop_plastic_columns", _shape, _columns_reference)
+rows_p = new_primitive("spikeloop_plastic_rows", continued(-1), _rows_reference)
+columns_p = new_primitive("spikeloop_plastic_columns", continued(-1), _columns_reference)
 
 
 # --- differentiation, batching and lowering --------------------------------------------------------------------------
@@ -127,21 +124,6 @@ def _jvp_by_reference(primitive: Any, reference: Callable[..., list[Any]]) -> Ca
     return rule
 
 
-def _one_by_one(primitive: Any) -> Callable[..., Any]:
-    """Lanes have weights of their own, so that each is a call."""
-
-    def rule(args: Sequence[Any], dims: Sequence[Any], **params: Any) -> tuple[list[Any], list[int]]:
-        mapped = [jnp.moveaxis(x, d, 0) for x, d in zip(args, dims, strict=True) if d is not None]
-
-        def lane(values: Sequence[Any]) -> Any:
-            rest = iter(values)
-            return primitive.bind(*(x if d is None else next(rest) for x, d in zip(args, dims, strict=True)), **params)
-
-        return list(jax.lax.map(lane, mapped)), [0]
-
-    return rule
-
-
 def _native_lowering(kernel: str, reference: Callable[..., list[Any]]) -> Callable[..., Any]:
     by_reference = mlir.lower_fun(reference, multiple_results=True)
 
@@ -158,5 +140,5 @@ for _p, _kernel, _reference in (
     (columns_p, "plastic_columns", _columns_reference),
 ):
     ad.primitive_jvps[_p] = _jvp_by_reference(_p, _reference)
-    batching.primitive_batchers[_p] = _one_by_one(_p)
+    batching.primitive_batchers[_p] = functools.partial(one_by_one, _p)  # lanes have weights of their own
     mlir.register_lowering(_p, _native_lowering(_kernel, _reference), platform="cpu")

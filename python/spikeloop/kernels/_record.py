@@ -18,6 +18,8 @@ import numpy as np
 
 from .._jax import Aval, ad, batching, ffi_lowering, mlir, new_primitive, zero_tangent
 from . import _library
+from ._event import continued
+from ._ring import lane_axis, lane_count
 
 Groups = tuple[tuple[int, int], ...]  # (start, stop) of each
 _DTYPES = (jnp.bool_, jnp.float32, jnp.float64)
@@ -84,13 +86,9 @@ def _count_shapes(spikes: Any, *, groups: Groups) -> list[Any]:
     return [Aval((*spikes.shape[:-1], len(groups)), jnp.dtype(jnp.int32))]
 
 
-def _append_shapes(_: Any, clock: Any, events: Any) -> list[Any]:
-    return [clock.update(weak_type=False), events.update(weak_type=False)]
-
-
 pack_p = new_primitive("spikeloop_pack", _pack_shapes, _pack_reference)
 count_p = new_primitive("spikeloop_count", _count_shapes, _count_reference)
-append_p = new_primitive("spikeloop_append", _append_shapes, _append_reference)
+append_p = new_primitive("spikeloop_append", continued(1), _append_reference)
 
 
 # --- differentiation and batching ------------------------------------------------------------------------------------
@@ -112,12 +110,8 @@ def _row_batching(primitive: Any) -> Callable[..., Any]:
 
 
 def _append_batching(args: Sequence[Any], dims: Sequence[Any]) -> tuple[list[Any], list[int]]:
-    lanes = next(x.shape[d] for x, d in zip(args, dims, strict=True) if d is not None)
-    each = [
-        jnp.broadcast_to(x, (lanes, *x.shape)) if d is None else jnp.moveaxis(x, d, 0)
-        for x, d in zip(args, dims, strict=True)
-    ]
-    return append_p.bind(*each), [0, 0]
+    lanes = lane_count(args, dims)
+    return append_p.bind(*(lane_axis(x, d, lanes) for x, d in zip(args, dims, strict=True))), [0, 0]
 
 
 for _primitive in (pack_p, count_p, append_p):

@@ -134,24 +134,26 @@ def _relay_batching(args: Sequence[Any], dims: Sequence[Any], *, rows: Rows) -> 
     assert rows.slots is not None
     if any(d is not None for d in dims[1:4]):
         return one_by_one(relay_p, args, dims, rows=rows)
-    lanes = _lanes(args, dims)
-    spikes, past, target = (_lane_axis(args[i], dims[i], lanes) for i in (0, 5, 6))
+    lanes = lane_count(args, dims)
+    spikes, past, target = (lane_axis(args[i], dims[i], lanes) for i in (0, 5, 6))
     cursor = _cursors(args[4], dims[4], lanes, past.shape[1 : 1 + rows.slots])
     return relay_p.bind(spikes, *args[1:4], cursor, past, target, rows=rows._replace(slots=rows.slots + 1)), [0, 0]
 
 
 def _collect_batching(args: Sequence[Any], dims: Sequence[Any], *, slots: int) -> tuple[list[Any], list[int]]:
-    lanes = _lanes(args, dims)
-    target, ring = (_lane_axis(args[i], dims[i], lanes) for i in (2, 3))
+    lanes = lane_count(args, dims)
+    target, ring = (lane_axis(args[i], dims[i], lanes) for i in (2, 3))
     cursor = _cursors(args[0], dims[0], lanes, ring.shape[1 : 1 + slots])
     return collect_p.bind(cursor, jnp.max(args[1]), target, ring, slots=slots + 1), [0, 0]
 
 
-def _lanes(args: Sequence[Any], dims: Sequence[Any]) -> int:
+def lane_count(args: Sequence[Any], dims: Sequence[Any]) -> int:
+    """The number of lanes of mapped operands."""
     return next(x.shape[d] for x, d in zip(args, dims, strict=True) if d is not None)
 
 
-def _lane_axis(x: Any, dim: Any, lanes: int) -> Any:
+def lane_axis(x: Any, dim: Any, lanes: int) -> Any:
+    """`x` with the lanes as its first axis."""
     return jnp.broadcast_to(x, (lanes, *x.shape)) if dim is None else jnp.moveaxis(x, dim, 0)
 
 
@@ -159,7 +161,7 @@ def _cursors(cursor: Any, dim: Any, lanes: int, inner: tuple[int, ...]) -> Any:
     """One cursor for all lanes, or one for each."""
     if dim is None and cursor.size == 1:
         return cursor
-    each = _lane_axis(cursor, dim, lanes).reshape(lanes, -1)
+    each = lane_axis(cursor, dim, lanes).reshape(lanes, -1)
     return jnp.broadcast_to(each, (lanes, int(np.prod(inner, dtype=int)))).reshape(-1)
 
 

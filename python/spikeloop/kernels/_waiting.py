@@ -10,6 +10,7 @@ Derivatives need that ring: where spikes or weights have tangents, `remember` fi
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -153,12 +154,8 @@ def _remember_batching(args: Sequence[Any], dims: Sequence[Any], *, rows: Rows) 
     return [ring, jnp.ones_like(args[7]), *args[8:]], [0, *dims[7:]]
 
 
-def _deliver_batching(args: Sequence[Any], dims: Sequence[Any], *, rows: Rows) -> tuple[list[Any], list[Any]]:
-    return one_by_one(deliver_p, args, dims, rows=rows)
-
-
 batching.primitive_batchers[remember_p] = _remember_batching
-batching.primitive_batchers[deliver_p] = _deliver_batching
+batching.primitive_batchers[deliver_p] = functools.partial(one_by_one, deliver_p)
 
 
 # --- lowering --------------------------------------------------------------------------------------------------------
