@@ -32,6 +32,8 @@ class State:
     | `**metadata` | become attributes |
     """
 
+    before_access: Callable[[], None] | None = None  # brings the value up to date, if that was put off
+
     def __init__(self, value: Any, name: str | None = None, *, tag: str | Iterable[str] | None = None, **metadata: Any):
         value = value.value if isinstance(value, State) else value
         self._check_kind(value)
@@ -49,6 +51,19 @@ class State:
     @property
     def value(self) -> Any:
         """The present value; inside a transformation, the value at this point of the function."""
+        if self.before_access is not None:
+            self.before_access()
+        return self.kept
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        if self.before_access is not None:
+            self.before_access()
+        self.kept = value
+
+    @property
+    def kept(self) -> Any:
+        """The value as it is kept, also where its owner has put off to bring it up to date."""
         trace = _trace.current()
         if trace is not None:
             return trace.read(self)
@@ -56,8 +71,8 @@ class State:
         _trace.check_readable(self)
         return value
 
-    @value.setter
-    def value(self, value: Any) -> None:
+    @kept.setter
+    def kept(self, value: Any) -> None:
         if isinstance(value, State):
             raise ValueError(f"State {self.path} cannot hold a State. Assign its .value instead.")
         self._check_kind(value)
@@ -107,7 +122,9 @@ class State:
     def copy(self) -> State:
         """A State of the same type with the same value and metadata, and no owner."""
         new = object.__new__(type(self))
-        new.__dict__.update({k: v for k, v in self.__dict__.items() if k not in ("_value", "_owner", "tag")})
+        new.__dict__.update(
+            {k: v for k, v in self.__dict__.items() if k not in ("_value", "_owner", "tag", "before_access")}
+        )
         State.__init__(new, self.value, self._name, tag=self.tag)
         return new
 

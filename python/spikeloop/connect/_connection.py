@@ -48,7 +48,7 @@ class Connection(Stored):
         For spikes (n_pre,) without a batch, and synapses with a delay each.
         """
         numbers, unit = split(ring)
-        spikes, weight = self._operands(spikes, numbers, unit)
+        spikes, weight = self._operands(spikes, self.weight.value, numbers, unit)
         synapses = weight, self.indices, self.indptr, self.delay
         flat = numbers.reshape(numbers.shape[0], self.n_post)
         flat, full, listed = remember(spikes, synapses, cursor, flat, full, listed, self._rows)
@@ -57,7 +57,7 @@ class Connection(Stored):
     def deliver(self, cursor: Any, listed: Listed, target: Any) -> tuple[Listed, Any]:
         """(listed, target): `target` plus what listed spikes deliver in this step."""
         numbers, unit = split(target)
-        synapses = self._weights(numbers, unit), self.indices, self.indptr, self.delay_starts
+        synapses = self._weights(self.weight.value, numbers, unit), self.indices, self.indptr, self.delay_starts
         listed, flat = deliver(synapses, cursor, listed, numbers.reshape(self.n_post), self._rows)
         return listed, join(flat, target)
 

@@ -32,12 +32,13 @@ class Connectivity(Module):
     def __rmatmul__(self, spikes: Any) -> Any:
         return self(spikes)
 
-    def undelayed(self, spikes: Any) -> Any:
-        """The input of each target, for a caller who takes care of the delay."""
-        unit = getattr(self.weight.value, "unit", u.UNITLESS)
+    def undelayed(self, spikes: Any, weight: Any = None) -> Any:
+        """The input of each target, by `weight` or else the present ones, for a caller who takes care of the delay."""
+        weight = self.weight.value if weight is None else weight
+        unit = getattr(weight, "unit", u.UNITLESS)
         shape = (*jnp.shape(spikes)[:-1], self.n_post)
-        zero = jnp.zeros(shape, self._numbers(unit).dtype)
-        return self.accumulate_undelayed(spikes, zero if unit.is_unitless else u.Quantity(zero, unit=unit))
+        zero = jnp.zeros(shape, self._numbers(weight, unit).dtype)
+        return self.accumulate_undelayed(spikes, zero if unit.is_unitless else u.Quantity(zero, unit=unit), weight)
 
     def accumulate(self, spikes: Any, target: Any) -> Any:
         """`target` plus the input of each target, in place where the compiler lets it."""
@@ -51,10 +52,11 @@ class Connectivity(Module):
                 "sl.AlignPostProj(comm=connection, ...)."
             )
 
-    def accumulate_undelayed(self, spikes: Any, target: Any) -> Any:
-        """`accumulate` for a caller who takes care of the delay."""
+    def accumulate_undelayed(self, spikes: Any, target: Any, weight: Any = None) -> Any:
+        """`accumulate`, by `weight` or else the present ones, for a caller who takes care of the delay."""
+        weight = self.weight.value if weight is None else weight
         numbers, unit = split(target)
-        spikes, weight = self._operands(spikes, numbers, unit)
+        spikes, weight = self._operands(spikes, weight, numbers, unit)
         flat = numbers if numbers.shape[-1:] == (self.n_post,) else numbers.reshape(*spikes.shape[:-1], self.n_post)
         return join(self.add(spikes, weight, flat), target)
 
@@ -65,7 +67,7 @@ class Connectivity(Module):
         `cursor`; the oldest stand in the slot after it.
         """
         numbers, unit = split(target)
-        spikes, weight = self._operands(spikes, numbers, unit)
+        spikes, weight = self._operands(spikes, self.weight.value, numbers, unit)
         batch = past.shape[1:-1]
         spikes = jnp.broadcast_to(spikes, (*batch, self.n_pre))
         flat = jnp.broadcast_to(numbers.reshape(*numbers.shape[: numbers.ndim - len(self.out_size or ())], self.n_post),
@@ -76,7 +78,7 @@ class Connectivity(Module):
     def accumulate_later(self, spikes: Any, cursor: Any, ring: Any) -> Any:
         """`ring`, with the axes (slots, ..., targets), plus the input of each target when its delay has passed."""
         numbers, unit = split(ring)
-        spikes, weight = self._operands(spikes, numbers, unit)
+        spikes, weight = self._operands(spikes, self.weight.value, numbers, unit)
         batch = numbers.shape[1 : numbers.ndim - len(self.out_size or ())]
         spikes = jnp.broadcast_to(spikes, (*batch, self.n_pre))
         flat = numbers.reshape(numbers.shape[0], *batch, self.n_post)
@@ -119,15 +121,14 @@ class Connectivity(Module):
         """Whether each synapse has a delay of its own."""
         return self.delay is not None and not isinstance(self.delay, int)
 
-    def _operands(self, spikes: Any, target: Any, unit: Any) -> tuple[Any, Any]:
+    def _operands(self, spikes: Any, weight: Any, target: Any, unit: Any) -> tuple[Any, Any]:
         spikes = _plain_spikes(spikes, self.n_pre, self.path)
-        return _as_events(spikes, target.dtype), self._weights(target, unit)
+        return _as_events(spikes, target.dtype), self._weights(weight, target, unit)
 
-    def _weights(self, target: Any, unit: Any) -> Any:
-        return self._numbers(unit).reshape(-1).astype(target.dtype)
+    def _weights(self, weight: Any, target: Any, unit: Any) -> Any:
+        return self._numbers(weight, unit).reshape(-1).astype(target.dtype)
 
-    def _numbers(self, unit: Any) -> Any:
-        weight = self.weight.value
+    def _numbers(self, weight: Any, unit: Any) -> Any:
         own = getattr(weight, "unit", u.UNITLESS)
         if not own.has_same_dim(unit):
             raise UnitError(f"{self.path}.weight is in {own}, but the target takes {unit}.")

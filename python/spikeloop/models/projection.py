@@ -99,10 +99,10 @@ class CommProjection(Projection):
         plasticity(comm, spikes)
         if in_dendrite:
             assert line is not None
-            effect = comm.undelayed(spikes)
+            effect = comm.undelayed(spikes, comm.weight.kept)
             receiver.receive(self.arrivals_of(line(effect.reshape(self.post.varshape))))
         else:
-            receiver.receive(lambda present: comm.accumulate_undelayed(spikes, present))
+            receiver.receive(lambda present: comm.accumulate_undelayed(spikes, present, comm.weight.kept))
 
     def check_dt(self) -> None:
         """Refuse a time step other than that in which delays of synapses were counted."""
