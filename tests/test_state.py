@@ -269,8 +269,8 @@ def test_a_value_that_was_put_off_is_brought_up_to_date_when_it_is_read_or_assig
     state.before_access = settle
     assert state.kept == 1.0
     assert sl.transform.for_loop(lambda: state.value, length=3).tolist() == [[3.0]] * 3
-    assert state.kept == 3.0 and pending.value == 0.0
+    assert (state.kept, pending.value) == (3.0, 0.0)
     pending.value = jnp.ones(1)
     state.value = jnp.zeros(1)
-    assert state.value == 0.0 and pending.value == 0.0
+    assert (state.value, pending.value) == (0.0, 0.0)
     assert state.copy().before_access is None
