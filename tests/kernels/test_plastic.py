@@ -8,7 +8,7 @@ import spikeloop as sl
 from jax.test_util import check_grads
 from spikeloop.connect import Connection
 from spikeloop.kernels import _plastic
-from spikeloop.kernels._plastic import columns_p, rows_p, update_columns, update_rows
+from spikeloop.kernels._plastic import Side, columns_p, rows_p, update_columns, update_rows
 from spikeloop.plasticity import _columns
 
 DEPENDENCES = [_plastic.ADDITIVE, _plastic.LINEAR, _plastic.POWER]
@@ -45,11 +45,11 @@ class Case:
 
     def rows(self, weight, a, s=None):
         events = self.s if s is None else s
-        return update_rows(events, a, self.law, self.indices, self.indptr, weight, self.dependence)
+        return update_rows(Side(events, a, self.law, self.dependence), self.indices, self.indptr, weight)
 
     def down(self, weight, b, r=None):
         events = self.r if r is None else r
-        return update_columns(events, b, self.down_law, self.columns, self.indptr, weight, self.dependence)
+        return update_columns(Side(events, b, self.down_law, self.dependence), self.columns, self.indptr, weight)
 
     def both(self, weight, a, b):
         return self.rows(self.down(weight, b), a)

@@ -35,21 +35,25 @@ class Columns(NamedTuple):
     shift: int
 
 
-def update_rows(
-    events: Any, coefficient: Any, law: Any, indices: Any, indptr: Any, weight: Any, dependence: int
-) -> Any:
-    """The weights after events (n_pre,), with one coefficient for each target."""
-    return rows_p.bind(events, coefficient, law, indices, indptr, weight, dependence=dependence)[0]
+class Side(NamedTuple):
+    """The events of one side, with one coefficient for each neuron of the other, and the law of what they change."""
+
+    events: Any
+    coefficient: Any
+    law: Any
+    dependence: int
 
 
-def update_columns(
-    events: Any, coefficient: Any, law: Any, columns: Columns, indptr: Any, weight: Any, dependence: int
-) -> Any:
-    """The weights after events (n_post,), with one coefficient for each source."""
+def update_rows(pre: Side, indices: Any, indptr: Any, weight: Any) -> Any:
+    """The weights after events of sources."""
+    return rows_p.bind(*pre[:3], indices, indptr, weight, dependence=pre.dependence)[0]
+
+
+def update_columns(post: Side, columns: Columns, indptr: Any, weight: Any) -> Any:
+    """The weights after events of targets."""
     places, ends, sources, shift = columns
-    return columns_p.bind(
-        events, coefficient, law, places, ends, sources, indptr, weight, dependence=dependence, shift=shift
-    )[0]
+    synapses = places, ends, sources, indptr
+    return columns_p.bind(*post[:3], *synapses, weight, dependence=post.dependence, shift=shift)[0]
 
 
 # --- reference -------------------------------------------------------------------------------------------------------
@@ -75,19 +79,20 @@ def clipped(weight: Any, event: Any, new: Any, low: Any, high: Any) -> Any:
     return jnp.where(event != 0, jnp.clip(new, low, high), weight)
 
 
-def _changed(weight: Any, event: Any, coefficient: Any, law: Any, dependence: int) -> list[Any]:
+def changed(weight: Any, event: Any, coefficient: Any, law: Any, dependence: int) -> Any:
+    """The weights after an event and a coefficient for each synapse, where the event is not 0."""
     low, high, origin, scale, exponent = law
     change = event.astype(weight.dtype) * coefficient
     if dependence != ADDITIVE:
         distance = jnp.maximum((weight - origin) * scale, 0)
         change = change * (distance if dependence == LINEAR else distance**exponent)
-    return [clipped(weight, event, weight + change, low, high)]
+    return clipped(weight, event, weight + change, low, high)
 
 
 def _rows_reference(
     events: Any, coefficient: Any, law: Any, indices: Any, indptr: Any, weight: Any, *, dependence: int
 ) -> list[Any]:
-    return _changed(weight, *along_rows(events, coefficient, indices, indptr), law, dependence)
+    return [changed(weight, *along_rows(events, coefficient, indices, indptr), law, dependence)]
 
 
 def _columns_reference(
@@ -95,7 +100,7 @@ def _columns_reference(
     *, dependence: int, shift: int,
 ) -> list[Any]:  # fmt: skip
     columns = Columns(places, ends, sources, shift)
-    return _changed(weight, *down_columns(events, coefficient, columns, indptr), law, dependence)
+    return [changed(weight, *down_columns(events, coefficient, columns, indptr), law, dependence)]
 
 
 rows_p = new_primitive("spikeloop_plastic_rows", continued(-1), _rows_reference)
@@ -105,12 +110,14 @@ columns_p = new_primitive("spikeloop_plastic_columns", continued(-1), _columns_r
 # --- differentiation, batching and lowering --------------------------------------------------------------------------
 
 
-def _jvp_by_reference(primitive: Any, reference: Callable[..., list[Any]]) -> Callable[..., Any]:
+def jvp_by_reference(primitive: Any, reference: Callable[..., list[Any]]) -> Callable[..., Any]:
+    """The JVP rule of a kernel that differentiates its reference."""
+
     def rule(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
         out = primitive.bind(*primals, **params)
         live = [i for i, t in enumerate(tangents) if not is_zero(t)]
         if not live:
-            return out, [zero_tangent(out[0])]
+            return out, [zero_tangent(x) for x in out]
 
         def run(*values: Any) -> Any:
             operands = list(primals)
@@ -124,13 +131,15 @@ def _jvp_by_reference(primitive: Any, reference: Callable[..., list[Any]]) -> Ca
     return rule
 
 
-def _native_lowering(kernel: str, reference: Callable[..., list[Any]]) -> Callable[..., Any]:
+def native_lowering(kernel: str, reference: Callable[..., list[Any]], results: int = 1) -> Callable[..., Any]:
+    """Native for f32 and f64, in place: the results continue as many of the last operands."""
     by_reference = mlir.lower_fun(reference, multiple_results=True)
 
     def lower(ctx: Any, *operands: Any, **params: Any) -> Any:
         if not _library.computes(kernel, ctx.avals_in[-1].dtype):
             return by_reference(ctx, *operands, **params)
-        return ffi_lowering(_library.PREFIX + kernel, {len(operands) - 1: 0})(ctx, *operands, **params)
+        aliases = {len(operands) - results + k: k for k in range(results)}
+        return ffi_lowering(_library.PREFIX + kernel, aliases)(ctx, *operands, **params)
 
     return lower
 
@@ -139,6 +148,6 @@ for _p, _kernel, _reference in (
     (rows_p, "plastic_rows", _rows_reference),
     (columns_p, "plastic_columns", _columns_reference),
 ):
-    ad.primitive_jvps[_p] = _jvp_by_reference(_p, _reference)
+    ad.primitive_jvps[_p] = jvp_by_reference(_p, _reference)
     batching.primitive_batchers[_p] = functools.partial(one_by_one, _p)  # lanes have weights of their own
-    mlir.register_lowering(_p, _native_lowering(_kernel, _reference), platform="cpu")
+    mlir.register_lowering(_p, native_lowering(_kernel, _reference), platform="cpu")

@@ -46,6 +46,7 @@ class Clopath(Plasticity):
     u_plus = trace("post", "tau_plus", follows="V")
 
     rates = ("A_LTD", "A_LTP")
+    waits_by = "x"
 
     @staticmethod
     def change(p: SimpleNamespace, pre: SimpleNamespace, post: SimpleNamespace) -> Change:

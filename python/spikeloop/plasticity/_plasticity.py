@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, ClassVar, NamedTuple
 
 import brainunit as u
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from .. import environ
+from .._jax import is_tracer
 from .._math import exp
-from .._state import HiddenState
+from .._state import HiddenState, State
 from ..connect import Connection, Connectivity
+from ..kernels import _library
 from ..kernels._plastic import (
     ADDITIVE,
     LINEAR,
     POWER,
     Columns,
+    Side,
     along_rows,
     clipped,
     down_columns,
@@ -30,6 +35,7 @@ from ..models._delay_line import DelayLine
 from ..models._form import Form, check_not_negative, check_unit, number_in, unit_of, with_unit
 from ..models._math import relax
 from ._columns import columns_of
+from ._pending import PendingEvents
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,9 @@ class Plasticity(Form):
     each followed by a clip to the bounds; then spikes and V enter the traces. So two spikes of the same step do not
     count as a pair. Only synapses of neurons that have an event are touched.
 
+    A rule whose b follow one trace of the sources, b = constant · trace, says its name in `waits_by`. Events of targets
+    then wait until the source of a synapse spikes, or the weight is read, which changes nothing but the time it takes.
+
     | argument | meaning | default |
     |---|---|---|
     | `w_max`, `w_min` | bounds, in the unit of the weight | , 0 |
@@ -85,11 +94,13 @@ class Plasticity(Form):
     call_level = 3
     traces: ClassVar[dict[str, Trace]] = {}
     rates: ClassVar[tuple[str, ...]] = ()  # constants that must not be negative
+    waits_by: ClassVar[str | None] = None
     on_pre: Callable[[Any, Any], Any] | None = None
     on_post: Callable[[Any, Any], Any] | None = None
     options: ClassVar[dict[str, Any]] = {"w_max": None, "w_min": None, "delay_in": "axon"}
 
     columns: Columns
+    pending: PendingEvents | None = None
     delay: DelayLine | None = None
     _unit: Any = None
     _sizes: tuple[int, int] | None = None
@@ -141,6 +152,10 @@ class Plasticity(Form):
         numbers = jnp.broadcast_to(numbers.reshape(-1), (connection.num_synapses,)) + jnp.zeros((), numbers.dtype)
         connection.weight.value = with_unit(numbers, unit)
         self.columns = columns_of(connection)
+        if self._can_wait(numbers.dtype):
+            settle = functools.partial(self._settle, connection)
+            self.pending = PendingEvents(self._sizes, self._is_graded(), settle)
+            connection.weight.before_access = settle
         if line is not None and self.delay_in == "dendrite":
             self.delay = DelayLine(line.time, connection.n_post)
 
@@ -154,12 +169,20 @@ class Plasticity(Form):
             start = self._potential() if declared.follows == "V" else jnp.zeros(self._sizes[declared.side == "post"])
             setattr(self, name, HiddenState(start.astype(environ.dftype()) + jnp.zeros((), environ.dftype())))
 
+    def _can_wait(self, dtype: Any) -> bool:
+        """Whether events of targets may wait: b falls by one known factor a step, and native code is there."""
+        if self.waits_by is None or self.on_post is not None or self.on_pre is not None:
+            return False
+        tau = getattr(self, self.traces[self.waits_by].tau)
+        varies = any(isinstance(getattr(self, name), State) for name in self.params)
+        return not varies and np.ndim(u.get_mantissa(tau)) == 0 and _library.computes("plastic_learn", dtype)
+
     def update(self, connection: Connection, spikes: Any) -> None:
         """One step: change the weights by the spikes that reach the synapses now and those of the targets."""
         fired = self._post.get_spike().reshape(-1)
         if self.delay is not None:
             fired = self.delay(fired)
-        weight = u.get_mantissa(connection.weight.value)
+        weight = u.get_mantissa(connection.weight.kept)
         p, dt = self.numbers(), self.dt()
         one = {side: (jnp.asarray(x) != 0).astype(weight.dtype) for side, x in (("pre", spikes), ("post", fired))}
         sides = {side: SimpleNamespace(spikes=x) for side, x in one.items()}
@@ -167,8 +190,12 @@ class Plasticity(Form):
         for name, declared in self.traces.items():
             decay = exp(-dt / getattr(p, declared.tau)) if declared.follows == "spikes" else 1.0
             setattr(sides[declared.side], name, getattr(self, name).value * decay)
-        changed = self._apply(connection, weight, p, self.change(p, sides["pre"], sides["post"]))
-        connection.weight.value = with_unit(changed, self._unit)
+        change = self.change(p, sides["pre"], sides["post"])
+        if self.pending is None:
+            changed = self._apply(connection, weight, p, change)
+        else:
+            changed = self._learn(connection, weight, p, change, one["pre"])
+        connection.weight.kept = with_unit(changed, self._unit)
         for name, declared in self.traces.items():
             value = getattr(sides[declared.side], name)
             if declared.follows == "V":
@@ -189,24 +216,73 @@ class Plasticity(Form):
         p.range = p.w_max - p.w_min
         return p
 
+    def _sides(self, p: SimpleNamespace, change: Change, kind: Any) -> tuple[Side, Side]:
+        """What events of targets and of sources do."""
+        assert self._sizes is not None
+        of = {"pre": change.of_sources, "post": change.of_targets}
+        sources, targets = (
+            jnp.broadcast_to(jnp.asarray(x, kind), n) for x, n in zip(of.values(), self._sizes, strict=True)
+        )
+        post, pre = jnp.asarray(change.post, kind), jnp.asarray(change.pre, kind)
+        return Side(post, sources, *self._law_of_targets(p, kind)), Side(pre, targets, *self._law_of_sources(p, kind))
+
+    def _law_of_targets(self, p: SimpleNamespace, kind: Any) -> tuple[Any, int]:
+        return _law(p, p.w_max, -1.0, getattr(p, "mu_plus", 0.0), kind)
+
+    def _law_of_sources(self, p: SimpleNamespace, kind: Any) -> tuple[Any, int]:
+        return _law(p, p.w_min, 1.0, getattr(p, "mu_minus", 0.0), kind)
+
     def _apply(self, connection: Connection, weight: Any, p: SimpleNamespace, change: Change) -> Any:
         """The weights after the events of targets, then of sources."""
-        kind = weight.dtype
-        sources = jnp.broadcast_to(jnp.asarray(change.of_sources, kind), connection.n_pre)
-        targets = jnp.broadcast_to(jnp.asarray(change.of_targets, kind), connection.n_post)
-        pre, post = jnp.asarray(change.pre, kind), jnp.asarray(change.post, kind)
+        post, pre = self._sides(p, change, weight.dtype)
         indices, indptr = connection.indices, connection.indptr
         if self.on_post is None:
-            law, dependence = _law(p, p.w_max, -1.0, getattr(p, "mu_plus", 0.0), kind)
-            weight = update_columns(post, sources, law, self.columns, indptr, weight, dependence)
+            weight = update_columns(post, self.columns, indptr, weight)
         else:
-            event, b = down_columns(post, sources, self.columns, indptr)
+            event, b = down_columns(post.events, post.coefficient, self.columns, indptr)
             weight = clipped(weight, event, self.on_post(weight, event * b), p.w_min, p.w_max)
         if self.on_pre is None:
-            law, dependence = _law(p, p.w_min, 1.0, getattr(p, "mu_minus", 0.0), kind)
-            return update_rows(pre, targets, law, indices, indptr, weight, dependence)
-        event, a = along_rows(pre, targets, indices, indptr)
+            return update_rows(pre, indices, indptr, weight)
+        event, a = along_rows(pre.events, pre.coefficient, indices, indptr)
         return clipped(weight, event, self.on_pre(weight, event * a), p.w_min, p.w_max)
+
+    def _learn(self, connection: Connection, weight: Any, p: SimpleNamespace, change: Change, spikes: Any) -> Any:
+        """`_apply`, but the events of targets wait until the rows of their sources are walked."""
+        assert self.pending is not None
+        post, pre = self._sides(p, change, weight.dtype)
+        decay = exp(-p.dt / getattr(p, name := self.traces[self.waits_by].tau))
+        if not is_tracer(decay) and weight.dtype.type(decay) >= 1:
+            raise ValueError(f"{self.path}.{name} is so long that {weight.dtype} cannot tell one step from the next; "
+                             "call sl.environ.set(precision=64).")  # fmt: skip
+        return self.pending.learn(self._synapses(connection), decay, spikes, post, pre, weight)
+
+    def _settle(self, connection: Connection) -> None:
+        """Let the synapses meet all events of targets that wait."""
+        pending = self.pending
+        if pending is None or pending.is_empty:
+            return
+        weight = u.get_mantissa(connection.weight.kept)
+        law = self._law_of_targets(self.numbers(), weight.dtype)
+        connection.weight.kept = with_unit(pending.settled(self._synapses(connection), *law, weight), self._unit)
+
+    def _synapses(self, connection: Connection) -> Any:
+        return connection.indices, connection.indptr, self.columns
+
+    def _is_graded(self) -> bool:
+        """Whether events of targets can differ from 1."""
+        assert self._sizes is not None
+        given, p = [], self.numbers()
+        p.dt = 1.0
+
+        def look() -> None:
+            sides = [SimpleNamespace(spikes=jnp.zeros(n), V=jnp.zeros(n)) for n in self._sizes]
+            for name, declared in self.traces.items():
+                side = sides[declared.side == "post"]
+                setattr(side, name, jnp.zeros_like(side.spikes))
+            given.append(self.change(p, *sides).post is not sides[1].spikes)
+
+        jax.eval_shape(look)
+        return given[0]
 
 
 def _law(p: SimpleNamespace, origin: Any, sign: float, exponent: Any, kind: Any) -> tuple[Any, int]:

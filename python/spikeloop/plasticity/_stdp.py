@@ -41,6 +41,7 @@ class STDP(Plasticity):
     y = trace("post", "tau_minus")
 
     rates = ("A_plus", "A_minus", "mu_plus", "mu_minus")
+    waits_by = "x"
     options: ClassVar[dict[str, Any]] = {"pairs": "all"}
 
     def _configure(self, **options: Any) -> None:

@@ -43,6 +43,7 @@ class TripletSTDP(Plasticity):
     o2 = trace("post", "tau_y")
 
     rates = ("A2_plus", "A2_minus", "A3_plus", "A3_minus")
+    waits_by = "r1"
 
     @staticmethod
     def change(p: SimpleNamespace, pre: SimpleNamespace, post: SimpleNamespace) -> Change:

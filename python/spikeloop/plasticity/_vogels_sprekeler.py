@@ -38,6 +38,7 @@ class VogelsSprekeler(Plasticity):
     y = trace("post", "tau")
 
     rates = ("eta", "rate")
+    waits_by = "x"
 
     @staticmethod
     def change(p: SimpleNamespace, pre: SimpleNamespace, post: SimpleNamespace) -> Change:

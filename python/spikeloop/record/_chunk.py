@@ -29,7 +29,7 @@ class Chunk:
     def run(self, first: int, t0: float) -> list[Any]:
         """The rows of each recorder, of the steps from `first` on; the run began at `t0` ms."""
         rows = self._program(*_arguments(first, t0))
-        jax.block_until_ready([state.value for state in self.written()])  # an error is raised here, before a checkpoint
+        jax.block_until_ready([state.kept for state in self.written()])  # an error is raised here, before a checkpoint
         return [r[thin - 1 :: thin] if thin > 1 else r for r, thin in zip(rows, self._thin, strict=True)]
 
     def written(self) -> list[Any]:

@@ -5,7 +5,11 @@ use crate::error::{Error, Result};
 use crate::event::{by_float, events_as, in_place, operand, rows_of};
 use crate::frame::Frame;
 use spikeloop_kernels::Float;
-use spikeloop_kernels::plasticity::{Dependence, Law, Sources, update_columns, update_rows};
+use spikeloop_kernels::event::Rows;
+use spikeloop_kernels::plasticity::{
+    Columns, Dependence, Law, Pending, Side, Sources, Synapses, learn as learn_with, update_columns,
+    update_rows,
+};
 
 /// `events, coefficient, law, indices, indptr, weight` to `weight`, in place.
 pub(crate) fn rows(frame: Frame) -> Result<()> {
@@ -16,7 +20,8 @@ pub(crate) fn rows(frame: Frame) -> Result<()> {
 fn rows_as<T: Float + Element>(frame: Frame) -> Result<()> {
     let events = frame.arg(0);
     let rows = rows_of(frame, 3, 4, events.len())?;
-    let (events, coefficient, law) = (events_as::<T>(&events, "events")?, coefficient(frame)?, law(frame)?);
+    let coefficient = operand(&frame.arg(1), "coefficient")?;
+    let (events, law) = (events_as::<T>(&events, "events")?, law(&frame.arg(2), frame, "dependence")?);
     // SAFETY: the other operands borrow other buffers, and the weight's own is not borrowed.
     let weight = unsafe { in_place::<T>(&frame.arg(5), "weight", &frame.ret(0))? };
     Ok(update_rows(events, coefficient, &law, &rows, weight)?)
@@ -35,32 +40,80 @@ pub(crate) fn columns(frame: Frame) -> Result<()> {
 fn columns_as<T: Float + Element>(frame: Frame) -> Result<()> {
     let events = frame.arg(0);
     let columns = rows_of(frame, 3, 4, events.len())?;
-    let (events, coefficient, law) = (events_as::<T>(&events, "events")?, coefficient(frame)?, law(frame)?);
+    let coefficient = operand::<T>(&frame.arg(1), "coefficient")?;
+    let (events, law) = (events_as::<T>(&events, "events")?, law(&frame.arg(2), frame, "dependence")?);
     let found = frame.arg(5);
     // The rows have no indices here: their places are asked for, not their targets.
     let rows = match found.dtype {
         Dtype::U16 => None,
-        Dtype::U32 => Some(rows_of(frame, 3, 6, coefficient.len())?),
-        other => {
-            return Err(Error::invalid(format!("operand 'sources' is {other}, expected uint16 or uint32")));
-        }
+        _ => Some(rows_of(frame, 3, 6, coefficient.len())?),
     };
-    let sources = match &rows {
-        None => Sources::Stored(operand(&found, "sources")?),
-        Some(rows) => Sources::Looked { first: operand(&found, "sources")?, shift: shift(frame)?, rows },
-    };
+    let sources = sources(&found, frame, rows.as_ref())?;
+    let columns = Columns::new(&columns, &sources, coefficient.len())?;
     // SAFETY: the other operands borrow other buffers, and the weight's own is not borrowed.
     let weight = unsafe { in_place::<T>(&frame.arg(7), "weight", &frame.ret(0))? };
-    Ok(update_columns(events, coefficient, &law, &columns, &sources, weight)?)
+    Ok(update_columns(events, coefficient, &law, &columns, weight)?)
 }
 
-fn coefficient<T: Element>(frame: Frame<'_>) -> Result<&[T]> {
-    operand(&frame.arg(1), "coefficient")
+/// `post, slopes, law_post, pre, of_targets, law_pre, clock, walked, renew, indices, indptr, places, ends, sources,
+/// listed, marks, weight` to `listed, marks, weight`, in place. `places`, `ends` and `sources` are those of `columns`.
+pub(crate) fn learn(frame: Frame) -> Result<()> {
+    frame.expect_counts(17, 3)?;
+    by_float!(frame.arg(16), "weight", learn_as(frame))
 }
 
-fn law<T: Float + Element>(frame: Frame) -> Result<Law<T>> {
-    let numbers: Buffer = frame.arg(2);
-    Ok(Law::new(operand(&numbers, "law")?, Dependence::of(frame.int("dependence")?)?)?)
+fn learn_as<T: Float + Element>(frame: Frame) -> Result<()> {
+    let post = side(frame, 0, "post", "dependence_post")?;
+    let pre = side(frame, 3, "pre", "dependence_pre")?;
+    let (n_pre, n_post) = (pre.events.len(), post.events.len());
+    let (&[clock], &[renew]) =
+        (operand::<T>(&frame.arg(6), "clock")?, operand::<i32>(&frame.arg(8), "renew")?)
+    else {
+        return Err(Error::invalid("operands 'clock' and 'renew' must be one number each"));
+    };
+    let walked = events_as::<T>(&frame.arg(7), "walked")?;
+    let (rows, columns) = (rows_of(frame, 9, 10, n_pre)?, rows_of(frame, 11, 12, n_post)?);
+    let sources = sources(&frame.arg(13), frame, Some(&rows))?;
+    let columns = Columns::new(&columns, &sources, n_pre)?;
+    // SAFETY: the other operands borrow other buffers, and these three are not borrowed.
+    let (listed, marks, weight) = unsafe {
+        (
+            in_place::<T>(&frame.arg(14), "listed", &frame.ret(0))?,
+            in_place::<T>(&frame.arg(15), "marks", &frame.ret(1))?,
+            in_place::<T>(&frame.arg(16), "weight", &frame.ret(2))?,
+        )
+    };
+    let synapses = Synapses { rows: &rows, columns: &columns };
+    let mut pending = Pending::new(listed, marks, n_post, frame.flag("graded")?)?;
+    Ok(learn_with(clock, walked, renew != 0, (&post, &pre), &synapses, &mut pending, weight)?)
+}
+
+/// Events, coefficients of the other side and their law, from the operand `first` on.
+fn side<'a, T: Float + Element>(
+    frame: Frame<'a>,
+    first: usize,
+    name: &'static str,
+    dependence: &str,
+) -> Result<Side<'a, T>> {
+    Ok(Side {
+        events: operand(&frame.arg(first), name)?,
+        coefficient: operand(&frame.arg(first + 1), "coefficient")?,
+        law: law(&frame.arg(first + 2), frame, dependence)?,
+    })
+}
+
+fn law<T: Float + Element>(numbers: &Buffer, frame: Frame<'_>, dependence: &str) -> Result<Law<T>> {
+    Ok(Law::new(operand(numbers, "law")?, Dependence::of(frame.int(dependence)?)?)?)
+}
+
+fn sources<'a>(given: &Buffer<'a>, frame: Frame<'_>, rows: Option<&'a Rows<'a>>) -> Result<Sources<'a>> {
+    match (given.dtype, rows) {
+        (Dtype::U16, _) => Ok(Sources::Stored(operand(given, "sources")?)),
+        (Dtype::U32, Some(rows)) => {
+            Ok(Sources::Looked { first: operand(given, "sources")?, shift: shift(frame)?, rows })
+        }
+        (other, _) => Err(Error::invalid(format!("operand 'sources' is {other}, expected uint16 or uint32"))),
+    }
 }
 
 fn shift(frame: Frame) -> Result<u32> {

@@ -98,6 +98,7 @@ handlers! {
     append, "record_append": record::append;
     plastic_rows, "plastic_rows": plastic::rows;
     plastic_columns, "plastic_columns": plastic::columns;
+    plastic_learn, "plastic_learn": plastic::learn;
     // Panics, so that tests can see that a panic becomes an exception.
     panic, "panic": |_| panic!("the kernel that always panics was called");
 }

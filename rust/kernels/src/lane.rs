@@ -25,6 +25,8 @@ pub unsafe trait Lane:
     type Mask: Copy;
     /// What hot loops use instead: a pair where there are registers for two lanes.
     type Wide: Lane<Elem = Self::Elem>;
+    /// The same instructions for eight elements at most.
+    type Eight: Lane<Elem = Self::Elem>;
     /// Number of elements.
     const WIDTH: usize;
 
@@ -58,6 +60,8 @@ pub unsafe trait Lane:
     fn bits(mask: Self::Mask) -> u32;
     /// `yes` where the mask is true, else `no`.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+    /// The sum: the halves are added, then their halves, to the last.
+    fn sum(self) -> Self::Elem;
     /// Bitwise and with the bits of `other`.
     #[must_use]
     fn and(self, other: Self) -> Self;

@@ -44,10 +44,6 @@ impl<'a, T> Shared<'a, T> {
         unsafe { *self.ptr.add(i) += x };
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
     /// The address of one element.
     ///
     /// # Safety

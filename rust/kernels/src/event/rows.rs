@@ -163,7 +163,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Checks that every row begins where the one before ends.
-    pub(super) fn check_order(&self) -> Result<()> {
+    pub(crate) fn check_order(&self) -> Result<()> {
         let mut end = 0;
         for k in 0..self.n_pre {
             let row = self.row(k)?;

@@ -35,6 +35,7 @@ unsafe impl<L: Lane> Lane for Pair<L> {
     type Elem = L::Elem;
     type Mask = (L::Mask, L::Mask);
     type Wide = Self;
+    type Eight = L::Eight;
     const WIDTH: usize = 2 * L::WIDTH;
 
     #[inline(always)]
@@ -89,6 +90,10 @@ unsafe impl<L: Lane> Lane for Pair<L> {
     #[inline(always)]
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
         Self(L::select(mask.0, yes.0, no.0), L::select(mask.1, yes.1, no.1))
+    }
+    #[inline(always)]
+    fn sum(self) -> L::Elem {
+        (self.0 + self.1).sum()
     }
     #[inline(always)]
     fn and(self, other: Self) -> Self {

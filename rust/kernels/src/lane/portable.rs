@@ -49,6 +49,7 @@ macro_rules! portable {
             type Elem = $float;
             type Mask = [bool; N];
             type Wide = Self;
+            type Eight = Self;
             const WIDTH: usize = N;
 
             #[inline(always)]
@@ -105,6 +106,17 @@ macro_rules! portable {
             #[inline(always)]
             fn select(mask: [bool; N], yes: Self, no: Self) -> Self {
                 Self(from_fn(|k| if mask[k] { yes.0[k] } else { no.0[k] }))
+            }
+            #[inline(always)]
+            fn sum(self) -> $float {
+                let (mut x, mut n) = (self.0, N);
+                while n > 1 {
+                    n /= 2;
+                    for k in 0..n {
+                        x[k] += x[k + n];
+                    }
+                }
+                x[0]
             }
             #[inline(always)]
             fn and(self, other: Self) -> Self {

@@ -9,11 +9,11 @@ use super::pair::Pair;
 
 /// All sets of lanes name the same operations; only the intrinsics and the masks differ.
 macro_rules! lane {
-    ($name:ident, $doc:literal, $float:ident x $width:literal, mantissa $digits:literal, $vector:ident, mask $mask:ty, wide $wide:ty,
+    ($name:ident, $doc:literal, $float:ident x $width:literal, mantissa $digits:literal, $vector:ident, mask $mask:ty, wide $wide:ty, eight $eight:ty,
      [$splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident
       $fma:ident $max:ident $min:ident $sqrt:ident],
      [$bits:ident $float_bits:ident $and:ident $or:ident $shl:ident $shr:ident],
-     ge $ge:expr, gt $gt:expr, none $none:expr, bits $to_bits:expr, select $select:expr) => {
+     ge $ge:expr, gt $gt:expr, none $none:expr, bits $to_bits:expr, sum $sum:expr, select $select:expr) => {
         #[doc = $doc]
         #[derive(Clone, Copy)]
         pub struct $name($vector);
@@ -38,6 +38,7 @@ macro_rules! lane {
             type Elem = $float;
             type Mask = $mask;
             type Wide = $wide;
+            type Eight = $eight;
             const WIDTH: usize = $width;
 
             #[inline(always)]
@@ -101,6 +102,11 @@ macro_rules! lane {
                 Self(unsafe { $select(mask, yes.0, no.0) })
             }
             #[inline(always)]
+            fn sum(self) -> $float {
+                // SAFETY: see the impl.
+                unsafe { $sum(self.0) }
+            }
+            #[inline(always)]
             fn and(self, other: Self) -> Self {
                 // SAFETY: see the impl.
                 Self(unsafe { $float_bits($and($bits(self.0), $bits(other.0))) })
@@ -158,50 +164,75 @@ macro_rules! sse2 {
 sse2!(fma_ps select_ps __m128 [_mm_mul_ps _mm_add_ps _mm_and_ps _mm_andnot_ps _mm_or_ps]);
 sse2!(fma_pd select_pd __m128d [_mm_mul_pd _mm_add_pd _mm_and_pd _mm_andnot_pd _mm_or_pd]);
 
-lane!(F32x4, "4 `f32`, SSE2.", f32 x 4, mantissa 23, __m128, mask __m128, wide Self,
+/// # Safety
+/// SSE2, which every x86-64 has.
+#[inline(always)]
+unsafe fn sum_ps(v: __m128) -> f32 {
+    // SAFETY: promised to this function.
+    unsafe {
+        let v = _mm_add_ps(v, _mm_movehl_ps(v, v));
+        _mm_cvtss_f32(_mm_add_ss(v, _mm_shuffle_ps::<1>(v, v)))
+    }
+}
+
+/// # Safety
+/// SSE2, which every x86-64 has.
+#[inline(always)]
+unsafe fn sum_pd(v: __m128d) -> f64 {
+    // SAFETY: promised to this function.
+    unsafe { _mm_cvtsd_f64(_mm_add_sd(v, _mm_unpackhi_pd(v, v))) }
+}
+
+lane!(F32x4, "4 `f32`, SSE2.", f32 x 4, mantissa 23, __m128, mask __m128, wide Self, eight Self,
     [_mm_set1_ps _mm_loadu_ps _mm_storeu_ps _mm_add_ps _mm_sub_ps _mm_mul_ps
      _mm_div_ps fma_ps _mm_max_ps _mm_min_ps _mm_sqrt_ps],
     [_mm_castps_si128 _mm_castsi128_ps _mm_and_si128 _mm_or_si128
      _mm_slli_epi32 _mm_srli_epi32],
     ge _mm_cmpge_ps, gt _mm_cmpgt_ps,
-    none |m| _mm_movemask_ps(m) == 0, bits |m| _mm_movemask_ps(m) as u32, select select_ps);
+    none |m| _mm_movemask_ps(m) == 0, bits |m| _mm_movemask_ps(m) as u32,
+    sum sum_ps, select select_ps);
 
-lane!(F64x2, "2 `f64`, SSE2.", f64 x 2, mantissa 52, __m128d, mask __m128d, wide Self,
+lane!(F64x2, "2 `f64`, SSE2.", f64 x 2, mantissa 52, __m128d, mask __m128d, wide Self, eight Self,
     [_mm_set1_pd _mm_loadu_pd _mm_storeu_pd _mm_add_pd _mm_sub_pd _mm_mul_pd
      _mm_div_pd fma_pd _mm_max_pd _mm_min_pd _mm_sqrt_pd],
     [_mm_castpd_si128 _mm_castsi128_pd _mm_and_si128 _mm_or_si128
      _mm_slli_epi64 _mm_srli_epi64],
     ge _mm_cmpge_pd, gt _mm_cmpgt_pd,
-    none |m| _mm_movemask_pd(m) == 0, bits |m| _mm_movemask_pd(m) as u32, select select_pd);
+    none |m| _mm_movemask_pd(m) == 0, bits |m| _mm_movemask_pd(m) as u32,
+    sum sum_pd, select select_pd);
 
-lane!(F32x8, "8 `f32`, AVX2 and FMA.", f32 x 8, mantissa 23, __m256, mask __m256, wide Self,
+lane!(F32x8, "8 `f32`, AVX2 and FMA.", f32 x 8, mantissa 23, __m256, mask __m256, wide Self, eight Self,
     [_mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps
      _mm256_div_ps _mm256_fmadd_ps _mm256_max_ps _mm256_min_ps _mm256_sqrt_ps],
     [_mm256_castps_si256 _mm256_castsi256_ps _mm256_and_si256 _mm256_or_si256
      _mm256_slli_epi32 _mm256_srli_epi32],
     ge _mm256_cmp_ps::<_CMP_GE_OQ>, gt _mm256_cmp_ps::<_CMP_GT_OQ>,
-    none |m| _mm256_movemask_ps(m) == 0, bits |m| _mm256_movemask_ps(m) as u32, select |m, yes, no| _mm256_blendv_ps(no, yes, m));
+    none |m| _mm256_movemask_ps(m) == 0, bits |m| _mm256_movemask_ps(m) as u32,
+    sum |v| sum_ps(_mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v))), select |m, yes, no| _mm256_blendv_ps(no, yes, m));
 
-lane!(F64x4, "4 `f64`, AVX2 and FMA.", f64 x 4, mantissa 52, __m256d, mask __m256d, wide Self,
+lane!(F64x4, "4 `f64`, AVX2 and FMA.", f64 x 4, mantissa 52, __m256d, mask __m256d, wide Self, eight Self,
     [_mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd
      _mm256_div_pd _mm256_fmadd_pd _mm256_max_pd _mm256_min_pd _mm256_sqrt_pd],
     [_mm256_castpd_si256 _mm256_castsi256_pd _mm256_and_si256 _mm256_or_si256
      _mm256_slli_epi64 _mm256_srli_epi64],
     ge _mm256_cmp_pd::<_CMP_GE_OQ>, gt _mm256_cmp_pd::<_CMP_GT_OQ>,
-    none |m| _mm256_movemask_pd(m) == 0, bits |m| _mm256_movemask_pd(m) as u32, select |m, yes, no| _mm256_blendv_pd(no, yes, m));
+    none |m| _mm256_movemask_pd(m) == 0, bits |m| _mm256_movemask_pd(m) as u32,
+    sum |v| sum_pd(_mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd::<1>(v))), select |m, yes, no| _mm256_blendv_pd(no, yes, m));
 
-lane!(F32x16, "16 `f32`, AVX-512.", f32 x 16, mantissa 23, __m512, mask __mmask16, wide Pair<Self>,
+lane!(F32x16, "16 `f32`, AVX-512.", f32 x 16, mantissa 23, __m512, mask __mmask16, wide Pair<Self>, eight F32x8,
     [_mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps
      _mm512_div_ps _mm512_fmadd_ps _mm512_max_ps _mm512_min_ps _mm512_sqrt_ps],
     [_mm512_castps_si512 _mm512_castsi512_ps _mm512_and_si512 _mm512_or_si512
      _mm512_slli_epi32 _mm512_srli_epi32],
     ge _mm512_cmp_ps_mask::<_CMP_GE_OQ>, gt _mm512_cmp_ps_mask::<_CMP_GT_OQ>,
-    none |m| _kortestz_mask16_u8(m, m) == 1, bits |m| _cvtmask16_u32(m), select |m, yes, no| _mm512_mask_blend_ps(m, no, yes));
+    none |m| _kortestz_mask16_u8(m, m) == 1, bits |m| _cvtmask16_u32(m),
+    sum |v| F32x8(_mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v))).sum(), select |m, yes, no| _mm512_mask_blend_ps(m, no, yes));
 
-lane!(F64x8, "8 `f64`, AVX-512.", f64 x 8, mantissa 52, __m512d, mask __mmask8, wide Pair<Self>,
+lane!(F64x8, "8 `f64`, AVX-512.", f64 x 8, mantissa 52, __m512d, mask __mmask8, wide Pair<Self>, eight Self,
     [_mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd
      _mm512_div_pd _mm512_fmadd_pd _mm512_max_pd _mm512_min_pd _mm512_sqrt_pd],
     [_mm512_castpd_si512 _mm512_castsi512_pd _mm512_and_si512 _mm512_or_si512
      _mm512_slli_epi64 _mm512_srli_epi64],
     ge _mm512_cmp_pd_mask::<_CMP_GE_OQ>, gt _mm512_cmp_pd_mask::<_CMP_GT_OQ>,
-    none |m| _kortestz_mask8_u8(m, m) == 1, bits |m| _cvtmask8_u32(m), select |m, yes, no| _mm512_mask_blend_pd(m, no, yes));
+    none |m| _kortestz_mask8_u8(m, m) == 1, bits |m| _cvtmask8_u32(m),
+    sum |v| F64x4(_mm256_add_pd(_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd::<1>(v))).sum(), select |m, yes, no| _mm512_mask_blend_pd(m, no, yes));

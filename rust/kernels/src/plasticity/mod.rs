@@ -7,6 +7,9 @@
 //! rows:    w[i, j] ← clip(w[i, j] + s[i] a[j] F(w[i, j]))    for s[i] ≠ 0
 //! columns: w[i, j] ← clip(w[i, j] + r[j] b[i] F(w[i, j]))    for r[j] ≠ 0
 //! ```
+//!
+//! A column is a cache line from memory for each synapse. Where b only decays between events of its source,
+//! [`learn`] lets events of targets wait until a row is walked, which is a cache line for sixteen.
 
 use crate::error::{Error, Result};
 use crate::event::{Hit, Rows, Spikes, find};
@@ -14,11 +17,17 @@ use crate::lane::Float;
 
 mod columns;
 mod law;
+mod learn;
+mod pending;
 mod rows;
+mod sources;
 
-pub use columns::{Sources, update_columns};
+pub use columns::update_columns;
 pub use law::{Dependence, Law};
+pub use learn::{Side, Synapses, learn};
+pub use pending::{Pending, SLOTS};
 pub use rows::update_rows;
+pub use sources::{Columns, Sources};
 
 /// The neurons that have an event, and the number of their synapses; refuses rows that overlap.
 fn found<T: Float>(events: Spikes<'_, T>, rows: &Rows<'_>) -> Result<(Vec<Hit<T>>, usize)> {
@@ -35,18 +44,23 @@ fn found<T: Float>(events: Spikes<'_, T>, rows: &Rows<'_>) -> Result<(Vec<Hit<T>
     Ok((hits, synapses))
 }
 
-/// Dispatches the job that `$job` makes for the dependence of a law, which the compiler then knows.
+/// Runs `$body` with the dependence of a law as the constant `$d`.
 macro_rules! by_dependence {
-    ($law:expr, $job:expr) => {
+    ($law:expr, $d:ident => $body:expr) => {
         match $law.dependence {
-            Dependence::None => dispatch($job(Const::<0>)),
-            Dependence::Linear => dispatch($job(Const::<1>)),
-            Dependence::Power => dispatch($job(Const::<2>)),
+            $crate::plasticity::Dependence::None => {
+                const $d: u8 = 0;
+                $body
+            }
+            $crate::plasticity::Dependence::Linear => {
+                const $d: u8 = 1;
+                $body
+            }
+            $crate::plasticity::Dependence::Power => {
+                const $d: u8 = 2;
+                $body
+            }
         }
     };
 }
 use by_dependence;
-
-/// A dependence as a type.
-#[derive(Clone, Copy)]
-struct Const<const D: u8>;

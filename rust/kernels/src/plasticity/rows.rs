@@ -1,8 +1,6 @@
 //! What events of sources do to their synapses.
 
-use std::ops::Range;
-
-use super::{Const, Dependence, Law, by_dependence, found};
+use super::{Law, by_dependence, found};
 use crate::error::Result;
 use crate::event::{Hit, Index, Indices, Rows, Spikes, length, prefetch};
 use crate::lane::{Float, Job, Lane, dispatch};
@@ -28,27 +26,24 @@ pub fn update_rows<T: Float>(
     let (hits, synapses) = found(events, rows)?;
     let weight = &Shared::new(weight);
     threads::try_ranges(hits.len(), synapses >= PARALLEL, |range| {
-        let hits = &hits[range];
-        by_dependence!(law, |dependence| Along { hits, coefficient, law, rows, weight, dependence })
+        dispatch(Along { hits: &hits[range], coefficient, law, rows, weight })
     })
 }
 
 /// The rows of some events.
-struct Along<'a, T, const D: u8> {
+struct Along<'a, T> {
     hits: &'a [Hit<T>],
     coefficient: &'a [T],
     law: &'a Law<T>,
     rows: &'a Rows<'a>,
     weight: &'a Shared<'a, T>,
-    dependence: Const<D>,
 }
 
-impl<T: Float, const D: u8> Job<T> for Along<'_, T, D> {
+impl<T: Float> Job<T> for Along<'_, T> {
     type Out = Result<()>;
 
     #[inline(always)]
     fn run<L: Lane<Elem = T>>(self) -> Result<()> {
-        let Const = self.dependence;
         match self.rows.indices() {
             Indices::U16(all) => self.each(all),
             Indices::U32(all) => self.each(all),
@@ -56,7 +51,7 @@ impl<T: Float, const D: u8> Job<T> for Along<'_, T, D> {
     }
 }
 
-impl<T: Float, const D: u8> Along<'_, T, D> {
+impl<T: Float> Along<'_, T> {
     #[inline(always)]
     fn each<I: Index>(&self, all: &[I]) -> Result<()> {
         for (k, hit) in self.hits.iter().enumerate() {
@@ -65,19 +60,20 @@ impl<T: Float, const D: u8> Along<'_, T, D> {
             }
             let row = self.rows.row(hit.row)?;
             I::check(&all[row.clone()], self.coefficient.len())?;
-            self.change(&all[row.clone()], row, hit.value);
+            // SAFETY: rows of different events do not overlap, see `found`, and a thread has events of its own.
+            let weights = unsafe { self.weight.part(row.start, row.len()) };
+            by_dependence!(self.law, D => self.change::<I, D>(hit.value, &all[row], weights));
         }
         Ok(())
     }
 
     #[inline(always)]
-    fn change<I: Index>(&self, targets: &[I], row: Range<usize>, event: T) {
-        // SAFETY: rows of different events do not overlap, see `found`, and a thread has events of its own.
-        let weights = unsafe { self.weight.part(row.start, row.len()) };
+    fn change<I: Index, const D: u8>(&self, event: T, targets: &[I], weights: &mut [T]) {
+        let law = *self.law; // a copy stays in registers
         for (w, target) in weights.iter_mut().zip(targets) {
             // SAFETY: the indices of the row are checked.
             let coefficient = unsafe { *self.coefficient.get_unchecked(target.get()) };
-            *w = self.law.changed::<D>(*w, event * coefficient);
+            *w = law.changed::<D>(*w, event * coefficient);
         }
     }
 }

@@ -1,0 +1,69 @@
+"""Events of targets that wait until the rows of their sources are walked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+
+from .. import environ
+from .._jax import is_tracer
+from .._state import HiddenState
+from ..kernels._plastic import Side
+from ..kernels._plastic_learn import SLOTS, Pending, learn
+from ..nn import Module
+
+_RENEWED_AT = 1e-17  # single precision holds the square of it
+
+
+class PendingEvents(Module):
+    """What the synapses from sources to targets, `shape` of them, have yet to meet.
+
+    A weight is up to date when its source spikes, and when somebody reads `connection.weight.value`. In exchange it
+    comes from memory with its row, and not alone in a cache line for each event of its target.
+    """
+
+    call_level = 3
+
+    def __init__(self, shape: tuple[int, int], graded: bool, settle: Callable[[], None]):
+        super().__init__()
+        self.shape, self.graded, self._settle = shape, graded, settle
+
+    def init_state(self, batch_size: int | None = None, **_: Any) -> None:
+        """Begin with nothing that waits."""
+        (n_pre, n_post), kind = self.shape, environ.dftype()
+        empty = jnp.zeros((2, n_post, SLOTS), kind).at[0].set(jnp.inf)
+        self.listed, self.marks = HiddenState(empty), HiddenState(jnp.ones(n_pre, kind))
+        self.slopes, self.clock = HiddenState(jnp.zeros(n_pre, kind)), HiddenState(jnp.ones((), kind))
+        for state in (self.listed, self.marks, self.slopes, self.clock):
+            state.before_access = self._settle
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is known that nothing waits."""
+        clock = getattr(self, "clock", None)
+        return clock is None or (not is_tracer(clock.kept) and float(clock.kept) == 1)
+
+    def learn(self, synapses: Any, decay: Any, spikes: Any, post: Side, pre: Side, weight: Any) -> Any:
+        """The weights after a step in which coefficients of sources, those of `post`, fell by the factor `decay`."""
+        clock = self.clock.kept * decay
+        renew = clock < _RENEWED_AT
+        self.slopes.kept = slopes = post.coefficient / clock
+        walked = (spikes != 0) | (pre.events != 0)
+        self.clock.kept = jnp.where(renew, 1, clock)
+        return self._run(synapses, clock, walked, renew, post._replace(coefficient=slopes), pre, weight)
+
+    def settled(self, synapses: Any, law: Any, dependence: int, weight: Any) -> Any:
+        """The weights after all that waited."""
+        clock, slopes = self.clock.kept, self.slopes.kept
+        self.clock.kept = jnp.ones_like(clock)
+        nothing = [jnp.zeros(n, weight.dtype) for n in self.shape]
+        post, pre = Side(nothing[1], slopes, law, dependence), Side(nothing[0], nothing[1], law, dependence)
+        return self._run(synapses, clock, nothing[0] != 0, True, post, pre, weight)
+
+    def _run(self, synapses: Any, clock: Any, walked: Any, renew: Any, post: Side, pre: Side, weight: Any) -> Any:
+        pending = Pending(self.listed.kept, self.marks.kept)
+        pending, weight = learn(post, pre, clock, walked, renew, synapses, pending, weight, graded=self.graded)
+        self.listed.kept, self.marks.kept = pending
+        return weight

@@ -1,0 +1,216 @@
+//! A step in which events of targets wait, and rows that are walked meet them.
+
+use std::ops::Range;
+
+use super::pending::{Listed, Pending};
+use super::{Columns, Law, by_dependence, found};
+use crate::error::Result;
+use crate::event::{Hit, Index, Indices, Rows, Spikes, length, prefetch};
+use crate::lane::{Float, Job, Lane, dispatch};
+use crate::shared::Shared;
+use crate::threads;
+
+/// From so many synapses on, several threads are faster than one: some 50 µs of work.
+const PARALLEL: usize = 32_768;
+
+/// The dependence of a side without an event.
+const ABSENT: u8 = 3;
+
+/// The events of one side, and what they act by.
+#[derive(Debug, Clone, Copy)]
+pub struct Side<'a, T> {
+    /// 0 where there is none.
+    pub events: &'a [T],
+    /// One number for each neuron of the other side; of sources it is the coefficient divided by the clock, which does
+    /// not change between their own events.
+    pub coefficient: &'a [T],
+    /// The law of the change.
+    pub law: Law<T>,
+}
+
+/// The synapses by source and by target.
+#[derive(Debug, Clone, Copy)]
+pub struct Synapses<'a> {
+    /// The targets of each source.
+    pub rows: &'a Rows<'a>,
+    /// The places of the synapses of each target.
+    pub columns: &'a Columns<'a>,
+}
+
+/// A step: lists the events of targets, and walks the rows of sources that `walked` names, or all if `renew`: they meet
+/// what their targets have listed, then the event of their source. With `renew` lists are empty afterwards.
+///
+/// # Errors
+/// If a length does not fit, or synapses are inconsistent; some weights have then changed.
+pub fn learn<T: Float>(
+    clock: T,
+    walked: Spikes<'_, T>,
+    renew: bool,
+    (post, pre): (&Side<'_, T>, &Side<'_, T>),
+    synapses: &Synapses<'_>,
+    pending: &mut Pending<'_, T>,
+    weight: &mut [T],
+) -> Result<()> {
+    let (n_pre, n_post) = (synapses.rows.n_pre(), synapses.columns.rows.n_pre());
+    for (name, given, expected) in [
+        ("post", post.events.len(), n_post),
+        ("slopes", post.coefficient.len(), n_pre),
+        ("pre", pre.events.len(), n_pre),
+        ("of_targets", pre.coefficient.len(), n_post),
+        ("walked", walked.len(), n_pre),
+        ("listed", pending.n_post(), n_post),
+        ("marks", pending.marks.len(), n_pre),
+        ("weight", weight.len(), synapses.rows.nnz()),
+        ("places", synapses.columns.rows.nnz(), weight.len()),
+    ] {
+        length(name, given, expected)?;
+    }
+    let weight = &Shared::new(weight);
+    list(clock, post, synapses.columns, pending, weight)?;
+    let (hits, count) = if renew { all(synapses.rows)? } else { found(walked, synapses.rows)? };
+    let (rows, seen) = (synapses.rows, &*pending);
+    threads::try_ranges(hits.len(), count >= PARALLEL, |range| {
+        dispatch(Walk { hits: &hits[range], post, pre, rows, pending: seen, weight })
+    })?;
+    if renew {
+        pending.renew();
+    } else {
+        hits.iter().for_each(|hit| pending.marks[hit.row] = clock);
+    }
+    Ok(())
+}
+
+/// All rows.
+fn all<T: Float>(rows: &Rows<'_>) -> Result<(Vec<Hit<T>>, usize)> {
+    rows.check_order()?;
+    Ok(((0..rows.n_pre()).map(|row| Hit { row, value: T::ONE }).collect(), rows.nnz()))
+}
+
+/// Lists the events of targets. A full list makes room: its older half acts on the synapses that have not met it.
+fn list<T: Float>(
+    clock: T,
+    post: &Side<'_, T>,
+    columns: &Columns<'_>,
+    pending: &mut Pending<'_, T>,
+    weight: &Shared<'_, T>,
+) -> Result<()> {
+    let (hits, _) = found(Spikes::Float(post.events), columns.rows)?;
+    let surplus: Vec<_> = hits
+        .iter()
+        .map(|hit| (hit.row, pending.surplus(hit.row, hit.value)))
+        .filter(|full| full.1 > 0)
+        .collect();
+    let seen = &*pending;
+    threads::try_ranges(surplus.len(), surplus.len() > 1, |range| {
+        let surplus = &surplus[range];
+        dispatch(Catch { surplus, post, columns, pending: seen, weight })
+    })?;
+    surplus.iter().for_each(|&(target, count)| pending.forget(target, count));
+    hits.iter().try_for_each(|hit| pending.list(hit.row, hit.value, clock))
+}
+
+/// Columns of targets that must forget events: synapses whose row was not walked since meet them now.
+struct Catch<'a, T> {
+    surplus: &'a [(usize, usize)],
+    post: &'a Side<'a, T>,
+    columns: &'a Columns<'a>,
+    pending: &'a Pending<'a, T>,
+    weight: &'a Shared<'a, T>,
+}
+
+impl<T: Float> Job<T> for Catch<'_, T> {
+    type Out = Result<()>;
+
+    #[inline(always)]
+    fn run<L: Lane<Elem = T>>(self) -> Result<()> {
+        self.surplus.iter().try_for_each(
+            |&(target, count)| by_dependence!(self.post.law, D => self.column::<L::Eight, D>(target, count)),
+        )
+    }
+}
+
+impl<T: Float> Catch<'_, T> {
+    #[inline(always)]
+    fn column<L: Lane<Elem = T>, const D: u8>(&self, target: usize, count: usize) -> Result<()> {
+        let listed = self.pending.lists().of(target);
+        let (newest, when) = (listed.when[count - 1], &listed.first(count));
+        let oldest = Listed { when, ..listed };
+        let (law, coefficient, marks) = (&self.post.law, self.post.coefficient, &*self.pending.marks);
+        self.columns.each(self.columns.column(target)?, |_, place, source| {
+            let mark = marks[source];
+            if newest < mark {
+                let slope = coefficient[source];
+                // SAFETY: the places of the column are checked.
+                unsafe { self.weight.replace(place, |w| oldest.applied::<L, D>(law, w, slope, mark)) };
+            }
+        })
+    }
+}
+
+/// Some rows that are walked.
+struct Walk<'a, T> {
+    hits: &'a [Hit<T>],
+    post: &'a Side<'a, T>,
+    pre: &'a Side<'a, T>,
+    rows: &'a Rows<'a>,
+    pending: &'a Pending<'a, T>,
+    weight: &'a Shared<'a, T>,
+}
+
+impl<T: Float> Job<T> for Walk<'_, T> {
+    type Out = Result<()>;
+
+    #[inline(always)]
+    fn run<L: Lane<Elem = T>>(self) -> Result<()> {
+        match self.rows.indices() {
+            Indices::U16(all) => self.each::<L::Eight, _>(all),
+            Indices::U32(all) => self.each::<L::Eight, _>(all),
+        }
+    }
+}
+
+impl<T: Float> Walk<'_, T> {
+    #[inline(always)]
+    fn each<L: Lane<Elem = T>, I: Index>(&self, all: &[I]) -> Result<()> {
+        for (k, hit) in self.hits.iter().enumerate() {
+            if let Some(next) = self.hits.get(k + 1) {
+                prefetch(&all[self.rows.row(next.row)?]);
+            }
+            let row = self.rows.row(hit.row)?;
+            I::check(&all[row.clone()], self.pending.n_post())?;
+            let targets = &all[row.clone()];
+            by_dependence!(self.post.law, D => {
+                if self.pre.events[hit.row] == T::ZERO {
+                    self.walk::<L, I, D, ABSENT>(targets, row, hit.row);
+                } else {
+                    by_dependence!(self.pre.law, P => self.walk::<L, I, D, P>(targets, row, hit.row));
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// The synapses of a row meet what their targets have listed since it was walked, then the event of their source.
+    #[inline(always)]
+    fn walk<L: Lane<Elem = T>, I: Index, const D: u8, const P: u8>(
+        &self,
+        targets: &[I],
+        row: Range<usize>,
+        source: usize,
+    ) {
+        let (mark, slope, event) =
+            (self.pending.marks[source], self.post.coefficient[source], self.pre.events[source]);
+        // SAFETY: rows of different sources do not overlap, see `found`, and a thread has sources of its own.
+        let weights = unsafe { self.weight.part(row.start, row.len()) };
+        let (lists, of_targets) = (self.pending.lists(), self.pre.coefficient);
+        let (post, pre) = (self.post.law, self.pre.law); // copies stay in registers
+        for (w, target) in weights.iter_mut().zip(targets) {
+            // SAFETY: the indices of the row are checked, and all targets have a list.
+            let listed = unsafe { lists.of_unchecked(target.get()) };
+            let met = listed.applied::<L, D>(&post, *w, slope, mark);
+            // SAFETY: as above, and all targets have a coefficient.
+            let coefficient = unsafe { *of_targets.get_unchecked(target.get()) };
+            *w = if P == ABSENT { met } else { pre.changed::<P>(met, event * coefficient) };
+        }
+    }
+}

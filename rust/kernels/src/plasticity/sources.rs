@@ -1,0 +1,87 @@
+//! How the source of a synapse is found, whose place among the weights is known.
+
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+use crate::event::{Index, Indices, Rows, length};
+
+/// Where the sources of the synapses of columns are.
+#[derive(Debug, Clone, Copy)]
+pub enum Sources<'a> {
+    /// Stored, in the order of the columns.
+    Stored(&'a [u16]),
+    /// Found by the place among the weights.
+    Looked {
+        /// The row in which the place `k << shift` lies, for each k.
+        first: &'a [u32],
+        /// Two to this power are the places a step of `first`.
+        shift: u32,
+        /// The rows.
+        rows: &'a Rows<'a>,
+    },
+}
+
+/// The synapses of each target: rows of a second kind, whose indices are places among the weights.
+#[derive(Debug, Clone, Copy)]
+pub struct Columns<'a> {
+    pub(super) rows: &'a Rows<'a>,
+    pub(super) places: &'a [u32],
+    sources: &'a Sources<'a>,
+    n_pre: usize,
+}
+
+impl<'a> Columns<'a> {
+    /// The columns of synapses from `n_pre` sources.
+    ///
+    /// # Errors
+    /// If places do not have 32 bits, or the sources another number than the places.
+    pub fn new(rows: &'a Rows<'a>, sources: &'a Sources<'a>, n_pre: usize) -> Result<Self> {
+        let Indices::U32(places) = rows.indices() else {
+            return Err(Error::Rule("places among the weights have 32 bits"));
+        };
+        if let Sources::Stored(stored) = sources {
+            length("sources", stored.len(), places.len())?;
+        }
+        Ok(Self { rows, places, sources, n_pre })
+    }
+
+    /// The column of a target, whose places are those of weights.
+    #[inline(always)]
+    pub(super) fn column(&self, target: usize) -> Result<Range<usize>> {
+        let column = self.rows.row(target)?;
+        u32::check(&self.places[column.clone()], self.places.len())?;
+        Ok(column)
+    }
+
+    /// Calls `body` for the synapses of a column with what [`Self::places`] has them at, their place, and their source.
+    #[inline(always)]
+    pub(super) fn each(&self, column: Range<usize>, mut body: impl FnMut(usize, usize, usize)) -> Result<()> {
+        match *self.sources {
+            Sources::Stored(stored) => {
+                u16::check(&stored[column.clone()], self.n_pre)?;
+                for k in column {
+                    body(k, self.places[k].get(), stored[k].get());
+                }
+            }
+            Sources::Looked { first, shift, rows } => {
+                for k in column {
+                    let place = self.places[k].get();
+                    body(k, place, self.look(first, shift, rows, place)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn look(&self, first: &[u32], shift: u32, rows: &Rows<'_>, place: usize) -> Result<usize> {
+        let mut row = first.get(place >> shift).map_or(usize::MAX, |&row| row.get());
+        while row < self.n_pre.min(rows.n_pre()) {
+            if rows.row(row)?.end > place {
+                return Ok(row);
+            }
+            row += 1;
+        }
+        Err(Error::Index { given: row, size: self.n_pre })
+    }
+}
