@@ -13,10 +13,12 @@ use crate::event::{Hit, Rows, Spikes, find};
 use crate::lane::Float;
 
 mod columns;
+mod eligibility;
 mod law;
 mod rows;
 
 pub use columns::{Sources, update_columns};
+pub use eligibility::{Kept, settle_rows};
 pub use law::{Dependence, Law};
 pub use rows::update_rows;
 
