@@ -71,6 +71,12 @@ def wide():
 
 
 @pytest.fixture
+def native_only():
+    if sl.kernels._library.native is None:
+        pytest.skip("the native library is not built")
+
+
+@pytest.fixture
 def tools():
     return SimpleNamespace(
         Trains=Trains, trains=trains, run=run, replay=replay, N_PRE=N_PRE, N_POST=N_POST, STEPS=STEPS, DT=DT

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import spikeloop as sl
-from spikeloop.plasticity import STDP, Clopath, Plasticity, TripletSTDP, VogelsSprekeler
+from spikeloop.plasticity import STDP, Clopath, DopamineSTDP, Plasticity, TripletSTDP, VogelsSprekeler
 
 from tests.helpers.hlo import calls, copies, loop_body
 
@@ -117,12 +117,6 @@ def test_the_loop_copies_no_weights(tools, native_only):
     assert not copies(body, net.sources.size)
 
 
-@pytest.fixture
-def native_only():
-    if sl.kernels._library.native is None:
-        pytest.skip("the native library is not built")
-
-
 def refusal(tools, rule=None, comm=None, **more):
     post = sl.LIF(tools.N_POST)
     comm = sl.connect.FixedOutDegree(2, 0.1 * u.mV) if comm is None else comm
@@ -165,7 +159,7 @@ def test_batches_are_refused(tools):
         sl.nn.init_all_states(net, batch_size=3)
 
 
-@pytest.mark.parametrize("kind", [STDP, TripletSTDP, VogelsSprekeler, Clopath])
+@pytest.mark.parametrize("kind", [STDP, TripletSTDP, VogelsSprekeler, Clopath, DopamineSTDP])
 def test_constants_are_checked_in_the_constructor(kind):
     bounds = {"w_max": 1.0 * u.mV}
     for name, declared in kind.params.items():

@@ -105,12 +105,14 @@ columns_p = new_primitive("spikeloop_plastic_columns", continued(-1), _columns_r
 # --- differentiation, batching and lowering --------------------------------------------------------------------------
 
 
-def _jvp_by_reference(primitive: Any, reference: Callable[..., list[Any]]) -> Callable[..., Any]:
+def jvp_by_reference(primitive: Any, reference: Callable[..., list[Any]]) -> Callable[..., Any]:
+    """The derivative of a kernel, taken from its reference."""
+
     def rule(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
         out = primitive.bind(*primals, **params)
         live = [i for i, t in enumerate(tangents) if not is_zero(t)]
         if not live:
-            return out, [zero_tangent(out[0])]
+            return out, [zero_tangent(x) for x in out]
 
         def run(*values: Any) -> Any:
             operands = list(primals)
@@ -124,13 +126,15 @@ def _jvp_by_reference(primitive: Any, reference: Callable[..., list[Any]]) -> Ca
     return rule
 
 
-def _native_lowering(kernel: str, reference: Callable[..., list[Any]]) -> Callable[..., Any]:
+def native_lowering(kernel: str, reference: Callable[..., list[Any]], in_place: int = 1) -> Callable[..., Any]:
+    """Native for weights of f32 and f64, with the last `in_place` operands as results; the reference for others."""
     by_reference = mlir.lower_fun(reference, multiple_results=True)
 
     def lower(ctx: Any, *operands: Any, **params: Any) -> Any:
         if not _library.computes(kernel, ctx.avals_in[-1].dtype):
             return by_reference(ctx, *operands, **params)
-        return ffi_lowering(_library.PREFIX + kernel, {len(operands) - 1: 0})(ctx, *operands, **params)
+        aliases = {len(operands) - in_place + k: k for k in range(in_place)}
+        return ffi_lowering(_library.PREFIX + kernel, aliases)(ctx, *operands, **params)
 
     return lower
 
@@ -139,6 +143,6 @@ for _p, _kernel, _reference in (
     (rows_p, "plastic_rows", _rows_reference),
     (columns_p, "plastic_columns", _columns_reference),
 ):
-    ad.primitive_jvps[_p] = _jvp_by_reference(_p, _reference)
+    ad.primitive_jvps[_p] = jvp_by_reference(_p, _reference)
     batching.primitive_batchers[_p] = functools.partial(one_by_one, _p)  # lanes have weights of their own
-    mlir.register_lowering(_p, _native_lowering(_kernel, _reference), platform="cpu")
+    mlir.register_lowering(_p, native_lowering(_kernel, _reference), platform="cpu")

@@ -1,6 +1,7 @@
 """Plasticity: rules by which the spikes on both sides of a projection change its weights."""
 
 from ._clopath import Clopath as Clopath
+from ._dopamine import DopamineSTDP as DopamineSTDP
 from ._plasticity import Change as Change
 from ._plasticity import Plasticity as Plasticity
 from ._plasticity import trace as trace
