@@ -114,8 +114,8 @@ def test_a_reward_of_1_adds_the_eligibility_as_far_as_it_lasts(tools):
 def test_reading_changes_nothing_and_writing_holds(tools):
     net, (pre, post), amounts = tools.Trains(rule(), START * u.mV), tools.trains(0.03), rewards(tools.STEPS)
     once = run(tools, Rewarded(net), pre, post, amounts)
-    comm, held = net.projection.comm, net.projection.comm.held_weight
-    pending = held.value.mantissa
+    comm = net.projection.comm
+    pending = comm.weight.kept.mantissa
     assert not np.array_equal(comm.weight.value.mantissa, pending)
     kept, c = comm.weight.value, net.projection.plasticity.eligibility
     np.testing.assert_array_equal(comm.weight.value.mantissa, kept.mantissa)
@@ -131,8 +131,8 @@ def test_init_all_states_keeps_what_was_gained(tools):
     net, (pre, post) = tools.Trains(rule(), START * u.mV), tools.trains(0.03)
     run(tools, Rewarded(net), pre, post, rewards(tools.STEPS))
     plasticity, comm = net.projection.plasticity, net.projection.comm
-    wanted = np.clip(comm.held_weight.value.mantissa + plasticity.gain.value[net.sources] * plasticity.c.value, LOW, HIGH)
-    assert not np.array_equal(comm.held_weight.value.mantissa, wanted)
+    wanted = np.clip(comm.weight.kept.mantissa + plasticity.gain.value[net.sources] * plasticity.c.value, LOW, HIGH)
+    assert not np.array_equal(comm.weight.kept.mantissa, wanted)
     sl.nn.init_all_states(net)
     np.testing.assert_allclose(comm.weight.value.mantissa, wanted, rtol=0, atol=1e-15)
 

@@ -84,24 +84,24 @@ class DopamineSTDP(STDP):
         if self._connection is None or "c" not in vars(self):
             return
         connection, left = self._connection, self.left.value
-        held = connection.held_weight
+        weights = connection.weight
         nothing = jnp.zeros_like(left), jnp.zeros(connection.n_post, left.dtype)
         kept = Kept(left, self.gain.value)
-        weight = self._walk(jnp.ones_like(left), kept, nothing, u.get_mantissa(held.value), self.c.value)
-        held.value = with_unit(weight, self._unit)
+        weight = self._walk(jnp.ones_like(left), kept, nothing, u.get_mantissa(weights.kept), self.c.value)
+        weights.kept = with_unit(weight, self._unit)
 
     def attach(self, connection: Any, post: Any, unit: Any, where: str, line: DelayLine | None) -> None:
         """Get ready for synapses, as in `Plasticity`."""
         super().attach(connection, post, unit, where, line)
         self._connection = connection
-        connection.pending.append(self.settle)
+        connection.weight.before_access = self.settle
 
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
         """Make the traces, and forget eligibility and dopamine; the weights keep what they have gained."""
         self.settle()
         super().init_state(batch_size)
         assert self._connection is not None
-        dtype = u.get_mantissa(self._connection.held_weight.value).dtype
+        dtype = u.get_mantissa(self._connection.weight.kept).dtype
         self.n = HiddenState(jnp.zeros((), dtype))
         self.c = HiddenState(jnp.zeros(self._connection.num_synapses, dtype))
         self.left = HiddenState(jnp.ones(self._connection.n_pre, dtype))

@@ -159,7 +159,7 @@ class Plasticity(Form):
         fired = self._post.get_spike().reshape(-1)
         if self.delay is not None:
             fired = self.delay(fired)
-        weight = u.get_mantissa(connection.weight.value)
+        weight = u.get_mantissa(connection.weight.kept)
         p, dt = self.numbers(), self.dt()
         one = {side: (jnp.asarray(x) != 0).astype(weight.dtype) for side, x in (("pre", spikes), ("post", fired))}
         sides = {side: SimpleNamespace(spikes=x) for side, x in one.items()}
@@ -168,7 +168,7 @@ class Plasticity(Form):
             decay = exp(-dt / getattr(p, declared.tau)) if declared.follows == "spikes" else 1.0
             setattr(sides[declared.side], name, getattr(self, name).value * decay)
         changed = self._apply(connection, weight, p, self.change(p, sides["pre"], sides["post"]))
-        connection.weight.value = with_unit(changed, self._unit)
+        connection.weight.kept = with_unit(changed, self._unit)
         for name, declared in self.traces.items():
             value = getattr(sides[declared.side], name)
             if declared.follows == "V":

@@ -97,7 +97,7 @@ class Disk:
 
     def commit(self, done: int) -> None:
         """So many steps are done; the States are those after them."""
-        leaves = [np.asarray(leaf) for state in self._states for leaf in jax.tree.leaves(state.value)]
+        leaves = [np.asarray(leaf) for state in self._states for leaf in jax.tree.leaves(state.kept)]
         raw = {f"leaf{k}": np.frombuffer(leaf.tobytes(), np.uint8) for k, leaf in enumerate(leaves)}
         aside = self.path / f"{_CHECKPOINT}.new"
         with aside.open("wb") as file:
@@ -124,15 +124,15 @@ class Disk:
                 )
             k = 0
             for state in self._states:
-                leaves, tree = jax.tree.flatten(state.value)
+                leaves, tree = jax.tree.flatten(state.kept)
                 like = [(jnp.shape(leaf), np.dtype(jnp.result_type(leaf))) for leaf in leaves]
                 values = [np.frombuffer(found[f"leaf{k + j}"].tobytes(), d).reshape(s) for j, (s, d) in enumerate(like)]
-                state.value = jax.tree.unflatten(tree, [jnp.asarray(value) for value in values])
+                state.kept = jax.tree.unflatten(tree, [jnp.asarray(value) for value in values])
                 k += len(leaves)
             return int(found["done"])
 
     def _specs(self) -> list[str]:
-        return [f"{state.path}: {spec_of(state.value, state.path)}" for state in self._states]
+        return [f"{state.path}: {spec_of(state.kept, state.path)}" for state in self._states]
 
 
 def _is_unfinished(path: Path) -> bool:

@@ -142,7 +142,7 @@ def _differentiate(functions: tuple[Any, list[State]], config: _Config, call: tu
         value, aux = _split_aux(out, config.kind) if config.has_aux else (out, None)
         return _number(value, config), (value, aux, new)
 
-    inputs = ([s.value for s in states], [args[i] for i in nums])
+    inputs = ([s.kept for s in states], [args[i] for i in nums])
     grads, (value, aux, new) = _KINDS[config.kind](pure, inputs, config, dict(config.options))
     traced.commit(new)
     if config.kind == "hessian":

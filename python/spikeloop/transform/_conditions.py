@@ -57,12 +57,12 @@ def _switch(functions: tuple[Any, ...], kind: str, args: tuple) -> Any:
     traced = [trace_function(fun, operands) for fun in functions]
     written = _common_states(traced, kind)
     _check_results(traced, kind)
-    outside = [state.value for state in written]
+    outside = [state.kept for state in written]
     branches = [_branch(t, written, outside) for t in traced]
     index = index.astype(jnp.int32) if kind == "cond" else index
     outs, new = jax.lax.switch(index, branches, leaves)
     for state, value in zip(written, new, strict=True):
-        state.value = value
+        state.kept = value
     return traced[0].result(outs)
 
 
@@ -83,7 +83,7 @@ def _common_states(traced: Sequence[Traced], kind: str) -> list[State]:
         t.check_unchanged(f"a branch of {kind}")
         specs.update(zip(t.written, t.written_specs, strict=True))
     for state, spec in specs.items():
-        assert spec == spec_of(state.value, state.path)
+        assert spec == spec_of(state.kept, state.path)
     return list(specs)
 
 

@@ -37,7 +37,7 @@ class Traced:
 
     def state_values(self) -> list[Any]:
         """The present values of the States that the program reads."""
-        return [state.value for state in self.states]
+        return [state.kept for state in self.states]
 
     def setting_values(self) -> list[Any]:
         """The present values of the settings that are inputs."""
@@ -60,7 +60,7 @@ class Traced:
     def commit(self, leaves: Sequence[Any]) -> None:
         """Give the written States their new values."""
         for state, value in zip(self.written, self.unpack(leaves), strict=True):
-            state.value = value
+            state.kept = value
 
     def result(self, leaves: Sequence[Any]) -> Any:
         """What the function returns, from its leaves."""
@@ -82,7 +82,7 @@ class Traced:
     def _spec_before(self, state: State) -> Spec:
         if state in self.states:
             return self.state_specs[self.states.index(state)]
-        return spec_of(state.value, state.path)
+        return spec_of(state.kept, state.path)
 
 
 def _changed(state: State, old: Spec, new: Spec, what: str) -> StateChangedError:

@@ -127,7 +127,7 @@ def _map_lanes(fn: Any, in_states: list[State], axes_of: Callable[..., Any], con
     ins = (_all_axes(arg_axes, kwargs), state_axes)
     outs, new = _mapped(traced, config, size, ins, written_axes)(jax.tree.leaves((args, kwargs)), values)
     for state, value in zip(traced.written, new, strict=True):
-        state.value = keys.get(state, value)
+        state.kept = keys.get(state, value)
     return traced.result(outs)
 
 
@@ -213,7 +213,7 @@ def _drop(leaf: Any, axis: int) -> jax.ShapeDtypeStruct:
 def _axis_size(config: _Config, args: tuple, axes: list[Any], kwargs: dict, in_states: list[State]) -> int:
     mapped = list(zip(jax.tree.leaves((args, kwargs)), _all_axes(axes, kwargs), strict=True))
     for state, axis in zip(in_states, config.in_state_axes, strict=True):
-        mapped += [(leaf, axis) for leaf in jax.tree.leaves(state.value)]
+        mapped += [(leaf, axis) for leaf in jax.tree.leaves(state.kept)]
     sizes = {_size_along(leaf, axis) for leaf, axis in mapped if axis is not None}
     if config.axis_size is not None:
         sizes.add(config.axis_size)
