@@ -90,9 +90,9 @@ class DopamineSTDP(STDP):
         weight = self._walk(jnp.ones_like(left), kept, nothing, u.get_mantissa(weights.kept), self.c.value)
         weights.kept = with_unit(weight, self._unit)
 
-    def attach(self, connection: Any, post: Any, unit: Any, where: str, line: DelayLine | None) -> None:
-        """Get ready for synapses, as in `Plasticity`."""
-        super().attach(connection, post, unit, where, line)
+    def prepare(self, connection: Connection, where: str, line: DelayLine | None) -> None:
+        """Find the synapses; their weights are brought up to date when they are read."""
+        super().prepare(connection, where, line)
         self._connection = connection
         connection.weight.before_access = self.settle
 
