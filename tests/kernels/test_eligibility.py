@@ -37,7 +37,9 @@ class Case:
 
     def settle(self, **other):
         c = {**vars(self), **other}
-        return settle_rows(*(c[k] for k in ("events", "kept", "spikes", "a", "bounds", "indices", "indptr", "synapses")))
+        return settle_rows(
+            *(c[k] for k in ("events", "kept", "spikes", "a", "bounds", "indices", "indptr", "synapses"))
+        )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

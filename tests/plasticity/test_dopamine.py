@@ -11,7 +11,15 @@ from tests.helpers.hlo import calls, copies, loop_body
 
 LOW, HIGH, START = -0.5, 1.5, 0.4
 W = HIGH - LOW
-CONSTANTS = {"A_plus": 0.05, "A_minus": 0.04, "tau_plus": 13.0, "tau_minus": 27.0, "tau_c": 60.0, "tau_n": 25.0, "b": 1.5}
+CONSTANTS = {
+    "A_plus": 0.05,
+    "A_minus": 0.04,
+    "tau_plus": 13.0,
+    "tau_minus": 27.0,
+    "tau_c": 60.0,
+    "tau_n": 25.0,
+    "b": 1.5,
+}
 UNITS = {"tau_plus": u.ms, "tau_minus": u.ms, "tau_c": u.ms, "tau_n": u.ms, "b": u.Hz}
 BOUNDS = {"w_min": LOW * u.mV, "w_max": HIGH * u.mV}
 
@@ -163,7 +171,7 @@ def test_gradients_reach_rewards_and_weights(tools):
         sl.nn.init_all_states(net)
         comm.weight.value = jnp.full(net.net.sources.size, START) * u.mV
         sl.transform.for_loop(net, pre, post, amounts)
-        return (comm.weight.value.mantissa ** 2).sum()
+        return (comm.weight.value.mantissa**2).sum()
 
     slope = sl.transform.grad(loss, argnums=0)(amounts)
     for k in (0, 20):

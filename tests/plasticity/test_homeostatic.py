@@ -136,7 +136,9 @@ def test_what_makes_no_sense_is_refused(tools):
         with pytest.raises(ValueError, match=f"HomeostaticScaling: {name} must be positive"):
             scaling(**{name: 0.0 * HomeostaticScaling.params[name].unit})
     rules = [STDP(**BOUNDS), DopamineSTDP(**BOUNDS)]
-    with pytest.raises(ValueError, match="DeltaProj: only one rule of a projection can act on single spikes; given STDP and Do"):
+    with pytest.raises(
+        ValueError, match="DeltaProj: only one rule of a projection can act on single spikes; given STDP and Do"
+    ):
         tools.Trains(rules, 0.4 * u.mV)
     with pytest.raises(TypeError, match="plasticity must be a rule"):
         tools.Trains([scaling(), "STDP"], 0.4 * u.mV)

@@ -34,6 +34,7 @@ class CommProjection(Projection):
     waiting: WaitingSpikes | None = None  # the spikes themselves, if rows are long
     plasticity: WeightRule | tuple[WeightRule, ...] | None = None
     rules: tuple[WeightRule, ...] = ()  # the same, as a tuple
+    delay_in_dendrite: bool = False  # behind the synapses that learn
 
     def __init__(
         self, modules: tuple[Any, ...], comm: Any, post: Neuron | Part, pre: Any, label: str | None, delay: Any
@@ -53,7 +54,11 @@ class CommProjection(Projection):
 
     def source(self, inputs: tuple[Any, ...]) -> Any:
         """What goes into `comm`: the input after the modules in front."""
-        for module in self.modules:
+        return self.through(self.modules, inputs)
+
+    def through(self, modules: tuple[Any, ...], inputs: tuple[Any, ...]) -> Any:
+        """The input after some of the modules."""
+        for module in modules:
             inputs = (module.value if isinstance(module, State) else module(*inputs),)
         if len(inputs) != 1:
             raise TypeError(f"{self.path} takes one input, such as spikes; given {len(inputs)}.")
@@ -67,7 +72,7 @@ class CommProjection(Projection):
         for rule in self.rules:
             rule.attach(self.comm, self.post, unit, self.where, line)
             if rule.delay is not None:
-                self.delay = DelayLine(rule.delay.time, self.post.varshape)
+                self.delay, self.delay_in_dendrite = DelayLine(rule.delay.time, self.post.varshape), True
 
     def deliver(self, spikes: Any, receiver: Any) -> None:
         """Let `receiver` receive what the spikes deliver, after their delay."""
@@ -93,12 +98,11 @@ class CommProjection(Projection):
     def _deliver_and_learn(self, spikes: Any, receiver: Any) -> None:
         """Weights change by the spikes that reach the synapses now, then deliver them."""
         comm, line = self.comm, self.delay
-        in_dendrite = any(rule.delay is not None for rule in self.rules)
-        if line is not None and not in_dendrite:
+        if line is not None and not self.delay_in_dendrite:
             spikes = line(spikes)
         for rule in self.rules:
             rule(comm, spikes)
-        if in_dendrite:
+        if self.delay_in_dendrite:
             assert line is not None
             effect = comm.undelayed(spikes, comm.weight.kept)
             receiver.receive(self.arrivals_of(line(effect.reshape(self.post.varshape))))

@@ -75,7 +75,7 @@ class DopamineSTDP(STDP):
 
     @property
     def eligibility(self) -> Any:
-        """c of each synapse at present, in the order of the weights."""
+        """The eligibility c of each synapse at present, in the order of the weights."""
         self.settle()
         return with_unit(self.c.value, self._unit)
 
