@@ -145,6 +145,37 @@ def test_init_all_states_keeps_what_was_gained(tools):
     np.testing.assert_allclose(comm.weight.value.mantissa, wanted, rtol=0, atol=1e-15)
 
 
+def test_a_run_in_parts_is_the_run_to_the_bit(tools):
+    """Also from a saved state, and in a branch: what is put off stays so where one program follows another."""
+    (pre, post), amounts = tools.trains(0.03), jnp.asarray(rewards(tools.STEPS))
+
+    def final(run_parts):
+        net = tools.Trains(rule(), START * u.mV)
+        model = Rewarded(net)
+        sl.environ.set(dt=tools.DT * u.ms)
+        sl.nn.init_all_states(model)
+        run_parts(model)
+        return np.asarray(net.projection.comm.weight.value.mantissa)
+
+    part = lambda model, a, b: sl.transform.for_loop(model, pre[a:b], post[a:b], amounts[a:b])  # noqa: E731
+
+    def in_parts(model):
+        part(model, 0, 150)
+        sl.transform.cond(True, lambda: part(model, 150, 300), lambda: part(model, 0, 150))
+        sl.transform.jit(lambda: part(model, 300, 400))()
+
+    def saved(model):
+        part(model, 0, 150)
+        values = sl.nn.save_states(model)
+        part(model, 150, 300)
+        sl.nn.load_states(model, values)
+        part(model, 150, 400)
+
+    whole = final(lambda model: part(model, 0, 400))
+    np.testing.assert_array_equal(final(in_parts), whole)
+    np.testing.assert_allclose(final(saved), whole, rtol=0, atol=1e-12)
+
+
 def test_targets_that_are_a_slice_share_what_is_pending(tools):
     """The weights of the connection that was given are those of the one that the projection made of it."""
     post = sl.LIF(4)
