@@ -7,7 +7,7 @@ import pytest
 import spikeloop as sl
 from jax.test_util import check_grads
 from spikeloop.connect import Connection
-from spikeloop.kernels._eligibility import Kept, _reference, settle_rows
+from spikeloop.kernels._eligibility import Elapsed, _reference, settle_rows
 
 
 @pytest.fixture(autouse=True)
@@ -26,19 +26,19 @@ class Case:
         connection = Connection(rng.integers(0, n_post, nnz), indptr, 1.0, n_pre, n_post)
         draw = lambda n, low=-1.0: jnp.asarray(rng.uniform(low, 1, n), dtype)  # noqa: E731
         self.events = jnp.asarray(rng.random(n_pre) < 0.6, dtype)
-        self.kept = Kept(draw(n_pre, 0), draw(n_pre))
+        self.elapsed = Elapsed(draw(n_pre, 0), draw(n_pre))
         self.spikes, self.a = draw(n_pre), draw(n_post)
         self.bounds = jnp.asarray([-0.5, 0.5], dtype)
         self.indices, self.indptr = connection.indices, connection.indptr
         self.synapses = draw(nnz), draw(nnz)
 
     def operands(self):
-        return (self.events, *self.kept, self.spikes, self.a, self.bounds, self.indices, self.indptr, *self.synapses)
+        return (self.events, *self.elapsed, self.spikes, self.a, self.bounds, self.indices, self.indptr, *self.synapses)
 
     def settle(self, **other):
         c = {**vars(self), **other}
         return settle_rows(
-            *(c[k] for k in ("events", "kept", "spikes", "a", "bounds", "indices", "indptr", "synapses"))
+            *(c[k] for k in ("events", "elapsed", "spikes", "a", "bounds", "indices", "indptr", "synapses"))
         )
 
 
@@ -82,10 +82,12 @@ def test_events_may_be_bool_and_lanes_go_one_by_one():
 def test_gradients():
     c = Case()
     free = jnp.asarray([-9.0, 9.0])
-    check_grads(
-        lambda left, gain, s, a, w, e: c.settle(kept=Kept(left, gain), spikes=s, a=a, synapses=(w, e), bounds=free),
-        (*c.kept, c.spikes, c.a, *c.synapses), order=1, atol=1e-4, rtol=1e-4,
-    )  # fmt: skip
+
+    def settle(left, gain, s, a, w, e):
+        return c.settle(elapsed=Elapsed(left, gain), spikes=s, a=a, synapses=(w, e), bounds=free)
+
+    values = (*c.elapsed, c.spikes, c.a, *c.synapses)
+    check_grads(settle, values, order=1, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +96,7 @@ def test_gradients():
         (lambda c: {"a": c.a[:2]}, "index . out of range for 2 targets"),
         (lambda c: {"synapses": (c.synapses[0][1:], c.synapses[1])}, "'weight' has"),
         (lambda c: {"synapses": (c.synapses[0], c.synapses[1][1:])}, "'eligibility' has"),
-        (lambda c: {"kept": c.kept._replace(gain=c.kept.gain[1:])}, "'gain' has 12 elements, expected 13"),
+        (lambda c: {"elapsed": c.elapsed._replace(gain=c.elapsed.gain[1:])}, "'gain' has 12 elements, expected 13"),
         (lambda c: {"spikes": c.spikes[1:]}, "'spikes' has 12 elements, expected 13"),
         (lambda c: {"bounds": c.bounds[:1]}, "'bounds' has 1 elements, expected 2"),
         (lambda c: {"indptr": c.indptr.at[4].set(1000)}, "row . does not fit"),

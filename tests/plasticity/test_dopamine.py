@@ -228,6 +228,23 @@ def test_the_loop_copies_no_synapses(tools, native_only):
     assert not copies(body, net.sources.size)
 
 
+class WithOnPre(DopamineSTDP):
+    """A rule of one's own that asks for what this one cannot do."""
+
+    def on_pre(self, w, x):
+        return w + x
+
+
+def test_what_it_cannot_do_is_refused(tools):
+    with pytest.raises(
+        TypeError, match="DeltaProj: WithOnPre changes eligibilities, which on_pre and on_post are not for"
+    ):
+        tools.Trains(WithOnPre(**BOUNDS), START * u.mV)
+    net = tools.Trains(rule(), START * u.mV)
+    with pytest.raises(ValueError, match="twice: the weights of .*comm learn in another projection already"):
+        sl.DeltaProj(comm=net.projection.comm, post=net.post, plasticity=rule(), label="twice")
+
+
 def test_bad_rewards_are_refused(tools):
     net = tools.Trains(rule(), START * u.mV)
     with pytest.raises(AttributeError, match=r"plasticity\.n does not exist yet"):

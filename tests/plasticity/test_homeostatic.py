@@ -130,6 +130,10 @@ def test_only_a_step_that_scales_costs(tools, native_only):
 def test_what_makes_no_sense_is_refused(tools):
     with pytest.raises(ValueError, match="HomeostaticScaling: every must be one time above 0"):
         scaling(every=0.0 * u.ms)
+    with pytest.raises(ValueError, match="HomeostaticScaling: every must be one time above 0"):
+        scaling(every=[1.0, 2.0] * u.ms)
+    with pytest.raises(ValueError, match="HomeostaticScaling: every must not be longer than tau_w"):
+        scaling(every=201.0 * u.ms)
     with pytest.raises(TypeError, match="HomeostaticScaling: every needs a time"):
         scaling(every=5)
     for name in ("rate", "tau", "tau_w"):

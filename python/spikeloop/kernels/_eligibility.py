@@ -19,7 +19,7 @@ from ._event import Rows, continued, one_by_one, sources_of
 from ._plastic import jvp_by_reference, native_lowering
 
 
-class Kept(NamedTuple):
+class Elapsed(NamedTuple):
     """One number for each source: the part of its eligibility that is left, and the gain in weight by it."""
 
     left: Any
@@ -27,13 +27,13 @@ class Kept(NamedTuple):
 
 
 def settle_rows(
-    events: Any, kept: Kept, spikes: Any, coefficient: Any, bounds: Any, indices: Any, indptr: Any, synapses: Any
+    events: Any, elapsed: Elapsed, spikes: Any, coefficient: Any, bounds: Any, indices: Any, indptr: Any, synapses: Any
 ) -> tuple[Any, Any]:
     """(weight, eligibility) after events (n_pre,); `synapses` holds the two before, `coefficient` one for each target.
 
     `spikes` (n_pre,) add to the eligibility.
     """
-    return tuple(settle_p.bind(events, *kept, spikes, coefficient, bounds, indices, indptr, *synapses))
+    return tuple(settle_p.bind(events, *elapsed, spikes, coefficient, bounds, indices, indptr, *synapses))
 
 
 def _reference(

@@ -12,7 +12,7 @@ from .._errors import ShapeError
 from .._math import exp, exprel
 from .._state import HiddenState
 from ..connect import Connection
-from ..kernels._eligibility import Kept, settle_rows
+from ..kernels._eligibility import Elapsed, settle_rows
 from ..kernels._plastic import ADDITIVE, update_columns
 from ..models._delay_line import DelayLine
 from ..models._form import check_unit, param, with_unit
@@ -86,12 +86,16 @@ class DopamineSTDP(STDP):
         connection, left = self._connection, self.left.value
         weights = connection.weight
         nothing = jnp.zeros_like(left), jnp.zeros(connection.n_post, left.dtype)
-        kept = Kept(left, self.gain.value)
-        weight = self._walk(jnp.ones_like(left), kept, nothing, u.get_mantissa(weights.kept), self.c.value)
+        elapsed = Elapsed(left, self.gain.value)
+        weight = self._walk(jnp.ones_like(left), elapsed, nothing, u.get_mantissa(weights.kept), self.c.value)
         weights.kept = with_unit(weight, self._unit)
 
     def prepare(self, connection: Connection, where: str, line: DelayLine | None) -> None:
         """Find the synapses; their weights are brought up to date when they are read."""
+        if self.on_pre is not None or self.on_post is not None:
+            raise TypeError(
+                f"{where}: {type(self).__name__} changes eligibilities, which on_pre and on_post are not for."
+            )
         super().prepare(connection, where, line)
         self._connection = connection
         connection.weight.before_access = self.settle
@@ -119,7 +123,7 @@ class DopamineSTDP(STDP):
         weight = update_columns(post, -gain * added, free, self.columns, indptr, weight, ADDITIVE)
         walked = (pre != 0) | (left < _LEAST)
         targets = jnp.broadcast_to(jnp.asarray(change.of_targets, kind), connection.n_post)
-        return self._walk(walked, Kept(left, gain), (pre, targets), weight, c)
+        return self._walk(walked, Elapsed(left, gain), (pre, targets), weight, c)
 
     def _pass_time(self, p: SimpleNamespace) -> tuple[Any, Any]:
         """(left, gain) after a step, in which the dopamine decays."""
@@ -129,13 +133,13 @@ class DopamineSTDP(STDP):
         self.n.value = n * exp(-dt / p.tau_n)
         return left * exp(-dt / p.tau_c), self.gain.value + left * flow
 
-    def _walk(self, walked: Any, kept: Kept, added: tuple[Any, Any], weight: Any, c: Any) -> Any:
+    def _walk(self, walked: Any, elapsed: Elapsed, added: tuple[Any, Any], weight: Any, c: Any) -> Any:
         """The weights after sources were walked; `added` are spikes of sources and what they add at targets."""
         p, connection = self.numbers(), self._connection
         assert connection is not None
         bounds = jnp.asarray([p.w_min, p.w_max], weight.dtype)
         rows = connection.indices, connection.indptr
-        weight, self.c.value = settle_rows(walked, kept, *added, bounds, *rows, (weight, c))
-        self.left.value = jnp.where(walked != 0, 1, kept.left)
-        self.gain.value = jnp.where(walked != 0, 0, kept.gain)
+        weight, self.c.value = settle_rows(walked, elapsed, *added, bounds, *rows, (weight, c))
+        self.left.value = jnp.where(walked != 0, 1, elapsed.left)
+        self.gain.value = jnp.where(walked != 0, 0, elapsed.gain)
         return weight

@@ -7,13 +7,15 @@ from typing import Any, ClassVar
 
 import brainunit as u
 import jax.numpy as jnp
+import numpy as np
 
 from .. import environ
-from .._delay_steps import delay_steps, delay_times
+from .._delay_steps import delay_times, nearest
+from .._jax import is_tracer
 from .._math import exp
-from .._state import HiddenState
+from .._state import HiddenState, value_of
 from ..connect import Connection
-from ..models._form import param, with_unit
+from ..models._form import number_in, param, with_unit
 from ..transform import cond
 from ._weight_rule import WeightRule
 
@@ -50,8 +52,12 @@ class HomeostaticScaling(WeightRule):
     def _configure(self, **options: Any) -> None:
         super()._configure(**options)
         where = f"{type(self).__name__}: every"
-        if not delay_times(self.every, where) > 0:
+        every = delay_times(self.every, where)
+        if every.ndim or not every > 0:
             raise ValueError(f"{where} must be one time above 0; given {self.every}.")
+        tau_w = number_in(value_of(self.tau_w), u.ms, f"{type(self).__name__}: tau_w")
+        if not is_tracer(tau_w) and (np.asarray(tau_w) < every).any():
+            raise ValueError(f"{where} must not be longer than tau_w; given {self.every}.")
 
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
         """Let targets begin at their target rate."""
@@ -65,7 +71,7 @@ class HomeostaticScaling(WeightRule):
         p, dt = self.numbers(), self.dt()
         fired = (self._post.get_spike().reshape(-1) != 0).astype(self.nu.value.dtype)
         self.nu.value = self.nu.value * exp(-dt / p.tau) + 1e3 / p.tau * fired
-        every = int(delay_steps(self.every, dt, f"{self.path}.every"))
+        every = int(nearest(delay_times(self.every, f"{self.path}.every") / float(dt)))
         steps = self.steps.value + 1
         scale = functools.partial(self._scale, connection, every * dt)
         cond(steps >= every, scale, _leave, self.nu.value)
@@ -75,7 +81,7 @@ class HomeostaticScaling(WeightRule):
         """Let weights grow or shrink for a time in ms."""
         p, weights = self.numbers(), connection.weight
         numbers = u.get_mantissa(weights.value)
-        factor = jnp.exp(time / p.tau_w * (1 - nu / p.rate)).astype(numbers.dtype)
+        factor = jnp.exp(time / p.tau_w * (1 - nu / p.rate))
         scaled = jnp.clip(numbers * factor[connection.indices], p.w_min, p.w_max)
         weights.kept = with_unit(scaled.astype(numbers.dtype), self._unit)
 

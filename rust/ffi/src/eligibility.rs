@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::event::{by_float, events_as, in_place, operand, rows_of};
 use crate::frame::Frame;
 use spikeloop_kernels::Float;
-use spikeloop_kernels::plasticity::{Kept, settle_rows};
+use spikeloop_kernels::plasticity::{Elapsed, settle_rows};
 
 /// `events, left, gain, spikes, coefficient, bounds, indices, indptr, weight, eligibility` to `weight, eligibility`, in
 /// place.
@@ -17,7 +17,7 @@ pub(crate) fn settle(frame: Frame) -> Result<()> {
 fn settle_as<T: Float + Element>(frame: Frame) -> Result<()> {
     let events = frame.arg(0);
     let rows = rows_of(frame, 6, 7, events.len())?;
-    let kept = Kept {
+    let elapsed = Elapsed {
         left: operand::<T>(&frame.arg(1), "left")?,
         gain: operand(&frame.arg(2), "gain")?,
         spikes: operand(&frame.arg(3), "spikes")?,
@@ -30,7 +30,7 @@ fn settle_as<T: Float + Element>(frame: Frame) -> Result<()> {
             in_place::<T>(&frame.arg(9), "eligibility", &frame.ret(1))?,
         ]
     };
-    Ok(settle_rows(events_as::<T>(&events, "events")?, &kept, coefficient, bounds, &rows, synapses)?)
+    Ok(settle_rows(events_as::<T>(&events, "events")?, &elapsed, coefficient, bounds, &rows, synapses)?)
 }
 
 #[cfg(test)]

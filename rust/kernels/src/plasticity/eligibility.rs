@@ -23,7 +23,7 @@ const PARALLEL: usize = 32_768;
 
 /// What each source keeps: one number each.
 #[derive(Debug, Clone, Copy)]
-pub struct Kept<'a, T> {
+pub struct Elapsed<'a, T> {
     /// The part of the eligibility that is left since the row was walked.
     pub left: &'a [T],
     /// The integral of that part times the third factor.
@@ -39,16 +39,16 @@ pub struct Kept<'a, T> {
 /// If a length does not fit, rows overlap, or a row holds an index beyond the targets; some rows have then changed.
 pub fn settle_rows<T: Float>(
     events: Spikes<'_, T>,
-    kept: &Kept<'_, T>,
+    elapsed: &Elapsed<'_, T>,
     coefficient: &[T],
     bounds: &[T],
     rows: &Rows<'_>,
     [weight, eligibility]: [&mut [T]; 2],
 ) -> Result<()> {
     length("events", events.len(), rows.n_pre())?;
-    length("left", kept.left.len(), rows.n_pre())?;
-    length("gain", kept.gain.len(), rows.n_pre())?;
-    length("spikes", kept.spikes.len(), rows.n_pre())?;
+    length("left", elapsed.left.len(), rows.n_pre())?;
+    length("gain", elapsed.gain.len(), rows.n_pre())?;
+    length("spikes", elapsed.spikes.len(), rows.n_pre())?;
     length("weight", weight.len(), rows.nnz())?;
     length("eligibility", eligibility.len(), rows.nnz())?;
     let &[low, high] = bounds else {
@@ -58,14 +58,14 @@ pub fn settle_rows<T: Float>(
     let (weight, eligibility) = (&Shared::new(weight), &Shared::new(eligibility));
     threads::try_ranges(hits.len(), synapses >= PARALLEL, |range| {
         let hits = &hits[range];
-        dispatch(Settle { hits, kept, coefficient, low, high, rows, weight, eligibility })
+        dispatch(Settle { hits, elapsed, coefficient, low, high, rows, weight, eligibility })
     })
 }
 
 /// The rows of some events.
 struct Settle<'a, T> {
     hits: &'a [Hit<T>],
-    kept: &'a Kept<'a, T>,
+    elapsed: &'a Elapsed<'a, T>,
     coefficient: &'a [T],
     low: T,
     high: T,
@@ -102,7 +102,7 @@ impl<T: Float> Settle<'_, T> {
 
     #[inline(always)]
     fn settle<I: Index>(&self, source: usize, targets: &[I], row: Range<usize>) {
-        let Kept { left, gain, spikes } = *self.kept;
+        let Elapsed { left, gain, spikes } = *self.elapsed;
         let (left, gain, spike) = (left[source], gain[source], spikes[source]);
         // SAFETY: rows of different events do not overlap, see `found`, and a thread has events of its own.
         let (weights, eligibilities) =
@@ -128,17 +128,17 @@ mod tests {
         Rows::new(Indices::U32(indices), Indptr::I32(&[0, 2, 2, 3]), 3).expect("fits")
     }
 
-    fn kept<'a>(left: &'a [f64], gain: &'a [f64], spikes: &'a [f64]) -> Kept<'a, f64> {
-        Kept { left, gain, spikes }
+    fn after<'a>(left: &'a [f64], gain: &'a [f64], spikes: &'a [f64]) -> Elapsed<'a, f64> {
+        Elapsed { left, gain, spikes }
     }
 
     #[test]
     fn only_rows_with_an_event_change() {
         let (mut w, mut c) = ([0.5, 0.75, 0.25], [1.0, -1.0, 2.0]);
-        let kept = kept(&[0.5; 3], &[0.25; 3], &[1.0, 0.0, 0.0]);
+        let elapsed = after(&[0.5; 3], &[0.25; 3], &[1.0, 0.0, 0.0]);
         let settled = settle_rows(
             Spikes::Float(&[1.0, 1.0, 0.0]),
-            &kept,
+            &elapsed,
             &[9.0, -1.0, 9.0, 2.0],
             &[0.6, 0.7],
             &rows(&[1, 3, 0]),
@@ -152,10 +152,10 @@ mod tests {
     #[test]
     fn lengths_and_indices_are_checked() {
         let run = |left: &[f64], bounds: &[f64], indices: &[u32]| {
-            let kept = kept(left, &[0.0; 3], &[0.0; 3]);
+            let elapsed = after(left, &[0.0; 3], &[0.0; 3]);
             let (mut w, mut c) = ([0.0; 3], [0.0; 3]);
             let events = Spikes::Float(&[1.0; 3]);
-            settle_rows(events, &kept, &[0.0; 4], bounds, &rows(indices), [&mut w, &mut c])
+            settle_rows(events, &elapsed, &[0.0; 4], bounds, &rows(indices), [&mut w, &mut c])
         };
         assert_eq!(run(&[0.0; 3], &[0.0, 1.0], &[1, 3, 0]), Ok(()));
         assert!(run(&[0.0; 2], &[0.0, 1.0], &[1, 3, 0]).is_err());
@@ -169,8 +169,8 @@ mod tests {
             let settle = |weight: &mut [f64], eligibility: &mut [f64], left: f64, gain: f64| {
                 let rows = Rows::new(Indices::U32(&[0]), Indptr::Fixed, 1).expect("fits");
                 let (left, gain) = ([left], [gain]);
-                let kept = kept(&left, &gain, &[0.0]);
-                settle_rows(Spikes::Float(&[1.0]), &kept, &[0.0], &[-9.0, 9.0], &rows, [weight, eligibility])
+                let elapsed = after(&left, &gain, &[0.0]);
+                settle_rows(Spikes::Float(&[1.0]), &elapsed, &[0.0], &[-9.0, 9.0], &rows, [weight, eligibility])
             };
             let (mut w1, mut c1, mut w2, mut c2) = ([w], [c], [w], [c]);
             prop_assert_eq!(settle(&mut w1, &mut c1, left, gain), Ok(()));

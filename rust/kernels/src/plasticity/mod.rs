@@ -18,7 +18,7 @@ mod law;
 mod rows;
 
 pub use columns::{Sources, update_columns};
-pub use eligibility::{Kept, settle_rows};
+pub use eligibility::{Elapsed, settle_rows};
 pub use law::{Dependence, Law};
 pub use rows::update_rows;
 
