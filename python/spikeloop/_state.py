@@ -168,6 +168,15 @@ def value_of(value: Any) -> Any:
     return value.value if isinstance(value, State) else value
 
 
+def present_values(states: Iterable[State]) -> list[Any]:
+    """The values of States, all of them brought up to date before the first is taken."""
+    states = [*states]
+    for state in states:
+        if state.before_access is not None:
+            state.before_access()
+    return [state.kept for state in states]
+
+
 def _settled(old: Any, new: Any) -> Any:
     """`new` without the weak types that would make a program that has used `old` compile again."""
     leaves, tree = jax.tree.flatten(new)

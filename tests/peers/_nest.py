@@ -56,17 +56,29 @@ def grid(step, dt):
     return round(step * dt, 6)
 
 
-def plastic(model, params, delay, dt, pre, post, post_params=()):
-    """The weight of one plastic synapse after each spike of its source, between spike trains given in steps."""
+def plastic(model, params, delay, dt, pre, post, post_params=(), dopamine=None):
+    """The weight of one plastic synapse after each spike of its source, between spike trains given in steps.
+
+    Spikes of `dopamine` reach the synapse one step later.
+    """
     nest.ResetKernel()
     nest.resolution = dt
     recorder = nest.Create("weight_recorder")
+    if dopamine is not None:
+        transmitter = nest.Create("volume_transmitter")
+        params = {**params, "volume_transmitter": transmitter}
+        nest.Connect(train(dopamine, dt), transmitter, syn_spec={"delay": dt})
     nest.CopyModel(model, "plastic", {"weight_recorder": recorder, **params})
-    source, target = nest.Create("parrot_neuron"), nest.Create("parrot_neuron", params=dict(post_params))
-    for cell, train in ((source, pre), (target, post)):
-        generator = nest.Create("spike_generator", {"spike_times": [grid(at, dt) for at in train]})
-        nest.Connect(generator, cell, syn_spec={"delay": dt})
+    source, target = train(pre, dt), train(post, dt, post_params)
     # a parrot repeats only what comes to its first port
     nest.Connect(source, target, syn_spec={"synapse_model": "plastic", "delay": delay, "receptor_type": 1})
     nest.Simulate(grid(max(*pre, *post) + 20, dt))
     return {"weight": recorder.events["weights"], "times": recorder.events["times"]}
+
+
+def train(steps, dt, params=()):
+    """A neuron that fires at these steps."""
+    cell = nest.Create("parrot_neuron", params=dict(params))
+    generator = nest.Create("spike_generator", {"spike_times": [grid(at, dt) for at in steps]})
+    nest.Connect(generator, cell, syn_spec={"delay": dt})
+    return cell

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import spikeloop as sl
-from spikeloop.plasticity import STDP, TripletSTDP, VogelsSprekeler
+from spikeloop.plasticity import STDP, DopamineSTDP, TripletSTDP, VogelsSprekeler
 
 DT, STEPS, W_MAX, START = 0.1, 8000, 2.0, 0.9
 BOUND = {"w_max": W_MAX * u.mV, "delay_in": "dendrite"}
@@ -20,21 +20,25 @@ class Pair(sl.nn.Module):
         comm = sl.connect.Connection([0], [0, 1], START * u.mV, 1, 1)
         self.synapse = sl.DeltaProj(comm=comm, post=self.post, delay=delay * u.ms, plasticity=rule)
 
-    def update(self, pre, post):
+    def update(self, pre, post, reward):
         self.post.spike.value = post
         self.synapse(pre)
+        if isinstance(self.synapse.plasticity, DopamineSTDP):
+            self.synapse.plasticity.reward(reward)
         return self.synapse.comm.weight.value
 
 
-def compare(nest, settings, rule, model, params, delay, post_params=(), seed=0):
+def compare(nest, settings, rule, model, params, delay, post_params=(), seed=0, dopamine=None):
     settings(DT)
     rng = np.random.default_rng(seed)
     pre, post = (rng.random((STEPS, 1)) < 0.006 for _ in range(2))
     pre[:20], post[:20] = False, False
     theirs = nest("plastic", model=model, params={"weight": START, "Wmax": W_MAX, **params}, delay=delay, dt=DT,
-                  pre=np.nonzero(pre)[0], post=np.nonzero(post)[0], post_params=dict(post_params))  # fmt: skip
+                  pre=np.nonzero(pre)[0], post=np.nonzero(post)[0], post_params=dict(post_params),
+                  dopamine=dopamine)  # fmt: skip
     net = sl.nn.init_all_states(Pair(rule, delay))
-    weights = sl.transform.for_loop(net, jnp.asarray(pre, float), jnp.asarray(post, float))
+    rewards = np.bincount(np.add([] if dopamine is None else dopamine, 1).astype(int), minlength=STEPS)
+    weights = sl.transform.for_loop(net, *(jnp.asarray(x, float) for x in (pre, post, rewards)))
     ours = np.asarray(u.get_mantissa(weights))[np.nonzero(pre)[0], 0]
     assert len(ours) == len(theirs["weight"]) > 20
     assert np.ptp(ours) > 0.05
@@ -65,3 +69,13 @@ def test_vogels_sprekeler(nest, settings):
     rule = VogelsSprekeler(tau=tau * u.ms, eta=eta / W_MAX, rate=alpha / (2 * tau) * 1e3 * u.Hz, **BOUND)
     params = {"tau": tau, "eta": eta, "alpha": alpha}
     compare(nest, settings, rule, "vogels_sprekeler_synapse", params, 1.5, {"tau_minus": tau})
+
+
+@pytest.mark.parametrize("delay", [0.1, 1.5])
+def test_dopamine(delay, nest, settings):
+    A_plus, A_minus = 0.06, 0.05
+    params = {"tau_plus": 17.0, "A_plus": A_plus, "A_minus": A_minus, "tau_c": 150.0, "tau_n": 40.0, "b": 0.004}
+    rule = DopamineSTDP(tau_plus=17.0 * u.ms, tau_minus=31.0 * u.ms, A_plus=A_plus / W_MAX, A_minus=A_minus / W_MAX,
+                        tau_c=150.0 * u.ms, tau_n=40.0 * u.ms, b=4.0 * u.Hz, **BOUND)  # fmt: skip
+    dopamine = np.nonzero(np.random.default_rng(7).random(STEPS - 1) < 0.004)[0]
+    compare(nest, settings, rule, "stdp_dopamine_synapse", params, delay, {"tau_minus": 31.0}, dopamine=dopamine)

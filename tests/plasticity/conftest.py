@@ -14,14 +14,13 @@ N_PRE, N_POST, STEPS, DT = 7, 5, 400, 0.5
 class Trains(sl.nn.Module):
     """One projection whose source and target fire as they are told; the weights after each step."""
 
-    def __init__(self, rule, weight, delay=None, projection=sl.DeltaProj, **more):
+    def __init__(self, rule, weight, delay=None, projection=sl.DeltaProj, dense=None, **more):
         super().__init__()
-        rng = np.random.default_rng(3)
-        dense = rng.random((N_PRE, N_POST)) < 0.6
+        dense = np.random.default_rng(3).random((N_PRE, N_POST)) < 0.6 if dense is None else dense
         self.sources, self.targets = (np.asarray(x) for x in np.nonzero(dense))
         indptr = np.append(0, dense.sum(1).cumsum())
-        self.post = sl.LIF(N_POST)
-        comm = sl.connect.Connection(self.targets, indptr, weight, N_PRE, N_POST, delay=more.pop("own_delay", None))
+        self.post = sl.LIF(dense.shape[1])
+        comm = sl.connect.Connection(self.targets, indptr, weight, *dense.shape, delay=more.pop("own_delay", None))
         self.projection = projection(comm=comm, post=self.post, plasticity=rule, delay=delay, **more)
 
     def update(self, pre, post):
@@ -47,7 +46,8 @@ def replay(net, pre, post, weight, on_post, on_pre, low, high, taus, pairs="all"
     """The weights after each step. `taus` are those of traces, {name: (side, tau)}."""
     pre, post = np.asarray(pre), np.asarray(post)
     w = np.full(net.sources.size, weight, float)
-    traces = {name: np.zeros(N_PRE if side == "pre" else N_POST) for name, (side, _) in taus.items()}
+    n_pre, n_post = pre.shape[1], post.shape[1]
+    traces = {name: np.zeros(n_pre if side == "pre" else n_post) for name, (side, _) in taus.items()}
     out = []
     for s, r in zip(pre, post, strict=True):
         for name, (_, tau) in taus.items():
@@ -71,13 +71,13 @@ def wide():
 
 
 @pytest.fixture
+def native_only():
+    if sl.kernels._library.native is None:
+        pytest.skip("the native library is not built")
+
+
+@pytest.fixture
 def tools():
     return SimpleNamespace(
         Trains=Trains, trains=trains, run=run, replay=replay, N_PRE=N_PRE, N_POST=N_POST, STEPS=STEPS, DT=DT
     )
-
-
-@pytest.fixture
-def native_only():
-    if sl.kernels._library.native is None:
-        pytest.skip("the native library is not built")

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import spikeloop as sl
-from spikeloop.plasticity import STDP, Clopath, Plasticity, TripletSTDP, VogelsSprekeler
+from spikeloop.plasticity import STDP, Clopath, DopamineSTDP, Plasticity, TripletSTDP, VogelsSprekeler
 
 from tests.helpers.hlo import calls, copies, loop_body
 
@@ -160,7 +160,7 @@ def test_batches_are_refused(tools):
         sl.nn.init_all_states(net, batch_size=3)
 
 
-@pytest.mark.parametrize("kind", [STDP, TripletSTDP, VogelsSprekeler, Clopath])
+@pytest.mark.parametrize("kind", [STDP, TripletSTDP, VogelsSprekeler, Clopath, DopamineSTDP])
 def test_constants_are_checked_in_the_constructor(kind):
     bounds = {"w_max": 1.0 * u.mV}
     for name, declared in kind.params.items():

@@ -111,7 +111,7 @@ columns_p = new_primitive("spikeloop_plastic_columns", continued(-1), _columns_r
 
 
 def jvp_by_reference(primitive: Any, reference: Callable[..., list[Any]]) -> Callable[..., Any]:
-    """The JVP rule of a kernel that differentiates its reference."""
+    """The derivative of a kernel, taken from its reference."""
 
     def rule(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
         out = primitive.bind(*primals, **params)
@@ -131,14 +131,14 @@ def jvp_by_reference(primitive: Any, reference: Callable[..., list[Any]]) -> Cal
     return rule
 
 
-def native_lowering(kernel: str, reference: Callable[..., list[Any]], results: int = 1) -> Callable[..., Any]:
-    """Native for f32 and f64, in place: the results continue as many of the last operands."""
+def native_lowering(kernel: str, reference: Callable[..., list[Any]], in_place: int = 1) -> Callable[..., Any]:
+    """Native for weights of f32 and f64, with the last `in_place` operands as results; the reference for others."""
     by_reference = mlir.lower_fun(reference, multiple_results=True)
 
     def lower(ctx: Any, *operands: Any, **params: Any) -> Any:
         if not _library.computes(kernel, ctx.avals_in[-1].dtype):
             return by_reference(ctx, *operands, **params)
-        aliases = {len(operands) - results + k: k for k in range(results)}
+        aliases = {len(operands) - in_place + k: k for k in range(in_place)}
         return ffi_lowering(_library.PREFIX + kernel, aliases)(ctx, *operands, **params)
 
     return lower

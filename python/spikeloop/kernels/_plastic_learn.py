@@ -9,6 +9,7 @@ target forgets it to list another.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -103,5 +104,5 @@ def _listed(listed: Any, events: Any, clock: Any) -> Any:
 
 learn_p = new_primitive("spikeloop_plastic_learn", continued(-3), learn_reference)
 ad.primitive_jvps[learn_p] = jvp_by_reference(learn_p, learn_reference)
-batching.primitive_batchers[learn_p] = lambda *args, **params: one_by_one(learn_p, *args, **params)
-mlir.register_lowering(learn_p, native_lowering("plastic_learn", learn_reference, 3), platform="cpu")
+batching.primitive_batchers[learn_p] = functools.partial(one_by_one, learn_p)
+mlir.register_lowering(learn_p, native_lowering("plastic_learn", learn_reference, in_place=3), platform="cpu")

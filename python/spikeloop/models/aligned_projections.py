@@ -28,6 +28,7 @@ class align_pre_projection(CurrentProj):
     | `post` | the target population |
     | `stp` | short-term plasticity between spikes and synapse |
     | `delay`, `pre` | as in `AlignPostProj` |
+    | `plasticity` | as in `AlignPostProj`; it acts on the spikes, and weights are in their own unit |
     | `label` | a name for messages |
     """
 
@@ -41,6 +42,7 @@ class align_pre_projection(CurrentProj):
         stp: Any = None,
         delay: Any = None,
         pre: Any = None,
+        plasticity: Any = None,
         label: str | None = None,
     ):
         where = label or type(self).__name__
@@ -52,6 +54,7 @@ class align_pre_projection(CurrentProj):
             claim(stage, self, where)
         super().__init__(*spike_generator, *stages, comm=comm, out=out, post=post, delay=delay, pre=pre, label=label)
         self.syn, self.stp = syn, stp
+        self.learn_behind(len(spike_generator), plasticity)
 
 
 class align_post_projection(AlignPostProj):
@@ -62,7 +65,7 @@ class align_post_projection(AlignPostProj):
     | name | meaning |
     |---|---|
     | `*spike_generator` | called on the input in this order first; the last result is the spikes |
-    | `comm`, `syn`, `out`, `post`, `delay`, `pre`, `label` | as in `AlignPostProj` |
+    | `comm`, `syn`, `out`, `post`, `delay`, `pre`, `plasticity`, `label` | as in `AlignPostProj` |
     | `stp` | short-term plasticity between spikes and weights |
     """
 
@@ -76,6 +79,7 @@ class align_post_projection(AlignPostProj):
         stp: Any = None,
         delay: Any = None,
         pre: Any = None,
+        plasticity: Any = None,
         label: str | None = None,
     ):
         stp = _made(stp)
@@ -83,7 +87,16 @@ class align_post_projection(AlignPostProj):
         for stage in stages:
             claim(stage, self, label or type(self).__name__)
         super().__init__(
-            *spike_generator, *stages, comm=comm, syn=syn, out=out, post=post, delay=delay, pre=pre, label=label
+            *spike_generator,
+            *stages,
+            comm=comm,
+            syn=syn,
+            out=out,
+            post=post,
+            delay=delay,
+            pre=pre,
+            plasticity=plasticity,
+            label=label,
         )
         self.stp = stp
 

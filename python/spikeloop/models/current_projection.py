@@ -9,11 +9,13 @@ import brainunit as u
 
 from ..connect import Connectivity
 from ..nn import Desc
-from ._form import unit_of, with_unit
+from ._delay_line import DelayLine
+from ._form import check_unit, unit_of, with_unit
 from ._inputs import OneStep
 from ._neuron import Neuron
 from ._part import Part, whole
 from ._receptor import receptor_of
+from ._synapse import Synapse
 from .projection import CommProjection
 
 
@@ -29,8 +31,12 @@ class CurrentProj(CommProjection):
     | `out` | the output that makes the conductance a current |
     | `post` | the target population |
     | `delay`, `pre` | as in `AlignPostProj` |
+    | `plasticity` | as in `AlignPostProj`, if the values are spikes, 0 where there is none |
     | `label` | a name for messages |
     """
+
+    front = 0  # modules that come before the spikes, by which weights change
+    spike_delay: DelayLine | None = None  # of these spikes, if other values are delivered
 
     def __init__(
         self,
@@ -40,6 +46,7 @@ class CurrentProj(CommProjection):
         post: Neuron | Part,
         delay: Any = None,
         pre: Any = None,
+        plasticity: Any = None,
         label: str | None = None,
     ):
         super().__init__(modules, comm, post, pre, label, delay)
@@ -52,19 +59,53 @@ class CurrentProj(CommProjection):
         arriving = OneStep(population.varshape, g_initializer=with_unit(0.0, self.out.conductance_unit(population)))
         self.arriving = receptor_of(population, arriving, self.out, self.where).syn
         self.post = population
+        self.learn_behind(len(modules), plasticity)
+
+    def learn_behind(self, front: int, plasticity: Any) -> None:
+        """Let the weights change by spikes, which are what the first `front` modules return."""
+        if plasticity is None:
+            return
+        for module in self.modules[:front]:
+            if isinstance(module, Synapse):
+                raise TypeError(
+                    f"{self.where}: plasticity acts on spikes, and the {type(module).__name__} in front of comm makes "
+                    "conductances of them. Write align_pre_projection(syn=..., comm=..., plasticity=...), whose rule "
+                    "is given the spikes, or use AlignPostProj."
+                )
+        self.front = front
+        self.learn(plasticity, unit_of(self.comm.weight.value) if isinstance(self.comm, Connectivity) else u.UNITLESS)
+        if self.delay is not None and not self.delay_in_dendrite and front < len(self.modules):
+            self.spike_delay = DelayLine(self.delay.time, self.comm.n_pre)
 
     def update(self, *inputs: Any) -> None:
         """Deliver the values."""
         self.check_dt()
-        values = self.source(inputs)
-        delivered = self._carried(values if self.delay is None else self.delay(values))
+        if self.rules:
+            delivered = self._deliver_learning(self.through(self.modules[: self.front], inputs))
+        else:
+            values = self.source(inputs)
+            delivered = self._carried(values if self.delay is None else self.delay(values))
         self.arriving.receive(lambda present: present + self.checked(delivered, present))
 
-    def _carried(self, values: Any) -> Any:
+    def _deliver_learning(self, spikes: Any) -> Any:
+        """What comm delivers after its weights have changed by the spikes."""
+        check_unit(spikes, u.UNITLESS, f"{self.path}: plasticity acts on spikes, which")
+        values, line = self.through(self.modules[self.front :], (spikes,)), self.delay
+        are_spikes = self.front == len(self.modules)
+        if line is not None and not self.delay_in_dendrite:
+            values = line(values)
+            spikes = values if self.spike_delay is None else self.spike_delay(spikes)
+        for rule in self.rules:
+            rule(self.comm, spikes)
+        delivered = self._carried(values, self.comm.weight.kept if are_spikes else self.comm.weight.value)
+        return line(delivered) if line is not None and self.delay_in_dendrite else delivered
+
+    def _carried(self, values: Any, weight: Any = None) -> Any:
         """`comm` of the values; connections take plain numbers and have one axis of targets."""
         if not hasattr(self.comm, "accumulate"):
             return self.comm(values)
-        comm = self.comm.undelayed if isinstance(self.comm, Connectivity) else self.comm
-        result = comm(u.get_mantissa(values)) * (1.0 * unit_of(values))
+        numbers = u.get_mantissa(values)
+        result = self.comm.undelayed(numbers, weight) if isinstance(self.comm, Connectivity) else self.comm(numbers)
+        result = result * (1.0 * unit_of(values))
         n = math.prod(self.post.varshape)
         return result.reshape((*result.shape[:-1], *self.post.varshape)) if result.shape[-1:] == (n,) else result

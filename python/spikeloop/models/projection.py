@@ -11,7 +11,7 @@ from .._errors import ShapeError
 from .._state import State
 from ..connect import Connection, Connectivity, Rule
 from ..nn import Module
-from ..plasticity._plasticity import Plasticity
+from ..plasticity._weight_rule import WeightRule
 from ._arrival_ring import ArrivalRing, arrival_ring
 from ._delay_line import DelayLine, delay_line
 from ._form import check_unit, fits, time_step, unit_of
@@ -32,7 +32,9 @@ class CommProjection(Projection):
 
     ring: ArrivalRing | None = None  # where a delay of each synapse leads to
     waiting: WaitingSpikes | None = None  # the spikes themselves, if rows are long
-    plasticity: Plasticity | None = None
+    plasticity: WeightRule | tuple[WeightRule, ...] | None = None
+    rules: tuple[WeightRule, ...] = ()  # the same, as a tuple
+    delay_in_dendrite: bool = False  # behind the synapses that learn
 
     def __init__(
         self, modules: tuple[Any, ...], comm: Any, post: Neuron | Part, pre: Any, label: str | None, delay: Any
@@ -52,29 +54,32 @@ class CommProjection(Projection):
 
     def source(self, inputs: tuple[Any, ...]) -> Any:
         """What goes into `comm`: the input after the modules in front."""
-        for module in self.modules:
+        return self.through(self.modules, inputs)
+
+    def through(self, modules: tuple[Any, ...], inputs: tuple[Any, ...]) -> Any:
+        """The input after some of the modules."""
+        for module in modules:
             inputs = (module.value if isinstance(module, State) else module(*inputs),)
         if len(inputs) != 1:
             raise TypeError(f"{self.path} takes one input, such as spikes; given {len(inputs)}.")
         return inputs[0]
 
     def learn(self, plasticity: Any, unit: Any) -> None:
-        """Let the weights, in `unit`, change by the rule `plasticity`, if it is one."""
-        if plasticity is None:
-            return
-        if not isinstance(plasticity, Plasticity):
-            raise TypeError(f"{self.where}: plasticity must be a rule of sl.plasticity; given {plasticity!r}.")
-        plasticity.attach(self.comm, self.post, unit, self.where, self.delay)
-        if plasticity.delay is not None:
-            self.delay = DelayLine(plasticity.delay.time, self.post.varshape)
-        self.plasticity = plasticity
+        """Let the weights, in `unit`, change by `plasticity`: None, a rule, or several."""
+        self.plasticity = tuple(plasticity) if isinstance(plasticity, (list, tuple)) else plasticity
+        self.rules = _rules(self.plasticity, self.where)
+        line = self.delay
+        for rule in self.rules:
+            rule.attach(self.comm, self.post, unit, self.where, line)
+            if rule.delay is not None:
+                self.delay, self.delay_in_dendrite = DelayLine(rule.delay.time, self.post.varshape), True
 
     def deliver(self, spikes: Any, receiver: Any) -> None:
         """Let `receiver` receive what the spikes deliver, after their delay."""
         self.check_dt()
         comm, line = self.comm, self.delay
-        if self.plasticity is not None:
-            self._deliver_and_learn(self.plasticity, spikes, receiver)
+        if self.rules:
+            self._deliver_and_learn(spikes, receiver)
         elif self.ring is not None:
             self.ring.receive(comm, spikes, self.path, self.waiting)
         elif line is not None and isinstance(comm, Connectivity):
@@ -90,14 +95,14 @@ class CommProjection(Projection):
             self.ring.waiting.append(self.waiting)
             self.ring.make_room(1)
 
-    def _deliver_and_learn(self, plasticity: Plasticity, spikes: Any, receiver: Any) -> None:
+    def _deliver_and_learn(self, spikes: Any, receiver: Any) -> None:
         """Weights change by the spikes that reach the synapses now, then deliver them."""
         comm, line = self.comm, self.delay
-        in_dendrite = plasticity.delay is not None
-        if line is not None and not in_dendrite:
+        if line is not None and not self.delay_in_dendrite:
             spikes = line(spikes)
-        plasticity(comm, spikes)
-        if in_dendrite:
+        for rule in self.rules:
+            rule(comm, spikes)
+        if self.delay_in_dendrite:
             assert line is not None
             effect = comm.undelayed(spikes, comm.weight.kept)
             receiver.receive(self.arrivals_of(line(effect.reshape(self.post.varshape))))
@@ -145,7 +150,7 @@ class AlignPostProj(CommProjection):
     | `post` | the target population, or a slice of it, `neurons[3200:]` |
     | `delay` | a time that passes before spikes are delivered |
     | `pre` | the source population or its size, needed if `comm` is a rule, or a function with a `delay` |
-    | `plasticity` | a rule of `sl.plasticity` by which spikes change the weights |
+    | `plasticity` | a rule of `sl.plasticity` by which weights change, or a list of one and `HomeostaticScaling` |
     | `label` | a name for messages |
     """
 
@@ -211,6 +216,20 @@ class DeltaProj(CommProjection):
     def update(self, *inputs: Any) -> None:
         """Deliver the spikes."""
         self.deliver(self.source(inputs), self.post)
+
+
+def _rules(plasticity: Any, where: str) -> tuple[WeightRule, ...]:
+    rules = plasticity if isinstance(plasticity, tuple) else () if plasticity is None else (plasticity,)
+    for rule in rules:
+        if not isinstance(rule, WeightRule):
+            raise TypeError(f"{where}: plasticity must be a rule of sl.plasticity; given {rule!r}.")
+    of_spikes = [type(rule).__name__ for rule in rules if rule.acts_on_spikes]
+    if len(of_spikes) > 1:
+        raise ValueError(
+            f"{where}: only one rule of a projection can act on single spikes; given {' and '.join(of_spikes)}. "
+            "Write one rule that does what both do, or use two projections."
+        )
+    return rules
 
 
 def _connected(comm: Any, pre: Any, post: Neuron | Part, where: str) -> Any:

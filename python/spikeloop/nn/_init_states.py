@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from .._errors import ShapeError
-from .._state import State
+from .._state import State, present_values
 from .._trace import spec_of
 from ._module import Module
 
@@ -79,7 +79,8 @@ def vmap_init_all_states(
 
 def save_states(target: Module, *filters: Any) -> dict[str, Any]:
     """{path: value} of the States of `target`, or of those that pass the filters; a plain dict to store as you like."""
-    return {_join(path): state.value for path, state in target.states(filters or ...).items()}
+    found = target.states(filters or ...)
+    return dict(zip(map(_join, found), present_values(found.values()), strict=True))
 
 
 def load_states(target: Module, values: dict[str, Any]) -> tuple[list[str], list[str]]:
@@ -89,11 +90,11 @@ def load_states(target: Module, values: dict[str, Any]) -> tuple[list[str], list
     """
     states: dict[str, State] = {_join(path): state for path, state in target.states().items()}
     for path in sorted(states.keys() & values.keys()):
-        old, new = (spec_of(value, path) for value in (states[path].value, values[path]))
+        old, new = (spec_of(value, path) for value in (states[path].kept, values[path]))
         if old != new:
             raise ShapeError(f"load_states: {states[path].path} holds {old}; given {new}. Nothing was loaded.")
     for path in states.keys() & values.keys():
-        states[path].value = values[path]
+        states[path].kept = values[path]
     return sorted(values.keys() - states.keys()), sorted(states.keys() - values.keys())
 
 

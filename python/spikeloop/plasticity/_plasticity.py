@@ -17,7 +17,7 @@ from .. import environ
 from .._jax import is_tracer
 from .._math import exp
 from .._state import HiddenState, State
-from ..connect import Connection, Connectivity
+from ..connect import Connection
 from ..kernels import _library
 from ..kernels._plastic import (
     ADDITIVE,
@@ -32,10 +32,11 @@ from ..kernels._plastic import (
     update_rows,
 )
 from ..models._delay_line import DelayLine
-from ..models._form import Form, check_not_negative, check_unit, number_in, unit_of, with_unit
+from ..models._form import number_in, with_unit
 from ..models._math import relax
 from ._columns import columns_of
 from ._pending import PendingEvents
+from ._weight_rule import WeightRule
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ class Change(NamedTuple):
     of_sources: Any
 
 
-class Plasticity(Form):
-    r"""Base of rules, given to a projection as in `AlignPostProj(..., plasticity=rule)`.
+class Plasticity(WeightRule):
+    r"""Base of rules of spikes, given to a projection as in `AlignPostProj(..., plasticity=rule)`.
 
     A rule declares constants with `param`, traces with `trace`, and defines `change`. In a step traces decay; then the
     events r of targets and s of sources that `change` returns act on the weights, with coefficients b of the sources
@@ -90,21 +91,16 @@ class Plasticity(Form):
     code then.
     """
 
-    has_size: ClassVar[bool] = False
-    call_level = 3
     traces: ClassVar[dict[str, Trace]] = {}
-    rates: ClassVar[tuple[str, ...]] = ()  # constants that must not be negative
     waits_by: ClassVar[str | None] = None
     on_pre: Callable[[Any, Any], Any] | None = None
     on_post: Callable[[Any, Any], Any] | None = None
-    options: ClassVar[dict[str, Any]] = {"w_max": None, "w_min": None, "delay_in": "axon"}
+    options: ClassVar[dict[str, Any]] = {"delay_in": "axon"}
 
+    acts_on_spikes = True
     columns: Columns
     pending: PendingEvents | None = None
     delay: DelayLine | None = None
-    _unit: Any = None
-    _sizes: tuple[int, int] | None = None
-    _post: Any = None
 
     def __init_subclass__(cls, **kwargs: Any):
         declared = {k: v for k, v in vars(cls).items() if isinstance(v, Trace)}
@@ -124,46 +120,35 @@ class Plasticity(Form):
         return value + spikes
 
     def _configure(self, **options: Any) -> None:
-        where = type(self).__name__
         super()._configure(**options)
-        if self.w_max is None:
-            raise TypeError(f"{where} needs w_max, the largest weight, in the unit of the weights.")
-        unit = unit_of(self.w_max)
-        self.w_min = with_unit(0.0, unit) if self.w_min is None else self.w_min
-        if not number_in(self.w_min, unit, f"{where}: w_min") < u.get_mantissa(self.w_max):
-            raise ValueError(f"{where}: w_min must lie below w_max; given {self.w_min} and {self.w_max}.")
-        for name in self.rates:
-            check_not_negative(getattr(self, name), f"{where}: {name}")
         if self.delay_in not in ("axon", "dendrite"):
+            where = type(self).__name__
             raise ValueError(f"{where}: delay_in must be 'axon' or 'dendrite'; given {self.delay_in!r}.")
 
     # --- a projection's side -----------------------------------------------------------------------------------------
 
     def attach(self, connection: Any, post: Any, unit: Any, where: str, line: DelayLine | None) -> None:
-        """Get ready for synapses onto `post`, which takes weights in `unit`; `line` is the projection's delay."""
-        if self._sizes is not None:
-            raise ValueError(f"{where}: this {type(self).__name__} belongs to another projection; make one for each.")
-        _check_connection(connection, where)
-        check_unit(self.w_max, unit, f"{where}: {type(self).__name__}: w_max")
-        if self.delay_in == "dendrite" and any(t.follows == "V" for t in self.traces.values()):
-            raise ValueError(f"{where}: {type(self).__name__} reads V, so the delay must lie in the axon.")
-        self._sizes, self._unit, self._post = (connection.n_pre, connection.n_post), unit, post
-        numbers = jnp.asarray(number_in(connection.weight.value, unit, f"{where}: the weight"), environ.dftype())
-        numbers = jnp.broadcast_to(numbers.reshape(-1), (connection.num_synapses,)) + jnp.zeros((), numbers.dtype)
-        connection.weight.value = with_unit(numbers, unit)
-        self.columns = columns_of(connection)
-        if self._can_wait(numbers.dtype):
+        """Get ready for synapses onto `post`, and let events of targets wait if they may."""
+        super().attach(connection, post, unit, where, line)
+        if self._can_wait(u.get_mantissa(connection.weight.kept).dtype):
+            assert self._sizes is not None
             settle = functools.partial(self._settle, connection)
             self.pending = PendingEvents(self._sizes, self._is_graded(), settle)
             connection.weight.before_access = settle
+
+    def prepare(self, connection: Connection, where: str, line: DelayLine | None) -> None:
+        """Find the synapses of each target, and remember spikes of targets for as long as a dendrite takes."""
+        if self.delay_in == "dendrite" and any(t.follows == "V" for t in self.traces.values()):
+            raise ValueError(f"{where}: {type(self).__name__} reads V, so the delay must lie in the axon.")
+        if connection.weight.before_access is not None:
+            raise ValueError(f"{where}: the weights of {connection.path} learn in another projection already.")
+        self.columns = columns_of(connection)
         if line is not None and self.delay_in == "dendrite":
             self.delay = DelayLine(line.time, connection.n_post)
 
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
         """Make the traces."""
-        if batch_size is not None:
-            raise ValueError(f"{self.path}: all samples of a batch share the weights, so none can learn on its own. "
-                             "Call init_all_states(model) without batch_size.")  # fmt: skip
+        super().init_state(batch_size)
         assert self._sizes is not None
         for name, declared in self.traces.items():
             start = self._potential() if declared.follows == "V" else jnp.zeros(self._sizes[declared.side == "post"])
@@ -207,14 +192,6 @@ class Plasticity(Form):
         """V of the targets as plain numbers."""
         post = self._post
         return number_in(post.V.value, post.state_unit("V"), f"{self.path}: V").reshape(-1)
-
-    def numbers(self) -> SimpleNamespace:
-        """All constants as plain numbers, and the bounds in the unit of the weight."""
-        p = super().numbers()
-        p.w_max = number_in(self.w_max, self._unit, f"{self.path}.w_max")
-        p.w_min = number_in(self.w_min, self._unit, f"{self.path}.w_min")
-        p.range = p.w_max - p.w_min
-        return p
 
     def _sides(self, p: SimpleNamespace, change: Change, kind: Any) -> tuple[Side, Side]:
         """What events of targets and of sources do."""
@@ -294,18 +271,3 @@ def _law(p: SimpleNamespace, origin: Any, sign: float, exponent: Any, kind: Any)
     else:
         scale = sign / p.range
     return jnp.asarray([p.w_min, p.w_max, origin, scale, exponent], kind), dependence
-
-
-def _check_connection(connection: Any, where: str) -> None:
-    if not isinstance(connection, Connectivity):
-        raise TypeError(
-            f"{where}: plasticity needs a connection with stored synapses as comm, such as a rule of sl.connect; given "
-            f"{connection!r}."
-        )
-    if not isinstance(connection, Connection):
-        raise TypeError(
-            f"{where}: plasticity changes stored weights, and a {type(connection).__name__} stores none. "
-            "Use the rule itself, without Procedural."
-        )
-    if connection.has_own_delays:
-        raise TypeError(f"{where}: plasticity needs one delay for all synapses; here each has its own.")

@@ -3,6 +3,7 @@
 
 pub mod abi;
 mod buffer;
+mod eligibility;
 mod error;
 mod event;
 mod frame;

@@ -1,6 +1,7 @@
 //! The list of everything that Python registers with XLA.
 
 use crate::abi::{CallFrame, Handler, XlaError};
+use crate::eligibility;
 use crate::event;
 use crate::handler::handle;
 use crate::neuron::{self, Mode};
@@ -99,6 +100,7 @@ handlers! {
     plastic_rows, "plastic_rows": plastic::rows;
     plastic_columns, "plastic_columns": plastic::columns;
     plastic_learn, "plastic_learn": plastic::learn;
+    plastic_settle, "plastic_settle": eligibility::settle;
     // Panics, so that tests can see that a panic becomes an exception.
     panic, "panic": |_| panic!("the kernel that always panics was called");
 }

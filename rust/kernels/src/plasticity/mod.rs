@@ -16,6 +16,7 @@ use crate::event::{Hit, Rows, Spikes, find};
 use crate::lane::Float;
 
 mod columns;
+mod eligibility;
 mod law;
 mod learn;
 mod pending;
@@ -23,6 +24,7 @@ mod rows;
 mod sources;
 
 pub use columns::update_columns;
+pub use eligibility::{Elapsed, settle_rows};
 pub use law::{Dependence, Law};
 pub use learn::{Side, Synapses, learn};
 pub use pending::{Pending, SLOTS};

@@ -1,0 +1,146 @@
+"""DopamineSTDP: plasticity of pairs of spikes that waits for a reward."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import brainunit as u
+import jax.numpy as jnp
+
+from .._errors import ShapeError
+from .._math import exp, exprel
+from .._state import HiddenState
+from ..connect import Connection
+from ..kernels._eligibility import Elapsed, settle_rows
+from ..kernels._plastic import ADDITIVE, Side, update_columns
+from ..models._delay_line import DelayLine
+from ..models._form import check_unit, param, with_unit
+from ._plasticity import Change
+from ._stdp import STDP
+
+_LEAST = 0.01  # of the eligibility of a source that is silent; the row is then walked, so that no digits are lost
+_FREE = [-jnp.inf, jnp.inf, 0.0, 1.0, 0.0]  # the law of changes without bounds or dependence
+
+
+class DopamineSTDP(STDP):
+    r"""Pairs of spikes make a synapse eligible, and dopamine turns its eligibility into weight.
+
+    $$\dot w = c\,(n - b), \qquad \dot c = -\frac{c}{\tau_c} + \mathrm{STDP}, \qquad
+    \dot n = -\frac{n}{\tau_n} + \sum_k \frac{r_k}{\tau_n}\,\delta(t - t_k)$$
+
+    The eligibility c changes by pairs as w does in `STDP` with exponents of 0: by A₊ W x at a spike of the target, by
+    −A₋ W y at one of the source. `reward(r)` lets the dopamine n jump by r/τ_n, so that a reward of 1 adds
+    c τ_c/(τ_c + τ_n) to the weight.
+
+    | parameter | meaning | unit | default |
+    |---|---|---|---|
+    | `tau_plus`, `tau_minus`, `A_plus`, `A_minus`, `pairs` | as in `STDP` | | |
+    | `tau_c` | time constant of the eligibility | ms | 1000 |
+    | `tau_n` | time constant of the dopamine | ms | 200 |
+    | `b` | dopamine at which weights stay as they are | Hz | 0 |
+    | `w_max`, `w_min`, `delay_in` | as in `Plasticity` | | |
+
+    This is exact between spikes; the bounds act on a weight when its source fires and when weights are read.
+
+    Izhikevich EM (2007) Cereb. Cortex 17:2443; Potjans W, Morrison A, Diesmann M (2010) Front. Comput. Neurosci. 4:141.
+    """
+
+    tau_c = param(1000.0 * u.ms, positive=True)
+    tau_n = param(200.0 * u.ms, positive=True)
+    b = param(0.0 * u.Hz)
+    mu_plus = None
+    mu_minus = None
+
+    rates = ("A_plus", "A_minus")
+    waits_by = None
+    options: ClassVar[dict[str, Any]] = {}
+
+    n: HiddenState
+    c: HiddenState  # of each synapse, when its source was last walked; since then:
+    left: HiddenState  # the part of it that is left
+    gain: HiddenState  # the integral of that part times n − b
+    _connection: Connection | None = None
+
+    def reward(self, amount: Any) -> None:
+        """Let the dopamine jump by amount/tau_n; an amount below 0 is a punishment.
+
+        It acts from the last call of the projection on. `amount` is one number, which may be traced.
+        """
+        where = f"{self.path}.reward: amount"
+        check_unit(amount, u.UNITLESS, where)
+        if jnp.shape(amount) != ():
+            raise ShapeError(f"{where} must be one number; given shape {jnp.shape(amount)}.")
+        n = self.n.value
+        self.n.value = n + 1e3 / self.number("tau_n") * jnp.asarray(u.get_mantissa(amount), n.dtype)
+
+    @property
+    def eligibility(self) -> Any:
+        """The eligibility c of each synapse at present, in the order of the weights."""
+        self.settle()
+        return with_unit(self.c.value, self._unit)
+
+    def settle(self) -> None:
+        """Bring weights and eligibilities up to date; to read them does so."""
+        if self._connection is None or "c" not in vars(self):
+            return
+        connection, left = self._connection, self.left.value
+        weights = connection.weight
+        nothing = jnp.zeros_like(left), jnp.zeros(connection.n_post, left.dtype)
+        elapsed = Elapsed(left, self.gain.value)
+        weight = self._walk(jnp.ones_like(left), elapsed, nothing, u.get_mantissa(weights.kept), self.c.value)
+        weights.kept = with_unit(weight, self._unit)
+
+    def prepare(self, connection: Connection, where: str, line: DelayLine | None) -> None:
+        """Find the synapses; their weights are brought up to date when they are read."""
+        if self.on_pre is not None or self.on_post is not None:
+            raise TypeError(
+                f"{where}: {type(self).__name__} changes eligibilities, which on_pre and on_post are not for."
+            )
+        super().prepare(connection, where, line)
+        self._connection = connection
+        connection.weight.before_access = self.settle
+
+    def init_state(self, batch_size: int | None = None, **_: Any) -> None:
+        """Make the traces, and forget eligibility and dopamine; the weights keep what they have gained."""
+        self.settle()
+        super().init_state(batch_size)
+        assert self._connection is not None
+        dtype = u.get_mantissa(self._connection.weight.kept).dtype
+        self.n = HiddenState(jnp.zeros((), dtype))
+        self.c = HiddenState(jnp.zeros(self._connection.num_synapses, dtype))
+        self.left = HiddenState(jnp.ones(self._connection.n_pre, dtype))
+        self.gain = HiddenState(jnp.zeros(self._connection.n_pre, dtype))
+
+    def _apply(self, connection: Connection, weight: Any, p: SimpleNamespace, change: Change) -> Any:
+        """The weights after the step since the last call and the events of its end."""
+        kind = weight.dtype
+        left, gain = self._pass_time(p)
+        post, pre = jnp.asarray(change.post, kind), jnp.asarray(change.pre, kind)
+        added = jnp.broadcast_to(jnp.asarray(change.of_sources, kind), left.shape) / left
+        free, indptr = jnp.asarray(_FREE, kind), connection.indptr
+        c = update_columns(Side(post, added, free, ADDITIVE), self.columns, indptr, self.c.value)
+        # what is added gains from now on only, but will be counted since the row was walked
+        weight = update_columns(Side(post, -gain * added, free, ADDITIVE), self.columns, indptr, weight)
+        walked = (pre != 0) | (left < _LEAST)
+        targets = jnp.broadcast_to(jnp.asarray(change.of_targets, kind), connection.n_post)
+        return self._walk(walked, Elapsed(left, gain), (pre, targets), weight, c)
+
+    def _pass_time(self, p: SimpleNamespace) -> tuple[Any, Any]:
+        """(left, gain) after a step, in which the dopamine decays."""
+        n, left, dt = self.n.value, self.left.value, p.dt
+        both = 1 / (1 / p.tau_c + 1 / p.tau_n)
+        flow = 1e-3 * dt * (n * exprel(-dt / both) - p.b * exprel(-dt / p.tau_c))  # b and n in Hz
+        self.n.value = n * exp(-dt / p.tau_n)
+        return left * exp(-dt / p.tau_c), self.gain.value + left * flow
+
+    def _walk(self, walked: Any, elapsed: Elapsed, added: tuple[Any, Any], weight: Any, c: Any) -> Any:
+        """The weights after sources were walked; `added` are spikes of sources and what they add at targets."""
+        p, connection = self.numbers(), self._connection
+        assert connection is not None
+        bounds = jnp.asarray([p.w_min, p.w_max], weight.dtype)
+        rows = connection.indices, connection.indptr
+        weight, self.c.value = settle_rows(walked, elapsed, *added, bounds, *rows, (weight, c))
+        self.left.value = jnp.where(walked != 0, 1, elapsed.left)
+        self.gain.value = jnp.where(walked != 0, 0, elapsed.gain)
+        return weight

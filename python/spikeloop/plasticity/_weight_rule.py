@@ -1,0 +1,94 @@
+"""WeightRule: what all rules that change the weights of a projection share."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import brainunit as u
+import jax.numpy as jnp
+
+from .. import environ
+from ..connect import Connection, Connectivity
+from ..models._form import Form, check_not_negative, check_unit, number_in, unit_of, with_unit
+
+if TYPE_CHECKING:
+    from ..models._delay_line import DelayLine
+
+
+class WeightRule(Form):
+    """Base of rules that change the weights of a projection within bounds.
+
+    A rule defines `update(connection, spikes)`, one step, given the spikes that reach the synapses.
+
+    | argument | meaning | default |
+    |---|---|---|
+    | `w_max`, `w_min` | bounds, in the unit of the weight | , 0 |
+    """
+
+    has_size: ClassVar[bool] = False
+    call_level = 3
+    rates: ClassVar[tuple[str, ...]] = ()  # constants that must not be negative
+    acts_on_spikes: ClassVar[bool] = False  # of which a projection has one at most
+    options: ClassVar[dict[str, Any]] = {"w_max": None, "w_min": None}
+
+    delay: DelayLine | None = None  # of the spikes of targets on their way to the synapses
+    _unit: Any = None
+    _sizes: tuple[int, int] | None = None
+    _post: Any = None
+
+    def _configure(self, **options: Any) -> None:
+        where = type(self).__name__
+        super()._configure(**options)
+        if self.w_max is None:
+            raise TypeError(f"{where} needs w_max, the largest weight, in the unit of the weights.")
+        unit = unit_of(self.w_max)
+        self.w_min = with_unit(0.0, unit) if self.w_min is None else self.w_min
+        if not number_in(self.w_min, unit, f"{where}: w_min") < u.get_mantissa(self.w_max):
+            raise ValueError(f"{where}: w_min must lie below w_max; given {self.w_min} and {self.w_max}.")
+        for name in self.rates:
+            check_not_negative(getattr(self, name), f"{where}: {name}")
+
+    def attach(self, connection: Any, post: Any, unit: Any, where: str, line: DelayLine | None) -> None:
+        """Get ready for synapses onto `post`, which takes weights in `unit`; `line` is the projection's delay."""
+        if self._sizes is not None:
+            raise ValueError(f"{where}: this {type(self).__name__} belongs to another projection; make one for each.")
+        _check_connection(connection, where)
+        check_unit(self.w_max, unit, f"{where}: {type(self).__name__}: w_max")
+        self.prepare(connection, where, line)
+        self._sizes, self._unit, self._post = (connection.n_pre, connection.n_post), unit, post
+        numbers = jnp.asarray(number_in(connection.weight.value, unit, f"{where}: the weight"), environ.dftype())
+        numbers = jnp.broadcast_to(numbers.reshape(-1), (connection.num_synapses,)) + jnp.zeros((), numbers.dtype)
+        connection.weight.value = with_unit(numbers, unit)
+
+    def prepare(self, connection: Connection, where: str, line: DelayLine | None) -> None:
+        """Make what the rule needs to know of the synapses."""
+
+    def init_state(self, batch_size: int | None = None, **_: Any) -> None:
+        """Make the States."""
+        if batch_size is not None:
+            raise ValueError(f"{self.path}: all samples of a batch share the weights, so none can learn on its own. "
+                             "Call init_all_states(model) without batch_size.")  # fmt: skip
+
+    def numbers(self) -> SimpleNamespace:
+        """All constants as plain numbers, and the bounds in the unit of the weight."""
+        p = super().numbers()
+        p.w_max = number_in(self.w_max, self._unit, f"{self.path}.w_max")
+        p.w_min = number_in(self.w_min, self._unit, f"{self.path}.w_min")
+        p.range = p.w_max - p.w_min
+        return p
+
+
+def _check_connection(connection: Any, where: str) -> None:
+    if not isinstance(connection, Connectivity):
+        raise TypeError(
+            f"{where}: plasticity needs a connection with stored synapses as comm, such as a rule of sl.connect; given "
+            f"{connection!r}."
+        )
+    if not isinstance(connection, Connection):
+        raise TypeError(
+            f"{where}: plasticity changes stored weights, and a {type(connection).__name__} stores none. "
+            "Use the rule itself, without Procedural."
+        )
+    if connection.has_own_delays:
+        raise TypeError(f"{where}: plasticity needs one delay for all synapses; here each has its own.")

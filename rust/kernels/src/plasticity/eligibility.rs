@@ -1,0 +1,182 @@
+//! Eligibility that becomes weight by a third factor, such as dopamine.
+//!
+//! The eligibility c of a synapse decays, and the weight grows by it times the third factor. Both are brought up to
+//! date only where a row is walked; of the time since then each source keeps two numbers, the part `left` of the
+//! eligibility and the integral `gain` of that part times the third factor:
+//!
+//! ```text
+//! w[i, j] ← clip(w[i, j] + gain[i] c[i, j])
+//! c[i, j] ← left[i] c[i, j] + s[i] a[j]
+//! ```
+
+use std::ops::Range;
+
+use super::found;
+use crate::error::{Error, Result};
+use crate::event::{Hit, Index, Indices, Rows, Spikes, length, prefetch};
+use crate::lane::{Float, Job, Lane, dispatch};
+use crate::shared::Shared;
+use crate::threads;
+
+/// From so many synapses on, several threads are faster than one: some 50 µs of work.
+const PARALLEL: usize = 32_768;
+
+/// What each source keeps: one number each.
+#[derive(Debug, Clone, Copy)]
+pub struct Elapsed<'a, T> {
+    /// The part of the eligibility that is left since the row was walked.
+    pub left: &'a [T],
+    /// The integral of that part times the third factor.
+    pub gain: &'a [T],
+    /// The spikes s that add to the eligibility now.
+    pub spikes: &'a [T],
+}
+
+/// Brings the rows of sources that have an event up to date; `coefficient` has one number for each target, and `bounds`
+/// are the least and the largest weight.
+///
+/// # Errors
+/// If a length does not fit, rows overlap, or a row holds an index beyond the targets; some rows have then changed.
+pub fn settle_rows<T: Float>(
+    events: Spikes<'_, T>,
+    elapsed: &Elapsed<'_, T>,
+    coefficient: &[T],
+    bounds: &[T],
+    rows: &Rows<'_>,
+    [weight, eligibility]: [&mut [T]; 2],
+) -> Result<()> {
+    length("events", events.len(), rows.n_pre())?;
+    length("left", elapsed.left.len(), rows.n_pre())?;
+    length("gain", elapsed.gain.len(), rows.n_pre())?;
+    length("spikes", elapsed.spikes.len(), rows.n_pre())?;
+    length("weight", weight.len(), rows.nnz())?;
+    length("eligibility", eligibility.len(), rows.nnz())?;
+    let &[low, high] = bounds else {
+        return Err(Error::Length { name: "bounds", given: bounds.len(), expected: 2 });
+    };
+    let (hits, synapses) = found(events, rows)?;
+    let (weight, eligibility) = (&Shared::new(weight), &Shared::new(eligibility));
+    threads::try_ranges(hits.len(), synapses >= PARALLEL, |range| {
+        let hits = &hits[range];
+        dispatch(Settle { hits, elapsed, coefficient, low, high, rows, weight, eligibility })
+    })
+}
+
+/// The rows of some events.
+struct Settle<'a, T> {
+    hits: &'a [Hit<T>],
+    elapsed: &'a Elapsed<'a, T>,
+    coefficient: &'a [T],
+    low: T,
+    high: T,
+    rows: &'a Rows<'a>,
+    weight: &'a Shared<'a, T>,
+    eligibility: &'a Shared<'a, T>,
+}
+
+impl<T: Float> Job<T> for Settle<'_, T> {
+    type Out = Result<()>;
+
+    #[inline(always)]
+    fn run<L: Lane<Elem = T>>(self) -> Result<()> {
+        match self.rows.indices() {
+            Indices::U16(all) => self.each(all),
+            Indices::U32(all) => self.each(all),
+        }
+    }
+}
+
+impl<T: Float> Settle<'_, T> {
+    #[inline(always)]
+    fn each<I: Index>(&self, all: &[I]) -> Result<()> {
+        for (k, hit) in self.hits.iter().enumerate() {
+            if let Some(next) = self.hits.get(k + 1) {
+                prefetch(&all[self.rows.row(next.row)?]);
+            }
+            let row = self.rows.row(hit.row)?;
+            I::check(&all[row.clone()], self.coefficient.len())?;
+            self.settle(hit.row, &all[row.clone()], row);
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn settle<I: Index>(&self, source: usize, targets: &[I], row: Range<usize>) {
+        let Elapsed { left, gain, spikes } = *self.elapsed;
+        let (left, gain, spike) = (left[source], gain[source], spikes[source]);
+        // SAFETY: rows of different events do not overlap, see `found`, and a thread has events of its own.
+        let (weights, eligibilities) =
+            unsafe { (self.weight.part(row.start, row.len()), self.eligibility.part(row.start, row.len())) };
+        for ((w, c), target) in weights.iter_mut().zip(eligibilities).zip(targets) {
+            // SAFETY: the indices of the row are checked.
+            let coefficient = unsafe { *self.coefficient.get_unchecked(target.get()) };
+            let new = *w + gain * *c;
+            let new = if new < self.low { self.low } else { new };
+            *w = if new > self.high { self.high } else { new };
+            *c = left * *c + spike * coefficient;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Indptr;
+    use proptest::prelude::*;
+
+    fn rows(indices: &[u32]) -> Rows<'_> {
+        Rows::new(Indices::U32(indices), Indptr::I32(&[0, 2, 2, 3]), 3).expect("fits")
+    }
+
+    fn after<'a>(left: &'a [f64], gain: &'a [f64], spikes: &'a [f64]) -> Elapsed<'a, f64> {
+        Elapsed { left, gain, spikes }
+    }
+
+    #[test]
+    fn only_rows_with_an_event_change() {
+        let (mut w, mut c) = ([0.5, 0.75, 0.25], [1.0, -1.0, 2.0]);
+        let elapsed = after(&[0.5; 3], &[0.25; 3], &[1.0, 0.0, 0.0]);
+        let settled = settle_rows(
+            Spikes::Float(&[1.0, 1.0, 0.0]),
+            &elapsed,
+            &[9.0, -1.0, 9.0, 2.0],
+            &[0.6, 0.7],
+            &rows(&[1, 3, 0]),
+            [&mut w, &mut c],
+        );
+        assert_eq!(settled, Ok(()));
+        assert_eq!(w, [0.7, 0.6, 0.25]);
+        assert_eq!(c, [-0.5, 1.5, 2.0]);
+    }
+
+    #[test]
+    fn lengths_and_indices_are_checked() {
+        let run = |left: &[f64], bounds: &[f64], indices: &[u32]| {
+            let elapsed = after(left, &[0.0; 3], &[0.0; 3]);
+            let (mut w, mut c) = ([0.0; 3], [0.0; 3]);
+            let events = Spikes::Float(&[1.0; 3]);
+            settle_rows(events, &elapsed, &[0.0; 4], bounds, &rows(indices), [&mut w, &mut c])
+        };
+        assert_eq!(run(&[0.0; 3], &[0.0, 1.0], &[1, 3, 0]), Ok(()));
+        assert!(run(&[0.0; 2], &[0.0, 1.0], &[1, 3, 0]).is_err());
+        assert!(run(&[0.0; 3], &[0.0], &[1, 3, 0]).is_err());
+        assert!(run(&[0.0; 3], &[0.0, 1.0], &[1, 4, 0]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn twice_is_once_over_both_times(w in 0.0..1.0_f64, c in -1.0..1.0_f64, left in 0.1..1.0_f64, gain in 0.0..1.0_f64) {
+            let settle = |weight: &mut [f64], eligibility: &mut [f64], left: f64, gain: f64| {
+                let rows = Rows::new(Indices::U32(&[0]), Indptr::Fixed, 1).expect("fits");
+                let (left, gain) = ([left], [gain]);
+                let elapsed = after(&left, &gain, &[0.0]);
+                settle_rows(Spikes::Float(&[1.0]), &elapsed, &[0.0], &[-9.0, 9.0], &rows, [weight, eligibility])
+            };
+            let (mut w1, mut c1, mut w2, mut c2) = ([w], [c], [w], [c]);
+            prop_assert_eq!(settle(&mut w1, &mut c1, left, gain), Ok(()));
+            prop_assert_eq!(settle(&mut w1, &mut c1, left, gain), Ok(()));
+            prop_assert_eq!(settle(&mut w2, &mut c2, left * left, gain + left * gain), Ok(()));
+            prop_assert!((w1[0] - w2[0]).abs() < 1e-14 && (c1[0] - c2[0]).abs() < 1e-14);
+        }
+    }
+}
