@@ -174,7 +174,10 @@ impl<T: Float> Walk<'_, T> {
     fn each<L: Lane<Elem = T>, I: Index>(&self, all: &[I]) -> Result<()> {
         for (k, hit) in self.hits.iter().enumerate() {
             if let Some(next) = self.hits.get(k + 1) {
-                prefetch(&all[self.rows.row(next.row)?]);
+                let row = self.rows.row(next.row)?;
+                prefetch(&all[row.clone()]);
+                // SAFETY: as in `walk`.
+                prefetch(unsafe { self.weight.part(row.start, row.len()) });
             }
             let row = self.rows.row(hit.row)?;
             I::check(&all[row.clone()], self.pending.n_post())?;
