@@ -52,7 +52,7 @@ def populations(draw):
     return dense, *(jnp.asarray(rng.random((STEPS, n)) < rate, float) for n in (n_pre, n_post))
 
 
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @FEW
