@@ -36,7 +36,7 @@ ORDER = ("potentiate", "depress", "pre_trace", "post_trace")
 def learn(path, n, duration, dt, start, seed):
     """Two neurons with the same `n` Poisson sources, and the rules of the example and of ours: what the file gets.
 
-    `steps` and `sources` of the input spikes, `example` and `ours`, the weights after `duration` ms from `start` on, and
+    `steps` and `sources` of the input spikes; `example` and `ours`, the weights after `duration` ms from `start` on;
     `fired`, the steps in which the second neuron fires.
     """
     b2.start_scope()
