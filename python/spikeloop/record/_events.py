@@ -69,6 +69,14 @@ class Events(Recorder):
     def begin(self, step: int) -> None:
         self.clear(step)
 
+    def go_on(self, step: int, entries: Any) -> None:
+        count, events = entries[0][..., 0, :1], entries[0][..., 1:, :]
+        # A chunk that was killed while it was stored may have left later ones.
+        earlier = (np.arange(self.capacity) < count) & (events[..., 0] < step)
+        self.clear(step)
+        self.clock.value = self.clock.value.at[..., 0].set(earlier.sum(-1))
+        self.events.value = jnp.asarray(events)
+
     def like(self, dt: float) -> Any:
         del dt
         shape = self.events.value.shape

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._errors import NotInitializedError, ShapeError
 from ..models._form import time_step
-from ..models._part import Part, whole
+from ..models._part import Part
 from ..nn import Module
 from ..transform import eval_shape
 from ._clock import Clock, start_time, whole_steps
@@ -39,9 +39,9 @@ class Recorder(Module):
                 f"record.{type(self).__name__} needs a population such as net.N or a slice of it; "
                 f"given {type(population).__name__}."
             )
-        self._population = whole(population)
-        self._start, self._stop = start, stop
         self._part = population if isinstance(population, Part) else None
+        self._population: Any = population if self._part is None else self._part.population
+        self._start, self._stop = start, stop
 
     @property
     def label(self) -> str:
@@ -68,6 +68,9 @@ class Recorder(Module):
 
     def begin(self, step: int) -> None:
         """A chunk of a run begins with this step."""
+
+    def go_on(self, step: int, entries: Any) -> None:
+        """A chunk goes on with this step; a recorder without rows gets the one entry that the chunk has made so far."""
 
     def like(self, dt: float) -> Any:
         """Shape and dtype of an entry of the record."""
