@@ -7,30 +7,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benches.harness import machine, report
+from benches.harness import cost, machine, report
+from benches.harness.cost import Cost
 from benches.scenes import DT_MS, SCENES
 from benches.worker import pin
-
-
-@dataclass(frozen=True)
-class Cost:
-    """One number, what it is compared with, and the most it may be."""
-
-    name: str
-    value: float
-    unit: str
-    reference: str = ""
-    limit: float | None = None
-
-    @property
-    def holds(self) -> bool:
-        return self.limit is None or self.value <= self.limit
 
 
 def cpu_of_import(modules: str) -> float:
@@ -242,17 +227,10 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="folder of the records (default: benches/results)")
     args = parser.parse_args()
     pin(machine.cores(1))
-    common = report.stamp()
-    found: list[Cost] = []
-    for cost in costs(args.check):
-        found.append(cost)
-        limit = "" if cost.limit is None else f"  {'ok' if cost.holds else 'MISSED'}: at most {cost.limit:g}"
-        print(f"{cost.name:<50}{cost.value:>10.4g} {cost.unit:<6}{limit}", flush=True)
+    stamp = report.stamp()
+    found = list(cost.shown(costs(args.check)))
     if args.out or not args.check:
-        records: list[dict[str, object]] = [
-            {**common, "cost": c.name, "value": f"{c.value:.4g}", "unit": c.unit, "limit": c.limit} for c in found
-        ]
-        print(f"recorded in {report.save(args.out or report.RESULTS, records, '-layer')}")
+        cost.save(found, stamp, args.out, "-layer")
     # Counts of traces and compiles do not depend on who else uses the machine.
     missed = [c for c in found if not c.holds and (args.strict or not c.unit)]
     print(f"{len(found) - len(missed)} passed, {len(missed)} failed")

@@ -3,6 +3,7 @@
 import importlib
 from pathlib import Path
 
+import brainunit as u
 import pytest
 import spikeloop as sl
 
@@ -19,3 +20,19 @@ def test_every_neuron_model_has_an_update_scene(scenes):
     names = {cls.__name__ for cls in neurons if not cls.__name__.endswith("Ref")} - by_hand
     assert {f"{name.lower()}_update" for name in names} <= set(scenes.SCENES)
     assert set(importlib.import_module("benches.scenes.neuron_update").MODELS) == names
+
+
+def test_peers_run_the_brunel_networks_that_we_run(scenes):
+    p = importlib.import_module("benches.scenes.brunel_stdp").PARAMS
+    net = sl.networks.BrunelSTDP()
+    given = {name: float(u.get_mantissa(value)) for name, value in net.neuron.items() if name != "spk_reset"}
+    assert given == {"V_rest": 0, "V_th": p.V_th, "V_reset": p.V_reset, "tau": p.tau, "tau_ref": p.t_ref}
+    assert (net.J.to_decimal(u.mV), net.g) == (p.J, p.g)
+    assert (net.delay + 0.1 * u.ms).to_decimal(u.ms) == pytest.approx(p.delay)
+    assert (net.sources, net.out_degree - net.sources) == (p.excitatory_inputs, p.inhibitory_inputs)
+    assert (net.rate * net.sources).to_decimal(u.Hz) == pytest.approx(p.external_rate)
+    rule = net.E.plasticity
+    assert (rule.A_plus, rule.w_max.to_decimal(u.mV)) == (p.rate, p.w_max)
+    assert rule.A_minus == pytest.approx(p.asymmetry * p.rate)
+    assert {rule.tau_plus.to_decimal(u.ms), rule.tau_minus.to_decimal(u.ms)} == {p.tau_stdp}
+    assert rule.delay_in == "axon"

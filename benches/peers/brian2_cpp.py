@@ -14,6 +14,7 @@ from benches.peers._session import Run
 from benches.scenes import DT_MS, Scene
 from benches.scenes._balanced import Balanced
 from benches.scenes.brunel import Brunel
+from benches.scenes.brunel_stdp import BrunelSTDP
 
 b2 = import_module("brian2")
 
@@ -34,6 +35,14 @@ dge/dt = -ge / tau_e : 1
 dgi/dt = -gi / tau_i : 1
 u = (v + 63*mV) / mV : 1
 """
+# Each synapse has its traces, as in Brian2's own examples.
+TRACES = """
+w : volt
+dx/dt = -x / tau_stdp : 1 (event-driven)
+dy/dt = -y / tau_stdp : 1 (event-driven)
+"""
+DEPRESSES = "w = clip(w - A_minus * y, 0 * mV, w_max)\nx += 1\n"
+POTENTIATES = "w = clip(w + A_plus * x, 0 * mV, w_max)\ny += 1"
 CURRENT = """
 dv/dt = (E_L - v + drive + ge + gi) / tau : volt (unless refractory)
 dge/dt = -ge / tau_e : volt
@@ -84,18 +93,36 @@ def brunel(p: Brunel, n: int) -> tuple[Any, Any]:
     )  # fmt: skip
     neurons.v = f"{p.V_th} * rand() * mV"
     rate = p.external_rate / p.excitatory_inputs * b2.Hz
-    parts = [neurons, b2.PoissonInput(neurons, "v", p.excitatory_inputs, rate, "J * int(not_refractory)")]
-    groups = (
-        (neurons[: p.n_exc(n)], p.excitatory_inputs, "J"),
-        (neurons[p.n_exc(n) :], p.inhibitory_inputs, "-g * J"),
-    )
-    for sources, inputs, weight in groups:
-        jump = f"v_post += {weight} * int(not_refractory_post)"
-        synapses = b2.Synapses(sources, neurons, on_pre=jump, delay=p.delay * b2.ms, namespace=space)
-        synapses.connect(i=f"k for k in sample(N_pre, size={inputs})")
-        parts.append(synapses)
+    external = b2.PoissonInput(neurons, "v", p.excitatory_inputs, rate, "J * int(not_refractory)")
+    excitatory, inhibitory = neurons[: p.n_exc(n)], neurons[p.n_exc(n) :]
+    parts = [jumps(p, inhibitory, neurons, p.inhibitory_inputs, "-g * J", space)]
+    if isinstance(p, BrunelSTDP):
+        parts.append(learning(p, excitatory, space))
+        parts.append(jumps(p, excitatory, inhibitory, p.excitatory_inputs, "J", space))
+    else:
+        parts.append(jumps(p, excitatory, neurons, p.excitatory_inputs, "J", space))
     counter = b2.SpikeMonitor(neurons, record=False)
-    return b2.Network(*parts, counter), counter
+    return b2.Network(neurons, external, *parts, counter), counter
+
+
+def jumps(p: Brunel, sources: Any, targets: Any, inputs: int, weight: str, space: Any, on_pre: str = "", **more: Any):
+    """Synapses whose spikes let v jump by `weight` after the delay, as many for each target."""
+    on_pre += f"v_post += {weight} * int(not_refractory_post)"
+    delay = {"pre": p.delay * b2.ms}
+    synapses = b2.Synapses(sources, targets, on_pre=on_pre, delay=delay, namespace=space, **more)
+    synapses.connect(i=f"k for k in sample(N_pre, size={inputs})")
+    return synapses
+
+
+def learning(p: BrunelSTDP, neurons: Any, space: Any) -> Any:
+    space = space | {
+        "w_max": p.w_max * b2.mV, "A_plus": p.rate * p.w_max * b2.mV,
+        "A_minus": p.asymmetry * p.rate * p.w_max * b2.mV, "tau_stdp": p.tau_stdp * b2.ms,
+    }  # fmt: skip
+    rule = {"model": TRACES, "on_pre": DEPRESSES, "on_post": POTENTIATES}
+    synapses = jumps(p, neurons, neurons, p.excitatory_inputs, "w", space, **rule)
+    synapses.w = p.J * b2.mV
+    return synapses
 
 
 class StandaloneSession:

@@ -11,9 +11,11 @@ from importlib import import_module
 from math import exp
 from typing import Any
 
+from benches.peers import _genn_brunel
 from benches.peers._session import Run
 from benches.scenes import DT_MS, Scene
 from benches.scenes._balanced import Balanced
+from benches.scenes.brunel import Brunel
 
 genn = import_module("pygenn")
 
@@ -79,9 +81,8 @@ def connect(model: Any, p: Balanced, populations: dict[str, Any], n: int) -> Non
                 synapses.post_target_var = f"g{pre}"
 
 
-def network(p: Balanced, n: int, conductance: str) -> tuple[Any, dict[str, Any]]:
-    model = genn.GeNNModel("float", "balanced", backend="single_threaded_cpu", optimize_code=True)
-    model.dt = DT_MS
+def populate(model: Any, p: Balanced, n: int, conductance: str) -> dict[str, Any]:
+    """Add the populations "E" and "I" and their synapses; returns the populations."""
     kind, a, b = p.v_init
     start = {"mean": a, "sd": b} if kind == "normal" else {"min": a, "max": b}
     state = {"V": genn.init_var(kind.capitalize(), start), "RefracTime": 0.0, "nSpk": 0.0}
@@ -89,19 +90,24 @@ def network(p: Balanced, n: int, conductance: str) -> tuple[Any, dict[str, Any]]
     sizes = {"E": p.n_exc(n), "I": n - p.n_exc(n)}
     populations = {k: model.add_neuron_population(k, size, lif, values, state) for k, size in sizes.items()}
     connect(model, p, populations, n)
-    return model, populations
+    return populations
 
 
 class GeNNSession:
     """Every run goes on from the state that the last one left."""
 
-    def __init__(self, p: Balanced, n: int, steps: int, conductance: str = EXPONENTIAL_EULER):
+    def __init__(self, p: Balanced | Brunel, n: int, steps: int, conductance: str = EXPONENTIAL_EULER):
         self.n, self.steps = n, steps
         folder = tempfile.mkdtemp(prefix="genn-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         # Read by the generated Makefile, which overrides CXXFLAGS.
         os.environ["CXX"] = "g++ -march=native"
-        self.model, populations = network(p, n, conductance)
+        self.model = genn.GeNNModel("float", "network", backend="single_threaded_cpu", optimize_code=True)
+        self.model.dt = DT_MS
+        if isinstance(p, Brunel):
+            populations = _genn_brunel.populate(self.model, p, n)
+        else:
+            populations = populate(self.model, p, n, conductance)
         self.counts = [population.vars["nSpk"] for population in populations.values()]
         self.model.build(folder)
         self.model.load()

@@ -1,4 +1,4 @@
-"""NEST: the Brunel network, in double precision and with its default of one thread."""
+"""NEST: the Brunel networks, in double precision; the delay of a plastic synapse lies in the dendrite."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from benches.peers._session import Run
 from benches.scenes import DT_MS, Scene
 from benches.scenes.brunel import Brunel
+from benches.scenes.brunel_stdp import BrunelSTDP
 
 nest = import_module("nest")
 
@@ -20,16 +21,24 @@ def network(p: Brunel, n: int) -> Any:
     params = {"E_L": 0.0, "V_th": p.V_th, "V_reset": p.V_reset, "tau_m": p.tau, "t_ref": p.t_ref, "C_m": 1.0}
     neurons = nest.Create("iaf_psc_delta", n, params=params)
     neurons.V_m = nest.random.uniform(0.0, p.V_th)
-    groups = (
-        (neurons[: p.n_exc(n)], p.excitatory_inputs, p.J),
-        (neurons[p.n_exc(n) :], p.inhibitory_inputs, -p.g * p.J),
-    )
-    for sources, inputs, weight in groups:
-        rule = {"rule": "fixed_indegree", "indegree": inputs}
-        nest.Connect(sources, neurons, rule, {"weight": weight, "delay": p.delay})
+    excitatory, inhibitory = neurons[: p.n_exc(n)], neurons[p.n_exc(n) :]
+    connect(p, inhibitory, neurons, p.inhibitory_inputs, -p.g * p.J)
+    if isinstance(p, BrunelSTDP):
+        neurons.tau_minus = p.tau_stdp
+        rule = {"lambda": p.rate, "alpha": p.asymmetry, "mu_plus": 0.0, "mu_minus": 0.0}
+        nest.SetDefaults("stdp_synapse_hom", {**rule, "tau_plus": p.tau_stdp, "Wmax": p.w_max})
+        connect(p, excitatory, excitatory, p.excitatory_inputs, p.J, "stdp_synapse_hom")
+        connect(p, excitatory, inhibitory, p.excitatory_inputs, p.J)
+    else:
+        connect(p, excitatory, neurons, p.excitatory_inputs, p.J)
     external = nest.Create("poisson_generator", params={"rate": p.external_rate})
     nest.Connect(external, neurons, syn_spec={"weight": p.J, "delay": DT_MS})
     return nest.Create("spike_recorder"), neurons
+
+
+def connect(p: Brunel, sources: Any, targets: Any, inputs: int, weight: float, model: str = "static_synapse") -> None:
+    rule = {"rule": "fixed_indegree", "indegree": inputs}
+    nest.Connect(sources, targets, rule, {"synapse_model": model, "weight": weight, "delay": p.delay})
 
 
 class NestSession:

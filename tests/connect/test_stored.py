@@ -74,6 +74,8 @@ def test_plot_shows_what_differs():
     assert list(small) == ["matrix", "out_degree", "in_degree"]
     np.testing.assert_array_equal(small["matrix"].images[0].get_array(), [[0, 1, 0, 1], [0] * 4, [1, 0, 2, 0]])
     connect.Connection([], [0, 0], 1.0, 1, 5).plot()
+    low, high = connect.Connection([1, 3], [0, 2], [-0.1, -0.1], 1, 4).plot()["weight"].get_xlim()
+    assert -0.2 < low < -0.1 < high < 0
     pyplot.close("all")
 
 

@@ -1,4 +1,4 @@
-"""A long run in a process that a test kills: `killed.py PATH CHUNKS SIGNAL`, or to its end if CHUNKS is 0."""
+"""A long run in a process that a test kills: `killed.py PATH CHUNKS MOMENT SIGNAL`."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ def recorders(net):
     }
 
 
-def go(path, **options):
+def go(path, duration=30 * u.ms, **options):
     net = network()
 
     def step(t):
@@ -35,7 +35,7 @@ def go(path, **options):
         net.N.V.value = net.N.V.value + if_late * u.mV
         net.update(t)
 
-    run = sl.record.run(step, 30 * u.ms, record=recorders(net), chunk=50, path=path, **options)
+    run = sl.record.run(step, duration, record=recorders(net), chunk=50, path=path, **options)
     return net, run
 
 
@@ -60,9 +60,8 @@ def die_in_chunk(chunks, moment, number):
 
 if __name__ == "__main__":
     path, chunks, moment, number = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
-    if chunks:
-        die_in_chunk(chunks, moment, signal.Signals(number))
+    die_in_chunk(chunks, moment, signal.Signals(number))
     try:
-        go(path)
+        go(path, resume=True)
     except sl.record.Interrupted as stop:
         print(stop, stop.run.steps)

@@ -69,6 +69,11 @@ def brian2():
 
 
 @pytest.fixture(scope="module")
+def brian2_stdp():
+    yield from _peer("brian2", "_brian2_stdp")
+
+
+@pytest.fixture(scope="module")
 def brainpy():
     yield from _peer("brainpy", "_brainpy")
 

@@ -1,5 +1,7 @@
 """Runs on disk: killed at any moment and resumed, they are what an uninterrupted run is, bit for bit."""
 
+import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -74,6 +76,29 @@ def test_a_finished_run_is_not_run_again(tmp_path, whole):
         killed.go(path)
 
 
+@pytest.mark.parametrize("ends", [(12, 13, 30), (10, 30), (4, 5, 30)])
+def test_a_finished_run_goes_on_to_a_later_end(tmp_path, whole, ends):
+    path = tmp_path / "run.zarr"
+    for end in ends:
+        net, run = killed.go(path, end * u.ms, resume=True)
+        assert run.is_complete
+    same(states(net), whole[0])
+    same(records(run), whole[1])
+    same(records(sl.record.load(path)), whole[1])
+
+
+def test_a_run_killed_where_it_went_on(tmp_path, whole):
+    """The entries of the rest of a chunk are written, and its checkpoint is not."""
+    path = tmp_path / "run.zarr"
+    killed.go(path, 12 * u.ms)
+    command = [sys.executable, killed.__file__, str(path), "0", "entries", str(int(signal.SIGKILL))]
+    assert subprocess.run(command, timeout=120, check=False).returncode == -signal.SIGKILL
+    assert (sl.record.load(path).steps, sl.record.load(path).is_complete) == (120, False)
+    net, run = killed.go(path, resume=True)
+    same(states(net), whole[0])
+    same(records(run), whole[1])
+
+
 def test_resume_begins_what_is_not_there_or_was_killed_before_it_began(tmp_path, whole):
     path = tmp_path / "run.zarr"
     killed.go(path, resume=True)
@@ -107,12 +132,21 @@ def test_memory_keeps_what_finished_before_ctrl_c(net):
 def test_another_model_or_other_arguments_are_refused(net, tmp_path):
     path = tmp_path / "run.zarr"
     sl.record.run(net.update, 2 * u.ms, record=sl.record.Spikes(net.N), path=path)
-    with pytest.raises(ValueError, match="holds a run with steps = 20; given 30"):
-        sl.record.run(net.update, 3 * u.ms, record=sl.record.Spikes(net.N), path=path, resume=True)
+    for duration, record, message in [
+        (2, sl.record.Spikes(net.N, stop=1 * u.ms), r"records = .*\[0, 20\].*; given .*\[0, 10\].*only the duration"),
+        (3, [], "records = .*spikes.*; given {}"),
+        (1, sl.record.Spikes(net.N), "holds 20 steps already; given a duration of 10 steps"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            sl.record.run(net.update, duration * u.ms, record=record, path=path, resume=True)
     other = sl.networks.COBA(40, out_degree=5)
     sl.nn.init_all_states(other)
     with pytest.raises(ValueError, match="written by another model: it holds .*45.*, this model has .*40"):
         sl.record.run(other.update, 2 * u.ms, record=sl.record.Spikes(net.N), path=path, resume=True)
+    rate = sl.record.Rate(net.N, bin=0.3 * u.ms)
+    sl.record.run(net.update, 1 * u.ms, record=rate, path=tmp_path / "odd.zarr")
+    with pytest.raises(ValueError, match="ended after 10 steps, within the 3 steps .* a multiple of 0.3 ms"):
+        sl.record.run(net.update, 2 * u.ms, record=rate, path=tmp_path / "odd.zarr", resume=True)
     zarr.create_group(tmp_path / "theirs.zarr")
     with pytest.raises(FileExistsError, match="holds no run"):
         sl.record.run(net.update, 2 * u.ms, path=tmp_path / "theirs.zarr", resume=True)
@@ -122,6 +156,30 @@ def test_another_model_or_other_arguments_are_refused(net, tmp_path):
         sl.record.run(net.update, 2 * u.ms, path=tmp_path / "mine")
     with pytest.raises(FileNotFoundError, match="holds no run"):
         sl.record.load(tmp_path / "mine")
+
+
+def test_what_a_checkpoint_counts_is_on_the_disk(tmp_path, monkeypatch):
+    """Nothing in the folder may wait for the system to write it, when a checkpoint takes its place."""
+    path, synced, seen = tmp_path / "run.zarr", set(), []
+    fsync, rename = os.fsync, pathlib.Path.replace
+
+    def noted(number):
+        fsync(number)
+        synced.add(os.fstat(number).st_ino)
+
+    def checked(self, target):
+        if target.name == "checkpoint.npz":
+            inodes = {file.stat().st_ino: file for file in [path, *path.rglob("*")]}
+            assert inodes.keys() <= synced, [file for inode, file in inodes.items() if inode not in synced]
+            seen.append(len(inodes))
+        synced.discard(self.parent.stat().st_ino)  # the name is new
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(pathlib.Path, "replace", checked)
+    killed.go(path)
+    assert len(seen) == 7
+    assert seen[-1] > seen[0]
 
 
 def test_without_zarr_the_error_says_how_to_install(net, tmp_path, monkeypatch):

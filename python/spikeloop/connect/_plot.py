@@ -100,6 +100,8 @@ def _histogram(ax: Axes, values: np.ndarray, label: str, color: str, step: float
     if step is not None and values.size:  # bins of unequal numbers of values would look like structure
         low, high = (round(float(x) / step) for x in (values.min(), values.max()))
         bins = (np.arange(low, high + 1 + (width := (high - low) // 40 + 1), width) - 0.5) * step
+    elif values.size and (one := float(values.flat[0])) and np.all(values == one):  # else half a unit to both sides
+        bins = np.sort(one * np.linspace(0.5, 1.5, 42))
     ax.hist(values, bins=bins, color=color, alpha=0.85, rwidth=0.92)
     ax.set(xlabel=label, yticks=[])
     ax.locator_params(axis="x", integer=step == 1, nbins=6)

@@ -13,7 +13,8 @@ from .._state import ShortTermState
 from ..kernels._record import append
 from ..models._form import time_step
 from ._clock import Clock, start_time
-from ._recorder import Recorder, size_of, spikes_of
+from ._recorder import Recorder, spikes_of
+from ._selection import indices_of, take
 from ._trains import SpikeTrains
 
 
@@ -40,9 +41,10 @@ class Events(Recorder):
         super().__init__(population, start, stop)
         if isinstance(capacity, bool) or not hasattr(capacity, "__index__") or not 0 < capacity < 2**30:
             raise ValueError(f"{self.label}: capacity must be a number of events, at least 1; given {capacity!r}.")
-        self._size = size_of(population, self.label)
-        spike = getattr(population, "spike", None)
-        batch = () if spike is None else spikes_of(population, spike.value, self.label).shape[:-1]
+        self._neurons = self._choose()
+        self._size = len(indices_of(self._neurons))
+        spike = getattr(self._population, "spike", None)
+        batch = () if spike is None else spikes_of(self._population, spike.value, self.label).shape[:-1]
         self.capacity = int(capacity)
         self.clock = ShortTermState(jnp.zeros((*batch, 2), jnp.int32))
         self.events = ShortTermState(jnp.zeros((*batch, self.capacity, 2), jnp.int32))
@@ -55,6 +57,7 @@ class Events(Recorder):
                 f"{self.label} was made for batches {self.clock.value.shape[:-1]}; given spikes {spikes.shape}. "
                 "Make the recorder after init_all_states."
             )
+        spikes = take(spikes, self._neurons)
         self.clock.value, self.events.value = append(spikes, self.clock.value, self.events.value)
 
     def clear(self, step: int = 0) -> None:
@@ -65,6 +68,14 @@ class Events(Recorder):
 
     def begin(self, step: int) -> None:
         self.clear(step)
+
+    def go_on(self, step: int, entries: Any) -> None:
+        count, events = entries[0][..., 0, :1], entries[0][..., 1:, :]
+        # A chunk that was killed while it was stored may have left later ones.
+        earlier = (np.arange(self.capacity) < count) & (events[..., 0] < step)
+        self.clear(step)
+        self.clock.value = self.clock.value.at[..., 0].set(earlier.sum(-1))
+        self.events.value = jnp.asarray(events)
 
     def like(self, dt: float) -> Any:
         del dt

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..kernels._record import count
 from ._clock import period
-from ._recorder import Recorder, indices_of, selection, size_of, spikes_of
+from ._recorder import Recorder, spikes_of
+from ._selection import indices_of
 
 
 class Rate(Recorder):
@@ -37,11 +38,10 @@ class Rate(Recorder):
         stop: Any = None,
     ):
         super().__init__(population, start, stop)
-        size = size_of(population, self.label)
         self._bin = bin
         self._groups = {
-            str(name): _ends(part, size, f"{self.label}: group {name!r}")
-            for name, part in ({"all": slice(0, size)} if groups is None else groups).items()
+            str(name): self._ends(part, f"{self.label}: group {name!r}")
+            for name, part in ({"all": None} if groups is None else groups).items()
         }
 
     def update(self, spikes: Any = None) -> Any:
@@ -61,12 +61,11 @@ class Rate(Recorder):
         groups = {name: list(ends) for name, ends in self._groups.items()}
         return {**super().describe(dt), "groups": groups}
 
-
-def _ends(part: Any, size: int, where: str) -> tuple[int, int]:
-    chosen = selection(part, size, where)
-    if not isinstance(chosen, slice) or chosen.step != 1:
-        found = indices_of(chosen)
-        if not found.size or (np.diff(found) != 1).any():
-            raise ValueError(f"{where} must be a slice of neurons without gaps; given {part!r}.")
-        return int(found[0]), int(found[-1]) + 1
-    return chosen.start, chosen.stop
+    def _ends(self, part: Any, where: str) -> tuple[int, int]:
+        chosen = self._choose(part, where)
+        if not isinstance(chosen, slice) or chosen.step != 1:
+            found = indices_of(chosen)
+            if not found.size or (np.diff(found) != 1).any():
+                raise ValueError(f"{where} must be a slice of neurons without gaps; given {part!r}.")
+            return int(found[0]), int(found[-1]) + 1
+        return chosen.start, chosen.stop

@@ -10,16 +10,19 @@ import numpy as np
 
 from .._errors import NotInitializedError, ShapeError
 from ..models._form import time_step
+from ..models._part import Part
 from ..nn import Module
 from ..transform import eval_shape
 from ._clock import Clock, start_time, whole_steps
+from ._selection import selection, shifted
 
 
 class Recorder(Module):
     """Base of recorders.
 
     Called in a step, a recorder returns the row of this step. `read` turns rows, stacked by a loop, into a record
-    that knows its times and units. `run` calls both.
+    that knows its times and units. `run` calls both. A slice of a population, such as `net.N[:100]`, is recorded as a
+    population of its own.
 
     | name | meaning | default |
     |---|---|---|
@@ -31,18 +34,32 @@ class Recorder(Module):
 
     def __init__(self, population: Any, start: Any = None, stop: Any = None):
         super().__init__()
-        if not isinstance(population, Module):
+        if not isinstance(population, Module | Part):
             raise TypeError(
-                f"record.{type(self).__name__} needs a population such as net.N, and for a part of it neurons=...; "
+                f"record.{type(self).__name__} needs a population such as net.N or a slice of it; "
                 f"given {type(population).__name__}."
             )
-        self._population = population
+        self._part = population if isinstance(population, Part) else None
+        self._population: Any = population if self._part is None else self._part.population
         self._start, self._stop = start, stop
 
     @property
     def label(self) -> str:
         """The recorder in messages."""
-        return f"record.{type(self).__name__} of {self._population.path}"
+        return f"record.{type(self).__name__} of {self._place}"
+
+    @property
+    def _place(self) -> str:
+        part = "" if self._part is None else f"[{self._part.start}:{self._part.stop}]"
+        return f"{self._population.path}{part}"
+
+    def _choose(self, neurons: Any = None, where: str = "") -> slice | tuple[int, ...]:
+        """`neurons=`, counted in what is recorded, as a selection from the whole population."""
+        if self._part is None:
+            first, size = 0, size_of(self._population, self.label)
+        else:
+            first, size = self._part.start, self._part.varshape[0]
+        return shifted(selection(neurons, size, where or self.label), first)
 
     @property
     def default_name(self) -> str:
@@ -51,6 +68,9 @@ class Recorder(Module):
 
     def begin(self, step: int) -> None:
         """A chunk of a run begins with this step."""
+
+    def go_on(self, step: int, entries: Any) -> None:
+        """A chunk goes on with this step; a recorder without rows gets the one entry that the chunk has made so far."""
 
     def like(self, dt: float) -> Any:
         """Shape and dtype of an entry of the record."""
@@ -144,43 +164,3 @@ def size_of(population: Any, where: str) -> int:
             raise NotInitializedError(f"{where}: the number of neurons is not known before init_all_states.")
         shape = spike.value.shape
     return math.prod(shape)
-
-
-def selection(neurons: Any, size: int, where: str) -> slice | tuple[int, ...]:
-    """`neurons=`, checked: a slice, or the indices."""
-    if neurons is None:
-        return slice(0, size, 1)
-    if isinstance(neurons, slice):
-        start, stop, step = neurons.indices(size)
-        if (neurons.stop or 0) > size or (neurons.start or 0) > size:
-            raise IndexError(f"{where}: neurons {neurons.start}:{neurons.stop} of a population of {size}.")
-        return slice(start, max(start, stop), step) if step > 0 else tuple(range(start, stop, step))
-    chosen = np.atleast_1d(np.asarray(neurons))
-    if chosen.dtype == bool and chosen.shape == (size,):
-        chosen = np.flatnonzero(chosen)
-    if chosen.ndim != 1 or (chosen.size and not np.issubdtype(chosen.dtype, np.integer)):
-        raise TypeError(f"{where}: neurons must be a slice or a list of indices; given {neurons!r}.")
-    wrong = chosen[(chosen < 0) | (chosen >= size)]
-    if wrong.size:
-        raise IndexError(f"{where}: neuron {wrong[0]} of a population of {size}; indices go from 0 to {size - 1}.")
-    return tuple(int(k) for k in chosen)
-
-
-def indices_of(chosen: slice | tuple[int, ...]) -> np.ndarray:
-    """The chosen neurons as indices."""
-    if isinstance(chosen, slice):
-        return np.arange(chosen.start, chosen.stop, chosen.step)
-    return np.array(chosen, np.int64)
-
-
-def listed_indices(chosen: slice | tuple[int, ...], size: int) -> list[int] | None:
-    """The chosen neurons for a description; None if these are all."""
-    return None if chosen == slice(0, size, 1) else [int(k) for k in indices_of(chosen)]
-
-
-def take(values: Any, chosen: slice | tuple[int, ...]) -> Any:
-    """The chosen neurons of an array (..., n); no copy if these are all."""
-    if isinstance(chosen, slice):
-        whole = chosen == slice(0, values.shape[-1], 1)
-        return values if whole else values[..., chosen]
-    return values[..., np.array(chosen, np.int32)]

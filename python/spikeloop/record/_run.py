@@ -98,9 +98,10 @@ def run(
     | `path` | a folder for records and checkpoints (zarr); without it they stay in memory | |
     | `resume` | go on with the run at `path`, or begin it; the model must be built as before | False |
 
-    With a path memory does not grow with the duration, and a run that is interrupted or killed at any moment goes on
-    with `resume=True` from its last finished chunk, to the same numbers bit for bit. Ctrl-C waits for the end of the
-    chunk and raises `Interrupted`, whose `run` holds the records so far.
+    With a path memory does not grow with the duration. A run that is interrupted, killed or cut from power at any
+    moment goes on with `resume=True` from its last finished chunk, and one that is finished goes on to a later end: to
+    the same numbers, bit for bit, as if it had been one run. Ctrl-C waits for the end of the chunk and raises
+    `Interrupted`, whose `run` holds the records so far.
     """
     plan = _Plan(step, duration, _named(record), t0, chunk)
     store, done = _open(plan, path, resume)
@@ -135,13 +136,16 @@ class _Plan:
         self.clock = Clock(dt, whole_steps(duration, dt, "record.run: duration"), start_time(t0, dt, "record.run"))
         self.step, self.recorders = step, recorders
         self.windows = {name: r.window(self.clock) for name, r in recorders.items()}
-        whole = math.lcm(*(n for r in recorders.values() for n in (r.row_steps(dt), r.block_steps(dt))))
-        self.chunk = -(-operator.index(chunk) // whole) * whole
+        self.whole = math.lcm(*(n for r in recorders.values() for n in (r.row_steps(dt), r.block_steps(dt))))
+        self.chunk = -(-operator.index(chunk) // self.whole) * self.whole
         self._chunks: dict[Any, Chunk] = {}
 
     def chunk_at(self, first: int) -> tuple[list[str], Chunk]:
-        """(names of the recorders that are on, program) of the chunk that begins with the step `first`."""
-        length = min(self.chunk, self.clock.steps - first)
+        """(names of the recorders that are on, program) of the chunk that begins with the step `first`.
+
+        Where a run went on after the end it once had, this is the rest of a chunk.
+        """
+        length = min(self.chunk - first % self.chunk, self.clock.steps - first)
         names = [n for n, (start, stop) in self.windows.items() if start < first + length and stop > first]
         key = length, *names
         if key not in self._chunks:
@@ -154,7 +158,8 @@ class _Plan:
         """Run a chunk and store what is recorded; returns its steps."""
         names, chunk = self.chunk_at(first)
         for name in names:
-            self.recorders[name].begin(first)
+            if first % self.chunk == 0 or first <= self.windows[name][0]:
+                self.recorders[name].begin(first)
         rows = chunk.run(first, self.clock.t0)
         for name, made in zip(names, rows, strict=True):
             self._store(name, first, made, store)
@@ -164,13 +169,25 @@ class _Plan:
     def _store(self, name: str, first: int, rows: Any, store: Memory | Disk) -> None:
         recorder, (start, stop) = self.recorders[name], self.windows[name]
         if not recorder.makes_rows:
-            store.write(name, (first - _base(start, self.chunk)) // self.chunk, recorder.entry()[None])
+            store.write(name, self._place(name, first), recorder.entry()[None])
             return
         per, block = recorder.row_steps(self.dt), recorder.block_steps(self.dt)
         begin = max(first, start)
         part = np.asarray(rows)[(begin - first) // per : -(-(stop - first) // per)]
         if len(part):
             store.write(name, (begin - _base(start, self.chunk)) // block, recorder.reduce(part, self.dt))
+
+    def go_on(self, first: int, store: Disk) -> None:
+        """Get ready for the rest of the chunk in which this step lies."""
+        for name, recorder in self.recorders.items():
+            inside = self.windows[name][0] < first < self.windows[name][1] and first % self.chunk
+            if inside and not recorder.makes_rows:
+                place = self._place(name, first)
+                recorder.go_on(first, store.entries(name, place, place + 1))
+
+    def _place(self, name: str, first: int) -> int:
+        """Where the one entry lies that a recorder without rows makes in a chunk."""
+        return (first - _base(self.windows[name][0], self.chunk)) // self.chunk
 
     def describe(self) -> dict[str, Any]:
         """What a store must remember."""
@@ -229,18 +246,38 @@ def _open(plan: _Plan, path: str | Path | None, resume: bool) -> tuple[Memory | 
     states = plan.chunk_at(0)[1].written() if plan.clock.steps else []
     if resume and (place / "checkpoint.npz").exists():
         store = Disk.open(place, states)
-        _check_same(store.meta, plan.describe(), place)
-        return store, store.restore()
+        return store, _go_on(plan, store)
     return Disk.create(place, plan.describe(), plan.shapes(), states), 0
 
 
-def _check_same(saved: dict[str, Any], given: dict[str, Any], path: Path) -> None:
-    for key, value in given.items():
-        if saved[key] != value:
+def _go_on(plan: _Plan, store: Disk) -> int:
+    """Give the States their values and the store its place; returns the steps done."""
+    done, saved, given = store.done(), store.meta, plan.describe()
+    if given["steps"] < done:
+        raise ValueError(f"{store.path} holds {done} steps already; given a duration of {given['steps']} steps.")
+    for key, value in _so_far(given, done).items():
+        if (before := _so_far(saved, done)[key]) != value:
             raise ValueError(
-                f"{path} holds a run with {key} = {saved[key]}; given {value}. "
-                "Resume with the arguments it was begun with."
+                f"{store.path} holds a run with {key} = {before}; given {value}. "
+                "Resume with the arguments it was begun with; only the duration may be another."
             )
+    if given["steps"] > done and done % plan.whole:
+        raise ValueError(
+            f"{store.path} ended after {done} steps, within the {plan.whole} steps that entries of its records stand "
+            f"for, and can not go on. Give such a run a duration that is a multiple of {plan.whole * plan.dt:g} ms."
+        )
+    store.restore()
+    if given != saved:
+        store.extend(given, plan.shapes())
+    plan.go_on(done, store)
+    return done
+
+
+def _so_far(meta: dict[str, Any], done: int) -> dict[str, Any]:
+    """What a run of any end has in common after so many steps."""
+    windows = {name: form["window"] for name, form in meta["records"].items()}
+    records = {n: {**meta["records"][n], "window": [start, min(stop, done)]} for n, (start, stop) in windows.items()}
+    return {**{k: v for k, v in meta.items() if k != "steps"}, "records": records}
 
 
 def _named(record: Any) -> dict[str, Recorder]:

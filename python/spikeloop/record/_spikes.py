@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..kernels._record import pack
-from ._recorder import Recorder, listed_indices, selection, size_of, spikes_of, take
+from ._recorder import Recorder, size_of, spikes_of
+from ._selection import listed_indices, take
 
 
 class Spikes(Recorder):
@@ -24,8 +25,8 @@ class Spikes(Recorder):
 
     def __init__(self, population: Any, *, neurons: Any = None, start: Any = None, stop: Any = None):
         super().__init__(population, start, stop)
-        self._size = size_of(population, self.label)
-        self._neurons = selection(neurons, self._size, self.label)
+        self._size = size_of(self._population, self.label)
+        self._neurons = self._choose(neurons)
 
     def update(self, spikes: Any = None) -> Any:
         """The row of this step, (..., bytes)."""

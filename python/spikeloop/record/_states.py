@@ -13,7 +13,8 @@ from .._errors import StateChangedError
 from .._state import State
 from ..nn._module import made_by_init_state
 from ._clock import period
-from ._recorder import Recorder, flat, listed_indices, selection, size_of, take
+from ._recorder import Recorder, flat, size_of
+from ._selection import listed_indices, take
 
 
 class States(Recorder):
@@ -37,15 +38,15 @@ class States(Recorder):
         self, population: Any, name: str, *, every: Any = None, neurons: Any = None, start: Any = None, stop: Any = None
     ):
         super().__init__(population, start, stop)
-        self._state = _checked_name(population, name, self.label)
+        self._state = _checked_name(self._population, name, self.label)
         self._every = every
-        self._size = size_of(population, self.label)
-        self._neurons = selection(neurons, self._size, self.label)
+        self._size = size_of(self._population, self.label)
+        self._neurons = self._choose(neurons)
 
     @property
     def label(self) -> str:
         name = vars(self).get("_state")
-        return super().label if name is None else f"record.States of {self._population.path}.{name}"
+        return super().label if name is None else f"record.States of {self._place}.{name}"
 
     @property
     def default_name(self) -> str:

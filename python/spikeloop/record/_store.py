@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from .._state import State
 from .._trace import spec_of
 from ._convert import need
+from ._durable import replace, zarr_store
 
 _FORMAT = 1
 _CHECKPOINT = "checkpoint.npz"
@@ -45,7 +45,7 @@ class Disk:
     """Entries in a zarr group, each array made at its full length and written in whole chunks.
 
     A chunk of the run counts from the moment its checkpoint is there, which holds the number of steps done and the
-    States after them. It is written aside and renamed, after the entries; what was written beyond it is written again.
+    States after them. Entries are on the disk before; what was written beyond the checkpoint is written again.
     """
 
     def __init__(self, path: Path, group: Any, states: Sequence[State]):
@@ -63,7 +63,7 @@ class Disk:
             if not _is_unfinished(path):
                 raise FileExistsError(f"{path} exists and holds no run; choose another path.")
             shutil.rmtree(path)
-        group = zarr.create_group(path, attributes={"spikeloop": {"format": _FORMAT, **meta}})
+        group = zarr.create_group(zarr_store(path), attributes=_attributes(meta))
         for name, (shape, entries, dtype) in shapes.items():
             chunks = tuple(max(n, 1) for n in (entries, *shape[1:]))
             group.create_array(name, shape=shape, chunks=chunks, dtype=dtype)
@@ -77,7 +77,7 @@ class Disk:
         zarr = need("zarr")
         if not (path / _CHECKPOINT).exists():
             raise FileNotFoundError(f"{path} holds no run.")
-        group = zarr.open_group(path, mode="r+" if states else "r")
+        group = zarr.open_group(zarr_store(path), mode="r+") if states else zarr.open_group(path, mode="r")
         if group.attrs["spikeloop"]["format"] != _FORMAT:
             raise ValueError(f"{path} was written by another version of spikeloop.")
         return cls(path, group, states)
@@ -86,6 +86,12 @@ class Disk:
     def meta(self) -> dict[str, Any]:
         """What the store was made with."""
         return {k: v for k, v in self._group.attrs["spikeloop"].items() if k != "format"}
+
+    def extend(self, meta: dict[str, Any], shapes: dict[str, Any]) -> None:
+        """Make place for a run to another end."""
+        for name, (shape, _, _) in shapes.items():
+            self._group[name].resize(shape)
+        self._group.attrs.update(_attributes(meta))
 
     def write(self, name: str, first: int, entries: np.ndarray) -> None:
         """Put entries from place `first` on."""
@@ -99,12 +105,8 @@ class Disk:
         """So many steps are done; the States are those after them."""
         leaves = [np.asarray(leaf) for state in self._states for leaf in jax.tree.leaves(state.kept)]
         raw = {f"leaf{k}": np.frombuffer(leaf.tobytes(), np.uint8) for k, leaf in enumerate(leaves)}
-        aside = self.path / f"{_CHECKPOINT}.new"
-        with aside.open("wb") as file:
-            np.savez(file, done=done, states=json.dumps(self._specs()), **raw)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(self.path / _CHECKPOINT)
+        keep = {"done": done, "states": json.dumps(self._specs()), **raw}
+        replace(self.path / _CHECKPOINT, lambda file: np.savez(file, **keep))
 
     def done(self) -> int:
         """The steps that are done."""
@@ -133,6 +135,10 @@ class Disk:
 
     def _specs(self) -> list[str]:
         return [f"{state.path}: {spec_of(state.kept, state.path)}" for state in self._states]
+
+
+def _attributes(meta: dict[str, Any]) -> dict[str, Any]:
+    return {"spikeloop": {"format": _FORMAT, **meta}}
 
 
 def _is_unfinished(path: Path) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from .._errors import ShapeError
 from ._clock import Clock, milliseconds
 from ._convert import need, neo_time
+from ._selection import indices_of, selection
 
 Found = tuple[np.ndarray, ...]  # steps, neurons, samples of a batch
 
@@ -131,8 +132,6 @@ class SpikeTrains:
 
     def select(self, neurons: Any = None, *, start: Any = None, stop: Any = None) -> SpikeTrains:
         """The spikes of some neurons, numbered anew, in a part of the time."""
-        from ._recorder import indices_of, selection
-
         chosen = indices_of(selection(neurons, self.size, "SpikeTrains.select"))
         number = np.full(self.size, -1)
         number[chosen] = np.arange(len(chosen))

@@ -54,6 +54,8 @@ pub unsafe trait Lane:
     fn ge(self, other: Self) -> Self::Mask;
     /// `self > other`.
     fn gt(self, other: Self) -> Self::Mask;
+    /// `self != other`; also where one of them is NaN.
+    fn ne(self, other: Self) -> Self::Mask;
     /// Whether no element of the mask is true.
     fn none(mask: Self::Mask) -> bool;
     /// The mask as bits, the first element the lowest.

@@ -188,11 +188,10 @@ unsafe fn is_silent<L: Lane>(ptr: *const L::Elem) -> bool {
     not_zero(a.or(b).or(c.or(d))) == 0
 }
 
-/// The elements that are not 0, as bits. By what is 0, so that NaN counts as a spike.
+/// The elements that are not 0, as bits; NaN counts as a spike.
 #[inline(always)]
 pub(crate) fn not_zero<L: Lane>(lane: L) -> u32 {
-    let zero = L::splat(L::Elem::ZERO);
-    !L::bits(zero.ge(lane.abs())) & (u32::MAX >> (32 - L::WIDTH))
+    L::bits(lane.ne(L::splat(L::Elem::ZERO)))
 }
 
 /// As [`search`], 64 bytes at a time.

@@ -80,6 +80,10 @@ unsafe impl<L: Lane> Lane for Pair<L> {
         (self.0.gt(other.0), self.1.gt(other.1))
     }
     #[inline(always)]
+    fn ne(self, other: Self) -> Self::Mask {
+        (self.0.ne(other.0), self.1.ne(other.1))
+    }
+    #[inline(always)]
     fn none(mask: Self::Mask) -> bool {
         L::none(mask.0) & L::none(mask.1)
     }

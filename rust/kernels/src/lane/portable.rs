@@ -96,6 +96,10 @@ macro_rules! portable {
                 from_fn(|k| self.0[k] > other.0[k])
             }
             #[inline(always)]
+            fn ne(self, other: Self) -> [bool; N] {
+                from_fn(|k| self.0[k] != other.0[k])
+            }
+            #[inline(always)]
             fn none(mask: [bool; N]) -> bool {
                 !mask.iter().any(|&m| m)
             }

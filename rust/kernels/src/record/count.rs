@@ -1,9 +1,9 @@
 //! Spikes of groups of neurons, counted.
 
-use super::{part, positions};
+use super::part;
 use crate::error::{Error, Result};
-use crate::event::Spikes;
-use crate::lane::Float;
+use crate::event::{Spikes, not_zero};
+use crate::lane::{Float, Job, Lane, dispatch};
 
 /// The number of spikes in each range of neurons `starts[g]..stops[g]`; spikes are (rows, neurons), counts
 /// (rows, groups).
@@ -32,16 +32,36 @@ pub fn count<T: Float>(
     let mut counts = counts.iter_mut();
     for row in 0..rows {
         for ((start, stop), count) in ranges().zip(&mut counts) {
-            *count = 0;
-            positions(spikes.part(row * n + start, stop - start), |_| *count += 1);
+            let found = match spikes.part(row * n + start, stop - start) {
+                Spikes::Float(spikes) => dispatch(Count(spikes)),
+                Spikes::Bool(spikes) => spikes.iter().map(|&spike| u32::from(spike != 0)).sum(),
+            };
+            *count = i32::try_from(found).unwrap_or(i32::MAX);
         }
     }
     Ok(())
 }
 
+/// Without a branch, as `Pack`.
+#[derive(Clone, Copy)]
+struct Count<'a, T>(&'a [T]);
+
+impl<T: Float> Job<T> for Count<'_, T> {
+    type Out = u32;
+
+    #[inline(always)]
+    fn run<L: Lane<Elem = T>>(self) -> u32 {
+        let lanes = self.0.chunks_exact(L::WIDTH);
+        let rest: u32 = lanes.remainder().iter().map(|spike| u32::from(*spike != T::ZERO)).sum();
+        // SAFETY: each chunk is a whole lane.
+        rest + lanes.map(|lane| not_zero(unsafe { L::load(lane.as_ptr()) }).count_ones()).sum::<u32>()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lane::dispatch_all;
 
     #[test]
     fn groups_may_overlap_and_be_empty() {
@@ -49,6 +69,21 @@ mod tests {
         let mut counts = [9; 6];
         count(2, Spikes::Float(&spikes), &[0, 1, 2], &[4, 3, 2], &mut counts).unwrap();
         assert_eq!(counts, [3, 1, 0, 1, 0, 0]);
+    }
+
+    #[test]
+    fn counts_are_those_of_any_lane() {
+        let spikes: Vec<f64> = (0..100).map(|k| f64::from(k % 7) - 3.0).collect();
+        let bytes: Vec<u8> = spikes.iter().map(|&spike| u8::from(spike != 0.0)).collect();
+        for (start, stop) in (0..40).zip(40..80) {
+            let expected = bytes[start..stop].iter().map(|&byte| u32::from(byte)).sum::<u32>();
+            for found in dispatch_all(Count(&spikes[start..stop])) {
+                assert_eq!(found, expected);
+            }
+            let mut counts = [0];
+            count::<f64>(1, Spikes::Bool(&bytes), &[start as i32], &[stop as i32], &mut counts).unwrap();
+            assert_eq!(counts, [expected as i32]);
+        }
     }
 
     #[test]

@@ -5,9 +5,6 @@ use crate::error::{Error, Result};
 use crate::event::{Spikes, not_zero};
 use crate::lane::{Float, Job, Lane, dispatch};
 
-/// Spikes whose bits are put together in a register.
-const WORD: usize = 64;
-
 /// Bit k % 8 of byte k / 8 of `bits` becomes 1 where neuron k spikes, else 0; both are (rows, …).
 ///
 /// # Errors
@@ -39,18 +36,20 @@ impl<T: Float> Job<T> for Pack<'_, T> {
 
     #[inline(always)]
     fn run<L: Lane<Elem = T>>(self) {
-        let (words, rest) = self.spikes.as_chunks::<WORD>();
-        let (whole, last) = self.bits.split_at_mut(words.len() * WORD / 8);
-        for (spikes, bits) in words.iter().zip(whole.as_chunks_mut::<{ WORD / 8 }>().0) {
-            let mut word = 0_u64;
-            for k in (0..WORD).step_by(L::WIDTH) {
-                // SAFETY: the width of a lane divides the length of a word.
-                let lane = unsafe { L::load(spikes.as_ptr().add(k)) };
-                word |= u64::from(not_zero(lane)) << k;
+        let group = L::WIDTH.max(8);
+        let groups = self.spikes.len() / group;
+        let (whole, last) = self.bits.split_at_mut(groups * group / 8);
+        for (g, bytes) in whole.chunks_exact_mut(group / 8).enumerate() {
+            let mut bits = 0;
+            for k in (0..group).step_by(L::WIDTH) {
+                // SAFETY: a whole group begins here, and the width of a lane divides its length.
+                let lane = unsafe { L::load(self.spikes.as_ptr().add(g * group + k)) };
+                bits |= not_zero(lane) << k;
             }
-            *bits = word.to_le_bytes();
+            // Written at once: put together to words, they would wait for each other.
+            bytes.copy_from_slice(&bits.to_le_bytes()[..group / 8]);
         }
-        one_by_one(rest, last, |&spike| spike != T::ZERO);
+        one_by_one(&self.spikes[groups * group..], last, |&spike| spike != T::ZERO);
     }
 }
 
