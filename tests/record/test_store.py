@@ -99,6 +99,22 @@ def test_a_run_killed_where_it_went_on(tmp_path, whole):
     same(records(run), whole[1])
 
 
+def test_a_network_that_learns_goes_on(tmp_path):
+    def go(name, duration):
+        sl.random.seed(1)
+        net = sl.nn.init_all_states(sl.networks.BrunelSTDP(200, out_degree=20))
+        before = np.asarray(net.E.comm.weight.value.mantissa)
+        sl.record.run(net.update, duration, chunk=100, path=tmp_path / name, resume=True)
+        return before, states(net)
+
+    sl.environ.set(dt=0.1 * u.ms)
+    before, whole = go("whole", 30 * u.ms)
+    go("parts", 13 * u.ms)
+    same(go("parts", 30 * u.ms)[1], whole)
+    (weight,) = (value for name, value in whole.items() if name.endswith("E.comm.weight"))
+    assert np.abs(weight - before).max() > 1e-4
+
+
 def test_resume_begins_what_is_not_there_or_was_killed_before_it_began(tmp_path, whole):
     path = tmp_path / "run.zarr"
     killed.go(path, resume=True)
