@@ -8,8 +8,9 @@ import spikeloop as sl
 from jax.test_util import check_grads
 from spikeloop.connect import Connection
 from spikeloop.kernels import _plastic
+from spikeloop.kernels._event import Rows, scatter
 from spikeloop.kernels._plastic import Side, update_columns, update_rows
-from spikeloop.kernels._plastic_learn import SLOTS, Pending, learn, learn_p, learn_reference
+from spikeloop.kernels._plastic_learn import SLOTS, Delivery, Pending, Walked, learn, learn_p, learn_reference
 from spikeloop.plasticity import _columns
 
 DEPENDENCES = [_plastic.ADDITIVE, _plastic.LINEAR, _plastic.POWER]
@@ -58,29 +59,36 @@ class Case:
         return Side(post, b, self.laws[0], self.of_targets), Side(pre, a, self.laws[1], self.of_sources)
 
     def step(self, carry, train, renew=False):
-        pending, clock, weight = carry
+        pending, clock, target, weight = carry
         clock = (clock * DECAY).astype(self.dtype)
         post, pre = self.sides(*train)
-        renew = (clock < 0.1) | renew
+        walked = Walked(pre.events != 0, (clock < 0.1) | renew)
         post = post._replace(coefficient=post.coefficient / clock)
-        synapses = (*self.rows, self.columns)
-        pending, weight = learn(post, pre, clock, pre.events != 0, renew, synapses, pending, weight, graded=self.graded)
-        return (pending, jnp.where(renew, jnp.ones_like(clock), clock), weight), None
+        synapses, delivery = (*self.rows, self.columns), Delivery(0.5 * pre.events, target)
+        pending, target, weight = learn(
+            post, pre, clock, walked, synapses, pending, delivery, weight, graded=self.graded
+        )
+        return (pending, jnp.where(walked.all, jnp.ones_like(clock), clock), target, weight), None
+
+    def begin(self, weight):
+        return self.start, jnp.ones((), self.dtype), jnp.zeros(self.trains[0].shape[1], self.dtype), weight
 
     def end(self, weight, trains=None):
-        """(pending, weight): the last step brings all weights up to date."""
+        """(pending, target, weight): the last step brings all weights up to date."""
         trains = self.trains if trains is None else trains
-        carry = self.start, jnp.ones((), self.dtype), weight
-        carry, _ = jax.lax.scan(self.step, carry, [x[:-1] for x in trains])
-        (pending, _, weight), _ = self.step(carry, [x[-1] for x in trains], renew=True)
-        return pending, weight
+        carry, _ = jax.lax.scan(self.step, self.begin(weight), [x[:-1] for x in trains])
+        (pending, _, target, weight), _ = self.step(carry, [x[-1] for x in trains], renew=True)
+        return pending, target, weight
 
     def at_once(self, weight):
-        def step(weight, train):
+        def step(carry, train):
+            target, weight = carry
             post, pre = self.sides(*train)
-            return update_rows(pre, *self.rows, update_columns(post, self.columns, self.rows[1], weight)), None
+            weight = update_rows(pre, *self.rows, update_columns(post, self.columns, self.rows[1], weight))
+            rows = Rows(0, pre.events.size)
+            return (scatter(0.5 * pre.events, weight, *self.rows, target, rows), weight), None
 
-        return jax.lax.scan(step, weight, self.trains)[0]
+        return jax.lax.scan(step, self.begin(weight)[2:], self.trains)[0]
 
 
 @pytest.fixture
@@ -100,27 +108,27 @@ def by_reference(monkeypatch):
 @pytest.mark.parametrize("dependence", [*((d, d) for d in DEPENDENCES), (0, 1)])
 def test_native_equals_reference_and_changes_at_once(dtype, graded, dependence, wide, by_reference):
     c = Case(dtype=dtype, graded=graded, dependence=dependence, wide=wide)
-    pending, weight = jax.jit(c.end)(c.weight)
-    wanted_pending, wanted = by_reference(c.end, c.weight)
+    pending, target, weight = jax.jit(c.end)(c.weight)
+    wanted = by_reference(c.end, c.weight)
     assert weight.dtype == dtype
     assert not np.array_equal(weight, c.weight)
     tolerance = {"rtol": 0, "atol": 200 * np.finfo(dtype).eps}
-    np.testing.assert_allclose(weight, wanted, **tolerance)
-    np.testing.assert_allclose(weight, jax.jit(c.at_once)(c.weight), **tolerance)
-    for ours, theirs in zip(pending, wanted_pending, strict=True):
+    for ours, theirs in zip(jax.tree.leaves((pending, target, weight)), jax.tree.leaves(wanted), strict=True):
+        np.testing.assert_allclose(ours, theirs, **tolerance)
+    for ours, theirs in zip((target, weight), jax.jit(c.at_once)(c.weight), strict=True):
         np.testing.assert_allclose(ours, theirs, **tolerance)
 
 
 @pytest.mark.parametrize(("n_pre", "n_post"), [(1, 1), (0, 3), (3, 40)])
 def test_sizes(n_pre, n_post, by_reference):
     c = Case(n_pre, n_post)
-    np.testing.assert_allclose(c.end(c.weight)[1], by_reference(c.end, c.weight)[1], rtol=0, atol=1e-13)
+    np.testing.assert_allclose(c.end(c.weight)[2], by_reference(c.end, c.weight)[2], rtol=0, atol=1e-13)
 
 
 def test_lists_while_they_wait(by_reference):
     """Also between steps native code and the reference keep the same."""
     c = Case(graded=True, dependence=(1, 1))
-    some = lambda w: jax.lax.scan(c.step, (c.start, jnp.ones(()), w), [x[:9] for x in c.trains])[0]  # noqa: E731
+    some = lambda w: jax.lax.scan(c.step, c.begin(w), [x[:9] for x in c.trains])[0]  # noqa: E731
     ours, theirs = jax.jit(some)(c.weight), by_reference(some, c.weight)
     for x, y in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
         np.testing.assert_allclose(x, y, rtol=0, atol=1e-13)
@@ -144,8 +152,13 @@ def test_gradients(dependence):
     c = Case(4, 3, dependence=(dependence, dependence), steps=8)
     post, b, pre, a = c.trains
     start = jnp.clip(c.weight, 0.3, 0.7)
-    fun = lambda w, b, a: jnp.sin(c.end(w, [post, 0.1 * b, pre, 0.1 * a])[1])  # noqa: E731
-    check_grads(fun, (start, b, a), order=1, atol=1e-4, rtol=1e-4)
+
+    def fun(w, b, a, scale):
+        """Of weights, coefficients, and spikes whose number is differentiated but whose presence is not."""
+        _, target, weight = c.end(w, [post, 0.1 * b, pre * scale, 0.1 * a])
+        return jnp.sin(target), jnp.sin(weight)
+
+    check_grads(fun, (start, b, a, jnp.ones(())), order=1, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -157,6 +170,7 @@ def test_gradients(dependence):
         (lambda c: setattr(c, "columns", c.columns._replace(places=c.columns.places + 999)), "index .* out of range"),
         (lambda c: setattr(c, "columns", c.columns._replace(sources=c.columns.sources[:1])), "'sources' has 1"),
         (lambda c: setattr(c, "start", c.start._replace(listed=c.start.listed[:, 1:])), "'listed' has"),
+        (lambda c: setattr(c, "begin", lambda w: (c.start, jnp.ones(()), jnp.zeros(4), w)), "'target' has"),
         (lambda c: setattr(c, "start", c.start._replace(marks=c.start.marks[1:])), "'marks' has"),
         (lambda c: setattr(c, "of_targets", 7), "no dependence on the weight has the code 7"),
     ],

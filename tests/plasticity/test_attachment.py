@@ -114,7 +114,7 @@ def test_the_loop_copies_no_weights(tools, native_only):
         net.projection(on)
 
     body = loop_body(step)
-    assert calls(body) == ["event_scatter", "plastic_learn"]
+    assert calls(body) == ["plastic_learn"]
     assert not copies(body, net.sources.size)
 
 

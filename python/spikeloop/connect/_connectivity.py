@@ -122,7 +122,7 @@ class Connectivity(Module):
         return self.delay is not None and not isinstance(self.delay, int)
 
     def _operands(self, spikes: Any, weight: Any, target: Any, unit: Any) -> tuple[Any, Any]:
-        spikes = _plain_spikes(spikes, self.n_pre, self.path)
+        spikes = plain_spikes(spikes, self.n_pre, self.path)
         return _as_events(spikes, target.dtype), self._weights(weight, target, unit)
 
     def _weights(self, weight: Any, target: Any, unit: Any) -> Any:
@@ -149,7 +149,8 @@ def join(numbers: Any, target: Any) -> Any:
     return u.Quantity(numbers, unit=target.unit) if isinstance(target, u.Quantity) else numbers
 
 
-def _plain_spikes(spikes: Any, n_pre: int, where: str) -> Any:
+def plain_spikes(spikes: Any, n_pre: int, where: str) -> Any:
+    """Spikes of `n_pre` sources as an array without a unit."""
     if isinstance(spikes, u.Quantity):
         if not spikes.unit.is_unitless:
             raise UnitError(f"{where} takes spikes without a unit; given {spikes.unit}.")

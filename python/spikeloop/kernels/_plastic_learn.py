@@ -10,13 +10,14 @@ target forgets it to list another.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from .._jax import ad, batching, mlir, new_primitive
-from ._event import Rows, continued, one_by_one, sources_of
+from ._event import Rows, continued, is_zero, one_by_one, scatter, sources_of
 from ._plastic import Columns, Side, changed, jvp_by_reference, native_lowering
 
 SLOTS = 8
@@ -29,22 +30,35 @@ class Pending(NamedTuple):
     marks: Any
 
 
-def learn(
-    post: Side, pre: Side, clock: Any, walked: Any, renew: Any, synapses: tuple[Any, Any, Columns], pending: Pending,
-    weight: Any, *, graded: bool,
-) -> tuple[Pending, Any]:  # fmt: skip
-    """(pending, weight) after a step; `post.coefficient` are the slopes of the sources. Events are 1 unless `graded`.
+class Walked(NamedTuple):
+    """The sources whose rows are walked, or `all`: then nothing waits any more, and the clock starts at 1 again."""
 
-    The rows of sources in `walked` are walked, or all if `renew`: then nothing waits any more, and the clock starts at
-    1 again.
+    sources: Any
+    all: Any
+
+
+class Delivery(NamedTuple):
+    """Spikes of the sources, and the targets to which they are delivered by the new weights."""
+
+    spikes: Any
+    target: Any
+
+
+def learn(
+    post: Side, pre: Side, clock: Any, walked: Walked, synapses: tuple[Any, Any, Columns], pending: Pending,
+    delivery: Delivery, weight: Any, *, graded: bool,
+) -> tuple[Pending, Any, Any]:  # fmt: skip
+    """(pending, target, weight) after a step; `post.coefficient` are the slopes of the sources.
+
+    Spikes of sources whose rows are not walked deliver nothing. Events of targets are 1 unless `graded`.
     """
     indices, indptr, (places, ends, sources, shift) = synapses
-    listed, marks, weight = learn_p.bind(
-        *post[:3], *pre[:3], jnp.reshape(clock, 1), walked, jnp.reshape(renew, 1).astype(jnp.int32),
-        indices, indptr, places, ends, sources, *pending, weight,
+    listed, marks, target, weight = learn_p.bind(
+        *post[:3], *pre[:3], jnp.reshape(clock, 1), walked.sources, jnp.reshape(walked.all, 1).astype(jnp.int32),
+        delivery.spikes, indices, indptr, places, ends, sources, *pending, delivery.target, weight,
         dependence_post=post.dependence, dependence_pre=pre.dependence, shift=shift, graded=graded,
     )  # fmt: skip
-    return Pending(listed, marks), weight
+    return Pending(listed, marks), target, weight
 
 
 # --- reference -------------------------------------------------------------------------------------------------------
@@ -52,8 +66,8 @@ def learn(
 
 def learn_reference(
     post: Any, slopes: Any, law_post: Any, pre: Any, of_targets: Any, law_pre: Any, clock: Any, walked: Any, renew: Any,
-    indices: Any, indptr: Any, places: Any, ends: Any, sources: Any, listed: Any, marks: Any, weight: Any,
-    *, dependence_post: int, dependence_pre: int, shift: int, graded: bool,
+    spikes: Any, indices: Any, indptr: Any, places: Any, ends: Any, sources: Any, listed: Any, marks: Any, target: Any,
+    weight: Any, *, dependence_post: int, dependence_pre: int, shift: int, graded: bool,
 ) -> list[Any]:  # fmt: skip
     del places, ends, sources, shift  # columns: for the native kernel
     rows = sources_of(indices, indptr, Rows(0, pre.size))
@@ -75,7 +89,8 @@ def learn_reference(
     empty = jnp.zeros_like(listed).at[0].set(jnp.inf)
     marks = jnp.where(reached, clock[0], marks)
     again = renew[0] != 0
-    return [jnp.where(again, empty, listed), jnp.where(again, 1, marks), weight]
+    target = target.at[indices].add(jnp.where(reached, spikes, 0)[rows] * weight)
+    return [jnp.where(again, empty, listed), jnp.where(again, 1, marks), target, weight]
 
 
 def _surplus(events: Any, listed: Any) -> Any:
@@ -102,7 +117,30 @@ def _listed(listed: Any, events: Any, clock: Any) -> Any:
     return jnp.where(here, new, listed)
 
 
-learn_p = new_primitive("spikeloop_plastic_learn", continued(-3), learn_reference)
-ad.primitive_jvps[learn_p] = jvp_by_reference(learn_p, learn_reference)
+learn_p = new_primitive("spikeloop_plastic_learn", continued(-4), learn_reference)
+_of_weights = jvp_by_reference(learn_p, learn_reference)
+_SPIKES, _INDICES, _INDPTR, _TARGET = 9, 10, 11, -2
+
+
+def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+    """Spikes and targets have the derivative of a delivery on its own, which does without that of the learning."""
+    if is_zero(tangents[_SPIKES]) and is_zero(tangents[_TARGET]):
+        return _of_weights(primals, tangents, **params)
+    live = [i for i, t in enumerate(tangents) if not is_zero(t)]
+
+    def apart(*values: Any) -> list[Any]:
+        operands = list(primals)
+        for i, value in zip(live, values, strict=True):
+            operands[i] = value
+        spikes, target = operands[_SPIKES], operands[_TARGET]
+        operands[_SPIKES], operands[_TARGET] = jnp.zeros_like(spikes), jnp.zeros_like(target)
+        listed, marks, _, weight = learn_p.bind(*operands, **params)
+        rows = operands[_INDICES], operands[_INDPTR]
+        return [listed, marks, scatter(spikes, weight, *rows, target, Rows(0, spikes.size)), weight]
+
+    return jax.jvp(apart, [primals[i] for i in live], [tangents[i] for i in live])
+
+
+ad.primitive_jvps[learn_p] = _jvp
 batching.primitive_batchers[learn_p] = functools.partial(one_by_one, learn_p)
-mlir.register_lowering(learn_p, native_lowering("plastic_learn", learn_reference, in_place=3), platform="cpu")
+mlir.register_lowering(learn_p, native_lowering("plastic_learn", learn_reference, in_place=4), platform="cpu")

@@ -100,14 +100,16 @@ class CommProjection(Projection):
         comm, line = self.comm, self.delay
         if line is not None and not self.delay_in_dendrite:
             spikes = line(spikes)
-        for rule in self.rules:
+        *rules, last = self.rules
+        for rule in rules:
             rule(comm, spikes)
         if self.delay_in_dendrite:
             assert line is not None
+            last(comm, spikes)
             effect = comm.undelayed(spikes, comm.weight.kept)
             receiver.receive(self.arrivals_of(line(effect.reshape(self.post.varshape))))
         else:
-            receiver.receive(lambda present: comm.accumulate_undelayed(spikes, present, comm.weight.kept))
+            receiver.receive(lambda present: last.deliver(comm, spikes, present))
 
     def check_dt(self) -> None:
         """Refuse a time step other than that in which delays of synapses were counted."""

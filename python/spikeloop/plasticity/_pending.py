@@ -11,7 +11,7 @@ from .. import environ
 from .._jax import is_tracer
 from .._state import HiddenState
 from ..kernels._plastic import Side
-from ..kernels._plastic_learn import SLOTS, Pending, learn
+from ..kernels._plastic_learn import SLOTS, Delivery, Pending, Walked, learn
 from ..nn import Module
 
 _RENEWED_AT = 1e-17  # single precision holds the square of it
@@ -45,25 +45,35 @@ class PendingEvents(Module):
         clock = getattr(self, "clock", None)
         return clock is None or (not is_tracer(clock.kept) and float(clock.kept) == 1)
 
-    def learn(self, synapses: Any, decay: Any, spikes: Any, post: Side, pre: Side, weight: Any) -> Any:
-        """The weights after a step in which coefficients of sources, those of `post`, fell by the factor `decay`."""
-        clock = self.clock.kept * decay
-        renew = clock < _RENEWED_AT
+    def learn(
+        self, synapses: Any, decay: Any, arrived: Any, sides: tuple[Side, Side], weight: Any, delivery: Delivery | None
+    ) -> tuple[Any, Any]:
+        """(weights, targets) after a step in which coefficients of sources fell by the factor `decay`.
+
+        `arrived` is not 0 for sources that spike, `sides` are those of targets and of sources.
+        """
+        (post, pre), clock = sides, self.clock.kept * decay
+        walked = Walked((arrived != 0) | (pre.events != 0), clock < _RENEWED_AT)
         self.slopes.kept = slopes = post.coefficient / clock
-        walked = (spikes != 0) | (pre.events != 0)
-        self.clock.kept = jnp.where(renew, 1, clock)
-        return self._run(synapses, clock, walked, renew, post._replace(coefficient=slopes), pre, weight)
+        self.clock.kept = jnp.where(walked.all, 1, clock)
+        sides = post._replace(coefficient=slopes), pre
+        return self._run(synapses, clock, walked, sides, weight, delivery or self._no_delivery(weight))
 
     def settled(self, synapses: Any, law: Any, dependence: int, weight: Any) -> Any:
         """The weights after all that waited."""
         clock, slopes = self.clock.kept, self.slopes.kept
         self.clock.kept = jnp.ones_like(clock)
-        nothing = [jnp.zeros(n, weight.dtype) for n in self.shape]
-        post, pre = Side(nothing[1], slopes, law, dependence), Side(nothing[0], nothing[1], law, dependence)
-        return self._run(synapses, clock, nothing[0] != 0, True, post, pre, weight)
+        nothing = of_sources, of_targets = self._no_delivery(weight)
+        sides = Side(of_targets, slopes, law, dependence), Side(of_sources, of_targets, law, dependence)
+        return self._run(synapses, clock, Walked(of_sources != 0, True), sides, weight, nothing)[0]
 
-    def _run(self, synapses: Any, clock: Any, walked: Any, renew: Any, post: Side, pre: Side, weight: Any) -> Any:
+    def _no_delivery(self, weight: Any) -> Delivery:
+        return Delivery(*(jnp.zeros(n, weight.dtype) for n in self.shape))
+
+    def _run(
+        self, synapses: Any, clock: Any, walked: Walked, sides: tuple[Side, Side], weight: Any, delivery: Delivery
+    ) -> tuple[Any, Any]:
         pending = Pending(self.listed.kept, self.marks.kept)
-        pending, weight = learn(post, pre, clock, walked, renew, synapses, pending, weight, graded=self.graded)
+        pending, target, weight = learn(*sides, clock, walked, synapses, pending, delivery, weight, graded=self.graded)
         self.listed.kept, self.marks.kept = pending
-        return weight
+        return weight, target

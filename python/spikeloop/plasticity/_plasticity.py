@@ -18,6 +18,7 @@ from .._jax import is_tracer
 from .._math import exp
 from .._state import HiddenState, State
 from ..connect import Connection
+from ..connect._connectivity import join, plain_spikes, split
 from ..kernels import _library
 from ..kernels._plastic import (
     ADDITIVE,
@@ -31,6 +32,7 @@ from ..kernels._plastic import (
     update_columns,
     update_rows,
 )
+from ..kernels._plastic_learn import Delivery
 from ..models._delay_line import DelayLine
 from ..models._form import number_in, with_unit
 from ..models._math import relax
@@ -162,8 +164,19 @@ class Plasticity(WeightRule):
         varies = any(isinstance(getattr(self, name), State) for name in self.params)
         return not varies and np.ndim(u.get_mantissa(tau)) == 0 and _library.computes("plastic_learn", dtype)
 
-    def update(self, connection: Connection, spikes: Any) -> None:
-        """One step: change the weights by the spikes that reach the synapses now and those of the targets."""
+    def deliver(self, connection: Connection, spikes: Any, present: Any) -> Any:
+        """A step, and `present` plus what the spikes deliver: in one walk along the rows, if events wait."""
+        numbers, _ = split(present)
+        if self.pending is None or numbers.dtype != u.get_mantissa(connection.weight.kept).dtype:
+            return super().deliver(connection, spikes, present)
+        spikes = plain_spikes(spikes, connection.n_pre, connection.path)
+        return join(self(connection, spikes, numbers.reshape(-1)), present)
+
+    def update(self, connection: Connection, spikes: Any, target: Any = None) -> Any:
+        """One step: change the weights by the spikes that reach the synapses now and those of the targets.
+
+        If events wait, the spikes can be delivered to `target`, numbers in the unit of the weights, which is returned.
+        """
         fired = self._post.get_spike().reshape(-1)
         if self.delay is not None:
             fired = self.delay(fired)
@@ -179,7 +192,8 @@ class Plasticity(WeightRule):
         if self.pending is None:
             changed = self._apply(connection, weight, p, change)
         else:
-            changed = self._learn(connection, weight, p, change, one["pre"])
+            delivery = None if target is None else Delivery(jnp.asarray(spikes, weight.dtype), target)
+            changed, target = self._learn(connection, weight, p, change, one["pre"], delivery)
         connection.weight.kept = with_unit(changed, self._unit)
         for name, declared in self.traces.items():
             value = getattr(sides[declared.side], name)
@@ -187,6 +201,7 @@ class Plasticity(WeightRule):
                 getattr(self, name).value = relax(value, sides["post"].V, exp(-dt / getattr(p, declared.tau)))
             else:
                 getattr(self, name).value = self.jump(value, one[declared.side])
+        return target
 
     def _potential(self) -> Any:
         """V of the targets as plain numbers."""
@@ -223,15 +238,18 @@ class Plasticity(WeightRule):
         event, a = along_rows(pre.events, pre.coefficient, indices, indptr)
         return clipped(weight, event, self.on_pre(weight, event * a), p.w_min, p.w_max)
 
-    def _learn(self, connection: Connection, weight: Any, p: SimpleNamespace, change: Change, spikes: Any) -> Any:
-        """`_apply`, but the events of targets wait until the rows of their sources are walked."""
+    def _learn(
+        self, connection: Connection, weight: Any, p: SimpleNamespace, change: Change, arrived: Any,
+        delivery: Delivery | None,
+    ) -> tuple[Any, Any]:  # fmt: skip
+        """(weights, targets): `_apply`, but the events of targets wait until the rows of their sources are walked."""
         assert self.pending is not None
-        post, pre = self._sides(p, change, weight.dtype)
+        sides = self._sides(p, change, weight.dtype)
         decay = exp(-p.dt / getattr(p, name := self.traces[self.waits_by].tau))
         if not is_tracer(decay) and weight.dtype.type(decay) >= 1:
             raise ValueError(f"{self.path}.{name} is so long that {weight.dtype} cannot tell one step from the next; "
                              "call sl.environ.set(precision=64).")  # fmt: skip
-        return self.pending.learn(self._synapses(connection), decay, spikes, post, pre, weight)
+        return self.pending.learn(self._synapses(connection), decay, arrived, sides, weight, delivery)
 
     def _settle(self, connection: Connection) -> None:
         """Let the synapses meet all events of targets that wait."""

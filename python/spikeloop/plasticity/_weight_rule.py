@@ -70,6 +70,11 @@ class WeightRule(Form):
             raise ValueError(f"{self.path}: all samples of a batch share the weights, so none can learn on its own. "
                              "Call init_all_states(model) without batch_size.")  # fmt: skip
 
+    def deliver(self, connection: Connection, spikes: Any, present: Any) -> Any:
+        """A step, and `present` plus what the spikes deliver by the new weights."""
+        self(connection, spikes)
+        return connection.accumulate_undelayed(spikes, present, connection.weight.kept)
+
     def numbers(self) -> SimpleNamespace:
         """All constants as plain numbers, and the bounds in the unit of the weight."""
         p = super().numbers()

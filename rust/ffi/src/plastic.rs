@@ -7,8 +7,8 @@ use crate::frame::Frame;
 use spikeloop_kernels::Float;
 use spikeloop_kernels::event::Rows;
 use spikeloop_kernels::plasticity::{
-    Columns, Dependence, Law, Pending, Side, Sources, Synapses, learn as learn_with, update_columns,
-    update_rows,
+    Columns, Delivery, Dependence, Law, Pending, Side, Sources, Synapses, Walked, learn as learn_with,
+    update_columns, update_rows,
 };
 
 /// `events, coefficient, law, indices, indptr, weight` to `weight`, in place.
@@ -55,11 +55,12 @@ fn columns_as<T: Float + Element>(frame: Frame) -> Result<()> {
     Ok(update_columns(events, coefficient, &law, &columns, weight)?)
 }
 
-/// `post, slopes, law_post, pre, of_targets, law_pre, clock, walked, renew, indices, indptr, places, ends, sources,
-/// listed, marks, weight` to `listed, marks, weight`, in place. `places`, `ends` and `sources` are those of `columns`.
+/// `post, slopes, law_post, pre, of_targets, law_pre, clock, walked, renew, spikes, indices, indptr, places, ends,
+/// sources, listed, marks, target, weight` to `listed, marks, target, weight`, in place. `places`, `ends` and `sources`
+/// are those of `columns`.
 pub(crate) fn learn(frame: Frame) -> Result<()> {
-    frame.expect_counts(17, 3)?;
-    by_float!(frame.arg(16), "weight", learn_as(frame))
+    frame.expect_counts(19, 4)?;
+    by_float!(frame.arg(18), "weight", learn_as(frame))
 }
 
 fn learn_as<T: Float + Element>(frame: Frame) -> Result<()> {
@@ -71,21 +72,24 @@ fn learn_as<T: Float + Element>(frame: Frame) -> Result<()> {
     else {
         return Err(Error::invalid("operands 'clock' and 'renew' must be one number each"));
     };
-    let walked = events_as::<T>(&frame.arg(7), "walked")?;
-    let (rows, columns) = (rows_of(frame, 9, 10, n_pre)?, rows_of(frame, 11, 12, n_post)?);
-    let sources = sources(&frame.arg(13), frame, Some(&rows))?;
+    let walked = Walked { sources: events_as::<T>(&frame.arg(7), "walked")?, all: renew != 0 };
+    let (rows, columns) = (rows_of(frame, 10, 11, n_pre)?, rows_of(frame, 12, 13, n_post)?);
+    let sources = sources(&frame.arg(14), frame, Some(&rows))?;
     let columns = Columns::new(&columns, &sources, n_pre)?;
-    // SAFETY: the other operands borrow other buffers, and these three are not borrowed.
-    let (listed, marks, weight) = unsafe {
+    let spikes = operand(&frame.arg(9), "spikes")?;
+    // SAFETY: the other operands borrow other buffers, and these four are not borrowed.
+    let (listed, marks, target, weight) = unsafe {
         (
-            in_place::<T>(&frame.arg(14), "listed", &frame.ret(0))?,
-            in_place::<T>(&frame.arg(15), "marks", &frame.ret(1))?,
-            in_place::<T>(&frame.arg(16), "weight", &frame.ret(2))?,
+            in_place::<T>(&frame.arg(15), "listed", &frame.ret(0))?,
+            in_place::<T>(&frame.arg(16), "marks", &frame.ret(1))?,
+            in_place::<T>(&frame.arg(17), "target", &frame.ret(2))?,
+            in_place::<T>(&frame.arg(18), "weight", &frame.ret(3))?,
         )
     };
     let synapses = Synapses { rows: &rows, columns: &columns };
     let mut pending = Pending::new(listed, marks, n_post, frame.flag("graded")?)?;
-    Ok(learn_with(clock, walked, renew != 0, (&post, &pre), &synapses, &mut pending, weight)?)
+    let delivery = Delivery { spikes, target };
+    Ok(learn_with(clock, walked, (&post, &pre), &synapses, &mut pending, delivery, weight)?)
 }
 
 /// Events, coefficients of the other side and their law, from the operand `first` on.

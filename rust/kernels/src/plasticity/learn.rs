@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::pending::{Listed, Pending};
 use super::{Columns, Law, by_dependence, found};
 use crate::error::Result;
-use crate::event::{Hit, Index, Indices, Rows, Spikes, length, prefetch};
+use crate::event::{Dims, Hit, Index, Indices, Ring, Rows, Spikes, length, prefetch, scatter};
 use crate::lane::{Float, Job, Lane, dispatch};
 use crate::shared::Shared;
 use crate::threads;
@@ -37,18 +37,36 @@ pub struct Synapses<'a> {
     pub columns: &'a Columns<'a>,
 }
 
-/// A step: lists the events of targets, and walks the rows of sources that `walked` names, or all if `renew`: they meet
-/// what their targets have listed, then the event of their source. With `renew` lists are empty afterwards.
+/// Which rows are walked in a step.
+#[derive(Debug, Clone, Copy)]
+pub struct Walked<'a, T> {
+    /// Those of the sources that have one here, …
+    pub sources: Spikes<'a, T>,
+    /// … or all, after which nothing waits any more.
+    pub all: bool,
+}
+
+/// What spikes deliver by the new weights.
+#[derive(Debug)]
+pub struct Delivery<'a, T> {
+    /// One for each source; those whose row is not walked deliver nothing.
+    pub spikes: &'a [T],
+    /// What each target receives.
+    pub target: &'a mut [T],
+}
+
+/// A step: lists the events of targets, and walks rows: their synapses meet what their targets have listed, then the
+/// event of their source, and deliver its spike.
 ///
 /// # Errors
 /// If a length does not fit, or synapses are inconsistent; some weights have then changed.
 pub fn learn<T: Float>(
     clock: T,
-    walked: Spikes<'_, T>,
-    renew: bool,
+    walked: Walked<'_, T>,
     (post, pre): (&Side<'_, T>, &Side<'_, T>),
     synapses: &Synapses<'_>,
     pending: &mut Pending<'_, T>,
+    delivery: Delivery<'_, T>,
     weight: &mut [T],
 ) -> Result<()> {
     let (n_pre, n_post) = (synapses.rows.n_pre(), synapses.columns.rows.n_pre());
@@ -57,7 +75,9 @@ pub fn learn<T: Float>(
         ("slopes", post.coefficient.len(), n_pre),
         ("pre", pre.events.len(), n_pre),
         ("of_targets", pre.coefficient.len(), n_post),
-        ("walked", walked.len(), n_pre),
+        ("walked", walked.sources.len(), n_pre),
+        ("spikes", delivery.spikes.len(), n_pre),
+        ("target", delivery.target.len(), n_post),
         ("listed", pending.n_post(), n_post),
         ("marks", pending.marks.len(), n_pre),
         ("weight", weight.len(), synapses.rows.nnz()),
@@ -65,14 +85,23 @@ pub fn learn<T: Float>(
     ] {
         length(name, given, expected)?;
     }
-    let weight = &Shared::new(weight);
-    list(clock, post, synapses.columns, pending, weight)?;
-    let (hits, count) = if renew { all(synapses.rows)? } else { found(walked, synapses.rows)? };
-    let (rows, seen) = (synapses.rows, &*pending);
-    threads::try_ranges(hits.len(), count >= PARALLEL, |range| {
-        dispatch(Walk { hits: &hits[range], post, pre, rows, pending: seen, weight })
+    let (rows, weights) = (synapses.rows, &Shared::new(weight));
+    list(clock, post, synapses.columns, pending, weights)?;
+    let (hits, count) = if walked.all { all(rows)? } else { found(walked.sources, rows)? };
+    let Delivery { spikes, target } = delivery;
+    // Threads have rows of their own, but not targets.
+    let together = count >= PARALLEL && threads::get() > 1;
+    let targets = &Shared::new(target);
+    let to = (!together).then_some((spikes, targets));
+    let seen = &*pending;
+    threads::try_ranges(hits.len(), together, |range| {
+        dispatch(Walk { hits: &hits[range], post, pre, rows, pending: seen, to, weight: weights })
     })?;
-    if renew {
+    if together {
+        let dims = Dims { batch: 1, n_total: n_pre, offset: 0, n_post };
+        scatter(dims, Spikes::Float(spikes), weight, rows, &Ring::NONE, target)?;
+    }
+    if walked.all {
         pending.renew();
     } else {
         hits.iter().for_each(|hit| pending.marks[hit.row] = clock);
@@ -154,6 +183,7 @@ struct Walk<'a, T> {
     pre: &'a Side<'a, T>,
     rows: &'a Rows<'a>,
     pending: &'a Pending<'a, T>,
+    to: Option<(&'a [T], &'a Shared<'a, T>)>, // spikes, and the targets they are delivered to
     weight: &'a Shared<'a, T>,
 }
 
@@ -193,7 +223,8 @@ impl<T: Float> Walk<'_, T> {
         Ok(())
     }
 
-    /// The synapses of a row meet what their targets have listed since it was walked, then the event of their source.
+    /// The synapses of a row meet what their targets have listed since it was walked, then the event of their source,
+    /// and deliver its spike.
     #[inline(always)]
     fn walk<L: Lane<Elem = T>, I: Index, const D: u8, const P: u8>(
         &self,
@@ -207,6 +238,7 @@ impl<T: Float> Walk<'_, T> {
         let weights = unsafe { self.weight.part(row.start, row.len()) };
         let (lists, of_targets) = (self.pending.lists(), self.pre.coefficient);
         let (post, pre) = (self.post.law, self.pre.law); // copies stay in registers
+        let to = self.to.map(|(spikes, targets)| (spikes[source], targets));
         for (w, target) in weights.iter_mut().zip(targets) {
             // SAFETY: the indices of the row are checked, and all targets have a list.
             let listed = unsafe { lists.of_unchecked(target.get()) };
@@ -214,6 +246,10 @@ impl<T: Float> Walk<'_, T> {
             // SAFETY: as above, and all targets have a coefficient.
             let coefficient = unsafe { *of_targets.get_unchecked(target.get()) };
             *w = if P == ABSENT { met } else { pre.changed::<P>(met, event * coefficient) };
+            if let Some((spike, targets)) = to {
+                // SAFETY: the target is one of the weight's row, and this thread walks alone.
+                unsafe { targets.add(target.get(), spike * *w) };
+            }
         }
     }
 }

@@ -22,11 +22,13 @@ mod learn;
 mod pending;
 mod rows;
 mod sources;
+#[cfg(test)]
+mod tests;
 
 pub use columns::update_columns;
 pub use eligibility::{Elapsed, settle_rows};
 pub use law::{Dependence, Law};
-pub use learn::{Side, Synapses, learn};
+pub use learn::{Delivery, Side, Synapses, Walked, learn};
 pub use pending::{Pending, SLOTS};
 pub use rows::update_rows;
 pub use sources::{Columns, Sources};
