@@ -24,7 +24,7 @@ mod rows;
 mod sources;
 
 pub use columns::update_columns;
-pub use eligibility::{Elapsed, settle_rows};
+pub use eligibility::{Elapsed, credit_columns, settle_rows};
 pub use law::{Dependence, Law};
 pub use learn::{Side, Synapses, learn};
 pub use pending::{Pending, SLOTS};
