@@ -139,7 +139,7 @@ def test_init_all_states_keeps_what_was_gained(tools):
     net, (pre, post) = tools.Trains(rule(), START * u.mV), tools.trains(0.03)
     run(tools, Rewarded(net), pre, post, rewards(tools.STEPS))
     plasticity, comm = net.projection.plasticity, net.projection.comm
-    wanted = np.clip(comm.weight.kept.mantissa + plasticity.gain.value[net.sources] * plasticity.c.value, LOW, HIGH)
+    wanted = np.clip(comm.weight.kept.mantissa + plasticity.gain.kept[net.sources] * plasticity.c.kept, LOW, HIGH)
     assert not np.array_equal(comm.weight.kept.mantissa, wanted)
     sl.nn.init_all_states(net)
     np.testing.assert_allclose(comm.weight.value.mantissa, wanted, rtol=0, atol=1e-15)
@@ -224,7 +224,7 @@ def test_the_loop_copies_no_synapses(tools, native_only):
         net.projection.plasticity.reward(0.1)
 
     body = loop_body(step)
-    assert calls(body) == ["event_scatter", "plastic_columns", "plastic_columns", "plastic_settle"]
+    assert calls(body) == ["event_scatter", "plastic_credit", "plastic_settle"]
     assert not copies(body, net.sources.size)
 
 

@@ -5,6 +5,10 @@ the part `left` of the eligibility c, and the integral `gain` of that part times
 
     w[i, j] ← clip(w[i, j] + gain[i] c[i, j])
     c[i, j] ← left[i] c[i, j] + s[i] a[j]
+
+What an event r of a target adds is counted as if it had been there since, and taken off the weight.
+
+    c[i, j] ← c[i, j] + r[j] b[i],    w[i, j] ← w[i, j] − gain[i] r[j] b[i]
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import jax.numpy as jnp
 
 from .._jax import ad, batching, mlir, new_primitive
 from ._event import Rows, continued, one_by_one, sources_of
-from ._plastic import jvp_by_reference, native_lowering
+from ._plastic import Columns, down_columns, jvp_by_reference, native_lowering
 
 
 class Elapsed(NamedTuple):
@@ -36,7 +40,18 @@ def settle_rows(
     return tuple(settle_p.bind(events, *elapsed, spikes, coefficient, bounds, indices, indptr, *synapses))
 
 
-def _reference(
+def credit_columns(
+    events: Any, coefficient: Any, gain: Any, columns: Columns, indptr: Any, synapses: Any
+) -> tuple[Any, Any]:
+    """(weight, eligibility) after events (n_post,), with one coefficient and gain for each source."""
+    places, ends, sources, shift = columns
+    return tuple(credit_p.bind(events, coefficient, gain, places, ends, sources, indptr, *synapses, shift=shift))
+
+
+# --- reference -------------------------------------------------------------------------------------------------------
+
+
+def settle_reference(
     events: Any, left: Any, gain: Any, spikes: Any, coefficient: Any, bounds: Any, indices: Any, indptr: Any,
     weight: Any, eligibility: Any,
 ) -> list[Any]:  # fmt: skip
@@ -47,7 +62,24 @@ def _reference(
     return [jnp.where(now, grown, weight), jnp.where(now, renewed, eligibility)]
 
 
-settle_p = new_primitive("spikeloop_plastic_settle", continued(-2), _reference)
-ad.primitive_jvps[settle_p] = jvp_by_reference(settle_p, _reference)
-batching.primitive_batchers[settle_p] = functools.partial(one_by_one, settle_p)
-mlir.register_lowering(settle_p, native_lowering("plastic_settle", _reference, in_place=2), platform="cpu")
+def credit_reference(
+    events: Any, coefficient: Any, gain: Any, places: Any, ends: Any, sources: Any, indptr: Any, weight: Any,
+    eligibility: Any, *, shift: int,
+) -> list[Any]:  # fmt: skip
+    columns = Columns(places, ends, sources, shift)
+    event, b = down_columns(events.astype(weight.dtype), coefficient, columns, indptr)
+    _, early = down_columns(events, gain, columns, indptr)
+    added = jnp.where(event != 0, event * b, 0)
+    return [weight - early * added, eligibility + added]
+
+
+settle_p = new_primitive("spikeloop_plastic_settle", continued(-2), settle_reference)
+credit_p = new_primitive("spikeloop_plastic_credit", continued(-2), credit_reference)
+
+for _p, _kernel, _reference in (
+    (settle_p, "plastic_settle", settle_reference),
+    (credit_p, "plastic_credit", credit_reference),
+):
+    ad.primitive_jvps[_p] = jvp_by_reference(_p, _reference)
+    batching.primitive_batchers[_p] = functools.partial(one_by_one, _p)
+    mlir.register_lowering(_p, native_lowering(_kernel, _reference, in_place=2), platform="cpu")

@@ -12,15 +12,13 @@ from .._errors import ShapeError
 from .._math import exp, exprel
 from .._state import HiddenState
 from ..connect import Connection
-from ..kernels._eligibility import Elapsed, settle_rows
-from ..kernels._plastic import ADDITIVE, Side, update_columns
+from ..kernels._eligibility import Elapsed, credit_columns, settle_rows
 from ..models._delay_line import DelayLine
 from ..models._form import check_unit, param, with_unit
 from ._plasticity import Change
 from ._stdp import STDP
 
 _LEAST = 0.01  # of the eligibility of a source that is silent; the row is then walked, so that no digits are lost
-_FREE = [-jnp.inf, jnp.inf, 0.0, 1.0, 0.0]  # the law of changes without bounds or dependence
 
 
 class DopamineSTDP(STDP):
@@ -77,18 +75,16 @@ class DopamineSTDP(STDP):
     @property
     def eligibility(self) -> Any:
         """The eligibility c of each synapse at present, in the order of the weights."""
-        self.settle()
         return with_unit(self.c.value, self._unit)
 
     def settle(self) -> None:
         """Bring weights and eligibilities up to date; to read them does so."""
-        if self._connection is None or "c" not in vars(self):
+        if self._connection is None or "gain" not in vars(self):
             return
-        connection, left = self._connection, self.left.value
-        weights = connection.weight
-        nothing = jnp.zeros_like(left), jnp.zeros(connection.n_post, left.dtype)
-        elapsed = Elapsed(left, self.gain.value)
-        weight = self._walk(jnp.ones_like(left), elapsed, nothing, u.get_mantissa(weights.kept), self.c.value)
+        weights, left = self._connection.weight, self.left.kept
+        nothing = jnp.zeros_like(left), jnp.zeros(self._connection.n_post, left.dtype)
+        synapses = u.get_mantissa(weights.kept), self.c.kept
+        weight = self._walk(jnp.ones_like(left), Elapsed(left, self.gain.kept), nothing, synapses)
         weights.kept = with_unit(weight, self._unit)
 
     def prepare(self, connection: Connection, where: str, line: DelayLine | None) -> None:
@@ -111,6 +107,8 @@ class DopamineSTDP(STDP):
         self.c = HiddenState(jnp.zeros(self._connection.num_synapses, dtype))
         self.left = HiddenState(jnp.ones(self._connection.n_pre, dtype))
         self.gain = HiddenState(jnp.zeros(self._connection.n_pre, dtype))
+        for state in (self.c, self.left, self.gain):
+            state.before_access = self.settle
 
     def _apply(self, connection: Connection, weight: Any, p: SimpleNamespace, change: Change) -> Any:
         """The weights after the step since the last call and the events of its end."""
@@ -118,29 +116,26 @@ class DopamineSTDP(STDP):
         left, gain = self._pass_time(p)
         post, pre = jnp.asarray(change.post, kind), jnp.asarray(change.pre, kind)
         added = jnp.broadcast_to(jnp.asarray(change.of_sources, kind), left.shape) / left
-        free, indptr = jnp.asarray(_FREE, kind), connection.indptr
-        c = update_columns(Side(post, added, free, ADDITIVE), self.columns, indptr, self.c.value)
-        # what is added gains from now on only, but will be counted since the row was walked
-        weight = update_columns(Side(post, -gain * added, free, ADDITIVE), self.columns, indptr, weight)
+        synapses = credit_columns(post, added, gain, self.columns, connection.indptr, (weight, self.c.kept))
         walked = (pre != 0) | (left < _LEAST)
         targets = jnp.broadcast_to(jnp.asarray(change.of_targets, kind), connection.n_post)
-        return self._walk(walked, Elapsed(left, gain), (pre, targets), weight, c)
+        return self._walk(walked, Elapsed(left, gain), (pre, targets), synapses)
 
     def _pass_time(self, p: SimpleNamespace) -> tuple[Any, Any]:
         """(left, gain) after a step, in which the dopamine decays."""
-        n, left, dt = self.n.value, self.left.value, p.dt
+        n, left, dt = self.n.value, self.left.kept, p.dt
         both = 1 / (1 / p.tau_c + 1 / p.tau_n)
         flow = 1e-3 * dt * (n * exprel(-dt / both) - p.b * exprel(-dt / p.tau_c))  # b and n in Hz
         self.n.value = n * exp(-dt / p.tau_n)
-        return left * exp(-dt / p.tau_c), self.gain.value + left * flow
+        return left * exp(-dt / p.tau_c), self.gain.kept + left * flow
 
-    def _walk(self, walked: Any, elapsed: Elapsed, added: tuple[Any, Any], weight: Any, c: Any) -> Any:
+    def _walk(self, walked: Any, elapsed: Elapsed, added: tuple[Any, Any], synapses: tuple[Any, Any]) -> Any:
         """The weights after sources were walked; `added` are spikes of sources and what they add at targets."""
         p, connection = self.numbers(), self._connection
         assert connection is not None
-        bounds = jnp.asarray([p.w_min, p.w_max], weight.dtype)
+        bounds = jnp.asarray([p.w_min, p.w_max], synapses[0].dtype)
         rows = connection.indices, connection.indptr
-        weight, self.c.value = settle_rows(walked, elapsed, *added, bounds, *rows, (weight, c))
-        self.left.value = jnp.where(walked != 0, 1, elapsed.left)
-        self.gain.value = jnp.where(walked != 0, 0, elapsed.gain)
+        weight, self.c.kept = settle_rows(walked, elapsed, *added, bounds, *rows, synapses)
+        self.left.kept = jnp.where(walked != 0, 1, elapsed.left)
+        self.gain.kept = jnp.where(walked != 0, 0, elapsed.gain)
         return weight

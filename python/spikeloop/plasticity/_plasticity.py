@@ -244,6 +244,7 @@ class Plasticity(WeightRule):
     ) -> tuple[Any, Any]:  # fmt: skip
         """(weights, targets): `_apply`, but the events of targets wait until the rows of their sources are walked."""
         assert self.pending is not None
+        assert self.waits_by is not None
         sides = self._sides(p, change, weight.dtype)
         decay = exp(-p.dt / getattr(p, name := self.traces[self.waits_by].tau))
         if not is_tracer(decay) and weight.dtype.type(decay) >= 1:
@@ -265,12 +266,12 @@ class Plasticity(WeightRule):
 
     def _is_graded(self) -> bool:
         """Whether events of targets can differ from 1."""
-        assert self._sizes is not None
-        given, p = [], self.numbers()
+        sizes, given, p = self._sizes, [], self.numbers()
+        assert sizes is not None
         p.dt = 1.0
 
         def look() -> None:
-            sides = [SimpleNamespace(spikes=jnp.zeros(n), V=jnp.zeros(n)) for n in self._sizes]
+            sides = [SimpleNamespace(spikes=jnp.zeros(n), V=jnp.zeros(n)) for n in sizes]
             for name, declared in self.traces.items():
                 side = sides[declared.side == "post"]
                 setattr(side, name, jnp.zeros_like(side.spikes))

@@ -1,11 +1,12 @@
-//! The handler of eligibility that becomes weight.
+//! Handlers of eligibility that becomes weight.
 
-use crate::buffer::Element;
+use crate::buffer::{Dtype, Element};
 use crate::error::Result;
 use crate::event::{by_float, events_as, in_place, operand, rows_of};
 use crate::frame::Frame;
+use crate::plastic::sources;
 use spikeloop_kernels::Float;
-use spikeloop_kernels::plasticity::{Elapsed, settle_rows};
+use spikeloop_kernels::plasticity::{Columns, Elapsed, credit_columns, settle_rows};
 
 /// `events, left, gain, spikes, coefficient, bounds, indices, indptr, weight, eligibility` to `weight, eligibility`, in
 /// place.
@@ -23,14 +24,47 @@ fn settle_as<T: Float + Element>(frame: Frame) -> Result<()> {
         spikes: operand(&frame.arg(3), "spikes")?,
     };
     let (coefficient, bounds) = (operand(&frame.arg(4), "coefficient")?, operand(&frame.arg(5), "bounds")?);
-    // SAFETY: each is asked for once, and the other operands borrow other buffers.
-    let synapses = unsafe {
-        [
-            in_place::<T>(&frame.arg(8), "weight", &frame.ret(0))?,
-            in_place::<T>(&frame.arg(9), "eligibility", &frame.ret(1))?,
-        ]
-    };
+    // SAFETY: the other operands borrow other buffers, and these two are not borrowed.
+    let synapses = unsafe { synapses::<T>(frame, 8)? };
     Ok(settle_rows(events_as::<T>(&events, "events")?, &elapsed, coefficient, bounds, &rows, synapses)?)
+}
+
+/// `events, coefficient, gain, places, ends, sources, indptr, weight, eligibility` to `weight, eligibility`, in place.
+/// `places`, `ends` and `sources` are those of `plastic::columns`.
+pub(crate) fn credit(frame: Frame) -> Result<()> {
+    frame.expect_counts(9, 2)?;
+    by_float!(frame.arg(7), "weight", credit_as(frame))
+}
+
+fn credit_as<T: Float + Element>(frame: Frame) -> Result<()> {
+    let (events, found) = (frame.arg(0), frame.arg(5));
+    let (coefficient, gain) =
+        (operand::<T>(&frame.arg(1), "coefficient")?, operand::<T>(&frame.arg(2), "gain")?);
+    let columns = rows_of(frame, 3, 4, events.len())?;
+    // The rows have no indices here: their places are asked for, not their targets.
+    let rows = match found.dtype {
+        Dtype::U16 => None,
+        _ => Some(rows_of(frame, 3, 6, coefficient.len())?),
+    };
+    let sources = sources(&found, frame, rows.as_ref())?;
+    let columns = Columns::new(&columns, &sources, coefficient.len())?;
+    // SAFETY: the other operands borrow other buffers, and these two are not borrowed.
+    let synapses = unsafe { synapses::<T>(frame, 7)? };
+    Ok(credit_columns(events_as::<T>(&events, "events")?, coefficient, gain, &columns, synapses)?)
+}
+
+/// The weights and eligibilities from the operand `first` on, which are the results as well.
+///
+/// # Safety
+/// None of their buffers is borrowed.
+unsafe fn synapses<T: Element>(frame: Frame<'_>, first: usize) -> Result<[&mut [T]; 2]> {
+    // SAFETY: promised to this function; each is asked for once.
+    unsafe {
+        Ok([
+            in_place(&frame.arg(first), "weight", &frame.ret(0))?,
+            in_place(&frame.arg(first + 1), "eligibility", &frame.ret(1))?,
+        ])
+    }
 }
 
 #[cfg(test)]
@@ -45,25 +79,43 @@ mod tests {
         call.vector(&[0.5_f32, 0.75, 0.25]).alias(8).vector(&[1.0_f32, -1.0, 2.0]).alias(9)
     }
 
-    fn run(call: &mut Call) -> Result<(), String> {
-        let (_, handler) =
-            registrations().iter().find(|(name, _)| *name == "spikeloop.plastic_settle").expect("there");
+    fn run(name: &str, call: &mut Call) -> Result<(), String> {
+        let (_, handler) = registrations().iter().find(|(given, _)| *given == name).expect("registered");
         call.run(*handler).map_err(|(_, message)| message)
+    }
+
+    fn settle(call: &mut Call) -> Result<(), String> {
+        run("spikeloop.plastic_settle", call)
+    }
+
+    #[test]
+    fn columns_are_credited_wherever_their_sources_are_found() {
+        for stored in [true, false] {
+            let call = Call::default().vector(&[0.0_f32, 2.0, 1.0, 1.0]);
+            let call = call.vector(&[0.25_f32, 9.0, 9.0]).vector(&[0.5_f32, 9.0, 9.0]);
+            let call = call.vector(&[2_u32, 0, 1]).vector(&[0_i32, 1, 2, 2, 3]);
+            let call = if stored { call.vector(&[2_u16, 0, 0]) } else { call.vector(&[0_u32, 2]) };
+            let call = call.vector(&[0_i32, 2, 2, 3]).vector(&[0.5_f32, 0.75, 0.25]).alias(7);
+            let mut call = call.vector(&[1.0_f32, -1.0, 2.0]).alias(8).int("shift", 1);
+            assert_eq!(run("spikeloop.plastic_credit", &mut call), Ok(()));
+            assert_eq!(call.result::<f32>(0), [0.25, 0.625, 0.25]);
+            assert_eq!(call.result::<f32>(1), [1.5, -0.75, 2.0]);
+        }
     }
 
     #[test]
     fn rows_with_events_are_settled_in_place() {
         let mut call = call(&[0.5; 3], &[0.0, 0.7]);
-        assert_eq!(run(&mut call), Ok(()));
+        assert_eq!(settle(&mut call), Ok(()));
         assert_eq!(call.result::<f32>(0), [0.7, 0.5, 0.7]);
         assert_eq!(call.result::<f32>(1), [-0.5, 1.5, 1.0]);
     }
 
     #[test]
     fn errors_name_the_operand() {
-        let error = run(&mut call(&[0.5; 2], &[0.0, 0.7])).unwrap_err();
+        let error = settle(&mut call(&[0.5; 2], &[0.0, 0.7])).unwrap_err();
         assert_eq!(error, "plastic_settle: 'left' has 2 elements, expected 3");
-        let error = run(&mut call(&[0.5; 3], &[0.7])).unwrap_err();
+        let error = settle(&mut call(&[0.5; 3], &[0.7])).unwrap_err();
         assert_eq!(error, "plastic_settle: 'bounds' has 1 elements, expected 2");
     }
 }

@@ -110,7 +110,11 @@ fn law<T: Float + Element>(numbers: &Buffer, frame: Frame<'_>, dependence: &str)
     Ok(Law::new(operand(numbers, "law")?, Dependence::of(frame.int(dependence)?)?)?)
 }
 
-fn sources<'a>(given: &Buffer<'a>, frame: Frame<'_>, rows: Option<&'a Rows<'a>>) -> Result<Sources<'a>> {
+pub(crate) fn sources<'a>(
+    given: &Buffer<'a>,
+    frame: Frame<'_>,
+    rows: Option<&'a Rows<'a>>,
+) -> Result<Sources<'a>> {
     match (given.dtype, rows) {
         (Dtype::U16, _) => Ok(Sources::Stored(operand(given, "sources")?)),
         (Dtype::U32, Some(rows)) => {

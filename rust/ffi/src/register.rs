@@ -101,6 +101,7 @@ handlers! {
     plastic_columns, "plastic_columns": plastic::columns;
     plastic_learn, "plastic_learn": plastic::learn;
     plastic_settle, "plastic_settle": eligibility::settle;
+    plastic_credit, "plastic_credit": eligibility::credit;
     // Panics, so that tests can see that a panic becomes an exception.
     panic, "panic": |_| panic!("the kernel that always panics was called");
 }

@@ -8,18 +8,30 @@
 //! w[i, j] ← clip(w[i, j] + gain[i] c[i, j])
 //! c[i, j] ← left[i] c[i, j] + s[i] a[j]
 //! ```
+//!
+//! What an event r of a target adds is counted as if it had been there since, and taken off the weight:
+//!
+//! ```text
+//! c[i, j] ← c[i, j] + r[j] b[i],    w[i, j] ← w[i, j] − gain[i] r[j] b[i]
+//! ```
 
 use std::ops::Range;
 
-use super::found;
+use super::{Columns, found};
 use crate::error::{Error, Result};
-use crate::event::{Hit, Index, Indices, Rows, Spikes, length, prefetch};
+use crate::event::{Hit, Index, Indices, Rows, Spikes, length, prefetch, prefetch_one};
 use crate::lane::{Float, Job, Lane, dispatch};
 use crate::shared::Shared;
 use crate::threads;
 
 /// From so many synapses on, several threads are faster than one: some 50 µs of work.
 const PARALLEL: usize = 32_768;
+
+/// As [`PARALLEL`], of synapses that lie scattered.
+const PARALLEL_SCATTERED: usize = 16_384;
+
+/// Synapses that are on their way from memory while one is changed.
+const AHEAD: usize = 24;
 
 /// What each source keeps: one number each.
 #[derive(Debug, Clone, Copy)]
@@ -118,10 +130,91 @@ impl<T: Float> Settle<'_, T> {
     }
 }
 
+/// Adds to the eligibility down the columns of targets that have an event; `coefficient` and `gain` have one number for
+/// each source.
+///
+/// # Errors
+/// If a length does not fit, columns overlap, or hold a place or source that is none; some columns have then changed.
+pub fn credit_columns<T: Float>(
+    events: Spikes<'_, T>,
+    coefficient: &[T],
+    gain: &[T],
+    columns: &Columns<'_>,
+    [weight, eligibility]: [&mut [T]; 2],
+) -> Result<()> {
+    length("events", events.len(), columns.rows.n_pre())?;
+    length("gain", gain.len(), coefficient.len())?;
+    length("weight", weight.len(), columns.rows.nnz())?;
+    length("eligibility", eligibility.len(), columns.rows.nnz())?;
+    let (hits, synapses) = found(events, columns.rows)?;
+    let (weight, eligibility) = (&Shared::new(weight), &Shared::new(eligibility));
+    threads::try_ranges(hits.len(), synapses >= PARALLEL_SCATTERED, |range| {
+        dispatch(Credit { hits: &hits[range], coefficient, gain, columns, weight, eligibility })
+    })
+}
+
+/// The columns of some events.
+struct Credit<'a, T> {
+    hits: &'a [Hit<T>],
+    coefficient: &'a [T],
+    gain: &'a [T],
+    columns: &'a Columns<'a>,
+    weight: &'a Shared<'a, T>,
+    eligibility: &'a Shared<'a, T>,
+}
+
+impl<T: Float> Job<T> for Credit<'_, T> {
+    type Out = Result<()>;
+
+    #[inline(always)]
+    fn run<L: Lane<Elem = T>>(self) -> Result<()> {
+        for (k, hit) in self.hits.iter().enumerate() {
+            if let Some(next) = self.hits.get(k + 1) {
+                prefetch(&self.columns.places[self.columns.rows.row(next.row)?]);
+            }
+            self.credit(hit)?;
+        }
+        Ok(())
+    }
+}
+
+impl<T: Float> Credit<'_, T> {
+    #[inline(always)]
+    fn credit(&self, hit: &Hit<T>) -> Result<()> {
+        let column = self.columns.column(hit.row)?;
+        let places = &self.columns.places[..column.end];
+        for &place in places[column.clone()].iter().take(AHEAD) {
+            self.fetch(place);
+        }
+        self.columns.each(column, |k, place, source| {
+            if let Some(&place) = places.get(k + AHEAD) {
+                self.fetch(place);
+            }
+            let added = hit.value * self.coefficient[source];
+            let early = T::from_f64(-1.0) * self.gain[source] * added;
+            // SAFETY: the places of the column are checked.
+            unsafe {
+                self.eligibility.replace(place, |c| c + added);
+                self.weight.replace(place, |w| w + early);
+            }
+        })
+    }
+
+    #[inline(always)]
+    fn fetch(&self, place: u32) {
+        // SAFETY: the places of the column are checked.
+        let (weight, eligibility) =
+            unsafe { (self.weight.at(place.get()), self.eligibility.at(place.get())) };
+        prefetch_one(weight);
+        prefetch_one(eligibility);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::Indptr;
+    use crate::plasticity::Sources;
     use proptest::prelude::*;
 
     fn rows(indices: &[u32]) -> Rows<'_> {
@@ -161,6 +254,27 @@ mod tests {
         assert!(run(&[0.0; 2], &[0.0, 1.0], &[1, 3, 0]).is_err());
         assert!(run(&[0.0; 3], &[0.0], &[1, 3, 0]).is_err());
         assert!(run(&[0.0; 3], &[0.0, 1.0], &[1, 4, 0]).is_err());
+    }
+
+    #[test]
+    fn what_is_added_late_has_not_gained_yet() {
+        let (mut w, mut c) = ([0.5, 0.75, 0.25], [1.0, -1.0, 2.0]);
+        let columns = Rows::new(Indices::U32(&[2, 0, 1]), Indptr::I32(&[0, 1, 2, 2, 3]), 4).expect("fits");
+        let sources = Sources::Stored(&[2, 0, 0]);
+        let columns = Columns::new(&columns, &sources, 3).expect("fits");
+        let credited = credit_columns(
+            Spikes::Float(&[0.0, 2.0, 1.0, 1.0]),
+            &[0.25, 9.0, 9.0],
+            &[0.5, 9.0, 9.0],
+            &columns,
+            [&mut w, &mut c],
+        );
+        assert_eq!(credited, Ok(()));
+        assert_eq!(c, [1.5, -0.75, 2.0]);
+        assert_eq!(w, [0.25, 0.625, 0.25]);
+        assert!(
+            credit_columns(Spikes::Float(&[0.0; 4]), &[0.0; 3], &[0.0], &columns, [&mut w, &mut c]).is_err()
+        );
     }
 
     proptest! {

@@ -26,7 +26,7 @@ mod sources;
 mod tests;
 
 pub use columns::update_columns;
-pub use eligibility::{Elapsed, settle_rows};
+pub use eligibility::{Elapsed, credit_columns, settle_rows};
 pub use law::{Dependence, Law};
 pub use learn::{Delivery, Side, Synapses, Walked, learn};
 pub use pending::{Pending, SLOTS};
