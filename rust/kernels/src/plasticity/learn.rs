@@ -104,7 +104,9 @@ pub fn learn<T: Float>(
     if walked.all {
         pending.renew();
     } else {
-        hits.iter().for_each(|hit| pending.marks[hit.row] = clock);
+        for hit in &hits {
+            pending.marks[hit.row] = clock;
+        }
     }
     Ok(())
 }
@@ -134,7 +136,9 @@ fn list<T: Float>(
         let surplus = &surplus[range];
         dispatch(Catch { surplus, post, columns, pending: seen, weight })
     })?;
-    surplus.iter().for_each(|&(target, count)| pending.forget(target, count));
+    for &(target, count) in &surplus {
+        pending.forget(target, count);
+    }
     hits.iter().try_for_each(|hit| pending.list(hit.row, hit.value, clock))
 }
 

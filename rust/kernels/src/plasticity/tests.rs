@@ -55,12 +55,14 @@ fn at_once(steps: &[Step], dependence: u8) -> (Vec<f64>, Vec<f64>) {
     let columns = Columns::new(&of_targets, &sources, N_PRE).expect("fits");
     let (mut b, mut weight, mut target) = ([0.1; N_PRE], [0.5; N_PRE * N_POST], [0.0; N_POST]);
     for (post, pre) in steps {
-        b.iter_mut().for_each(|b| *b *= DECAY);
+        b = b.map(|b| b * DECAY);
         update_columns(Spikes::Float(post), &b, &law(dependence), &columns, &mut weight).expect("fits");
         update_rows(Spikes::Float(pre), &[-0.05; N_POST], &law(0), &rows, &mut weight).expect("fits");
         let dims = Dims { batch: 1, n_total: N_PRE, offset: 0, n_post: N_POST };
         scatter(dims, Spikes::Float(pre), &weight, &rows, &Ring::NONE, &mut target).expect("fits");
-        b.iter_mut().zip(pre).for_each(|(b, s)| *b += 0.1 * s);
+        for (b, s) in b.iter_mut().zip(pre) {
+            *b += 0.1 * s;
+        }
     }
     (target.to_vec(), weight.to_vec())
 }
@@ -75,7 +77,7 @@ fn waiting(steps: &[Step], dependence: u8) -> (Vec<f64>, Vec<f64>) {
     let (mut listed, mut marks) = ([f64::INFINITY; 2 * N_POST * SLOTS], [1.0; N_PRE]);
     let mut clock = 1.0;
     for (k, (post, pre)) in steps.iter().enumerate() {
-        b.iter_mut().for_each(|b| *b *= DECAY);
+        b = b.map(|b| b * DECAY);
         clock *= DECAY;
         let slopes = b.map(|b| b / clock);
         let mut pending = Pending::new(&mut listed, &mut marks, N_POST, true).expect("fits");
@@ -83,7 +85,9 @@ fn waiting(steps: &[Step], dependence: u8) -> (Vec<f64>, Vec<f64>) {
         let walked = Walked { sources: Spikes::Float(pre), all: k + 1 == steps.len() };
         let delivery = Delivery { spikes: pre, target: &mut target };
         learn(clock, walked, sides, &synapses, &mut pending, delivery, &mut weight).expect("fits");
-        b.iter_mut().zip(pre).for_each(|(b, s)| *b += 0.1 * s);
+        for (b, s) in b.iter_mut().zip(pre) {
+            *b += 0.1 * s;
+        }
     }
     (target.to_vec(), weight.to_vec())
 }
