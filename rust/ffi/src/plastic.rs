@@ -186,6 +186,34 @@ mod tests {
         }
     }
 
+    /// The target 1 has an event now, and the source 0 as many as `spikes` says.
+    fn learn(listed: &[f32], spikes: f32) -> Call {
+        let call = law(Call::default().vector(&[0.0_f32, 1.0, 0.0, 0.0]).vector(&[0.5_f32, 9.0, 9.0]), 1.0);
+        let call = law(call.vector(&[spikes, 0.0, 0.0]).vector(&[9.0_f32, -0.125, 9.0, 0.0]), 0.0);
+        let call =
+            call.vector(&[0.5_f32]).vector(&[spikes, 0.0, 0.0]).vector(&[0_i32]).vector(&[2.0_f32, 2.0, 2.0]);
+        let call = call.vector(&INDICES).vector(&INDPTR).vector(&[2_u32, 0, 1]).vector(&[0_i32, 1, 2, 2, 3]);
+        let call = call.vector(&[2_u16, 0, 0]).vector(listed).vector(&[1.0_f32; 3]).vector(&[0.0_f32; 4]);
+        let call = call.vector(&WEIGHT).alias(15).alias(16).alias(17).alias(18);
+        let call = call.int("dependence_post", 0).int("dependence_pre", 0).int("shift", 0);
+        call.flag("graded", false)
+    }
+
+    #[test]
+    fn events_of_targets_wait_for_those_of_sources() {
+        let run = |spikes| {
+            let mut call = learn(&[f32::INFINITY; 64], spikes);
+            assert_eq!(call.run(handler("spikeloop.plastic_learn")), Ok(()));
+            (call.result::<f32>(1), call.result::<f32>(2), call.result::<f32>(3))
+        };
+        assert_eq!(run(0.0), (vec![1.0; 3], vec![0.0; 4], WEIGHT.to_vec()));
+        let (marks, target, weight) = run(1.0);
+        assert_eq!((marks, weight), (vec![0.5, 1.0, 1.0], vec![0.625, 0.75, 0.25]));
+        assert_eq!(target, [0.0, 1.25, 0.0, 1.5]);
+        let error = learn(&[f32::INFINITY; 8], 1.0).run(handler("spikeloop.plastic_learn")).unwrap_err();
+        assert_eq!(error.1, "plastic_learn: 'listed' has 8 elements, expected 64");
+    }
+
     #[test]
     fn errors_name_the_operand() {
         let error = rows(&[1.0, 0.0, 0.0], 3).run(handler("spikeloop.plastic_rows")).unwrap_err();

@@ -17,21 +17,16 @@
 
 use std::ops::Range;
 
-use super::{Columns, found};
+use super::along::{Along, along};
+use super::{Columns, found, sources};
 use crate::error::{Error, Result};
-use crate::event::{Hit, Index, Indices, Rows, Spikes, length, prefetch, prefetch_one};
+use crate::event::{Hit, Index, Rows, Spikes, length, prefetch_one};
 use crate::lane::{Float, Job, Lane, dispatch};
 use crate::shared::Shared;
 use crate::threads;
 
 /// From so many synapses on, several threads are faster than one: some 50 µs of work.
 const PARALLEL: usize = 32_768;
-
-/// As [`PARALLEL`], of synapses that lie scattered.
-const PARALLEL_SCATTERED: usize = 16_384;
-
-/// Synapses that are on their way from memory while one is changed.
-const AHEAD: usize = 24;
 
 /// What each source keeps: one number each.
 #[derive(Debug, Clone, Copy)]
@@ -91,29 +86,14 @@ impl<T: Float> Job<T> for Settle<'_, T> {
 
     #[inline(always)]
     fn run<L: Lane<Elem = T>>(self) -> Result<()> {
-        match self.rows.indices() {
-            Indices::U16(all) => self.each(all),
-            Indices::U32(all) => self.each(all),
-        }
+        along::<L>(self.hits, self.rows, self.coefficient.len(), self.weight, &self)
     }
 }
 
-impl<T: Float> Settle<'_, T> {
+impl<T: Float> Along<T> for Settle<'_, T> {
     #[inline(always)]
-    fn each<I: Index>(&self, all: &[I]) -> Result<()> {
-        for (k, hit) in self.hits.iter().enumerate() {
-            if let Some(next) = self.hits.get(k + 1) {
-                prefetch(&all[self.rows.row(next.row)?]);
-            }
-            let row = self.rows.row(hit.row)?;
-            I::check(&all[row.clone()], self.coefficient.len())?;
-            self.settle(hit.row, &all[row.clone()], row);
-        }
-        Ok(())
-    }
-
-    #[inline(always)]
-    fn settle<I: Index>(&self, source: usize, targets: &[I], row: Range<usize>) {
+    fn row<L: Lane<Elem = T>, I: Index>(&self, hit: &Hit<T>, targets: &[I], row: Range<usize>) {
+        let source = hit.row;
         let Elapsed { left, gain, spikes } = *self.elapsed;
         let (left, gain, spike) = (left[source], gain[source], spikes[source]);
         // SAFETY: rows of different events do not overlap, see `found`, and a thread has events of its own.
@@ -148,7 +128,7 @@ pub fn credit_columns<T: Float>(
     length("eligibility", eligibility.len(), columns.rows.nnz())?;
     let (hits, synapses) = found(events, columns.rows)?;
     let (weight, eligibility) = (&Shared::new(weight), &Shared::new(eligibility));
-    threads::try_ranges(hits.len(), synapses >= PARALLEL_SCATTERED, |range| {
+    threads::try_ranges(hits.len(), synapses >= sources::PARALLEL, |range| {
         dispatch(Credit { hits: &hits[range], coefficient, gain, columns, weight, eligibility })
     })
 }
@@ -168,52 +148,29 @@ impl<T: Float> Job<T> for Credit<'_, T> {
 
     #[inline(always)]
     fn run<L: Lane<Elem = T>>(self) -> Result<()> {
-        for (k, hit) in self.hits.iter().enumerate() {
-            if let Some(next) = self.hits.get(k + 1) {
-                prefetch(&self.columns.places[self.columns.rows.row(next.row)?]);
-            }
-            self.credit(hit)?;
-        }
-        Ok(())
-    }
-}
-
-impl<T: Float> Credit<'_, T> {
-    #[inline(always)]
-    fn credit(&self, hit: &Hit<T>) -> Result<()> {
-        let column = self.columns.column(hit.row)?;
-        let places = &self.columns.places[..column.end];
-        for &place in places[column.clone()].iter().take(AHEAD) {
-            self.fetch(place);
-        }
-        self.columns.each(column, |k, place, source| {
-            if let Some(&place) = places.get(k + AHEAD) {
-                self.fetch(place);
-            }
-            let added = hit.value * self.coefficient[source];
+        let (weight, eligibility) = (self.weight, self.eligibility);
+        let fetch = |place| {
+            // SAFETY: the places of columns are those of weights and eligibilities.
+            let (weight, eligibility) = unsafe { (weight.at(place), eligibility.at(place)) };
+            prefetch_one(weight);
+            prefetch_one(eligibility);
+        };
+        self.columns.down(self.hits, fetch, |event, place, source| {
+            let added = event * self.coefficient[source];
             let early = T::from_f64(-1.0) * self.gain[source] * added;
-            // SAFETY: the places of the column are checked.
+            // SAFETY: as above.
             unsafe {
-                self.eligibility.replace(place, |c| c + added);
-                self.weight.replace(place, |w| w + early);
+                eligibility.replace(place, |c| c + added);
+                weight.replace(place, |w| w + early);
             }
         })
-    }
-
-    #[inline(always)]
-    fn fetch(&self, place: u32) {
-        // SAFETY: the places of the column are checked.
-        let (weight, eligibility) =
-            unsafe { (self.weight.at(place.get()), self.eligibility.at(place.get())) };
-        prefetch_one(weight);
-        prefetch_one(eligibility);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Indptr;
+    use crate::event::{Indices, Indptr};
     use crate::plasticity::Sources;
     use proptest::prelude::*;
 

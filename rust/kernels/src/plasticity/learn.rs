@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
+use super::along::{Along, along};
 use super::pending::{Listed, Pending};
 use super::{Columns, Law, by_dependence, found};
 use crate::error::Result;
-use crate::event::{Dims, Hit, Index, Indices, Ring, Rows, Spikes, length, prefetch, scatter};
+use crate::event::{Dims, Hit, Index, Ring, Rows, Spikes, length, scatter};
 use crate::lane::{Float, Job, Lane, dispatch};
 use crate::shared::Shared;
 use crate::threads;
@@ -196,37 +197,24 @@ impl<T: Float> Job<T> for Walk<'_, T> {
 
     #[inline(always)]
     fn run<L: Lane<Elem = T>>(self) -> Result<()> {
-        match self.rows.indices() {
-            Indices::U16(all) => self.each::<L::Eight, _>(all),
-            Indices::U32(all) => self.each::<L::Eight, _>(all),
-        }
+        along::<L::Eight>(self.hits, self.rows, self.pending.n_post(), self.weight, &self)
+    }
+}
+
+impl<T: Float> Along<T> for Walk<'_, T> {
+    #[inline(always)]
+    fn row<L: Lane<Elem = T>, I: Index>(&self, hit: &Hit<T>, targets: &[I], row: Range<usize>) {
+        by_dependence!(self.post.law, D => {
+            if self.pre.events[hit.row] == T::ZERO {
+                self.walk::<L, I, D, ABSENT>(targets, row, hit.row);
+            } else {
+                by_dependence!(self.pre.law, P => self.walk::<L, I, D, P>(targets, row, hit.row));
+            }
+        });
     }
 }
 
 impl<T: Float> Walk<'_, T> {
-    #[inline(always)]
-    fn each<L: Lane<Elem = T>, I: Index>(&self, all: &[I]) -> Result<()> {
-        for (k, hit) in self.hits.iter().enumerate() {
-            if let Some(next) = self.hits.get(k + 1) {
-                let row = self.rows.row(next.row)?;
-                prefetch(&all[row.clone()]);
-                // SAFETY: as in `walk`.
-                prefetch(unsafe { self.weight.part(row.start, row.len()) });
-            }
-            let row = self.rows.row(hit.row)?;
-            I::check(&all[row.clone()], self.pending.n_post())?;
-            let targets = &all[row.clone()];
-            by_dependence!(self.post.law, D => {
-                if self.pre.events[hit.row] == T::ZERO {
-                    self.walk::<L, I, D, ABSENT>(targets, row, hit.row);
-                } else {
-                    by_dependence!(self.pre.law, P => self.walk::<L, I, D, P>(targets, row, hit.row));
-                }
-            });
-        }
-        Ok(())
-    }
-
     /// The synapses of a row meet what their targets have listed since it was walked, then the event of their source,
     /// and deliver its spike.
     #[inline(always)]

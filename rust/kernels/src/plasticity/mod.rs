@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::event::{Hit, Rows, Spikes, find};
 use crate::lane::Float;
 
+mod along;
 mod columns;
 mod eligibility;
 mod law;

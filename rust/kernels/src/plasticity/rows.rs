@@ -1,8 +1,11 @@
 //! What events of sources do to their synapses.
 
+use std::ops::Range;
+
+use super::along::{Along, along};
 use super::{Law, by_dependence, found};
 use crate::error::Result;
-use crate::event::{Hit, Index, Indices, Rows, Spikes, length, prefetch};
+use crate::event::{Hit, Index, Rows, Spikes, length};
 use crate::lane::{Float, Job, Lane, dispatch};
 use crate::shared::Shared;
 use crate::threads;
@@ -26,12 +29,12 @@ pub fn update_rows<T: Float>(
     let (hits, synapses) = found(events, rows)?;
     let weight = &Shared::new(weight);
     threads::try_ranges(hits.len(), synapses >= PARALLEL, |range| {
-        dispatch(Along { hits: &hits[range], coefficient, law, rows, weight })
+        dispatch(Pre { hits: &hits[range], coefficient, law, rows, weight })
     })
 }
 
 /// The rows of some events.
-struct Along<'a, T> {
+struct Pre<'a, T> {
     hits: &'a [Hit<T>],
     coefficient: &'a [T],
     law: &'a Law<T>,
@@ -39,34 +42,25 @@ struct Along<'a, T> {
     weight: &'a Shared<'a, T>,
 }
 
-impl<T: Float> Job<T> for Along<'_, T> {
+impl<T: Float> Job<T> for Pre<'_, T> {
     type Out = Result<()>;
 
     #[inline(always)]
     fn run<L: Lane<Elem = T>>(self) -> Result<()> {
-        match self.rows.indices() {
-            Indices::U16(all) => self.each(all),
-            Indices::U32(all) => self.each(all),
-        }
+        along::<L>(self.hits, self.rows, self.coefficient.len(), self.weight, &self)
     }
 }
 
-impl<T: Float> Along<'_, T> {
+impl<T: Float> Along<T> for Pre<'_, T> {
     #[inline(always)]
-    fn each<I: Index>(&self, all: &[I]) -> Result<()> {
-        for (k, hit) in self.hits.iter().enumerate() {
-            if let Some(next) = self.hits.get(k + 1) {
-                prefetch(&all[self.rows.row(next.row)?]);
-            }
-            let row = self.rows.row(hit.row)?;
-            I::check(&all[row.clone()], self.coefficient.len())?;
-            // SAFETY: rows of different events do not overlap, see `found`, and a thread has events of its own.
-            let weights = unsafe { self.weight.part(row.start, row.len()) };
-            by_dependence!(self.law, D => self.change::<I, D>(hit.value, &all[row], weights));
-        }
-        Ok(())
+    fn row<L: Lane<Elem = T>, I: Index>(&self, hit: &Hit<T>, targets: &[I], row: Range<usize>) {
+        // SAFETY: rows of different events do not overlap, see `found`, and a thread has events of its own.
+        let weights = unsafe { self.weight.part(row.start, row.len()) };
+        by_dependence!(self.law, D => self.change::<I, D>(hit.value, targets, weights));
     }
+}
 
+impl<T: Float> Pre<'_, T> {
     #[inline(always)]
     fn change<I: Index, const D: u8>(&self, event: T, targets: &[I], weights: &mut [T]) {
         let law = *self.law; // a copy stays in registers

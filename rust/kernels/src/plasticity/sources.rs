@@ -3,7 +3,14 @@
 use std::ops::Range;
 
 use crate::error::{Error, Result};
-use crate::event::{Index, Indices, Rows, length};
+use crate::event::{Hit, Index, Indices, Rows, length, prefetch};
+use crate::lane::Float;
+
+/// From so many synapses on, several threads are faster than one: some 50 µs of work.
+pub(super) const PARALLEL: usize = 16_384;
+
+/// Synapses that are on their way from memory while one is changed.
+const AHEAD: usize = 24;
 
 /// Where the sources of the synapses of columns are.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +32,7 @@ pub enum Sources<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Columns<'a> {
     pub(super) rows: &'a Rows<'a>,
-    pub(super) places: &'a [u32],
+    places: &'a [u32],
     sources: &'a Sources<'a>,
     n_pre: usize,
 }
@@ -45,6 +52,32 @@ impl<'a> Columns<'a> {
         Ok(Self { rows, places, sources, n_pre })
     }
 
+    /// Calls `body` with the event, the place and the source of the synapses in the columns of hits, and `fetch` with a
+    /// place some synapses before.
+    #[inline(always)]
+    pub(super) fn down<T: Float>(
+        &self,
+        hits: &[Hit<T>],
+        fetch: impl Fn(usize),
+        mut body: impl FnMut(T, usize, usize),
+    ) -> Result<()> {
+        for (k, hit) in hits.iter().enumerate() {
+            if let Some(next) = hits.get(k + 1) {
+                prefetch(&self.places[self.rows.row(next.row)?]);
+            }
+            let column = self.column(hit.row)?;
+            let places = &self.places[..column.end];
+            places[column.clone()].iter().take(AHEAD).for_each(|place| fetch(place.get()));
+            self.each(column, |k, place, source| {
+                if let Some(next) = places.get(k + AHEAD) {
+                    fetch(next.get());
+                }
+                body(hit.value, place, source);
+            })?;
+        }
+        Ok(())
+    }
+
     /// The column of a target, whose places are those of weights.
     #[inline(always)]
     pub(super) fn column(&self, target: usize) -> Result<Range<usize>> {
@@ -53,7 +86,7 @@ impl<'a> Columns<'a> {
         Ok(column)
     }
 
-    /// Calls `body` for the synapses of a column with what [`Self::places`] has them at, their place, and their source.
+    /// Calls `body` with the number, the place and the source of the synapses in a column.
     #[inline(always)]
     pub(super) fn each(&self, column: Range<usize>, mut body: impl FnMut(usize, usize, usize)) -> Result<()> {
         match *self.sources {
