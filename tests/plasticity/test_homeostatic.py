@@ -56,18 +56,20 @@ def test_beside_stdp(tools):
     np.testing.assert_allclose(tools.run(net, pre, post), wanted, rtol=0, atol=1e-6)
 
 
-def test_beside_a_rule_that_puts_off_its_changes(tools):
+@pytest.mark.parametrize("kind", [STDP, DopamineSTDP])
+def test_beside_a_rule_that_puts_off_its_changes(tools, kind):
     """Far from the bounds, reading the weights in every step, which leaves nothing put off, changes nothing."""
     pre, post = tools.trains(0.02)
 
     def run(read):
         told = {"A_plus": 1e-3, "A_minus": 1e-3, **BOUNDS}
-        net = tools.Trains([DopamineSTDP(**told), scaling()], 0.4 * u.mV)
+        net = tools.Trains([kind(**told), scaling()], 0.4 * u.mV)
 
         def step(s, r):
             net.post.spike.value = r
             net.projection(s)
-            net.projection.plasticity[0].reward(0.1)
+            if kind is DopamineSTDP:
+                net.projection.plasticity[0].reward(0.1)
             return net.projection.comm.weight.value if read else 0
 
         sl.environ.set(dt=tools.DT * u.ms)
