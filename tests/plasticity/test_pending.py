@@ -161,3 +161,17 @@ def test_constants_that_vary_do_not_wait(tools):
     assert tools.Trains(rule, 0.4 * u.mV).projection.plasticity.pending is None
     rule = STDP(tau_plus=np.linspace(10, 20, tools.N_PRE) * u.ms, w_max=1.0 * u.mV)
     assert tools.Trains(rule, 0.4 * u.mV).projection.plasticity.pending is None
+
+
+def test_other_equations_do_not_inherit_that_events_wait(tools):
+    class Offset(STDP):
+        @staticmethod
+        def change(p, pre, post):
+            return STDP.change(p, pre, post)._replace(of_sources=p.A_plus * p.range * (pre.x + 0.1))
+
+    class Slower(STDP):
+        tau_plus = sl.models.param(40.0 * u.ms, positive=True)
+
+    assert Offset.waits_by is None
+    assert Slower.waits_by == "x"
+    assert tools.Trains(Offset(w_max=1.0 * u.mV), 0.4 * u.mV).projection.plasticity.pending is None

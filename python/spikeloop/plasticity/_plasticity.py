@@ -79,8 +79,9 @@ class Plasticity(WeightRule):
     each followed by a clip to the bounds; then spikes and V enter the traces. So two spikes of the same step do not
     count as a pair. Only synapses of neurons that have an event are touched.
 
-    A rule whose b follow one trace of the sources, b = constant · trace, says its name in `waits_by`. Events of targets
-    then wait until the source of a synapse spikes, or the weight is read, which changes nothing but the time it takes.
+    A rule whose b follow one trace of the sources, b = constant · trace, says its name in `waits_by`; a subclass with
+    another `change` or `jump` says it again. Events of targets then wait until the source of a synapse spikes, or the
+    weight is read, which changes nothing but the time it takes.
 
     | argument | meaning | default |
     |---|---|---|
@@ -107,6 +108,8 @@ class Plasticity(WeightRule):
     def __init_subclass__(cls, **kwargs: Any):
         declared = {k: v for k, v in vars(cls).items() if isinstance(v, Trace)}
         cls.traces = {**cls.traces, **declared}
+        if "waits_by" not in vars(cls) and {"change", "jump"} & vars(cls).keys():
+            cls.waits_by = None  # what was said of other equations
         for name in declared:
             delattr(cls, name)
         super().__init_subclass__(**kwargs)
@@ -161,8 +164,8 @@ class Plasticity(WeightRule):
         if self.waits_by is None or self.on_post is not None or self.on_pre is not None:
             return False
         tau = getattr(self, self.traces[self.waits_by].tau)
-        varies = any(isinstance(getattr(self, name), State) for name in self.params)
-        return not varies and np.ndim(u.get_mantissa(tau)) == 0 and _library.computes("plastic_learn", dtype)
+        varies = np.ndim(u.get_mantissa(tau)) or any(isinstance(getattr(self, name), State) for name in self.params)
+        return not varies and jax.default_backend() == "cpu" and _library.computes("plastic_learn", dtype)
 
     def deliver(self, connection: Connection, spikes: Any, present: Any) -> Any:
         """A step, and `present` plus what the spikes deliver: in one walk along the rows, if events wait."""
