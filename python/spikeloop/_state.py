@@ -33,6 +33,7 @@ class State:
     """
 
     before_access: Callable[[], None] | None = None  # brings the value up to date, if that was put off
+    learns_in: str | None = None  # the projection that changes it by spikes
 
     def __init__(self, value: Any, name: str | None = None, *, tag: str | Iterable[str] | None = None, **metadata: Any):
         value = value.value if isinstance(value, State) else value
@@ -122,9 +123,8 @@ class State:
     def copy(self) -> State:
         """A State of the same type with the same value and metadata, and no owner."""
         new = object.__new__(type(self))
-        new.__dict__.update(
-            {k: v for k, v in self.__dict__.items() if k not in ("_value", "_owner", "tag", "before_access")}
-        )
+        own = ("_value", "_owner", "tag", "before_access", "learns_in")
+        new.__dict__.update({k: v for k, v in self.__dict__.items() if k not in own})
         State.__init__(new, self.value, self._name, tag=self.tag)
         return new
 

@@ -241,7 +241,7 @@ def test_what_it_cannot_do_is_refused(tools):
     ):
         tools.Trains(WithOnPre(**BOUNDS), START * u.mV)
     net = tools.Trains(rule(), START * u.mV)
-    with pytest.raises(ValueError, match="twice: the weights of .*comm learn in another projection already"):
+    with pytest.raises(ValueError, match="twice: the weights of .*comm learn by spikes in DeltaProj already"):
         sl.DeltaProj(comm=net.projection.comm, post=net.post, plasticity=rule(), label="twice")
 
 

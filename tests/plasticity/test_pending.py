@@ -175,3 +175,99 @@ def test_other_equations_do_not_inherit_that_events_wait(tools):
     assert Offset.waits_by is None
     assert Slower.waits_by == "x"
     assert tools.Trains(Offset(w_max=1.0 * u.mV), 0.4 * u.mV).projection.plasticity.pending is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda net: setattr(net.projection.plasticity, "A_plus", 0.0),
+        lambda net: setattr(net.projection.plasticity, "w_max", 0.6 * u.mV),
+        lambda net: setattr(net.projection.plasticity.x, "value", 0 * net.projection.plasticity.x.value),
+    ],
+    ids=["A_plus", "w_max", "x"],
+)
+def test_what_has_happened_is_not_changed_by_a_new_constant_or_trace(tools, change):
+    pre, post = trains(tools)
+    nets = [made(tools, "multiplicative", waits) for waits in (True, False)]
+    for net in nets:
+        sl.transform.for_loop(step(net), pre[:101], post[:101])
+        change(net)
+    np.testing.assert_allclose(*map(weights, nets), rtol=0, atol=1e-12)
+    for net in nets:
+        sl.transform.for_loop(step(net), pre, post)
+    np.testing.assert_allclose(*map(weights, nets), rtol=0, atol=1e-12)
+
+
+def test_loaded_weights_are_what_was_loaded(tools):
+    net = made(tools, "additive")
+    sl.transform.for_loop(step(net), *trains(tools))
+    (path,) = (path for path in sl.nn.save_states(net) if path.endswith("comm.weight"))
+    sl.nn.load_states(net, {path: jnp.full(net.sources.size, 0.25) * u.mV})
+    assert (weights(net) == 0.25).all()
+
+
+def test_the_gradient_by_the_weights_is_that_by_the_present_ones(tools):
+    net = made(tools, "multiplicative")
+    sl.transform.for_loop(step(net), *trains(tools))
+    weight = net.projection.comm.weight
+    slope = sl.transform.grad(lambda: u.get_mantissa(weight.value).sum(), grad_states=weight)()
+    np.testing.assert_array_equal(u.get_mantissa(slope), 1.0)
+
+
+def test_another_projection_of_the_same_connection_delivers_present_weights(tools):
+    pre, post = trains(tools)
+    delivered = []
+    for waits in (True, False):
+        net = made(tools, "multiplicative", waits)
+        rule = sl.plasticity.HomeostaticScaling(w_max=1.0 * u.mV, rate=1.0 * u.Hz, tau_w=1e7 * u.ms, every=1e6 * u.ms)
+        other = sl.LIF(tools.N_POST)
+        second = sl.DeltaProj(comm=net.projection.comm, post=other, plasticity=rule)
+        sl.nn.init_all_states(other)
+        sl.nn.init_all_states(second)
+        run = step(net)
+
+        def both(pre, post, run=run, second=second):
+            run(pre, post)
+            second(jnp.flip(pre))
+
+        sl.transform.for_loop(both, pre, post)
+        delivered.append(np.asarray(u.get_mantissa(other.delta.value)))
+    np.testing.assert_allclose(*delivered, rtol=1e-12)
+    assert delivered[0].max() > 1.0
+
+
+def test_weights_learn_by_spikes_in_one_projection(tools):
+    net = made(tools, "additive")
+    mine = type("Mine", (STDP,), {"on_post": lambda self, w, x: w + x})
+    for rule in (mine(w_max=1.0 * u.mV), STDP(w_max=1.0 * u.mV)):
+        with pytest.raises(ValueError, match="learn by spikes in DeltaProj already"):
+            sl.DeltaProj(comm=net.projection.comm, post=net.post, plasticity=rule)
+
+
+def test_another_state_of_weights_is_refused(tools):
+    net = made(tools, "additive")
+    net.projection.comm.weight = sl.ParamState(net.projection.comm.weight.value)
+    with pytest.raises(ValueError, match=r"weight is not the State that learns any more. Assign its .value"):
+        sl.transform.for_loop(step(net), *trains(tools))
+
+
+def test_waits_by_names_a_trace_of_the_sources():
+    for name in ("y", "z"):
+        with pytest.raises(ValueError, match=rf"Wrong: waits_by must name a trace .* one of \['x'\]; given '{name}'"):
+            type("Wrong", (STDP,), {"waits_by": name})
+
+
+def test_lanes_that_would_share_weights_are_refused(tools):
+    net = made(tools, "additive")
+    with pytest.raises(ValueError, match=r"projection.comm.weight learns, and all lanes would share it"):
+        sl.nn.vmap_init_all_states(net, axis_size=3)
+
+
+def test_states_have_the_precision_of_the_weights(tools):
+    sl.environ.set(precision=32)
+    net = made(tools, "additive")
+    sl.environ.set(precision=64)
+    sl.nn.init_all_states(net)
+    sl.transform.for_loop(step(net), *trains(tools))
+    assert weights(net).dtype == np.float32
+    assert np.ptp(weights(net)) > 0.1

@@ -70,8 +70,8 @@ def test_any_reward_follows_the_replay(tools, populations, tau_c, tau_n, b, seed
     dense, pre, post = populations
     rng, dt = np.random.default_rng(seed), tools.DT
     rewards = np.where(rng.random(STEPS) < 0.2, rng.normal(size=STEPS), 0.0)
-    told = {"tau_c": tau_c * u.ms, "tau_n": tau_n * u.ms, "b": b * u.Hz, "A_plus": 1e-3, "A_minus": 2e-3}
-    rule = DopamineSTDP(w_min=-99.0 * u.mV, w_max=101.0 * u.mV, **told)
+    told = {"tau_c": tau_c * u.ms, "tau_n": tau_n * u.ms, "b": b * u.Hz, "A_plus": 1e-5, "A_minus": 2e-5}
+    rule = DopamineSTDP(w_min=-9999.0 * u.mV, w_max=10001.0 * u.mV, **told)
     net = tools.Trains(rule, 0.4 * u.mV, dense=dense)
 
     def step(s, r, reward):
@@ -88,7 +88,7 @@ def test_any_reward_follows_the_replay(tools, populations, tau_c, tau_n, b, seed
     since = lambda tau: np.where(late > 0, np.exp(-np.maximum(late, 0) * dt / tau), 0)  # noqa: E731
     x, y = since(20.0) @ np.asarray(pre), since(20.0) @ np.asarray(post)
     i, j = net.sources, net.targets
-    added = 200 * (1e-3 * np.asarray(post)[:, j] * x[:, i] - 2e-3 * np.asarray(pre)[:, i] * y[:, j])
+    added = 0.2 * (np.asarray(post)[:, j] * x[:, i] - 2 * np.asarray(pre)[:, i] * y[:, j])
     c = (since(tau_c) + np.eye(STEPS)) @ added  # after each step
     n = (since(tau_n) + np.eye(STEPS)) @ (rewards / tau_n)
     both = 1 / (1 / tau_c + 1 / tau_n)

@@ -74,6 +74,9 @@ class CurrentProj(CommProjection):
                 )
         self.front = front
         self.learn(plasticity, unit_of(self.comm.weight.value) if isinstance(self.comm, Connectivity) else u.UNITLESS)
+        for rule in self.rules:
+            if front < len(self.modules):  # conductances pass by all weights
+                rule.act_at_once()
         if self.delay is not None and not self.delay_in_dendrite and front < len(self.modules):
             self.spike_delay = DelayLine(self.delay.time, self.comm.n_pre)
 
@@ -97,7 +100,7 @@ class CurrentProj(CommProjection):
             spikes = values if self.spike_delay is None else self.spike_delay(spikes)
         for rule in self.rules:
             rule(self.comm, spikes)
-        delivered = self._carried(values, self.comm.weight.kept if are_spikes else self.comm.weight.value)
+        delivered = self._carried(values, self.walked_weight() if are_spikes else self.comm.weight.value)
         return line(delivered) if line is not None and self.delay_in_dendrite else delivered
 
     def _carried(self, values: Any, weight: Any = None) -> Any:

@@ -106,10 +106,15 @@ class CommProjection(Projection):
         if self.delay_in_dendrite:
             assert line is not None
             last(comm, spikes)
-            effect = comm.undelayed(spikes, comm.weight.kept)
+            effect = comm.undelayed(spikes, self.walked_weight())
             receiver.receive(self.arrivals_of(line(effect.reshape(self.post.varshape))))
         else:
-            receiver.receive(lambda present: last.deliver(comm, spikes, present))
+            receiver.receive(lambda present: last.deliver(comm, spikes, present, self.walked_weight))
+
+    def walked_weight(self) -> Any:
+        """The weights, up to date for the sources that spike now: a rule of spikes has just seen to these."""
+        weight = self.comm.weight
+        return weight.kept if any(rule.acts_on_spikes for rule in self.rules) else weight.value
 
     def check_dt(self) -> None:
         """Refuse a time step other than that in which delays of synapses were counted."""

@@ -64,6 +64,13 @@ def vmap_init_all_states(
     """
     from ..transform._vmap import vmap_call
 
+    for path, state in target.states().items():
+        if state.learns_in is not None:
+            raise ValueError(
+                f"vmap_init_all_states: {_join(path)} learns, and all lanes would share it, so that none could learn "
+                "on its own. Run one model after the other."
+            )
+
     def has_lanes(written: Iterable[State]) -> set[State]:
         excluded = set() if state_to_exclude is None else set(target.states(state_to_exclude).values())
         return set(written) - excluded
@@ -93,6 +100,7 @@ def load_states(target: Module, values: dict[str, Any]) -> tuple[list[str], list
         old, new = (spec_of(value, path) for value in (states[path].kept, values[path]))
         if old != new:
             raise ShapeError(f"load_states: {states[path].path} holds {old}; given {new}. Nothing was loaded.")
+    present_values(states.values())  # nothing that was put off may change what is loaded
     for path in states.keys() & values.keys():
         states[path].kept = values[path]
     return sorted(values.keys() - states.keys()), sorted(states.keys() - values.keys())

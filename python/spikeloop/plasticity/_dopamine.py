@@ -58,7 +58,6 @@ class DopamineSTDP(STDP):
     c: HiddenState  # of each synapse, when its source was last walked; since then:
     left: HiddenState  # the part of it that is left
     gain: HiddenState  # the integral of that part times n − b
-    _connection: Connection | None = None
 
     def reward(self, amount: Any) -> None:
         """Let the dopamine jump by amount/tau_n; an amount below 0 is a punishment.
@@ -94,7 +93,6 @@ class DopamineSTDP(STDP):
                 f"{where}: {type(self).__name__} changes eligibilities, which on_pre and on_post are not for."
             )
         super().prepare(connection, where, line)
-        self._connection = connection
         connection.weight.before_access = self.settle
 
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
@@ -110,14 +108,14 @@ class DopamineSTDP(STDP):
         for state in (self.c, self.left, self.gain):
             state.before_access = self.settle
 
-    def _apply(self, connection: Connection, weight: Any, p: SimpleNamespace, change: Change) -> Any:
+    def _apply(self, connection: Connection, weight: Any, p: SimpleNamespace, change: Change, arrived: Any) -> Any:
         """The weights after the step since the last call and the events of its end."""
         kind = weight.dtype
         left, gain = self._pass_time(p)
         post, pre = jnp.asarray(change.post, kind), jnp.asarray(change.pre, kind)
         added = jnp.broadcast_to(jnp.asarray(change.of_sources, kind), left.shape) / left
         synapses = credit_columns(post, added, gain, self.columns, connection.indptr, (weight, self.c.kept))
-        walked = (pre != 0) | (left < _LEAST)
+        walked = (arrived != 0) | (pre != 0) | (left < _LEAST)
         targets = jnp.broadcast_to(jnp.asarray(change.of_targets, kind), connection.n_post)
         return self._walk(walked, Elapsed(left, gain), (pre, targets), synapses)
 

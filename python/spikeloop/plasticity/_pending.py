@@ -7,7 +7,6 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from .. import environ
 from .._jax import is_tracer
 from .._state import HiddenState
 from ..kernels._plastic import Side
@@ -26,13 +25,13 @@ class PendingEvents(Module):
 
     call_level = 3
 
-    def __init__(self, shape: tuple[int, int], graded: bool, settle: Callable[[], None]):
+    def __init__(self, shape: tuple[int, int], dtype: Any, graded: bool, settle: Callable[[], None]):
         super().__init__()
-        self.shape, self.graded, self._settle = shape, graded, settle
+        self.shape, self.dtype, self.graded, self._settle = shape, dtype, graded, settle
 
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
         """Begin with nothing that waits."""
-        (n_pre, n_post), kind = self.shape, environ.dftype()
+        (n_pre, n_post), kind = self.shape, self.dtype
         empty = jnp.zeros((2, n_post, SLOTS), kind).at[0].set(jnp.inf)
         self.listed, self.marks = HiddenState(empty), HiddenState(jnp.ones(n_pre, kind))
         self.slopes, self.clock = HiddenState(jnp.zeros(n_pre, kind)), HiddenState(jnp.ones((), kind))
@@ -42,8 +41,10 @@ class PendingEvents(Module):
     @property
     def is_empty(self) -> bool:
         """Whether it is known that nothing waits."""
-        clock = getattr(self, "clock", None)
-        return clock is None or (not is_tracer(clock.kept) and float(clock.kept) == 1)
+        if "clock" not in vars(self):
+            return True
+        clock = self.clock.kept
+        return not is_tracer(clock) and float(clock) == 1
 
     def learn(
         self, synapses: Any, decay: Any, arrived: Any, sides: tuple[Side, Side], weight: Any, delivery: Delivery | None
@@ -52,7 +53,7 @@ class PendingEvents(Module):
 
         `arrived` is not 0 for sources that spike, `sides` are those of targets and of sources.
         """
-        (post, pre), clock = sides, self.clock.kept * decay
+        (post, pre), clock = sides, self.clock.kept * jnp.asarray(decay, self.dtype)
         walked = Walked((arrived != 0) | (pre.events != 0), clock < _RENEWED_AT)
         self.slopes.kept = slopes = post.coefficient / clock
         self.clock.kept = jnp.where(walked.all, 1, clock)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -102,6 +101,7 @@ class Plasticity(WeightRule):
 
     acts_on_spikes = True
     columns: Columns
+    _connection: Connection | None = None
     pending: PendingEvents | None = None
     delay: DelayLine | None = None
 
@@ -110,6 +110,12 @@ class Plasticity(WeightRule):
         cls.traces = {**cls.traces, **declared}
         if "waits_by" not in vars(cls) and {"change", "jump"} & vars(cls).keys():
             cls.waits_by = None  # what was said of other equations
+        waiting = [k for k, v in cls.traces.items() if v.side == "pre" and v.follows == "spikes"]
+        if cls.waits_by not in (None, *waiting):
+            raise ValueError(
+                f"{cls.__name__}: waits_by must name a trace of the sources that follows spikes, one of {waiting}; "
+                f"given {cls.waits_by!r}."
+            )
         for name in declared:
             delattr(cls, name)
         super().__init_subclass__(**kwargs)
@@ -135,18 +141,22 @@ class Plasticity(WeightRule):
     def attach(self, connection: Any, post: Any, unit: Any, where: str, line: DelayLine | None) -> None:
         """Get ready for synapses onto `post`, and let events of targets wait if they may."""
         super().attach(connection, post, unit, where, line)
-        if self._can_wait(u.get_mantissa(connection.weight.kept).dtype):
+        self._connection = connection
+        if self._can_wait(dtype := u.get_mantissa(connection.weight.kept).dtype):
             assert self._sizes is not None
-            settle = functools.partial(self._settle, connection)
-            self.pending = PendingEvents(self._sizes, self._is_graded(), settle)
-            connection.weight.before_access = settle
+            self.pending = PendingEvents(self._sizes, dtype, self._is_graded(), self.settle)
+            connection.weight.before_access = self.settle
+
+    def act_at_once(self) -> None:
+        """Let no events wait, where all weights are read in every step."""
+        if self.pending is not None:
+            assert self._connection is not None
+            self.pending = self._connection.weight.before_access = None
 
     def prepare(self, connection: Connection, where: str, line: DelayLine | None) -> None:
         """Find the synapses of each target, and remember spikes of targets for as long as a dendrite takes."""
         if self.delay_in == "dendrite" and any(t.follows == "V" for t in self.traces.values()):
             raise ValueError(f"{where}: {type(self).__name__} reads V, so the delay must lie in the axon.")
-        if connection.weight.before_access is not None:
-            raise ValueError(f"{where}: the weights of {connection.path} learn in another projection already.")
         self.columns = columns_of(connection)
         if line is not None and self.delay_in == "dendrite":
             self.delay = DelayLine(line.time, connection.n_post)
@@ -158,6 +168,9 @@ class Plasticity(WeightRule):
         for name, declared in self.traces.items():
             start = self._potential() if declared.follows == "V" else jnp.zeros(self._sizes[declared.side == "post"])
             setattr(self, name, HiddenState(start.astype(environ.dftype()) + jnp.zeros((), environ.dftype())))
+        if self.pending is not None:
+            assert self.waits_by is not None
+            getattr(self, self.waits_by).before_access = self.settle
 
     def _can_wait(self, dtype: Any) -> bool:
         """Whether events of targets may wait: b falls by one known factor a step, and native code is there."""
@@ -167,11 +180,11 @@ class Plasticity(WeightRule):
         varies = np.ndim(u.get_mantissa(tau)) or any(isinstance(getattr(self, name), State) for name in self.params)
         return not varies and jax.default_backend() == "cpu" and _library.computes("plastic_learn", dtype)
 
-    def deliver(self, connection: Connection, spikes: Any, present: Any) -> Any:
+    def deliver(self, connection: Connection, spikes: Any, present: Any, weight: Callable[[], Any]) -> Any:
         """A step, and `present` plus what the spikes deliver: in one walk along the rows, if events wait."""
         numbers, _ = split(present)
         if self.pending is None or numbers.dtype != u.get_mantissa(connection.weight.kept).dtype:
-            return super().deliver(connection, spikes, present)
+            return super().deliver(connection, spikes, present, weight)
         spikes = plain_spikes(spikes, connection.n_pre, connection.path)
         return join(self(connection, spikes, numbers.reshape(-1)), present)
 
@@ -180,6 +193,7 @@ class Plasticity(WeightRule):
 
         If events wait, the spikes can be delivered to `target`, numbers in the unit of the weights, which is returned.
         """
+        self._check_weight(connection)
         fired = self._post.get_spike().reshape(-1)
         if self.delay is not None:
             fired = self.delay(fired)
@@ -190,10 +204,10 @@ class Plasticity(WeightRule):
         p.dt, sides["post"].V = dt, self._potential()
         for name, declared in self.traces.items():
             decay = exp(-dt / getattr(p, declared.tau)) if declared.follows == "spikes" else 1.0
-            setattr(sides[declared.side], name, getattr(self, name).value * decay)
+            setattr(sides[declared.side], name, getattr(self, name).kept * decay)
         change = self.change(p, sides["pre"], sides["post"])
         if self.pending is None:
-            changed = self._apply(connection, weight, p, change)
+            changed = self._apply(connection, weight, p, change, one["pre"])
         else:
             delivery = None if target is None else Delivery(jnp.asarray(spikes, weight.dtype), target)
             changed, target = self._learn(connection, weight, p, change, one["pre"], delivery)
@@ -201,10 +215,18 @@ class Plasticity(WeightRule):
         for name, declared in self.traces.items():
             value = getattr(sides[declared.side], name)
             if declared.follows == "V":
-                getattr(self, name).value = relax(value, sides["post"].V, exp(-dt / getattr(p, declared.tau)))
+                getattr(self, name).kept = relax(value, sides["post"].V, exp(-dt / getattr(p, declared.tau)))
             else:
-                getattr(self, name).value = self.jump(value, one[declared.side])
+                getattr(self, name).kept = self.jump(value, one[declared.side])
         return target
+
+    def _check_weight(self, connection: Connection) -> None:
+        """Refuse a State of weights that was put in the place of the one which learns."""
+        if connection.weight.learns_in is None:
+            raise ValueError(
+                f"{self.path}: {connection.path}.weight is not the State that learns any more. Assign its .value "
+                "instead of another State."
+            )
 
     def _potential(self) -> Any:
         """V of the targets as plain numbers."""
@@ -227,8 +249,9 @@ class Plasticity(WeightRule):
     def _law_of_sources(self, p: SimpleNamespace, kind: Any) -> tuple[Any, int]:
         return _law(p, p.w_min, 1.0, getattr(p, "mu_minus", 0.0), kind)
 
-    def _apply(self, connection: Connection, weight: Any, p: SimpleNamespace, change: Change) -> Any:
-        """The weights after the events of targets, then of sources."""
+    def _apply(self, connection: Connection, weight: Any, p: SimpleNamespace, change: Change, arrived: Any) -> Any:
+        """The weights after the events of targets, then of sources; `arrived` is not 0 for sources that spike."""
+        del arrived  # all weights are up to date
         post, pre = self._sides(p, change, weight.dtype)
         indices, indptr = connection.indices, connection.indptr
         if self.on_post is None:
@@ -255,10 +278,10 @@ class Plasticity(WeightRule):
                              "call sl.environ.set(precision=64).")  # fmt: skip
         return self.pending.learn(self._synapses(connection), decay, arrived, sides, weight, delivery)
 
-    def _settle(self, connection: Connection) -> None:
+    def settle(self) -> None:
         """Let the synapses meet all events of targets that wait."""
-        pending = self.pending
-        if pending is None or pending.is_empty:
+        pending, connection = self.pending, self._connection
+        if pending is None or connection is None or pending.is_empty:
             return
         weight = u.get_mantissa(connection.weight.kept)
         law = self._law_of_targets(self.numbers(), weight.dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -55,7 +56,13 @@ class WeightRule(Form):
             raise ValueError(f"{where}: this {type(self).__name__} belongs to another projection; make one for each.")
         _check_connection(connection, where)
         check_unit(self.w_max, unit, f"{where}: {type(self).__name__}: w_max")
+        if self.acts_on_spikes and connection.weight.learns_in is not None:
+            raise ValueError(
+                f"{where}: the weights of {connection.path} learn by spikes in {connection.weight.learns_in} already."
+            )
         self.prepare(connection, where, line)
+        if self.acts_on_spikes:
+            connection.weight.learns_in = where
         self._sizes, self._unit, self._post = (connection.n_pre, connection.n_post), unit, post
         numbers = jnp.asarray(number_in(connection.weight.value, unit, f"{where}: the weight"), environ.dftype())
         numbers = jnp.broadcast_to(numbers.reshape(-1), (connection.num_synapses,)) + jnp.zeros((), numbers.dtype)
@@ -70,10 +77,21 @@ class WeightRule(Form):
             raise ValueError(f"{self.path}: all samples of a batch share the weights, so none can learn on its own. "
                              "Call init_all_states(model) without batch_size.")  # fmt: skip
 
-    def deliver(self, connection: Connection, spikes: Any, present: Any) -> Any:
-        """A step, and `present` plus what the spikes deliver by the new weights."""
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.params or name in self.options:
+            self.settle()  # what has happened is not changed by a new constant
+        super().__setattr__(name, value)
+
+    def settle(self) -> None:
+        """Bring the weights up to date, if changes were put off."""
+
+    def act_at_once(self) -> None:
+        """Put no changes off, where that does not pay and can be helped."""
+
+    def deliver(self, connection: Connection, spikes: Any, present: Any, weight: Callable[[], Any]) -> Any:
+        """A step, and `present` plus what the spikes deliver by the new weights, which `weight` returns."""
         self(connection, spikes)
-        return connection.accumulate_undelayed(spikes, present, connection.weight.kept)
+        return connection.accumulate_undelayed(spikes, present, weight())
 
     def numbers(self) -> SimpleNamespace:
         """All constants as plain numbers, and the bounds in the unit of the weight."""

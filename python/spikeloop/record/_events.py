@@ -13,8 +13,8 @@ from .._state import ShortTermState
 from ..kernels._record import append
 from ..models._form import time_step
 from ._clock import Clock, start_time
-from ._recorder import Recorder, spikes_of
-from ._selection import indices_of, take
+from ._recorder import Recorder, size_of, spikes_of
+from ._selection import indices_of, listed_indices, take
 from ._trains import SpikeTrains
 
 
@@ -107,7 +107,8 @@ class Events(Recorder):
 
     def describe(self, dt: float) -> dict[str, Any]:
         del dt
-        return {"kind": self.kind, "block": 0, "size": self._size}  # an entry is a chunk of the run
+        neurons = listed_indices(self._neurons, size_of(self._population, self.label))
+        return {"kind": self.kind, "block": 0, "size": self._size, "neurons": neurons}  # an entry is a chunk of the run
 
 
 def listed(entries: Any, size: int, clock: Clock, window: tuple[int, int]) -> SpikeTrains:

@@ -113,8 +113,7 @@ def run(
             done += length
             advance(length)
             if interrupted() and done < plan.clock.steps:
-                where = "in memory" if path is None else f"at {path}; go on with resume=True"
-                raise Interrupted(f"{done} of {plan.clock.steps} steps are kept {where}.", plan.result(store, done))
+                raise plan.interrupted(store, done, path)
     return plan.result(store, done)
 
 
@@ -210,6 +209,11 @@ class _Plan:
                 count, each = -(-steps // self.chunk), 1
             found[name] = (count, *like.shape), each, np.dtype(like.dtype)
         return found
+
+    def interrupted(self, store: Any, done: int, path: Any) -> Interrupted:
+        """The exception of a run that was stopped, with the records so far."""
+        where = "in memory" if path is None else f"at {path}; go on with resume=True"
+        return Interrupted(f"{done} of {self.clock.steps} steps are kept {where}.", self.result(store, done))
 
     def result(self, store: Memory | Disk, done: int) -> Run:
         """The records of the steps done."""

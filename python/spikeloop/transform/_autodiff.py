@@ -11,7 +11,7 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 
-from .._state import ParamState, State
+from .._state import ParamState, State, present_values
 from . import _eager
 from ._traced import Traced, trace_function
 
@@ -126,6 +126,7 @@ def _differentiate(functions: tuple[Any, list[State]], config: _Config, call: tu
     traced = trace_function(fun, args, kwargs, keep_created=True)
     config, states, rebuild = _targets(config, traced, states, args)
     nums = (config.argnums,) if isinstance(config.argnums, int) else config.argnums or ()
+    inputs = (present_values(states), [args[i] for i in nums])
     values = traced.state_values()
     settings = traced.setting_values()
     where = {state: i for i, state in enumerate(traced.states)}
@@ -142,7 +143,6 @@ def _differentiate(functions: tuple[Any, list[State]], config: _Config, call: tu
         value, aux = _split_aux(out, config.kind) if config.has_aux else (out, None)
         return _number(value, config), (value, aux, new)
 
-    inputs = ([s.kept for s in states], [args[i] for i in nums])
     grads, (value, aux, new) = _KINDS[config.kind](pure, inputs, config, dict(config.options))
     traced.commit(new)
     if config.kind == "hessian":

@@ -1,12 +1,12 @@
 //! Handlers of eligibility that becomes weight.
 
-use crate::buffer::{Dtype, Element};
+use crate::buffer::Element;
 use crate::error::Result;
 use crate::event::{by_float, events_as, in_place, operand, rows_of};
 use crate::frame::Frame;
-use crate::plastic::sources;
+use crate::plastic::with_columns;
 use spikeloop_kernels::Float;
-use spikeloop_kernels::plasticity::{Columns, Elapsed, credit_columns, settle_rows};
+use spikeloop_kernels::plasticity::{Elapsed, credit_columns, settle_rows};
 
 /// `events, left, gain, spikes, coefficient, bounds, indices, indptr, weight, eligibility` to `weight, eligibility`, in
 /// place.
@@ -37,20 +37,13 @@ pub(crate) fn credit(frame: Frame) -> Result<()> {
 }
 
 fn credit_as<T: Float + Element>(frame: Frame) -> Result<()> {
-    let (events, found) = (frame.arg(0), frame.arg(5));
-    let (coefficient, gain) =
-        (operand::<T>(&frame.arg(1), "coefficient")?, operand::<T>(&frame.arg(2), "gain")?);
-    let columns = rows_of(frame, 3, 4, events.len())?;
-    // The rows have no indices here: their places are asked for, not their targets.
-    let rows = match found.dtype {
-        Dtype::U16 => None,
-        _ => Some(rows_of(frame, 3, 6, coefficient.len())?),
-    };
-    let sources = sources(&found, frame, rows.as_ref())?;
-    let columns = Columns::new(&columns, &sources, coefficient.len())?;
-    // SAFETY: the other operands borrow other buffers, and these two are not borrowed.
-    let synapses = unsafe { synapses::<T>(frame, 7)? };
-    Ok(credit_columns(events_as::<T>(&events, "events")?, coefficient, gain, &columns, synapses)?)
+    let (events, coefficient) = (frame.arg(0), operand::<T>(&frame.arg(1), "coefficient")?);
+    let gain = operand::<T>(&frame.arg(2), "gain")?;
+    with_columns(frame, events.len(), coefficient.len(), |columns| {
+        // SAFETY: the other operands borrow other buffers, and these two are not borrowed.
+        let synapses = unsafe { synapses::<T>(frame, 7)? };
+        Ok(credit_columns(events_as::<T>(&events, "events")?, coefficient, gain, columns, synapses)?)
+    })
 }
 
 /// The weights and eligibilities from the operand `first` on, which are the results as well.

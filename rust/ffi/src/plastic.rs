@@ -38,21 +38,31 @@ pub(crate) fn columns(frame: Frame) -> Result<()> {
 }
 
 fn columns_as<T: Float + Element>(frame: Frame) -> Result<()> {
-    let events = frame.arg(0);
-    let columns = rows_of(frame, 3, 4, events.len())?;
-    let coefficient = operand::<T>(&frame.arg(1), "coefficient")?;
-    let (events, law) = (events_as::<T>(&events, "events")?, law(&frame.arg(2), frame, "dependence")?);
-    let found = frame.arg(5);
+    let (events, coefficient) = (frame.arg(0), operand::<T>(&frame.arg(1), "coefficient")?);
+    let law = law(&frame.arg(2), frame, "dependence")?;
+    with_columns(frame, events.len(), coefficient.len(), |columns| {
+        let events = events_as::<T>(&events, "events")?;
+        // SAFETY: the other operands borrow other buffers, and the weight's own is not borrowed.
+        let weight = unsafe { in_place::<T>(&frame.arg(7), "weight", &frame.ret(0))? };
+        Ok(update_columns(events, coefficient, &law, columns, weight)?)
+    })
+}
+
+/// Runs with the columns in `places, ends, sources, indptr`, the operands from 3 on.
+pub(crate) fn with_columns(
+    frame: Frame,
+    n_post: usize,
+    n_pre: usize,
+    run: impl FnOnce(&Columns<'_>) -> Result<()>,
+) -> Result<()> {
+    let (places, found) = (rows_of(frame, 3, 4, n_post)?, frame.arg(5));
     // The rows have no indices here: their places are asked for, not their targets.
     let rows = match found.dtype {
         Dtype::U16 => None,
-        _ => Some(rows_of(frame, 3, 6, coefficient.len())?),
+        _ => Some(rows_of(frame, 3, 6, n_pre)?),
     };
     let sources = sources(&found, frame, rows.as_ref())?;
-    let columns = Columns::new(&columns, &sources, coefficient.len())?;
-    // SAFETY: the other operands borrow other buffers, and the weight's own is not borrowed.
-    let weight = unsafe { in_place::<T>(&frame.arg(7), "weight", &frame.ret(0))? };
-    Ok(update_columns(events, coefficient, &law, &columns, weight)?)
+    run(&Columns::new(&places, &sources, n_pre)?)
 }
 
 /// `post, slopes, law_post, pre, of_targets, law_pre, clock, walked, renew, spikes, indices, indptr, places, ends,
@@ -110,11 +120,7 @@ fn law<T: Float + Element>(numbers: &Buffer, frame: Frame<'_>, dependence: &str)
     Ok(Law::new(operand(numbers, "law")?, Dependence::of(frame.int(dependence)?)?)?)
 }
 
-pub(crate) fn sources<'a>(
-    given: &Buffer<'a>,
-    frame: Frame<'_>,
-    rows: Option<&'a Rows<'a>>,
-) -> Result<Sources<'a>> {
+fn sources<'a>(given: &Buffer<'a>, frame: Frame<'_>, rows: Option<&'a Rows<'a>>) -> Result<Sources<'a>> {
     match (given.dtype, rows) {
         (Dtype::U16, _) => Ok(Sources::Stored(operand(given, "sources")?)),
         (Dtype::U32, Some(rows)) => {

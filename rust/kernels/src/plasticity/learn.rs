@@ -38,6 +38,13 @@ pub struct Synapses<'a> {
     pub columns: &'a Columns<'a>,
 }
 
+impl Synapses<'_> {
+    /// Numbers of sources and targets.
+    fn sizes(&self) -> (usize, usize) {
+        (self.rows.n_pre(), self.columns.rows.n_pre())
+    }
+}
+
 /// Which rows are walked in a step.
 #[derive(Debug, Clone, Copy)]
 pub struct Walked<'a, T> {
@@ -70,7 +77,7 @@ pub fn learn<T: Float>(
     delivery: Delivery<'_, T>,
     weight: &mut [T],
 ) -> Result<()> {
-    let (n_pre, n_post) = (synapses.rows.n_pre(), synapses.columns.rows.n_pre());
+    let (n_pre, n_post) = synapses.sizes();
     for (name, given, expected) in [
         ("post", post.events.len(), n_post),
         ("slopes", post.coefficient.len(), n_pre),
@@ -86,6 +93,20 @@ pub fn learn<T: Float>(
     ] {
         length(name, given, expected)?;
     }
+    step(clock, walked, (post, pre), synapses, pending, delivery, weight)
+}
+
+/// [`learn`], when all lengths fit.
+fn step<T: Float>(
+    clock: T,
+    walked: Walked<'_, T>,
+    (post, pre): (&Side<'_, T>, &Side<'_, T>),
+    synapses: &Synapses<'_>,
+    pending: &mut Pending<'_, T>,
+    delivery: Delivery<'_, T>,
+    weight: &mut [T],
+) -> Result<()> {
+    let (n_pre, n_post) = synapses.sizes();
     let (rows, weights) = (synapses.rows, &Shared::new(weight));
     list(clock, post, synapses.columns, pending, weights)?;
     let (hits, count) = if walked.all { all(rows)? } else { found(walked.sources, rows)? };
