@@ -79,6 +79,7 @@ def test_a_synapse_at_the_source_passes_conductances_and_learns_by_spikes(tools,
         syn=sl.Expon.desc(tools.N_PRE, tau=5.0 * u.ms), plasticity=rule(kind, 1.0), **more
     )
     net = Net(tools, make, 0.4, delay=delay)
+    assert net.projection.plasticity.pending is None  # conductances pass by all weights in every step
     weights, arrived = (np.asarray(x) for x in run(tools, net, pre, post))
     seen = np.asarray(pre) if delay is None else late(pre, 3)
     plain = Net(tools, lambda **more: sl.CurrentProj(plasticity=rule(kind, 1.0 * u.mS), **more), 0.4 * u.mS)

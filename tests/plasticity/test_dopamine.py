@@ -255,3 +255,30 @@ def test_bad_rewards_are_refused(tools):
     with pytest.raises(ValueError, match=r"reward: amount must be one number; given shape \(2,\)"):
         net.projection.plasticity.reward(jnp.ones(2))
     assert net.projection.plasticity.n.value == 0
+
+
+class TargetsOnly(DopamineSTDP):
+    """Spikes of sources add nothing to the eligibility."""
+
+    @staticmethod
+    def change(p, pre, post):
+        return DopamineSTDP.change(p, pre, post)._replace(pre=0 * pre.spikes)
+
+
+def test_spikes_that_change_nothing_deliver_weights_within_their_bounds(tools):
+    net = tools.Trains(TargetsOnly(**BOUNDS), START * u.mV)
+    pre, post = tools.trains()
+
+    def step(s, r):
+        net.post.spike.value, net.post.delta.value = r, 0 * net.post.delta.value
+        net.projection(s)
+        net.projection.plasticity.reward(-20.0)
+        return u.get_mantissa(net.post.delta.value)
+
+    sl.environ.set(dt=tools.DT * u.ms)
+    sl.nn.init_all_states(net)
+    delivered = np.asarray(sl.transform.for_loop(step, pre, post))
+    rows, low = np.asarray(net.sources), BOUNDS["w_min"].to_decimal(u.mV)
+    least = np.array([low * (np.asarray(pre)[:, rows[net.targets == j]]).sum(1) for j in range(tools.N_POST)]).T
+    assert (delivered >= least - 1e-9).all()
+    assert np.isclose(delivered, least).any(where=least != 0)  # bounds were met

@@ -36,3 +36,13 @@ def test_the_batch_must_be_that_of_the_recorder(net):
     events = sl.record.Events(net.N, 10)
     with pytest.raises(ValueError, match="Make the recorder after init_all_states"):
         events(jnp.zeros((2, 45)))
+
+
+def test_events_of_other_neurons_are_another_run(net, tmp_path):
+    go = lambda neurons, duration: sl.record.run(  # noqa: E731
+        net.update, duration, record=sl.record.Events(neurons, 1000), path=tmp_path / "run", resume=True
+    )
+    go(net.N[:5], 2 * u.ms)
+    with pytest.raises(ValueError, match="neurons"):
+        go(net.N[5:10], 4 * u.ms)
+    assert go(net.N[:5], 4 * u.ms).steps == 40
