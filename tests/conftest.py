@@ -5,6 +5,7 @@ import gc
 import jax
 import pytest
 import spikeloop as sl
+from spikeloop.kernels import _library
 
 _compiled: list[str] = []
 
@@ -70,3 +71,11 @@ def live():
         return len(jax.live_arrays()), sum(isinstance(o, kind) for o in gc.get_objects())
 
     return count
+
+
+@pytest.fixture(scope="session")
+def native():
+    """The native library; without it the test is skipped."""
+    if _library.native is None:
+        pytest.skip("the native library is not built")
+    return _library.native

@@ -14,7 +14,7 @@ from spikeloop.kernels._eligibility import (
     settle_reference,
     settle_rows,
 )
-from spikeloop.plasticity import _columns
+from spikeloop.plasticity._columns import columns_of
 
 
 @pytest.fixture(autouse=True)
@@ -40,11 +40,7 @@ class Case:
         self.synapses = draw(nnz), draw(nnz)
         self.r = draw(n_post) * (rng.random(n_post) < 0.6)
         self.b, self.gain = draw(n_pre), self.elapsed.gain
-        kept, _columns._SHORT = _columns._SHORT, 0 if wide else _columns._SHORT
-        try:
-            self.columns = _columns.columns_of(connection)
-        finally:
-            _columns._SHORT = kept
+        self.columns = columns_of(connection, 0) if wide else columns_of(connection)
 
     def settle(self, **other):
         c = {**vars(self), **other}

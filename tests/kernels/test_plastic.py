@@ -9,7 +9,7 @@ from jax.test_util import check_grads
 from spikeloop.connect import Connection
 from spikeloop.kernels import _plastic
 from spikeloop.kernels._plastic import Side, columns_p, rows_p, update_columns, update_rows
-from spikeloop.plasticity import _columns
+from spikeloop.plasticity._columns import columns_of
 
 DEPENDENCES = [_plastic.ADDITIVE, _plastic.LINEAR, _plastic.POWER]
 
@@ -29,12 +29,7 @@ class Case:
         indices = rng.integers(0, max(n_post, 1), nnz)  # several synapses of a pair are allowed
         indptr = np.append(0, lengths.cumsum()) if fixed is None else np.zeros(0, int)
         connection = Connection(indices, indptr, rng.uniform(-0.2, 1.2, nnz), n_pre, n_post)
-        kept = _columns._SHORT
-        _columns._SHORT = 0 if wide else kept
-        try:
-            self.columns = _columns.columns_of(connection)
-        finally:
-            _columns._SHORT = kept
+        self.columns = columns_of(connection, 0) if wide else columns_of(connection)
         self.indices, self.indptr = connection.indices, connection.indptr
         self.weight = jnp.asarray(connection.weight.value, dtype).reshape(-1)
         self.a, self.b = (jnp.asarray(rng.normal(0, 0.3, n), dtype) for n in (n_post, n_pre))

@@ -11,7 +11,7 @@ from spikeloop.kernels import _plastic
 from spikeloop.kernels._event import Rows, scatter
 from spikeloop.kernels._plastic import Side, update_columns, update_rows
 from spikeloop.kernels._plastic_learn import SLOTS, Delivery, Pending, Walked, learn, learn_p, learn_reference
-from spikeloop.plasticity import _columns
+from spikeloop.plasticity._columns import columns_of
 
 DEPENDENCES = [_plastic.ADDITIVE, _plastic.LINEAR, _plastic.POWER]
 DECAY = 0.9
@@ -32,12 +32,7 @@ class Case:
         indices = rng.integers(0, max(n_post, 1), nnz)
         indptr = np.append(0, lengths.cumsum())
         connection = Connection(indices, indptr, rng.random(nnz), n_pre, n_post)
-        kept = _columns._SHORT
-        _columns._SHORT = 0 if wide else kept
-        try:
-            self.columns = _columns.columns_of(connection)
-        finally:
-            _columns._SHORT = kept
+        self.columns = columns_of(connection, 0) if wide else columns_of(connection)
         self.dtype, self.graded, (self.of_targets, self.of_sources) = dtype, graded, dependence
         self.rows = connection.indices, connection.indptr
         self.weight = jnp.asarray(connection.weight.value, dtype).reshape(-1)

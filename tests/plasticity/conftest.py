@@ -23,9 +23,13 @@ class Trains(sl.nn.Module):
         comm = sl.connect.Connection(self.targets, indptr, weight, *dense.shape, delay=more.pop("own_delay", None))
         self.projection = projection(comm=comm, post=self.post, plasticity=rule, delay=delay, **more)
 
-    def update(self, pre, post):
+    def fire(self, pre, post):
+        """A step in which nobody looks at the weights."""
         self.post.spike.value = post
         self.projection(pre)
+
+    def update(self, pre, post):
+        self.fire(pre, post)
         return self.projection.comm.weight.value
 
 
@@ -68,12 +72,6 @@ def replay(net, pre, post, weight, on_post, on_pre, low, high, taus, pairs="all"
 @pytest.fixture(autouse=True)
 def wide():
     sl.environ.set(precision=64)
-
-
-@pytest.fixture
-def native_only():
-    if sl.kernels._library.native is None:
-        pytest.skip("the native library is not built")
 
 
 @pytest.fixture

@@ -103,17 +103,12 @@ def test_gradients_through_the_weights(tools):
         np.testing.assert_allclose(slope[k], change, rtol=1e-5)
 
 
-def test_the_loop_copies_no_weights(tools, native_only):
+def test_the_loop_copies_no_weights(tools, native):
     net = tools.Trains(STDP(**TOLD), 0.4 * u.mV)
     sl.environ.set(dt=0.5 * u.ms)
     sl.nn.init_all_states(net)
     on, off = jnp.ones(tools.N_PRE), jnp.ones(tools.N_POST)
-
-    def step():
-        net.post.spike.value = off
-        net.projection(on)
-
-    body = loop_body(step)
+    body = loop_body(lambda: net.fire(on, off))
     assert calls(body) == ["plastic_learn"]
     assert not copies(body, net.sources.size)
 

@@ -212,15 +212,14 @@ def test_gradients_reach_rewards_and_weights(tools):
         assert change != 0
 
 
-def test_the_loop_copies_no_synapses(tools, native_only):
+def test_the_loop_copies_no_synapses(tools, native):
     net = tools.Trains(rule(), START * u.mV)
     sl.environ.set(dt=tools.DT * u.ms)
     sl.nn.init_all_states(net)
     on, off = jnp.ones(tools.N_PRE), jnp.ones(tools.N_POST)
 
     def step():
-        net.post.spike.value = off
-        net.projection(on)
+        net.fire(on, off)
         net.projection.plasticity.reward(0.1)
 
     body = loop_body(step)

@@ -113,17 +113,12 @@ def test_rates_converge_to_the_target():
     np.testing.assert_allclose(after, 15, atol=1.5)
 
 
-def test_only_a_step_that_scales_costs(tools, native_only):
+def test_only_a_step_that_scales_costs(tools, native):
     net = tools.Trains(scaling(), 0.4 * u.mV)
     sl.environ.set(dt=tools.DT * u.ms)
     sl.nn.init_all_states(net)
     on, off = jnp.ones(tools.N_PRE), jnp.ones(tools.N_POST)
-
-    def step():
-        net.post.spike.value = off
-        net.projection(on)
-
-    body = loop_body(step)
+    body = loop_body(lambda: net.fire(on, off))
     assert calls(body) == ["event_scatter"]
     assert any("conditional(" in line for line in body)
     assert not copies(body, net.sources.size)

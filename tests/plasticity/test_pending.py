@@ -7,7 +7,7 @@ import pytest
 import spikeloop as sl
 from spikeloop.plasticity import STDP, Clopath, TripletSTDP, VogelsSprekeler
 
-pytestmark = pytest.mark.usefixtures("native_only")  # without native code nothing waits
+pytestmark = pytest.mark.usefixtures("native")  # without native code nothing waits
 
 RULES = {
     "additive": (STDP, {"A_plus": 0.02, "A_minus": 0.05}),

@@ -13,8 +13,8 @@ from ..kernels._plastic import Columns
 _SHORT = 1 << 16  # sources that 16 bits can tell apart
 
 
-def columns_of(connection: Connection) -> Columns:
-    """Where the synapses of each target stand among the weights: six bytes for each, four from 65,537 sources on."""
+def columns_of(connection: Connection, short: int = _SHORT) -> Columns:
+    """Where the synapses of each target stand among the weights: six bytes each, four of more than `short` sources."""
     n_pre, n_post, nnz = connection.n_pre, connection.n_post, connection.num_synapses
     if nnz >= 1 << 32:
         raise ValueError(f"{connection.path}: plasticity can have at most 2**32 synapses; given {nnz}.")
@@ -22,7 +22,7 @@ def columns_of(connection: Connection) -> Columns:
     sources = sources_of(indices, indptr, n_pre)
     ends, places = order(indices.astype(np.uint32), sources, None, n_post)
     places = places.astype(np.uint32)
-    if n_pre <= _SHORT:
+    if n_pre <= short:
         return Columns(jnp.asarray(places), jnp.asarray(ends), jnp.asarray(sources[places].astype(np.uint16)), 0)
     shift = max(int(np.log2(max(nnz // n_pre, 1))), 0)
     first = sources[:: 1 << shift].copy()

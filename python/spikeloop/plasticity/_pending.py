@@ -58,18 +58,18 @@ class PendingEvents(Module):
         self.slopes.kept = slopes = post.coefficient / clock
         self.clock.kept = jnp.where(walked.all, 1, clock)
         sides = post._replace(coefficient=slopes), pre
-        return self._run(synapses, clock, walked, sides, weight, delivery or self._no_delivery(weight))
+        return self._run(synapses, clock, walked, sides, weight, delivery or self._no_delivery())
 
     def settled(self, synapses: Any, law: Any, dependence: int, weight: Any) -> Any:
         """The weights after all that waited."""
         clock, slopes = self.clock.kept, self.slopes.kept
         self.clock.kept = jnp.ones_like(clock)
-        nothing = of_sources, of_targets = self._no_delivery(weight)
+        nothing = of_sources, of_targets = self._no_delivery()
         sides = Side(of_targets, slopes, law, dependence), Side(of_sources, of_targets, law, dependence)
         return self._run(synapses, clock, Walked(of_sources != 0, True), sides, weight, nothing)[0]
 
-    def _no_delivery(self, weight: Any) -> Delivery:
-        return Delivery(*(jnp.zeros(n, weight.dtype) for n in self.shape))
+    def _no_delivery(self) -> Delivery:
+        return Delivery(*(jnp.zeros(n, self.dtype) for n in self.shape))
 
     def _run(
         self, synapses: Any, clock: Any, walked: Walked, sides: tuple[Side, Side], weight: Any, delivery: Delivery

@@ -38,13 +38,6 @@ pub struct Synapses<'a> {
     pub columns: &'a Columns<'a>,
 }
 
-impl Synapses<'_> {
-    /// Numbers of sources and targets.
-    fn sizes(&self) -> (usize, usize) {
-        (self.rows.n_pre(), self.columns.rows.n_pre())
-    }
-}
-
 /// Which rows are walked in a step.
 #[derive(Debug, Clone, Copy)]
 pub struct Walked<'a, T> {
@@ -77,7 +70,7 @@ pub fn learn<T: Float>(
     delivery: Delivery<'_, T>,
     weight: &mut [T],
 ) -> Result<()> {
-    let (n_pre, n_post) = synapses.sizes();
+    let (n_pre, n_post) = (synapses.rows.n_pre(), synapses.columns.rows.n_pre());
     for (name, given, expected) in [
         ("post", post.events.len(), n_post),
         ("slopes", post.coefficient.len(), n_pre),
@@ -93,42 +86,40 @@ pub fn learn<T: Float>(
     ] {
         length(name, given, expected)?;
     }
-    step(clock, walked, (post, pre), synapses, pending, delivery, weight)
-}
-
-/// [`learn`], when all lengths fit.
-fn step<T: Float>(
-    clock: T,
-    walked: Walked<'_, T>,
-    (post, pre): (&Side<'_, T>, &Side<'_, T>),
-    synapses: &Synapses<'_>,
-    pending: &mut Pending<'_, T>,
-    delivery: Delivery<'_, T>,
-    weight: &mut [T],
-) -> Result<()> {
-    let (n_pre, n_post) = synapses.sizes();
-    let (rows, weights) = (synapses.rows, &Shared::new(weight));
-    list(clock, post, synapses.columns, pending, weights)?;
+    list(clock, post, synapses.columns, pending, &Shared::new(weight))?;
+    let rows = synapses.rows;
     let (hits, count) = if walked.all { all(rows)? } else { found(walked.sources, rows)? };
-    let Delivery { spikes, target } = delivery;
-    // Threads have rows of their own, but not targets.
-    let together = count >= PARALLEL && threads::get() > 1;
-    let targets = &Shared::new(target);
-    let to = (!together).then_some((spikes, targets));
-    let seen = &*pending;
-    threads::try_ranges(hits.len(), together, |range| {
-        dispatch(Walk { hits: &hits[range], post, pre, rows, pending: seen, to, weight: weights })
-    })?;
-    if together {
-        let dims = Dims { batch: 1, n_total: n_pre, offset: 0, n_post };
-        scatter(dims, Spikes::Float(spikes), weight, rows, &Ring::NONE, target)?;
-    }
+    meet(&hits, count, (post, pre), rows, pending, delivery, weight)?;
     if walked.all {
         pending.renew();
     } else {
         for hit in &hits {
             pending.marks[hit.row] = clock;
         }
+    }
+    Ok(())
+}
+
+/// Walks the rows of hits, which have `count` synapses.
+fn meet<T: Float>(
+    hits: &[Hit<T>],
+    count: usize,
+    (post, pre): (&Side<'_, T>, &Side<'_, T>),
+    rows: &Rows<'_>,
+    pending: &Pending<'_, T>,
+    Delivery { spikes, target }: Delivery<'_, T>,
+    weight: &mut [T],
+) -> Result<()> {
+    // Threads have rows of their own, but not targets.
+    let together = count >= PARALLEL && threads::get() > 1;
+    let (weights, targets) = (&Shared::new(weight), &Shared::new(target));
+    let to = (!together).then_some((spikes, targets));
+    threads::try_ranges(hits.len(), together, |range| {
+        dispatch(Walk { hits: &hits[range], post, pre, rows, pending, to, weight: weights })
+    })?;
+    if together {
+        let dims = Dims { batch: 1, n_total: spikes.len(), offset: 0, n_post: target.len() };
+        scatter(dims, Spikes::Float(spikes), weight, rows, &Ring::NONE, target)?;
     }
     Ok(())
 }
