@@ -20,10 +20,10 @@ jax.monitoring.register_event_duration_secs_listener(_note_compile)
 
 @pytest.fixture(autouse=True)
 def clean_slate():
-    """Every test starts without settings, kept programs and warnings given, and leaves no trace open."""
+    """Every test starts without settings and warnings given, and leaves no trace open; compiled programs are shared."""
     sl.kernels._library._warned.clear()
+    sl.transform._recompilation.forget()
     sl.environ.reset()
-    sl.transform.clear_caches()
     yield
     assert sl._trace.current() is None
     assert not sl.environ._contexts.frames
@@ -44,16 +44,13 @@ def compiles():
 
 
 class _Counter:
-    """Counts its calls; the count is no part of what a function that captures it depends on."""
+    """Counts its calls."""
 
     def __init__(self):
         self.count = 0
 
     def __call__(self):
         self.count += 1
-
-    def __fingerprint__(self):
-        return ()
 
 
 @pytest.fixture

@@ -29,6 +29,11 @@ class Spec(NamedTuple):
     tree: Any
     avals: tuple[Aval, ...]
 
+    @property
+    def nbytes(self) -> int:
+        """The size of all arrays."""
+        return sum(aval.size * aval.dtype.itemsize for aval in self.avals)
+
     def __str__(self) -> str:
         return repr(jax.tree.unflatten(self.tree, [Short(aval) for aval in self.avals]))
 

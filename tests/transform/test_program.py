@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import spikeloop as sl
 from spikeloop import environ
-from spikeloop.transform import _eager, for_loop, jit
-from spikeloop.transform._program import DONATE_BYTES
+from spikeloop.transform import _executables, for_loop, jit
+from spikeloop.transform._donate import DONATE_BYTES
 
 LARGE = DONATE_BYTES // 4
 
@@ -246,7 +246,7 @@ class TestLeaks:
         def many(n):
             for _ in range(n):
                 run()
-            return (*live(), _eager.num_kept(), len(gc.get_objects()))
+            return (*live(), len(_executables.store), len(gc.get_objects()))
 
         with jax.disable_jit(False):
             many(5)

@@ -250,6 +250,7 @@ def test_threads_do_not_see_each_others_traces():
     assert v.value == 11.0  # the program ran after the other thread had written
 
 
+@pytest.mark.filterwarnings("ignore:.*was compiled 3 times:RuntimeWarning")  # each thread has a dt of its own
 def test_many_threads_use_one_loop():
     nets = [sl.State(jnp.float32(i)) for i in range(8)]
     outs, errors = {}, []

@@ -157,10 +157,6 @@ class Module:
             "Call sl.nn.init_all_states(model) first."
         )
 
-    def __fingerprint__(self) -> tuple[Any, ...]:
-        """What a compiled loop depends on: every attribute, but not where this Module stands in a larger one."""
-        return tuple(item for name, item in vars(self).items() if name != "_owner" for item in (name, item))
-
     def nodes(self, *types: type, include_self: bool = True) -> dict[tuple[Any, ...], Any]:
         """{path: Module} of this Module and all below it, each once; only instances of `types` if given."""
         found = {path: node for path, node in _walk(self, (), set()) if isinstance(node, Module)}

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from .. import environ
 from ..models._form import time_step
 from ..transform import for_loop
-from ..transform._eager import Kept
+from ..transform._eager import TracedCall
 from ._recorder import Recorder
 
 
@@ -24,7 +24,7 @@ class Chunk:
         self.length = length
         self.rungs = _rungs(periods, length)
         self._thin = [period // rung if period else 0 for period, rung in zip(periods, self.rungs, strict=True)]
-        self._program = Kept(_run, (step, *recorders), (length, self.rungs))
+        self._program = TracedCall(_run, (step, *recorders), (length, self.rungs), _arguments(0, 0.0))
 
     def run(self, first: int, t0: float) -> list[Any]:
         """The rows of each recorder, of the steps from `first` on; the run began at `t0` ms."""
@@ -32,9 +32,9 @@ class Chunk:
         jax.block_until_ready([state.kept for state in self.written()])  # an error is raised here, before a checkpoint
         return [r[thin - 1 :: thin] if thin > 1 else r for r, thin in zip(rows, self._thin, strict=True)]
 
-    def written(self) -> list[Any]:
+    def written(self) -> Sequence[Any]:
         """The States that the steps change."""
-        return self._program.written(*_arguments(0, 0.0))
+        return self._program.written
 
 
 def _arguments(first: int, t0: float) -> tuple[Any, Any]:

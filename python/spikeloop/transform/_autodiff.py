@@ -320,7 +320,7 @@ def _jvp(functions: tuple[Any], _config: tuple, args: tuple) -> tuple[Any, Any]:
 def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """(`fun(*primals)`, a function from cotangents of the result to cotangents of `primals`[, aux])."""
     out, pullback, aux = _eager.run(_vjp, (fun,), has_aux, primals)
-    cotangents = functools.partial(_pull_back, pullback)
+    cotangents = functools.partial(_pull_back_eagerly, pullback)
     return (out, cotangents, aux) if has_aux else (out, cotangents)
 
 
@@ -339,6 +339,10 @@ def _vjp(functions: tuple[Any], has_aux: bool, primals: tuple) -> tuple[Any, Any
     return out, pullback, aux  # the pullback is a pytree of arrays: a program may return it
 
 
-@jax.jit
-def _pull_back(pullback: Any, cotangents: Any) -> Any:
+def _pull_back_eagerly(pullback: Any, cotangents: Any) -> Any:
+    return _eager.run(_pull_back, (), (), (pullback, cotangents))
+
+
+def _pull_back(_functions: tuple, _config: tuple, args: tuple) -> Any:
+    pullback, cotangents = args
     return pullback(cotangents)[0]

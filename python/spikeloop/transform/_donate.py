@@ -11,6 +11,9 @@ import numpy as np
 
 from .._state import State
 
+# From this size on, the buffer of a State that a program replaces is handed over instead of kept beside the new one.
+DONATE_BYTES = 1 << 20
+
 
 def unshared(state: State) -> Any:
     """The value of `state`, copied if somebody else holds it: the program may overwrite what it is given."""

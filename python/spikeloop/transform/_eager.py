@@ -1,80 +1,77 @@
-"""Transformations called outside every compiled function: they run as compiled programs, kept and found again."""
+"""Transformations called outside every compiled function.
+
+Each call traces the function again, which costs milliseconds and sees everything as it is now; the compiled program is
+found by the traced program itself. So nothing is compiled twice, and no result is out of date, whatever the function
+captures: models, lambdas written anew, generators, new arrays.
+"""
 
 from __future__ import annotations
 
-import threading
-import weakref
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from .. import _trace
-from .._state import State
-from ._fingerprint import CannotFingerprint, Fingerprint
-from ._program import ProgramCache
+import jax
 
-_LIMIT = 256
-_caches: OrderedDict[Hashable, tuple[ProgramCache, list[weakref.ref[Any]]]] = OrderedDict()
-_lock = threading.RLock()
+from .. import _trace
+from .._jax import EAGER, consts_to_arguments, is_jit_disabled, strong, tracing
+from .._state import State
+from . import _recompilation
+from ._donate import DONATE_BYTES, unshared
+from ._executables import store
+from ._traced import trace_function
 
 
 def run(transform: Callable[..., Any], functions: tuple[Any, ...], config: Hashable, args: tuple) -> Any:
-    """`transform(functions, config, args)`, compiled once for the same functions and configuration."""
-    if _trace.current() is not None:
+    """`transform(functions, config, args)` as one compiled program, or as a part of the one that is being traced."""
+    if _trace.current() is not None or is_jit_disabled():
         return transform(functions, config, args)
-    return Kept(transform, functions, config)(*args)
+    return TracedCall(transform, functions, config, args)(*args)
 
 
-class Kept:
-    """`transform(functions, config, args)` as a function of `args`, with the programs kept for it."""
+class TracedCall:
+    """`transform(functions, config, args)`, traced once, as a function of `args` of the same shapes."""
 
-    def __init__(self, transform: Callable[..., Any], functions: tuple[Any, ...], config: Hashable):
-        self._whole = lambda *args: transform(functions, config, args)
-        self._cache = _cache_of(transform, functions, config)
+    def __init__(self, transform: Callable[..., Any], functions: tuple[Any, ...], config: Hashable, args: tuple):
+        self._traced = traced = trace_function(lambda *a: transform(functions, config, a), args, keep_created=True)
+        for state in traced.states:
+            _trace.check_readable(state)
+            state._value = jax.tree.map(strong, state.raw_value)
+        self._donated = [
+            state in traced.written and spec.nbytes >= DONATE_BYTES
+            for state, spec in zip(traced.states, traced.state_specs, strict=True)
+        ]
+        donates = [False] * (len(traced.jaxpr.consts) + traced.in_tree.num_leaves)
+        for donated, spec in zip(self._donated, traced.state_specs, strict=True):
+            donates += [donated] * len(spec.avals)
+        donates += [False] * sum(len(spec.avals) for spec in traced.settings.values())
+        self._executable, key, is_new = store.find(consts_to_arguments(traced.jaxpr), donates)
+        if is_new:
+            _recompilation.note(functions, key)
+
+    @property
+    def written(self) -> Sequence[State]:
+        """The States that a call changes."""
+        return self._traced.written
 
     def __call__(self, *args: Any) -> Any:
-        return self._cache.call(self._whole, None, (args, {}, {}, {}))
-
-    def written(self, *args: Any) -> list[State]:
-        """The States that a call writes, found without compiling."""
-        program = self._cache.program(self._whole, None, (args, {}, {}, {}))
-        return [state for ref in program.writes if (state := ref()) is not None]
+        traced = self._traced
+        inside = tracing.trace is not EAGER  # a transformation of JAX itself is running
+        values = [
+            unshared(state) if donated else state._value
+            for state, donated in zip(traced.states, self._donated, strict=True)
+        ]
+        inputs = [*jax.tree.leaves((args, {})), *jax.tree.leaves(values), *jax.tree.leaves(traced.setting_values())]
+        del values
+        outs = self._executable([*traced.jaxpr.consts, *inputs])
+        new = traced.unpack(outs[traced.num_out :])
+        for state, value in zip(traced.written, new, strict=True):
+            if inside:
+                _trace.check_writable(state, value)
+            state._value = value
+        return traced.result(outs[: traced.num_out])
 
 
 def clear_caches() -> None:
     """Forget the programs of all transformations called outside `jit`."""
-    with _lock:
-        _caches.clear()
-
-
-def num_kept() -> int:
-    """The number of functions whose programs are kept."""
-    return len(_caches)
-
-
-def _cache_of(transform: Any, functions: tuple[Any, ...], config: Hashable) -> ProgramCache:
-    try:
-        found = Fingerprint((functions, config))
-    except CannotFingerprint:
-        return ProgramCache()
-    key = transform, found.key
-    with _lock:
-        if key in _caches:
-            _caches.move_to_end(key)
-            return _caches[key][0]
-        # The arrays that the functions capture are held weakly, so that a kept program keeps no model alive.
-        cache = ProgramCache(borrowed=frozenset(found.anchors))
-        _caches[key] = cache, found.weak_anchors(_Forget(key))
-        while len(_caches) > _LIMIT:
-            _caches.popitem(last=False)
-        return cache
-
-
-class _Forget:
-    """Drop the programs under `key` when one of the objects that it names is gone."""
-
-    def __init__(self, key: Hashable):
-        self.key = key
-
-    def __call__(self, _: weakref.ref[Any]) -> None:
-        _caches.pop(self.key, None)
+    store.clear()
+    _recompilation.forget()

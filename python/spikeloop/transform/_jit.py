@@ -67,9 +67,6 @@ class JitFunction:
         functools.update_wrapper(dynamic, fun)
         return dynamic, _static_key({**nums, **names}, self.__name__), call
 
-    def __fingerprint__(self) -> tuple[Any, ...]:
-        return self.origin_fun, self._given[0]
-
     def clear_cache(self) -> None:
         """Forget every compiled program."""
         self.cache.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import weakref
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import jax
@@ -14,11 +14,8 @@ import numpy as np
 from .. import _trace, environ
 from .._jax import EAGER, consts_to_arguments, is_jit_disabled, is_wide, strong, tracing
 from .._trace import Spec
-from ._donate import unshared
+from ._donate import DONATE_BYTES, unshared
 from ._traced import Traced, trace_function
-
-# From this size on, the buffer of a State that a program replaces is handed over instead of kept beside the new one.
-DONATE_BYTES = 1 << 20
 
 _MUTABLE = (dict, list, set)
 
@@ -48,18 +45,17 @@ class Program:
     """One traced function, compiled by XLA, with the States it reads and writes.
 
     It holds the States weakly: a program does not keep a model alive, and one whose model is gone no longer fits.
-    Arrays that the function captured are arguments of the compiled program; those whose id is in `borrowed` are held
-    weakly too.
+    Arrays that the function captured are arguments of the compiled program.
     """
 
-    def __init__(self, traced: Traced, options: dict[str, Any], borrowed: Collection[int] = ()):
+    def __init__(self, traced: Traced, options: dict[str, Any]):
         self.reads: list[Callable[[], Any]] = [weakref.ref(s) for s in traced.states]
         self.writes: list[Callable[[], Any]] = [weakref.ref(s) for s in traced.written]
         self.donates = [
-            s in traced.written and _nbytes(spec) >= DONATE_BYTES
+            s in traced.written and spec.nbytes >= DONATE_BYTES
             for s, spec in zip(traced.states, traced.state_specs, strict=True)
         ]
-        self._consts = [_hold(c, id(c) in borrowed) for c in traced.jaxpr.consts]
+        self._consts = [_hold(c) for c in traced.jaxpr.consts]
         self._extras = any(self.donates) or bool(self._consts or traced.settings or traced.setting_keys)
         self._in_avals = traced.jaxpr.in_avals[: traced.in_tree.num_leaves]
         self._seen: dict[str, Any] = {}
@@ -119,12 +115,9 @@ class Program:
         """(values of States, settings, captured arrays); States that the program may overwrite go to `given`."""
         states = [ref() for ref in self.reads]
         kept = [None if donate else s._value for s, donate in zip(states, self.donates, strict=True)]
-        consts = [hold() for hold in self._consts]
-        if any(const is None for const in consts):
-            raise _Stale
         settings = self._settings()
         given += [unshared(state) for state, donate in zip(states, self.donates, strict=True) if donate]
-        return kept, settings, consts
+        return kept, settings, self._consts
 
     def _settings(self) -> list[Any]:
         """The settings that are inputs, if those that were read by value still have their values."""
@@ -176,9 +169,8 @@ class Program:
 class ProgramCache:
     """The programs of one function, one for each signature that it was called with."""
 
-    def __init__(self, options: dict[str, Any] | None = None, borrowed: Collection[int] = (), limit: int = 64):
+    def __init__(self, options: dict[str, Any] | None = None, limit: int = 64):
         self.options = options or {}
-        self.borrowed = borrowed
         self.programs: dict[Hashable, tuple[Program, ...]] = {}
         self.limit = limit
         self.num_traces = 0
@@ -223,11 +215,6 @@ class ProgramCache:
                 continue
         return self.new_program(fun, key, call).lower(call)
 
-    def program(self, fun: Callable[..., Any], key: Hashable, call: Call) -> Program:
-        """The program for a call, without running it."""
-        fitting = (p for p in self.programs.get(key, ()) if p.is_alive() and p.takes(call))
-        return next(fitting, None) or self.new_program(fun, key, call)
-
     def new_program(self, fun: Callable[..., Any], key: Hashable, call: Call) -> Program:
         """Trace `fun` and put its program first under `key`."""
         traced = trace_function(fun, *whole(call), keep_created=True)
@@ -235,7 +222,7 @@ class ProgramCache:
         for state in traced.states:
             _trace.check_readable(state)
             state._value = jax.tree.map(strong, state.raw_value)
-        program = Program(traced, self.options, self.borrowed)
+        program = Program(traced, self.options)
         others = [p for p in self.programs.pop(key, ()) if p.is_alive()]
         self.programs[key] = (program, *others[: self.limit - 1])
         if len(self.programs) > self.limit:
@@ -249,13 +236,6 @@ def inline(fun: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
     return traced.call(jax.tree.leaves((args, kwargs)))
 
 
-def _nbytes(spec: Spec) -> int:
-    return sum(aval.size * aval.dtype.itemsize for aval in spec.avals)
-
-
-def _hold(const: Any, weakly: bool) -> Callable[[], Any]:
-    """A function that returns the array `const`; one of NumPy is copied, because its owner may write into it."""
-    if weakly:
-        return weakref.ref(const)
-    kept = const if isinstance(const, jax.Array) else jnp.array(np.asarray(const))
-    return lambda: kept
+def _hold(const: Any) -> Any:
+    """The captured array `const`; one of NumPy is copied, because its owner may write into it."""
+    return const if isinstance(const, jax.Array) else jnp.array(np.asarray(const))

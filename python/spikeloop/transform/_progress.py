@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -57,6 +58,18 @@ def as_progress_bar(pbar: Any) -> ProgressBar | None:
     raise TypeError(f"pbar must be a ProgressBar, a number of steps, True or None; given {pbar!r}.")
 
 
+@dataclass(frozen=True)
+class _Form:
+    """What a bar shows. Equal ones are interchangeable, so a program that moves one is found again for the other."""
+
+    bar: ProgressBar
+    length: int
+
+    @functools.cached_property
+    def display(self) -> _Display:
+        return _Display(self.bar, self.length)
+
+
 class _Display:
     """The bar on the screen; each run of the loop opens a new one."""
 
@@ -109,15 +122,23 @@ class Report:
     """What the compiled loop calls when some of its `length` steps are done."""
 
     def __init__(self, bar: ProgressBar, length: int):
-        self._display = _Display(bar, length)
-        jax.debug.callback(lambda: self._display.start(), ordered=False)
+        self._form = _Form(bar, length)
+        jax.debug.callback(functools.partial(_start, self._form), ordered=False)
 
     def __call__(self, carry: Any, ys: Any, steps: int) -> None:
         """Advance the bar when `carry` and the results `ys` of these steps are ready."""
         if steps:
             # Both, because JAX moves a call that depends on nothing in the loop out of it when it differentiates.
             ready = [jnp.ravel(min(leaves, key=jnp.size))[:1] for x in (carry, ys) if (leaves := jax.tree.leaves(x))]
-            jax.debug.callback(lambda *_: self._display.advance(steps), *ready, ordered=False)
+            jax.debug.callback(functools.partial(_advance, self._form, steps), *ready, ordered=False)
+
+
+def _start(form: _Form) -> None:
+    form.display.start()
+
+
+def _advance(form: _Form, steps: int, *_ready: Any) -> None:
+    form.display.advance(steps)
 
 
 def no_report(_carry: Any, _ys: Any, _steps: int) -> None:
