@@ -335,5 +335,3 @@ def test_a_class_made_anew_is_not_mistaken_for_an_old_one():
 
         assert for_loop(lambda x: x * Net.scale, jnp.ones(2))[0] == gain
         gc.collect()
-
-

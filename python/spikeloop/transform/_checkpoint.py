@@ -10,9 +10,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from . import _eager
-from ._loops import Loop, check_length, step_of
+from . import _eager, _step_by_step
+from ._loops import Loop, check_length
 from ._progress import ProgressBar, Report, as_progress_bar, no_report
+from ._step_by_step import Steps, step_of
 from ._traced import trace_function
 
 
@@ -23,7 +24,7 @@ def checkpoint(fun: Callable[..., Any] | None = None, *, prevent_cse: bool = Tru
 
     @functools.wraps(fun)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        return _eager.run(_checkpoint, (fun,), (prevent_cse, policy), (args, kwargs))
+        return _eager.run(_checkpoint, (fun,), (prevent_cse, policy), (args, kwargs), _step_by_step.call)
 
     return wrapped
 
@@ -58,8 +59,8 @@ def checkpointed_for_loop(
     | `base` | pieces per level, at least 2 | √n: two levels |
     | `pbar` | as in `for_loop`, but it moves after whole pieces of the top level only | no bar |
     """
-    config = (check_length(xs, length), _check_base(base), as_progress_bar(pbar))
-    return _eager.run(_checkpointed_for_loop, (f,), config, xs)
+    steps = Steps(check_length(xs, length), bar=as_progress_bar(pbar), option=_check_base(base))
+    return _eager.run(_checkpointed_for_loop, (f,), steps, xs, _step_by_step.for_loop)
 
 
 def checkpointed_scan(
@@ -71,18 +72,17 @@ def checkpointed_scan(
     pbar: ProgressBar | int | bool | None = None,
 ) -> tuple[Any, Any]:
     """`scan` with bounded memory in reverse mode; see `checkpointed_for_loop`."""
-    config = (check_length((xs,), length), _check_base(base), as_progress_bar(pbar))
-    return _eager.run(_checkpointed_scan, (f,), config, (init, xs))
+    steps = Steps(check_length((xs,), length), bar=as_progress_bar(pbar), option=_check_base(base))
+    return _eager.run(_checkpointed_scan, (f,), steps, (init, xs), _step_by_step.scan)
 
 
-def _checkpointed_for_loop(functions: tuple[Any], config: tuple, xs: tuple) -> Any:
-    return _checkpointed_scan((step_of(functions[0]),), config, (None, xs))[1]
+def _checkpointed_for_loop(functions: tuple[Any], steps: Steps, xs: tuple) -> Any:
+    return _checkpointed_scan((step_of(functions[0]),), steps, (None, xs))[1]
 
 
-def _checkpointed_scan(functions: tuple[Any], config: tuple, args: tuple) -> tuple[Any, Any]:
-    length, base, bar = config
-    loop = Loop(functions[0], *args)
-    base = base or max(2, math.isqrt(max(length - 1, 0)) + 1)
+def _checkpointed_scan(functions: tuple[Any], steps: Steps, args: tuple) -> tuple[Any, Any]:
+    loop, length, bar = Loop(functions[0], *args), steps.length, steps.bar
+    base = steps.option or max(2, math.isqrt(max(length - 1, 0)) + 1)
     report = Report(bar, length) if bar else no_report
     return loop.finish(*_nested(loop.step, loop.start, loop.xs, length, base, report))
 

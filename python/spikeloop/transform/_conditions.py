@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from .._jax import strong
 from .._state import State
 from .._trace import Spec, spec_of
-from . import _eager
+from . import _eager, _step_by_step
 from ._traced import Traced, trace_function
 
 
@@ -20,7 +20,7 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     index = jnp.asarray(pred, bool)
     if index.shape != ():
         raise TypeError(f"cond needs one truth value; given shape {index.shape}. Use jnp.where or vmap.")
-    return _eager.run(_switch, (false_fun, true_fun), "cond", (index, operands))
+    return _eager.run(_switch, (false_fun, true_fun), "cond", (index, operands), _step_by_step.switch)
 
 
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
@@ -30,7 +30,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     index = jnp.asarray(index)
     if index.shape != () or not jnp.issubdtype(index.dtype, jnp.integer):
         raise TypeError(f"switch needs one integer index; given {index.dtype}{list(index.shape)}.")
-    return _eager.run(_switch, tuple(branches), "switch", (index, operands))
+    return _eager.run(_switch, tuple(branches), "switch", (index, operands), _step_by_step.switch)
 
 
 def ifelse(conditions: Sequence[Any], branches: Sequence[Any], *operands: Any, check_cond: bool = True) -> Any:

@@ -20,19 +20,29 @@ from ._donate import DONATE_BYTES, unshared
 from ._executables import store
 from ._traced import trace_function
 
+Transform = Callable[[tuple[Any, ...], Hashable, tuple], Any]
 
-def run(transform: Callable[..., Any], functions: tuple[Any, ...], config: Hashable, args: tuple) -> Any:
-    """`transform(functions, config, args)` as one compiled program, or as a part of the one that is being traced."""
-    if _trace.current() is not None or is_jit_disabled():
+
+def run(
+    transform: Transform, functions: tuple[Any, ...], config: Hashable, args: tuple, plain: Transform | None = None
+) -> Any:
+    """`transform(functions, config, args)` as one compiled program, or as a part of the one that is being traced.
+
+    Under `jax.disable_jit()` nothing is compiled; `plain` then takes the place of `transform`, if there is one.
+    """
+    if _trace.current() is not None:
         return transform(functions, config, args)
+    if is_jit_disabled():
+        return (plain or transform)(functions, config, args)
     return TracedCall(transform, functions, config, args)(*args)
 
 
 class TracedCall:
     """`transform(functions, config, args)`, traced once, as a function of `args` of the same shapes."""
 
-    def __init__(self, transform: Callable[..., Any], functions: tuple[Any, ...], config: Hashable, args: tuple):
-        self._traced = traced = trace_function(lambda *a: transform(functions, config, a), args, keep_created=True)
+    def __init__(self, transform: Transform, functions: tuple[Any, ...], config: Hashable, args: tuple):
+        self._whole = lambda *args: transform(functions, config, args)
+        self._traced = traced = trace_function(self._whole, args, keep_created=True)
         for state in traced.states:
             _trace.check_readable(state)
             state._value = jax.tree.map(strong, state.raw_value)
@@ -54,6 +64,8 @@ class TracedCall:
         return self._traced.written
 
     def __call__(self, *args: Any) -> Any:
+        if is_jit_disabled():
+            return self._whole(*args)
         traced = self._traced
         inside = tracing.trace is not EAGER  # a transformation of JAX itself is running
         values = [

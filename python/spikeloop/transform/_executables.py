@@ -41,7 +41,6 @@ class Executable:
         return run_jaxpr(self._jaxpr, [next(handed) if donate else next(rest) for donate in self._donates])
 
 
-
 class Store:
     """The executables used last, as many as fit into a number of bytes."""
 

@@ -13,8 +13,9 @@ import jax.numpy as jnp
 from .. import _trace
 from .._jax import strong
 from ..kernels._fold_slices import fold_slices
-from . import _eager
+from . import _eager, _step_by_step
 from ._progress import ProgressBar, as_progress_bar, scan_with_progress
+from ._step_by_step import Steps, step_of
 from ._traced import Traced, trace_function
 
 _GPU_UNROLL = 8  # steps that XLA can capture in one CUDA graph
@@ -41,8 +42,8 @@ def for_loop(
     | `unroll` | steps per iteration of the compiled loop | 1 on CPU, 8 on GPU |
     | `pbar` | a `ProgressBar`, or the number of steps between its updates, or True | no bar |
     """
-    config = (check_length(xs, length), reverse, _unroll(unroll), as_progress_bar(pbar))
-    return _eager.run(_for_loop, (f,), config, xs)
+    steps = Steps(check_length(xs, length), reverse, as_progress_bar(pbar), _unroll(unroll))
+    return _eager.run(_for_loop, (f,), steps, xs, _step_by_step.for_loop)
 
 
 def scan(
@@ -58,33 +59,22 @@ def scan(
 
     Options as in `for_loop`.
     """
-    config = (check_length((xs,), length), reverse, _unroll(unroll), as_progress_bar(pbar))
-    return _eager.run(_scan, (f,), config, (init, xs))
+    steps = Steps(check_length((xs,), length), reverse, as_progress_bar(pbar), _unroll(unroll))
+    return _eager.run(_scan, (f,), steps, (init, xs), _step_by_step.scan)
 
 
 def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init: Any) -> Any:
     """Apply `body_fun` to the carry while `cond_fun` holds; `cond_fun` may read States but not write them."""
-    return _eager.run(_while_loop, (cond_fun, body_fun), (), (init,))
+    return _eager.run(_while_loop, (cond_fun, body_fun), (), (init,), _step_by_step.while_loop)
 
 
-def step_of(f: Callable[..., Any]) -> Callable[[Any, tuple], tuple[Any, Any]]:
-    """The step function of a scan that calls `f` with each slice."""
-
-    def step(carry: Any, x: tuple) -> tuple[Any, Any]:
-        return carry, f(*x)
-
-    step.__name__ = getattr(f, "__name__", "step")
-    return step
+def _for_loop(functions: tuple[Any], steps: Steps, xs: tuple) -> Any:
+    return _scan((step_of(functions[0]),), steps, (None, xs))[1]
 
 
-def _for_loop(functions: tuple[Any], config: tuple, xs: tuple) -> Any:
-    return _scan((step_of(functions[0]),), config, (None, xs))[1]
-
-
-def _scan(functions: tuple[Any], config: tuple, args: tuple) -> tuple[Any, Any]:
-    length, reverse, unroll, bar = config
-    loop = Loop(functions[0], *args)
-    options = {"length": length, "reverse": reverse, "unroll": unroll}
+def _scan(functions: tuple[Any], steps: Steps, args: tuple) -> tuple[Any, Any]:
+    loop, bar = Loop(functions[0], *args), steps.bar
+    options = {"length": steps.length, "reverse": steps.reverse, "unroll": steps.option}
     if bar is None:
         carry, ys = jax.lax.scan(loop.step, loop.start, loop.xs, **options)
     else:

@@ -13,7 +13,6 @@ import numpy as np
 
 from .. import _trace, environ
 from .._jax import EAGER, consts_to_arguments, is_jit_disabled, is_wide, strong, tracing
-from .._trace import Spec
 from ._donate import DONATE_BYTES, unshared
 from ._traced import Traced, trace_function
 

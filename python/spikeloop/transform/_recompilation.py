@@ -17,7 +17,7 @@ _lock = threading.Lock()
 
 
 def note(functions: Sequence[Any], key: Signature) -> None:
-    """A program of `functions` was compiled under `key`; the third one that differs in numbers alone gives a warning."""
+    """Count a program of `functions` compiled under `key`; the third that differs in numbers alone gives a warning."""
     code = tuple(_code(fun) for fun in functions)
     with _lock:
         before, count = _last.get(code, (None, 0))
