@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import reprlib
-import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import jax
 
 from .._errors import NotInitializedError
+from .._same_form import decides_forms, deciding_forms
 from .._state import ParamState, State
 from ._desc import Desc
 
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
     from ._delay import DelayAccess, Prefetch
 
 _UNWALKED = (str, bytes, int, float, bool, type(None), jax.Array, weakref.ref)
-
-
-class _Initializing(threading.local):
-    depth = 0
-
-
-_initializing = _Initializing()
 
 
 class Module:
@@ -49,8 +42,9 @@ class Module:
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
-        if "init_state" in cls.__dict__:
-            cls.init_state = _refilling(cls.__dict__["init_state"])
+        for name in ("init_state", "reset_state"):
+            if name in cls.__dict__:
+                setattr(cls, name, _refilling(cls.__dict__[name]))
 
     def update(self, *args: Any, **kwargs: Any) -> Any:
         """One step."""
@@ -143,8 +137,14 @@ class Module:
         self._out_size = as_size(size, f"{type(self).__name__}: out_size")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if _initializing.depth and name in self.__dict__ and _refill(self.__dict__[name], value):
+        old = self.__dict__.get(name)
+        if decides_forms() and old is not None and _refill(old, value):
             return
+        if isinstance(old, State) and not isinstance(value, State):
+            raise TypeError(
+                f"{self.path}.{name} is a State, which would be lost; write `{self.path}.{name}.value = ...` to change "
+                f"its value. To do without it, write `del {self.path}.{name}` first."
+            )
         object.__setattr__(self, name, value)
         if not name.startswith("_"):
             _own(self, name, value)
@@ -206,16 +206,13 @@ def as_size(size: Any, where: str) -> tuple[int, ...]:
     return tuple(int(n) for n in sizes)
 
 
-def _refilling(init_state: Callable[..., None]) -> Callable[..., None]:
-    """`init_state`, during which a new State goes into the State object that is already there."""
+def _refilling(method: Callable[..., None]) -> Callable[..., None]:
+    """`init_state` or `reset_state`: States take every form, and a new State goes into the one that is there."""
 
-    @functools.wraps(init_state)
+    @functools.wraps(method)
     def wrapped(self: Module, *args: Any, **kwargs: Any) -> None:
-        _initializing.depth += 1
-        try:
-            init_state(self, *args, **kwargs)
-        finally:
-            _initializing.depth -= 1
+        with deciding_forms():
+            method(self, *args, **kwargs)
 
     return wrapped
 
@@ -223,7 +220,7 @@ def _refilling(init_state: Callable[..., None]) -> Callable[..., None]:
 def _refill(old: Any, new: Any) -> bool:
     """Move the value of the fresh State `new` into `old`; False if they do not correspond."""
     if isinstance(old, State) and type(new) is type(old) and new._owner is None and new is not old:
-        old.value = new.value
+        old.reinit(new.value)
         return True
     pairs: list[tuple[Any, Any]] = []
     if isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)):
