@@ -114,21 +114,26 @@ def _has_unit(value: Any) -> bool:
 
 
 def _refused(state: State, form: Any, given: Any, advice: str) -> StateChangedError:
-    return StateChangedError(f"State {state.path} holds {form}; given {given}. The State keeps its value. {advice}")
+    name = f"State {state.path}" if state.name else state.path
+    return StateChangedError(f"{name} holds {form}; given {given}. The State keeps its value. {advice}")
+
+
+def _code(state: State) -> str:
+    return state.path if state.name else "state"
 
 
 def _other_structure(state: State) -> str:
-    return f"Give a value of the same structure, or begin anew with another one: `{state.path}.reinit(value)`."
+    return f"Give a value of the same structure, or begin anew with another one: `{_code(state)}.reinit(value)`."
 
 
 def _other_shape(state: State, aval: Any, numbers: Any) -> str:
     if np.ndim(numbers) == 0:
-        return f"For one number everywhere write `{state.path}.value = u.math.full({aval.shape}, number)`."
+        return f"For one number everywhere write `{_code(state)}.value = u.math.full({aval.shape}, number)`."
     return (
         "For another batch size call `sl.nn.init_all_states(model, batch_size=n)`; to begin anew with another shape "
-        f"write `{state.path}.reinit(value)`."
+        f"write `{_code(state)}.reinit(value)`."
     )
 
 
 def _other_kind(state: State, dtype: Any) -> str:
-    return f"Write `value.astype('{dtype}')` if that is meant, or `{state.path}.reinit(value)` to begin anew."
+    return f"Write `value.astype('{dtype}')` if that is meant, or `{_code(state)}.reinit(value)` to begin anew."

@@ -154,6 +154,10 @@ class State:
         self.value = value
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The attributes; by whom the State is owned is for its owner to say."""
+        return {**vars(self), "_owner": None}
+
     def add_tag(self, tag: str) -> None:
         """Add one tag."""
         self.tag.add(tag)
@@ -205,6 +209,8 @@ def _settled(old: Any, new: Any) -> Any:
 def _settled_leaf(old: Any, new: Any) -> Any:
     if isinstance(new, jax.Array):
         return strong(new) if getattr(new, "weak_type", False) else new
+    if isinstance(old, jax.Array) and isinstance(new, (np.ndarray, np.generic)):
+        return jnp.array(new)  # a copy: who gave the array may write into it
     if isinstance(old, jax.Array) and isinstance(new, (bool, int, float, complex)):
         return jnp.asarray(new, jnp.result_type(old, new))  # a number takes the dtype of the array, if it can hold it
     return new

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import reprlib
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import jax
 
 from .._errors import NotInitializedError
+from .._keywords import NamesKeywords, check_keywords
 from .._same_form import decides_forms, deciding_forms
 from .._state import ParamState, State
 from ._desc import Desc
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 _UNWALKED = (str, bytes, int, float, bool, type(None), jax.Array, weakref.ref)
 
 
-class Module:
+class Module(NamesKeywords):
     """Base of everything that a model is made of.
 
     Assign States and other Modules to attributes, also inside lists, tuples and dicts; `states()` and `nodes()` find
@@ -59,7 +61,7 @@ class Module:
     def __rrshift__(self, value: Any) -> Any:
         return self(*value) if isinstance(value, tuple) else self(value)
 
-    def init_state(self, *args: Any, **kwargs: Any) -> None:
+    def init_state(self, *_: Any, **__: Any) -> None:
         """Make the States of this Module alone; `init_all_states` calls it for a whole model."""
 
     def reset_state(self, *args: Any, **kwargs: Any) -> None:
@@ -99,6 +101,7 @@ class Module:
     @classmethod
     def desc(cls, *args: Any, **kwargs: Any) -> Desc:
         """A description of a Module that its user will make: the class and its arguments."""
+        check_keywords(cls, kwargs)
         return Desc(cls, args, kwargs)
 
     @property
@@ -157,6 +160,18 @@ class Module:
             "Call sl.nn.init_all_states(model) first."
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The attributes, and who is owned by this Module; by whom it is owned itself is for its owner to say."""
+        # What `jit` compiled for a method of this object is made again where it is needed.
+        kept = {k: v for k, v in vars(self).items() if k != "_owner" and not k.startswith("_jit_")}
+        return {"attributes": kept, "owned": [*_owned_by(self, kept)]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state["attributes"])
+        for item, name in state["owned"]:
+            if item._owner is None:  # a shallow copy shares what it holds with the original
+                object.__setattr__(item, "_owner", (weakref.ref(self), name))
+
     def __fingerprint__(self) -> tuple[Any, ...]:
         """What a compiled loop depends on: every attribute, but not where this Module stands in a larger one."""
         return tuple(item for name, item in vars(self).items() if name != "_owner" for item in (name, item))
@@ -208,13 +223,23 @@ def as_size(size: Any, where: str) -> tuple[int, ...]:
 
 def _refilling(method: Callable[..., None]) -> Callable[..., None]:
     """`init_state` or `reset_state`: States take every form, and a new State goes into the one that is there."""
+    names = [*inspect.signature(method).parameters][1:]
+    place = names.index("batch_size") if "batch_size" in names else None
 
     @functools.wraps(method)
     def wrapped(self: Module, *args: Any, **kwargs: Any) -> None:
+        if place is not None:
+            check_batch_size(args[place] if len(args) > place else kwargs.get("batch_size"), self.path)
         with deciding_forms():
             method(self, *args, **kwargs)
 
     return wrapped
+
+
+def check_batch_size(size: Any, where: str) -> None:
+    """Refuse what is neither a number of samples nor None."""
+    if size is not None and (isinstance(size, bool) or not hasattr(size, "__index__") or size < 0):
+        raise ValueError(f"{where}: batch_size must be a whole number, not negative, or None; given {size!r}.")
 
 
 def _refill(old: Any, new: Any) -> bool:
@@ -242,6 +267,16 @@ def _own(owner: Module, name: str, value: Any) -> None:
     elif isinstance(value, dict):
         for key, item in value.items():
             _own(owner, f"{name}[{key!r}]", item)
+
+
+def _owned_by(owner: Module, value: Any) -> Iterator[tuple[Any, str]]:
+    """(State or Module, name) of all that `owner` owns among its attributes."""
+    if isinstance(value, (State, Module)):
+        if value._owner is not None and value._owner[0]() is owner:
+            yield value, value._owner[1]
+    elif isinstance(value, (list, tuple, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _owned_by(owner, item)
 
 
 def _walk(value: Any, path: tuple[Any, ...], seen: set[int]) -> Iterator[tuple[tuple[Any, ...], Any]]:

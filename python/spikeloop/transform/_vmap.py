@@ -223,6 +223,8 @@ def _axis_size(config: _Config, args: tuple, axes: list[Any], kwargs: dict, in_s
         mapped += [(leaf, axis) for leaf in jax.tree.leaves(state.kept)]
     sizes = {_size_along(leaf, axis) for leaf, axis in mapped if axis is not None}
     if config.axis_size is not None:
+        if not hasattr(config.axis_size, "__index__") or config.axis_size < 0:
+            raise ValueError(f"vmap: axis_size must be a number of lanes, not negative; given {config.axis_size!r}.")
         sizes.add(config.axis_size)
     if len(sizes) != 1:
         raise ValueError(
