@@ -22,7 +22,7 @@ class NamesKeywords:
 def name_keywords(cls: type) -> None:
     """Let the constructor that `cls` defines, if any, name its keywords when it is given another one."""
     if "__init__" in vars(cls):
-        cls.__init__ = _naming(vars(cls)["__init__"])  # type: ignore[misc]
+        cls.__init__ = _naming(vars(cls)["__init__"])
 
 
 def _naming(init: Callable[..., None]) -> Callable[..., None]:

@@ -77,7 +77,7 @@ class State:
 
     @property
     def kept(self) -> Any:
-        """The value as it is kept, also where its owner has put off to bring it up to date; takes values of any form."""
+        """The value as it is kept, also where its owner put off to bring it up to date; takes any form."""
         trace = _trace.current()
         if trace is not None:
             return trace.read(self)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ._state import State
 
 
-
 class _Unset:
     """The only one of its kind, also in copies."""
 

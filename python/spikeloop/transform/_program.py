@@ -65,7 +65,8 @@ class Program:
         self._in_avals = traced.jaxpr.in_avals[: traced.in_tree.num_leaves]
         self._seen: dict[str, Any] = {}
         self._wide = is_wide()
-        self.traced = dataclasses.replace(traced, jaxpr=consts_to_arguments(traced.jaxpr), states=(), written=(), overwritten={})
+        held = {"states": (), "written": (), "overwritten": {}}
+        self.traced = dataclasses.replace(traced, jaxpr=consts_to_arguments(traced.jaxpr), **held)
         self.compiled = jax.jit(self._pure, donate_argnums=0, **options)
 
     def run(self, call: Call) -> Any:
