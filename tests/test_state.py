@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import spikeloop as sl
-from spikeloop._errors import TraceContextError
+from spikeloop._errors import StateChangedError, TraceContextError
 
 KINDS = [sl.State, sl.ShortTermState, sl.LongTermState, sl.ParamState, sl.BatchState, sl.DelayState, sl.HiddenState]
 
@@ -133,11 +133,12 @@ def test_copy_module_of_the_standard_library():
 def test_restore_value_keeps_structure_and_unit():
     state = sl.State(jnp.ones(2) * u.mV, "V")
     state.restore_value(jnp.zeros(2) * u.mV)
-    with pytest.raises(ValueError, match="State V holds"):
+    with pytest.raises(StateChangedError, match="State V holds"):
         state.restore_value(jnp.zeros(2) * u.ms)
-    with pytest.raises(ValueError, match="State V holds"):
+    with pytest.raises(StateChangedError, match="State V holds"):
         state.replace({"a": jnp.zeros(2)})
     assert state.value.unit == u.mV
+    assert state.replace(jnp.ones(2) * u.mV) is state
 
 
 def test_path_follows_the_model():

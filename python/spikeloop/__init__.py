@@ -1,11 +1,13 @@
 """spikeloop: spiking neural networks as plain Python objects, run by native kernels inside one JAX program."""
 
+from . import _fork as _fork  # watches from the start
 from . import nn as nn  # first: the other packages build on its Module
 
 # isort: split
 from . import analysis as analysis
 from . import connect as connect
 from . import environ as environ
+from . import errors as errors
 from . import init as init
 from . import inputs as inputs
 from . import kernels as kernels
@@ -19,6 +21,7 @@ from . import transform as transform
 from ._info import get_num_threads as get_num_threads
 from ._info import info as info
 from ._info import set_num_threads as set_num_threads
+from ._info import version as _version
 from ._state import BatchState as BatchState
 from ._state import DelayState as DelayState
 from ._state import HiddenState as HiddenState
@@ -88,3 +91,5 @@ from .models import TraubMilesHH as TraubMilesHH
 from .models import WangBuzsakiHH as WangBuzsakiHH
 from .models import align_post_projection as align_post_projection
 from .models import align_pre_projection as align_pre_projection
+
+__version__ = _version()

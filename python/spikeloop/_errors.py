@@ -40,3 +40,11 @@ class Overflow(SpikeloopError, OverflowError):
 
 class ShapeError(SpikeloopError, ValueError):
     """A value has another shape than its place in the model asks for."""
+
+
+class StartedError(SpikeloopError, RuntimeError):
+    """A setting of the whole process was given after JAX had started."""
+
+
+class ForkedError(SpikeloopError, RuntimeError):
+    """A computation in a process that was forked after JAX had started."""

@@ -26,7 +26,7 @@ def info() -> Info:
     versions = {name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "numpy", "brainunit")}
     return Info(
         {
-            "spikeloop": _version(),
+            "spikeloop": version(),
             "python": platform.python_version(),
             **versions,
             "device": f"{jax.default_backend()} ({', '.join(sorted({d.device_kind for d in jax.devices()}))})",
@@ -38,7 +38,8 @@ def info() -> Info:
     )
 
 
-def _version() -> str:
+def version() -> str:
+    """The version of the installed package."""
     try:
         return importlib.metadata.version("spikeloop")
     except importlib.metadata.PackageNotFoundError:

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax._src import config as _config
 from jax._src import core as _core
+from jax._src import xla_bridge as _bridge
 from jax._src.interpreters.partial_eval import DynamicJaxprTrace as _StagingTrace
 from jax.core import ShapedArray as Aval
 from jax.extend.core import Primitive
@@ -35,6 +36,7 @@ __all__ = [
     "consts_to_arguments",
     "current_trace",
     "ffi_lowering",
+    "has_started",
     "inputs_to_arguments",
     "is_jit_disabled",
     "is_staging",
@@ -63,6 +65,11 @@ _input_p.def_abstract_eval(lambda *, token, avals: list(avals))
 def current_trace() -> Any:
     """The JAX trace that operations are recorded in at this moment."""
     return tracing.trace
+
+
+def has_started() -> bool:
+    """Whether JAX has a device and threads, which the first computation or array starts."""
+    return _bridge.backends_are_initialized()
 
 
 def named_axis(name: str | None, size: int) -> contextlib.AbstractContextManager[None]:

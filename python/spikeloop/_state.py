@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ import numpy as np
 from . import _trace
 from ._errors import TraceContextError
 from ._jax import strong
+from ._same_form import in_form_of
 from ._trace import UNSET, Short
 
 _MUST_USE_VALUE = "A State takes no part in arithmetic; use its .value"
@@ -23,6 +24,10 @@ class State:
 
     Read and write `.value`. It may be any pytree of arrays, with or without units. Transformations of
     `spikeloop.transform` pass the States that a function touches in and out of its compiled program.
+
+    A new value has the structure, dimension, shape and kind of number of the old one and takes its unit and dtype;
+    else StateChangedError is raised and the old value stays. The form is free in `init_state` and `reset_state`, for
+    `reinit`, and as long as the State holds no numbers, such as None.
 
     | name | meaning |
     |---|---|
@@ -58,13 +63,21 @@ class State:
 
     @value.setter
     def value(self, value: Any) -> None:
+        self._check(value)
+        if self.before_access is not None:
+            self.before_access()
+        self.kept = in_form_of(self, value)
+
+    def reinit(self, value: Any) -> None:
+        """Begin anew with `value`, which may have another structure, unit, shape and dtype than the present one."""
+        self._check(value)
         if self.before_access is not None:
             self.before_access()
         self.kept = value
 
     @property
     def kept(self) -> Any:
-        """The value as it is kept, also where its owner has put off to bring it up to date."""
+        """The value as it is kept, also where its owner put off to bring it up to date; takes any form."""
         trace = _trace.current()
         if trace is not None:
             return trace.read(self)
@@ -74,9 +87,7 @@ class State:
 
     @kept.setter
     def kept(self, value: Any) -> None:
-        if isinstance(value, State):
-            raise ValueError(f"State {self.path} cannot hold a State. Assign its .value instead.")
-        self._check_kind(value)
+        self._check(value)
         trace = _trace.current()
         if trace is not None:
             trace.write(self, value)
@@ -135,17 +146,26 @@ class State:
         self.value = other.value
 
     def restore_value(self, value: Any) -> None:
-        """Assign `value`; it must have the structure and unit of the present one."""
-        given, expected = jax.tree.structure(value), jax.tree.structure(self.value)
-        if given != expected:
-            raise ValueError(f"State {self.path} holds {expected}; cannot restore {given}.")
+        """Assign `value`."""
         self.value = value
 
-    replace = restore_value
+    def replace(self, value: Any) -> Self:
+        """Assign `value`; returns the State."""
+        self.value = value
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The attributes; by whom the State is owned is for its owner to say."""
+        return {**vars(self), "_owner": None}
 
     def add_tag(self, tag: str) -> None:
         """Add one tag."""
         self.tag.add(tag)
+
+    def _check(self, value: Any) -> None:
+        if isinstance(value, State):
+            raise ValueError(f"State {self.path} cannot hold a State. Assign its .value instead.")
+        self._check_kind(value)
 
     def _check_kind(self, value: Any) -> None:
         """Refuse values that this kind of State cannot hold."""
@@ -189,6 +209,8 @@ def _settled(old: Any, new: Any) -> Any:
 def _settled_leaf(old: Any, new: Any) -> Any:
     if isinstance(new, jax.Array):
         return strong(new) if getattr(new, "weak_type", False) else new
+    if isinstance(old, jax.Array) and isinstance(new, (np.ndarray, np.generic)):
+        return jnp.array(new)  # a copy: who gave the array may write into it
     if isinstance(old, jax.Array) and isinstance(new, (bool, int, float, complex)):
         return jnp.asarray(new, jnp.result_type(old, new))  # a number takes the dtype of the array, if it can hold it
     return new
@@ -220,6 +242,11 @@ class DelayState(ShortTermState):
 
 class HiddenState(ShortTermState):
     """A dynamical variable of a neuron or synapse: one array, with or without a unit."""
+
+    @property
+    def varshape(self) -> tuple[int, ...]:
+        """The shape of the array, with batch."""
+        return np.shape(jax.tree.leaves(self.value)[0])
 
     def _check_kind(self, value: Any) -> None:
         leaves = jax.tree.leaves(value)

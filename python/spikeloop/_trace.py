@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -20,7 +20,18 @@ from ._jax import Aval, aval_of, bind_inputs, current_trace, is_staging, is_trac
 if TYPE_CHECKING:
     from ._state import State
 
-UNSET: Any = type("Unset", (), {"__repr__": lambda self: "<unset>"})()
+
+class _Unset:
+    """The only one of its kind, also in copies."""
+
+    def __repr__(self) -> str:
+        return "<unset>"
+
+    def __reduce__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Any = _Unset()
 
 
 class Spec(NamedTuple):
@@ -58,6 +69,20 @@ def spec_of(value: Any, where: str) -> Spec:
         raise TypeError(msg) from error
 
 
+def form_of(state: State) -> Spec | None:
+    """The Spec that a new value of `state` must have; None if it may have any, as it holds no numbers yet."""
+    trace = current()
+    return _form_of(state, state._value) if trace is None else trace.form(state)
+
+
+def _form_of(state: State, value: Any) -> Spec | None:
+    try:
+        spec = spec_of(value, state.path)
+    except TypeError:  # UNSET, a text or some other object
+        return None
+    return spec if spec.avals else None
+
+
 def _one_lane(spec: Spec, axis: int) -> Spec:
     shapes = [list(aval.shape) for aval in spec.avals]
     for shape in shapes:
@@ -68,13 +93,17 @@ def _one_lane(spec: Spec, axis: int) -> Spec:
 class Trace:
     """What one traced function has read and written so far."""
 
-    def __init__(self, parent: Trace | None, lanes: Mapping[State, int] | None = None):
+    def __init__(
+        self, parent: Trace | None, lanes: Mapping[State, int] | None = None, unformed: Collection[State] = ()
+    ):
         self.parent = parent
         self.lanes = lanes or {}
+        self.unformed = unformed  # States that may be given another form than they have outside
         self.base: Any = None  # the JAX trace that records the function
         self.values: dict[State, Any] = {}
         self.inputs: dict[State, Spec] = {}
         self.written: dict[State, None] = {}
+        self.forms: dict[State, Spec | None] = {}  # of States that were first written, not read
         self.created: list[weakref.ref[State]] = []
         self.settings: dict[str, Any] = {}
         self.setting_inputs: dict[str, Spec] = {}
@@ -99,6 +128,21 @@ class Trace:
             raise TraceContextError(_written_in_raw_jax(state))
         self.values[state] = value
         self.written[state] = None
+
+    def form(self, state: State) -> Spec | None:
+        """The Spec that a new value of `state` must have; None if it may have any."""
+        if state in self.values:
+            return _form_of(state, self.values[state])
+        if state in self.unformed:
+            return None
+        if state not in self.forms:
+            form = _form_of(state, state._value) if self.parent is None else self.parent.form(state)
+            self.forms[state] = form if form is None or state not in self.lanes else _one_lane(form, self.lanes[state])
+        return self.forms[state]
+
+    def overwritten(self) -> dict[State, Spec]:
+        """{State: its Spec before} of the States that the function writes, but does not read."""
+        return {s: form for s, form in self.forms.items() if form is not None and s not in self.inputs}
 
     def create(self, state: State, value: Any) -> None:
         """Take up a State that the traced function has made."""

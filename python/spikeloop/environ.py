@@ -18,8 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from . import _trace
-from ._errors import MissingSettingError, TraceContextError
-from ._jax import is_tracer
+from ._errors import MissingSettingError, StartedError, TraceContextError
+from ._jax import has_started, is_tracer
 
 __all__ = [
     "all",
@@ -42,6 +42,13 @@ __all__ = [
 
 I, T, DT, FIT = "i", "t", "dt", "fit"  # noqa: E741  the peer's constants
 
+_PLATFORMS = {  # the names that JAX gives their back ends
+    "cpu": ("cpu",),
+    "gpu": ("gpu", "cuda", "rocm"),
+    "cuda": ("gpu", "cuda"),
+    "rocm": ("gpu", "rocm"),
+    "tpu": ("tpu",),
+}
 _TRACED = frozenset({T, I})  # numbers that change every step: always inputs
 _MISSING: Any = _trace.UNSET
 
@@ -184,9 +191,11 @@ def get_precision() -> int | str:
 
 
 def set_platform(platform: str) -> None:
-    """The platform JAX computes on: 'cpu', 'gpu' or 'tpu'."""
+    """The platform JAX computes on: 'cpu', 'gpu' or 'tpu'; call it before the first computation."""
+    _check({"platform": platform})
+    if not has_started():
+        jax.config.update("jax_platform_name", platform)
     _globals["platform"] = platform
-    jax.config.update("jax_platform_name", platform)
 
 
 def get_platform() -> str:
@@ -196,8 +205,10 @@ def get_platform() -> str:
 
 def set_host_device_count(n: int) -> None:
     """The number of devices that the CPU shows; call it before the first computation."""
+    _check({"host_device_count": n})
+    if not has_started():
+        jax.config.update("jax_num_cpu_devices", n)
     _globals["host_device_count"] = n
-    jax.config.update("jax_num_cpu_devices", n)
 
 
 def get_host_device_count() -> int:
@@ -281,6 +292,32 @@ def _check(settings: dict[str, Any]) -> None:
     precision = settings.get("precision", 32)
     if precision not in (16, 32, 64, "bf16"):
         raise ValueError(f"precision must be 16, 32, 64 or 'bf16'; given {precision!r}.")
+    if "platform" in settings:
+        _check_platform(settings["platform"])
+    if "host_device_count" in settings:
+        _check_device_count(settings["host_device_count"])
+
+
+def _check_platform(platform: Any) -> None:
+    if platform not in _PLATFORMS:
+        raise ValueError(f"platform must be one of {', '.join(map(repr, _PLATFORMS))}; given {platform!r}.")
+    if has_started() and jax.default_backend() not in _PLATFORMS[platform]:
+        raise StartedError(_too_late(f"the platform {platform!r}", f"on {jax.default_backend()!r}", f"{platform=}"))
+
+
+def _check_device_count(n: Any) -> None:
+    if isinstance(n, bool) or not hasattr(n, "__index__") or n < 1:
+        raise ValueError(f"host_device_count must be a number of devices, at least 1; given {n!r}.")
+    if has_started() and n != jax.local_device_count("cpu"):
+        now = f"with {jax.local_device_count('cpu')} CPU device(s)"
+        raise StartedError(_too_late(f"host_device_count = {n}", now, f"host_device_count={n}"))
+
+
+def _too_late(what: str, now: str, code: str) -> str:
+    return (
+        f"environ cannot set {what} any more: JAX has started {now}, and models and arrays are there. Write "
+        f"`sl.environ.set({code})` at the start of the program, before anything is built or computed."
+    )
 
 
 def _missing(key: str, desc: str | None) -> str:

@@ -217,7 +217,7 @@ def test_states_are_strong_and_of_the_precision(cls):
 
 def test_a_state_of_another_unit_is_refused_in_the_step():
     neuron = sl.nn.init_all_states(sl.LIF(3))
-    neuron.V.value = jnp.zeros(3) * u.mA
+    neuron.V.reinit(jnp.zeros(3) * u.mA)
     with sl.environ.context(dt=0.1 * u.ms), pytest.raises(UnitError, match=r"LIF\.V"):
         neuron()
 

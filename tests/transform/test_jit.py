@@ -124,7 +124,7 @@ def test_another_shape_or_unit_of_a_state_traces_again():
     f = jit(lambda: state.value + state.value)
     f()
     for value in (jnp.ones(3), jnp.ones(2) * u.mV, jnp.ones(2, int)):
-        state.value = value
+        state.reinit(value)
         out = f()
         assert jax.tree.structure(out) == jax.tree.structure(value)
         np.testing.assert_array_equal(jax.tree.leaves(out)[0], 2 * np.ones(jax.tree.leaves(value)[0].shape))
@@ -135,7 +135,7 @@ def test_a_state_may_change_its_shape_in_a_jitted_function():
 
     @jit
     def grow():
-        state.value = jnp.concatenate([state.value, state.value])
+        state.reinit(jnp.concatenate([state.value, state.value]))
 
     for n in (4, 8, 16):
         grow()

@@ -162,7 +162,7 @@ def test_scan_carry_errors(f, message):
     "change",
     [
         lambda v: jnp.concatenate([v, v]),
-        lambda v: v.astype(int),
+        lambda v: v.astype(complex),
         lambda v: v * u.mV,
         lambda v: {"a": v},
     ],
@@ -176,9 +176,7 @@ def test_a_state_that_changes_in_a_loop_is_named_with_both_types(change):
         net.other.value = net.other.value + 1
         net.v.value = change(net.v.value)
 
-    with pytest.raises(
-        StateChangedError, match=r"State net\.v changes inside the loop over step: it goes in as float32"
-    ):
+    with pytest.raises(StateChangedError, match=r"State net\.v holds float32\[2\]; given "):
         for_loop(step, length=3)
     np.testing.assert_array_equal(net.v.value, np.ones(2))
     np.testing.assert_array_equal(net.other.value, np.zeros(2))
@@ -218,7 +216,7 @@ def test_while_loop_names_what_changes(total):
         total.value = jnp.zeros(3)
         return c
 
-    with pytest.raises(StateChangedError, match="State total changes inside the loop over body"):
+    with pytest.raises(StateChangedError, match=r"State total holds float32\[\]; given float32\[3\]"):
         while_loop(lambda c: c < 1, body, 0.0)
 
     def grow(c):

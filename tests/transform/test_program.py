@@ -190,7 +190,7 @@ class TestDonation:
         state = sl.State(jnp.zeros(LARGE))
         step = jit(_add_one(state))
         step()
-        state.value = jnp.zeros((LARGE, 1))
+        state.reinit(jnp.zeros((LARGE, 1)))
 
         def fail(x):
             state.value = state.value + x
@@ -273,7 +273,7 @@ class TestLeaks:
         step()
         before = live()[0]
         for n in range(2, 12):
-            state.value = jnp.zeros(n)
+            state.reinit(jnp.zeros(n))
             step()
         assert live()[0] == before
         assert step.cache.num_traces == 11

@@ -101,7 +101,7 @@ def test_forms_of_in_states(v, form):
 
 def test_a_state_may_move_its_lanes(v):
     def f():
-        v.value = jnp.stack([v.value, v.value])
+        v.reinit(jnp.stack([v.value, v.value]))
 
     vmap(f, in_states=v, out_states={1: v})()
     assert v.value.shape == (2, 3)

@@ -14,6 +14,7 @@ import numpy as np
 from .. import environ, random
 from .._delay_steps import delay_times
 from .._jax import is_tracer
+from .._keywords import NamesKeywords
 from .._state import ParamState, State
 from ..nn._module import as_size
 from ..random._units import attach
@@ -33,7 +34,7 @@ class Shared(TypedDict, total=False):
     param_type: Callable[..., State]
 
 
-class Rule:
+class Rule(NamesKeywords):
     """Base of connection rules. `rule(source, target)` draws a `Connection` between two populations or sizes.
 
     The same seed gives the same synapses on every machine and for any number of threads. All rules take:

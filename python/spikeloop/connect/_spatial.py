@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Unpack
 import numpy as np
 
 from .._errors import ShapeError
+from .._keywords import NamesKeywords
 from ..random._units import attach, common_unit
 from ._rule import Rule, Shared, check_prob
 from ._spec import Space
@@ -15,7 +16,7 @@ from ._spec import Space
 _AXES = 3
 
 
-class Profile:
+class Profile(NamesKeywords):
     """Base of profiles: how the probability of a synapse falls with the distance d of two neurons."""
 
     kind: ClassVar[str]

@@ -15,6 +15,7 @@ import numpy as np
 from .. import environ
 from .._errors import ShapeError
 from .._jax import is_tracer
+from .._keywords import name_keywords
 from .._shapes import fits
 from .._state import State
 from ..random import DEFAULT, RandomState
@@ -36,6 +37,7 @@ class Initializer:
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
         dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
+        name_keywords(cls)
 
     def __post_init__(self) -> None:
         unit = getattr(self, "unit", None)

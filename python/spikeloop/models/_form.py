@@ -20,6 +20,7 @@ import numpy as np
 from .. import environ, init
 from .._errors import ShapeError, UnitError
 from .._jax import is_tracer
+from .._keywords import bind
 from .._shapes import fits as fits
 from .._state import State, value_of
 from ..nn import Module
@@ -74,6 +75,17 @@ def check_not_negative(value: Any, where: str) -> None:
     value = value_of(value)
     if not is_tracer(leaf := jax.tree.leaves(value)[0]) and (np.asarray(leaf) < 0).any():
         raise ValueError(f"{where} must not be negative; given {_show(value)}.")
+
+
+def check_finite(value: Any, where: str) -> None:
+    """Refuse NaN, infinite numbers and what is no real number, where it is known."""
+    if is_tracer(value):
+        return
+    numbers = np.asarray(value)
+    if not (jnp.issubdtype(numbers.dtype, jnp.floating) or jnp.issubdtype(numbers.dtype, jnp.integer)):
+        raise TypeError(f"{where} must be real numbers; given {numbers.dtype}.")
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"{where} holds NaN or an infinite number; it must be finite.")
 
 
 def check_positive(value: Any, where: str) -> None:
@@ -138,15 +150,13 @@ class Form(Module):
         cls.__signature__ = _signature(cls)
 
     def __init__(self, *args: Any, **kwargs: Any):
-        given = self.__signature__.bind(*args, **kwargs)
-        given.apply_defaults()
-        values = given.arguments
+        values = bind(type(self), self.__signature__, args, kwargs)
         super().__init__(values.pop("name"))
         if self.has_size:
             self.in_size = self.out_size = values.pop("in_size")
         self._initializers = {name: values.pop(f"{name}_initializer") for name in self.state_vars}
-        for name, declared in self.params.items():
-            setattr(self, name, self._checked(name, declared, values.pop(name)))
+        for name in self.params:
+            setattr(self, name, values.pop(name))
         for name in self._initializers:
             self._check_initializer(name)
         self._configure(**values)
@@ -155,6 +165,11 @@ class Form(Module):
         """Take the arguments that are neither parameters nor initial values."""
         for name, value in options.items():
             setattr(self, name, value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.params and "_initializers" in vars(self):
+            value = self._checked(name, self.params[name], value)
+        super().__setattr__(name, value)
 
     @property
     def varshape(self) -> tuple[int, ...]:
@@ -219,8 +234,8 @@ class Form(Module):
         if callable(inner):
             value = inner = inner(self.varshape)
         inner = _given(inner, declared)
-        value = value if isinstance(value, State) else inner
         check_unit(inner, declared.unit, where)
+        value = _of_floats(value) if isinstance(value, State) else inner
         shape = jnp.shape(inner)
         if shape != () and self.has_size and not fits(shape, self.varshape):
             raise ShapeError(f"{where} must be one number or have the shape {self.varshape} of the population; "
@@ -231,9 +246,7 @@ class Form(Module):
     def _check_values(self, where: str, declared: Param, value: Any) -> None:
         if any(map(is_tracer, jax.tree.leaves(value))):
             return
-        numbers = np.asarray(number_in(value, declared.unit, where))
-        if np.isnan(numbers).any():
-            raise ValueError(f"{where} holds NaN.")
+        check_finite(number_in(value, declared.unit, where), where)
         if declared.positive:
             check_positive(value, where)
 
@@ -241,7 +254,8 @@ class Form(Module):
         value = self._initializers[name]
         if value is not None and not callable(value):
             value = value.value if isinstance(value, State) else value
-            check_unit(value, self.state_unit(name), f"{type(self).__name__}: {name}_initializer")
+            where = f"{type(self).__name__}: {name}_initializer"
+            check_finite(number_in(value, self.state_unit(name), where), where)
 
 
 def init_variable(start: Any, unit: Any, shape: tuple[int, ...], batch_size: int | None, where: str) -> Any:
@@ -251,9 +265,18 @@ def init_variable(start: Any, unit: Any, shape: tuple[int, ...], batch_size: int
     start = start.value if isinstance(start, State) else start
     value = init.param(start, shape, batch_size)
     numbers = jnp.asarray(number_in(value, unit, where), environ.dftype())
+    check_finite(numbers, f"{where}: the initial value")
     full = (*(() if batch_size is None else (batch_size,)), *shape)
     numbers = jnp.broadcast_to(numbers, full) + jnp.zeros((), numbers.dtype)  # an array of its own, to be overwritten
     return HiddenState(numbers if unit.is_unitless else u.Quantity(numbers, unit=unit))
+
+
+def _of_floats(state: State) -> State:
+    """A State as a constant, with floats in place of whole numbers: only floats train."""
+    value = state.value
+    if jnp.issubdtype(jnp.result_type(numbers := u.get_mantissa(value)), jnp.integer):
+        state.reinit(with_unit(jnp.asarray(numbers, environ.dftype()), unit_of(value)))
+    return state
 
 
 def _given(value: Any, declared: Param) -> Any:

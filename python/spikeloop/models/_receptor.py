@@ -23,10 +23,10 @@ class Receptor(Module):
 
     arrivals: ArrivalRing | None = None  # input of synapses that have a delay each
 
-    def __init__(self, syn: Any, out: Any, key: Any = None):
+    def __init__(self, syn: Any, out: Any, described_by: tuple[Desc, Desc] | None = None):
         super().__init__()
         self.syn, self.out = syn, out
-        self._key = key
+        self._described_by = described_by
 
     @property
     def kind(self) -> ReceptorKind:
@@ -50,9 +50,10 @@ def receptor_of(post: Neuron, syn: Any, out: Any, where: str) -> Receptor:
     """The receptor of `post` for this synapse and output; an equal description finds the one that is there."""
     if isinstance(syn, Desc) != isinstance(out, Desc):
         raise TypeError(f"{where}: give syn and out both as descriptions (Expon.desc(...)) or both as objects.")
-    key = (syn.key(), out.key()) if isinstance(syn, Desc) else None
+    descriptions = (syn, out) if isinstance(syn, Desc) else None
     for receptor in post.receptors:
-        if (key is not None and receptor._key == key) or (receptor.syn is syn and receptor.out is out):
+        is_described = descriptions is not None and receptor._described_by == descriptions
+        if is_described or (receptor.syn is syn and receptor.out is out):
             return receptor
         if receptor.syn is syn:
             raise ValueError(f"{where}: this synapse already drives {post.path} through another output.")
@@ -60,7 +61,7 @@ def receptor_of(post: Neuron, syn: Any, out: Any, where: str) -> Receptor:
         syn, out = syn(), out()
     _check(syn, out, post, where)
     claim(syn, post, where)
-    receptor = Receptor(syn, out, key)
+    receptor = Receptor(syn, out, descriptions)
     post.receptors.append(receptor)
     return receptor
 

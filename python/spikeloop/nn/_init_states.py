@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from .._errors import ShapeError
+from .._keywords import check_names
 from .._state import State, present_values
 from .._trace import spec_of
 from ._module import Module
@@ -38,11 +40,29 @@ def call_all_fns(
     """Call the method `fn_name` of every Module in `target`, by `call_level` and then in the order they were added."""
     if not isinstance(target, Module):
         raise TypeError(f"Expected a Module (a neuron, a projection, a network); given {target!r}.")
+    _check_keywords(target, fn_name, kwargs or {})
     nodes = sorted(target.nodes().values(), key=lambda node: node.call_level)
     for node in nodes:
         if node_to_exclude is None or not _excluded(node, node_to_exclude):
             getattr(node, fn_name)(*args, **(kwargs or {}))
     return target
+
+
+def _check_keywords(target: Module, fn_name: str, given: Iterable[str]) -> None:
+    """Refuse a keyword that no method of this name takes: all of them would ignore it."""
+    taken: dict[str, None] = {}
+    for method in {_method(type(node), fn_name): None for node in target.nodes().values()}:
+        for name, parameter in [*inspect.signature(method).parameters.items()][1:]:
+            if parameter.kind is inspect.Parameter.VAR_KEYWORD and name.strip("_"):
+                return  # it may use any keyword
+            if parameter.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY):
+                taken[name] = None
+    check_names(given, taken, f"{fn_name} of {target.path}")
+
+
+def _method(cls: type, name: str) -> Any:
+    method = getattr(cls, name)
+    return cls.init_state if method is Module.reset_state else method  # which hands everything on
 
 
 def _excluded(node: Module, criterion: Any) -> bool:

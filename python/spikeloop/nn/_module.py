@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import reprlib
-import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import jax
 
 from .._errors import NotInitializedError
+from .._keywords import NamesKeywords, check_keywords
+from .._same_form import decides_forms, deciding_forms
 from .._state import ParamState, State
 from ._desc import Desc
 
@@ -22,14 +24,7 @@ if TYPE_CHECKING:
 _UNWALKED = (str, bytes, int, float, bool, type(None), jax.Array, weakref.ref)
 
 
-class _Initializing(threading.local):
-    depth = 0
-
-
-_initializing = _Initializing()
-
-
-class Module:
+class Module(NamesKeywords):
     """Base of everything that a model is made of.
 
     Assign States and other Modules to attributes, also inside lists, tuples and dicts; `states()` and `nodes()` find
@@ -49,8 +44,9 @@ class Module:
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
-        if "init_state" in cls.__dict__:
-            cls.init_state = _refilling(cls.__dict__["init_state"])
+        for name in ("init_state", "reset_state"):
+            if name in cls.__dict__:
+                setattr(cls, name, _refilling(cls.__dict__[name]))
 
     def update(self, *args: Any, **kwargs: Any) -> Any:
         """One step."""
@@ -65,7 +61,7 @@ class Module:
     def __rrshift__(self, value: Any) -> Any:
         return self(*value) if isinstance(value, tuple) else self(value)
 
-    def init_state(self, *args: Any, **kwargs: Any) -> None:
+    def init_state(self, *_: Any, **__: Any) -> None:
         """Make the States of this Module alone; `init_all_states` calls it for a whole model."""
 
     def reset_state(self, *args: Any, **kwargs: Any) -> None:
@@ -105,6 +101,7 @@ class Module:
     @classmethod
     def desc(cls, *args: Any, **kwargs: Any) -> Desc:
         """A description of a Module that its user will make: the class and its arguments."""
+        check_keywords(cls, kwargs)
         return Desc(cls, args, kwargs)
 
     @property
@@ -143,8 +140,14 @@ class Module:
         self._out_size = as_size(size, f"{type(self).__name__}: out_size")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if _initializing.depth and name in self.__dict__ and _refill(self.__dict__[name], value):
+        old = self.__dict__.get(name)
+        if decides_forms() and old is not None and _refill(old, value):
             return
+        if isinstance(old, State) and not isinstance(value, State):
+            raise TypeError(
+                f"{self.path}.{name} is a State, which would be lost; write `{self.path}.{name}.value = ...` to change "
+                f"its value. To do without it, write `del {self.path}.{name}` first."
+            )
         object.__setattr__(self, name, value)
         if not name.startswith("_"):
             _own(self, name, value)
@@ -156,6 +159,18 @@ class Module:
             f"{self.path}.{name} does not exist yet: States are made by init_state. "
             "Call sl.nn.init_all_states(model) first."
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The attributes, and who is owned by this Module; by whom it is owned itself is for its owner to say."""
+        # What `jit` compiled for a method of this object is made again where it is needed.
+        kept = {k: v for k, v in vars(self).items() if k != "_owner" and not k.startswith("_jit_")}
+        return {"attributes": kept, "owned": [*_owned_by(self, kept)]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state["attributes"])
+        for item, name in state["owned"]:
+            if item._owner is None:  # a shallow copy shares what it holds with the original
+                object.__setattr__(item, "_owner", (weakref.ref(self), name))
 
     def nodes(self, *types: type, include_self: bool = True) -> dict[tuple[Any, ...], Any]:
         """{path: Module} of this Module and all below it, each once; only instances of `types` if given."""
@@ -202,24 +217,31 @@ def as_size(size: Any, where: str) -> tuple[int, ...]:
     return tuple(int(n) for n in sizes)
 
 
-def _refilling(init_state: Callable[..., None]) -> Callable[..., None]:
-    """`init_state`, during which a new State goes into the State object that is already there."""
+def _refilling(method: Callable[..., None]) -> Callable[..., None]:
+    """`init_state` or `reset_state`: States take every form, and a new State goes into the one that is there."""
+    names = [*inspect.signature(method).parameters][1:]
+    place = names.index("batch_size") if "batch_size" in names else None
 
-    @functools.wraps(init_state)
+    @functools.wraps(method)
     def wrapped(self: Module, *args: Any, **kwargs: Any) -> None:
-        _initializing.depth += 1
-        try:
-            init_state(self, *args, **kwargs)
-        finally:
-            _initializing.depth -= 1
+        if place is not None:
+            check_batch_size(args[place] if len(args) > place else kwargs.get("batch_size"), self.path)
+        with deciding_forms():
+            method(self, *args, **kwargs)
 
     return wrapped
+
+
+def check_batch_size(size: Any, where: str) -> None:
+    """Refuse what is neither a number of samples nor None."""
+    if size is not None and (isinstance(size, bool) or not hasattr(size, "__index__") or size < 0):
+        raise ValueError(f"{where}: batch_size must be a whole number, not negative, or None; given {size!r}.")
 
 
 def _refill(old: Any, new: Any) -> bool:
     """Move the value of the fresh State `new` into `old`; False if they do not correspond."""
     if isinstance(old, State) and type(new) is type(old) and new._owner is None and new is not old:
-        old.value = new.value
+        old.reinit(new.value)
         return True
     pairs: list[tuple[Any, Any]] = []
     if isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)):
@@ -241,6 +263,16 @@ def _own(owner: Module, name: str, value: Any) -> None:
     elif isinstance(value, dict):
         for key, item in value.items():
             _own(owner, f"{name}[{key!r}]", item)
+
+
+def _owned_by(owner: Module, value: Any) -> Iterator[tuple[Any, str]]:
+    """(State or Module, name) of all that `owner` owns among its attributes."""
+    if isinstance(value, (State, Module)):
+        if value._owner is not None and value._owner[0]() is owner:
+            yield value, value._owner[1]
+    elif isinstance(value, (list, tuple, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _owned_by(owner, item)
 
 
 def _walk(value: Any, path: tuple[Any, ...], seen: set[int]) -> Iterator[tuple[tuple[Any, ...], Any]]:

@@ -70,8 +70,11 @@ class Interrupted(KeyboardInterrupt, SpikeloopError):
     """Ctrl-C during a run; `run` holds what the finished chunks have recorded."""
 
     def __init__(self, message: str, run: Run):
-        super().__init__(message)
+        super().__init__(message, run)
         self.run = run
+
+    def __str__(self) -> str:
+        return self.args[0]
 
 
 def run(

@@ -167,3 +167,11 @@ class Part:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self[:], dtype=dtype)
+
+    def __reduce__(self) -> Any:
+        """In another process the part is read from the same place on the disk."""
+        return _reopened, (self._array.store.root.resolve(), self._array.path, self._first, self._last)
+
+
+def _reopened(root: Path, name: str, first: int, last: int) -> Part:
+    return Part(need("zarr").open_group(root, mode="r")[name], first, last)

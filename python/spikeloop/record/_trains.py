@@ -95,6 +95,10 @@ class SpikeTrains:
         """The neuron of each spike."""
         return self._single("indices")[1]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The spikes themselves, not where to find them."""
+        return {**vars(self), "_find": None, "_found": self._found}
+
     def __len__(self) -> int:
         """The number of spikes."""
         return len(self._found[0])

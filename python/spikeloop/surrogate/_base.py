@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from .. import environ
 from .._errors import UnitError
+from .._keywords import name_keywords
 
 P = ParamSpec("P")
 
@@ -44,6 +45,7 @@ class Surrogate:
         super().__init_subclass__(**kwargs)
         cls.code = code
         dataclasses.dataclass(frozen=True)(cls)
+        name_keywords(cls)
         if code is not None and len(dataclasses.fields(cls)) > _NUM_OPERANDS:
             raise TypeError(f"{cls.__name__} has a native code, but more than {_NUM_OPERANDS} parameters.")
 

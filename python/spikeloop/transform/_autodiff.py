@@ -125,6 +125,7 @@ def _differentiate(functions: tuple[Any, list[State]], config: _Config, call: tu
     args, kwargs = call
     traced = trace_function(fun, args, kwargs, keep_created=True)
     config, states, rebuild = _targets(config, traced, states, args)
+    _refuse_whole_numbers(states, config)
     nums = (config.argnums,) if isinstance(config.argnums, int) else config.argnums or ()
     inputs = (present_values(states), [args[i] for i in nums])
     values = traced.state_values()
@@ -194,6 +195,20 @@ def _targets(config: _Config, traced: Traced, states: list[State], args: tuple) 
         )
     names = _unique([state.path for state in params])
     return config, params, lambda grads: dict(zip(names, grads, strict=True))
+
+
+def _refuse_whole_numbers(states: Sequence[State], config: _Config) -> None:
+    for state in states:
+        kinds = {jnp.result_type(leaf).name for leaf in jax.tree.leaves(state.value)}
+        if not dict(config.options).get("allow_int") and not all(map(_is_inexact, kinds)):
+            raise TypeError(
+                f"{config.kind}: {state.path} holds {', '.join(sorted(kinds))}, and only floats have derivatives. "
+                "Begin with a decimal point, as in ParamState(10.0 * u.ms)."
+            )
+
+
+def _is_inexact(dtype: str) -> bool:
+    return jnp.issubdtype(dtype, jnp.inexact)
 
 
 def _unique(names: list[str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import types
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -66,6 +67,13 @@ class JitFunction:
 
         functools.update_wrapper(dynamic, fun)
         return dynamic, _static_key({**nums, **names}, self.__name__), call
+
+    def __reduce__(self) -> Any:
+        """By its name where a decorated function stands at the top of a module, else by what it was made of."""
+        module = sys.modules.get(getattr(self.origin_fun, "__module__", ""))
+        if getattr(module, self.__name__, None) is self:
+            return self.__name__
+        return JitFunction, (self.origin_fun, *self._given)
 
     def clear_cache(self) -> None:
         """Forget every compiled program."""

@@ -54,12 +54,14 @@ class Program:
             s in traced.written and spec.nbytes >= DONATE_BYTES
             for s, spec in zip(traced.states, traced.state_specs, strict=True)
         ]
+        self._overwritten = [(weakref.ref(s), spec) for s, spec in traced.overwritten.items()]
         self._consts = [_hold(c) for c in traced.jaxpr.consts]
         self._extras = any(self.donates) or bool(self._consts or traced.settings or traced.setting_keys)
         self._in_avals = traced.jaxpr.in_avals[: traced.in_tree.num_leaves]
         self._seen: dict[str, Any] = {}
         self._wide = is_wide()
-        self.traced = dataclasses.replace(traced, jaxpr=consts_to_arguments(traced.jaxpr), states=(), written=())
+        held = {"states": (), "written": (), "overwritten": {}}
+        self.traced = dataclasses.replace(traced, jaxpr=consts_to_arguments(traced.jaxpr), **held)
         self.compiled = jax.jit(self._pure, donate_argnums=0, **options)
 
     def run(self, call: Call) -> Any:
@@ -68,6 +70,8 @@ class Program:
         eager = tracing.trace is EAGER
         if not eager:
             self._check_outside()
+        if self._overwritten:
+            self._check_overwritten()
         # From here to the end every microsecond counts: this is the cost of a call beside that of jax.jit.
         given: Any = ()
         try:
@@ -136,6 +140,12 @@ class Program:
         for ref in self.reads:
             if (state := ref()) is not None:
                 _trace.check_readable(state)
+
+    def _check_overwritten(self) -> None:
+        """Trace again if a State that is only written has another form now; that finds what fits, or says why not."""
+        for ref, spec in self._overwritten:
+            if (state := ref()) is not None and _trace.form_of(state) != spec:
+                raise _Stale
 
     def _check_values(self, values: Sequence[Any]) -> None:
         for ref, value in zip(self.writes, values, strict=True):

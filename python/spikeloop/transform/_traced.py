@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,7 @@ class Traced:
     written_specs: tuple[Spec, ...]
     settings: dict[str, Spec]  # environ entries that are inputs
     setting_keys: dict[str, Any]  # environ entries that were read by value
+    overwritten: dict[State, Spec]  # States that are written, but not read, and what they held
 
     def state_values(self) -> list[Any]:
         """The present values of the States that the program reads."""
@@ -100,16 +101,18 @@ def trace_function(
     *,
     keep_created: bool = False,
     lanes: Mapping[State, int] | None = None,
+    unformed: Collection[State] = (),
 ) -> Traced:
     """Run `fun` once on abstract values and return its program.
 
     States that `fun` makes and that outlive it become results of the program if `keep_created`; otherwise their value
-    cannot be read afterwards. Of the States in `lanes`, `fun` sees one lane along the given axis.
+    cannot be read afterwards. Of the States in `lanes`, `fun` sees one lane along the given axis. To those in
+    `unformed` it may give another form.
     """
     name = getattr(fun, "__name__", type(fun).__name__)
     leaves, in_tree = jax.tree.flatten((tuple(args), kwargs or {}))
     _refuse_states(leaves, f"an argument of {name}")
-    trace = Trace(_trace.current(), lanes)
+    trace = Trace(_trace.current(), lanes, unformed)
     out: dict[str, Any] = {}
 
     def flat(*tracers: Any) -> list[Any]:
@@ -137,6 +140,7 @@ def trace_function(
         written_specs=tuple(out["written"].values()),
         settings=trace.setting_inputs,
         setting_keys=trace.setting_keys,
+        overwritten=trace.overwritten(),
     )
 
 

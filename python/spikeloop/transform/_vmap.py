@@ -107,11 +107,18 @@ def _states_in(group: Any) -> list[State]:
 def _vmap(functions: tuple, config: _Config, call: tuple) -> Any:
     fn, in_states, out_states, out_axes = functions
     declared = dict(zip(out_states, out_axes, strict=True))
-    return _map_lanes(fn, in_states, lambda _: declared, config, call)
+    return _map_lanes(fn, in_states, lambda _: declared, config, call, [s for s in out_states if s not in in_states])
 
 
-def _map_lanes(fn: Any, in_states: list[State], axes_of: Callable[..., Any], config: _Config, call: tuple) -> Any:
-    """`axes_of` the written States tells where those that have lanes have them."""
+def _map_lanes(
+    fn: Any,
+    in_states: list[State],
+    axes_of: Callable[..., Any],
+    config: _Config,
+    call: tuple,
+    gain_lanes: Collection[State] = (),
+) -> Any:
+    """`axes_of` the written States tells where those that have lanes have them; some may `gain_lanes`."""
     args, kwargs = call
     arg_axes = _flat_axes(config.in_axes, args)
     size = _axis_size(config, args, arg_axes, kwargs, in_states)
@@ -120,7 +127,7 @@ def _map_lanes(fn: Any, in_states: list[State], axes_of: Callable[..., Any], con
         jax.tree.structure((args, kwargs)), _drop_axes(jax.tree.leaves((args, kwargs)), _all_axes(arg_axes, kwargs))
     )
     with named_axis(dict(config.options)["axis_name"], size):
-        traced = trace_function(fn, *example, keep_created=True, lanes=lanes)
+        traced = trace_function(fn, *example, keep_created=True, lanes=lanes, unformed=gain_lanes)
     values, state_axes, keys = _split_keys(traced, traced.state_values(), [lanes.get(s) for s in traced.states], size)
     declared = axes_of([state for state in traced.written if state not in keys])
     written_axes = [0 if state in keys else declared.get(state) for state in traced.written]
@@ -216,6 +223,8 @@ def _axis_size(config: _Config, args: tuple, axes: list[Any], kwargs: dict, in_s
         mapped += [(leaf, axis) for leaf in jax.tree.leaves(state.kept)]
     sizes = {_size_along(leaf, axis) for leaf, axis in mapped if axis is not None}
     if config.axis_size is not None:
+        if not hasattr(config.axis_size, "__index__") or config.axis_size < 0:
+            raise ValueError(f"vmap: axis_size must be a number of lanes, not negative; given {config.axis_size!r}.")
         sizes.add(config.axis_size)
     if len(sizes) != 1:
         raise ValueError(
