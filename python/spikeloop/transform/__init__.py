@@ -6,10 +6,8 @@ from ._autodiff import hessian as hessian
 from ._autodiff import jacfwd as jacfwd
 from ._autodiff import jacobian as jacobian
 from ._autodiff import jacrev as jacrev
-from ._autodiff import jvp as jvp
 from ._autodiff import value_and_grad as value_and_grad
 from ._autodiff import vector_grad as vector_grad
-from ._autodiff import vjp as vjp
 from ._checkpoint import checkpoint as checkpoint
 from ._checkpoint import checkpointed_for_loop as checkpointed_for_loop
 from ._checkpoint import checkpointed_scan as checkpointed_scan
@@ -25,5 +23,7 @@ from ._jit import jit as jit
 from ._loops import for_loop as for_loop
 from ._loops import scan as scan
 from ._loops import while_loop as while_loop
+from ._products import jvp as jvp
+from ._products import vjp as vjp
 from ._progress import ProgressBar as ProgressBar
 from ._vmap import vmap as vmap
