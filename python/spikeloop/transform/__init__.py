@@ -8,6 +8,7 @@ from ._autodiff import jacobian as jacobian
 from ._autodiff import jacrev as jacrev
 from ._autodiff import value_and_grad as value_and_grad
 from ._autodiff import vector_grad as vector_grad
+from ._checkpoint import bounded_while_loop as bounded_while_loop
 from ._checkpoint import checkpoint as checkpoint
 from ._checkpoint import checkpointed_for_loop as checkpointed_for_loop
 from ._checkpoint import checkpointed_scan as checkpointed_scan
@@ -16,6 +17,7 @@ from ._conditions import cond as cond
 from ._conditions import ifelse as ifelse
 from ._conditions import switch as switch
 from ._eager import clear_caches as clear_caches
+from ._inspect import StateFinder as StateFinder
 from ._inspect import eval_shape as eval_shape
 from ._inspect import make_jaxpr as make_jaxpr
 from ._jit import JitFunction as JitFunction

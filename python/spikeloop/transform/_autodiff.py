@@ -15,7 +15,6 @@ from .._state import ParamState, State, present_values
 from . import _eager
 from ._traced import Traced, trace_function
 
-
 Inputs = tuple[list[Any], list[Any]]  # values of States and of arguments, the inputs to differentiate by
 
 

@@ -22,21 +22,29 @@ class ProgressBar:
     |---|---|---|
     | `freq` | steps between two updates | a 50th of the loop |
     | `count` | number of updates, instead of `freq` | 50 |
-    | `desc` | text before the bar | `Running` |
+    | `desc` | text before the bar, or (template, function), see below | `Running` |
     | `**options` | passed to `tqdm` | |
+
+    With `desc=("step {i}: loss {loss:.3f}", fun)` the text is `template.format(**fun(data))`, made anew in every
+    update. `data` holds the last step: its number `i`, the carry after it (`carry`) and what it returned (`y`). The
+    function is traced; it may read States but not write them, and returns a dict of numbers and arrays.
     """
 
     freq: int | None = None
     count: int | None = None
-    desc: str | None = None
+    desc: str | tuple[str, Callable[[dict[str, Any]], dict[str, Any]]] | None = None
     options: tuple[tuple[str, Any], ...] = field(default=())
 
-    def __init__(self, freq: int | None = None, count: int | None = None, desc: str | None = None, **options: Any):
+    def __init__(self, freq: int | None = None, count: int | None = None, desc: Any = None, **options: Any):
         for name, value in (("freq", freq), ("count", count)):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise ValueError(f"ProgressBar: {name} must be a positive number of steps; given {value!r}.")
         if freq is not None and count is not None:
             raise ValueError("ProgressBar: give freq or count, not both.")
+        if isinstance(desc, (tuple, list)) and len(desc) == 2 and isinstance(desc[0], str) and callable(desc[1]):
+            desc = tuple(desc)
+        elif not isinstance(desc, (str, type(None))):
+            raise TypeError(f"ProgressBar: desc must be a text or (template, function); given {desc!r}.")
         for name, value in (("freq", freq), ("count", count), ("desc", desc)):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "options", tuple(sorted(options.items())))
@@ -71,13 +79,16 @@ class _Display:
         with self._lock:
             if self._shown is not None:
                 self._shown.close()
-            options = {"desc": self._bar.desc or "Running", "unit": "step", **dict(self._bar.options)}
+            text = self._bar.desc if isinstance(self._bar.desc, str) else None
+            options = {"desc": text or "Running", "unit": "step", **dict(self._bar.options)}
             self._shown = tqdm(total=self._length, **options)
 
-    def advance(self, steps: int) -> None:
+    def advance(self, steps: int, text: str | None = None) -> None:
         with self._lock:
             if self._shown is None:
                 return
+            if text is not None:
+                self._shown.set_description(text, refresh=False)
             self._shown.update(steps)
             done = self._shown.n >= self._length
         if done:
@@ -97,6 +108,8 @@ def open_display(bar: ProgressBar | None, length: int) -> Iterator[Callable[[int
     if bar is None:
         yield lambda _steps: None
         return
+    if isinstance(bar.desc, tuple):
+        raise TypeError("A run in chunks has no carry and no results to show: give `desc` of the bar as a text.")
     display = _Display(bar, length)
     display.start()
     try:
@@ -106,47 +119,60 @@ def open_display(bar: ProgressBar | None, length: int) -> Iterator[Callable[[int
 
 
 class Report:
-    """What the compiled loop calls when some of its `length` steps are done."""
+    """What the compiled loop calls when some of its `length` steps are done.
 
-    def __init__(self, bar: ProgressBar, length: int):
-        self._display = _Display(bar, length)
+    `describe` is the function of the bar's `desc`, on (carry, last results, number of the last step).
+    """
+
+    def __init__(self, bar: ProgressBar, length: int, describe: Callable[..., Any] | None = None):
+        self._display, self._describe = _Display(bar, length), describe
+        self._template = bar.desc[0] if isinstance(bar.desc, tuple) else ""
         jax.debug.callback(lambda: self._display.start(), ordered=False)
 
-    def __call__(self, carry: Any, ys: Any, steps: int) -> None:
-        """Advance the bar when `carry` and the results `ys` of these steps are ready."""
-        if steps:
-            # Both, because JAX moves a call that depends on nothing in the loop out of it when it differentiates.
-            ready = [jnp.ravel(min(leaves, key=jnp.size))[:1] for x in (carry, ys) if (leaves := jax.tree.leaves(x))]
-            jax.debug.callback(lambda *_: self._display.advance(steps), *ready, ordered=False)
+    def __call__(self, carry: Any, ys: Any, steps: int, done: Any, *, reverse: bool = False) -> None:
+        """Advance the bar by `steps` to `done` when `carry` and the results `ys` of these steps are ready."""
+        if not steps:
+            return
+        if self._describe is not None:
+            data = self._describe(carry, [y[0 if reverse else -1] for y in ys], done - 1)
+            jax.debug.callback(lambda d: self._display.advance(steps, self._text(d)), data, ordered=False)
+            return
+        # Both, because JAX moves a call that depends on nothing in the loop out of it when it differentiates.
+        ready = [jnp.ravel(min(leaves, key=jnp.size))[:1] for x in (carry, ys) if (leaves := jax.tree.leaves(x))]
+        jax.debug.callback(lambda *_: self._display.advance(steps), *ready, ordered=False)
+
+    def _text(self, data: dict[str, Any]) -> str:
+        return self._template.format(**jax.tree.map(lambda x: x.item() if x.ndim == 0 else x, data))
 
 
-def no_report(_carry: Any, _ys: Any, _steps: int) -> None:
+def no_report(_carry: Any, _ys: Any, _steps: int, _done: Any) -> None:
     """A Report that shows nothing."""
 
 
 def scan_with_progress(
-    step: Callable[..., Any], init: Any, xs: Any, bar: ProgressBar, *, length: int, reverse: bool, unroll: Any
+    step: Callable[..., Any], init: Any, xs: Any, report: Report, size: int, *, length: int, reverse: bool, unroll: Any
 ) -> tuple[Any, Any]:
-    """`jax.lax.scan` in chunks, with one call of Python after each: no cost inside the chunk."""
-    report = Report(bar, length)
-    size = bar.chunk(length) if length else 1
+    """`jax.lax.scan` in chunks of `size`, with one call of Python after each: no cost inside the chunk."""
     chunks = length // size
     body = jax.tree.map(lambda x: x[: chunks * size].reshape(chunks, size, *x.shape[1:]), xs)
     rest = jax.tree.map(lambda x: x[chunks * size :], xs)
+    first = length - chunks * size if reverse else 0  # steps before the chunks
 
-    def run(carry: Any, part: Any, steps: int) -> tuple[Any, Any]:
+    def run(carry: Any, part: Any, steps: int, done: Any) -> tuple[Any, Any]:
         carry, ys = jax.lax.scan(step, carry, part, length=steps, reverse=reverse, unroll=unroll)
-        report(carry, ys, steps)
+        report(carry, ys, steps, done, reverse=reverse)
         return carry, ys
 
     def run_chunks(carry: Any) -> tuple[Any, Any]:
-        carry, ys = jax.lax.scan(lambda c, x: run(c, x, size), carry, body, length=chunks, reverse=reverse)
+        done = first + size * (1 + jnp.arange(chunks, dtype=jnp.int32))
+        parts = done[::-1] if reverse else done, body
+        carry, ys = jax.lax.scan(lambda c, x: run(c, x[1], size, x[0]), carry, parts, length=chunks, reverse=reverse)
         return carry, jax.tree.map(lambda y: y.reshape(chunks * size, *y.shape[2:]), ys)
 
     if reverse:
-        carry, tail = run(init, rest, length - chunks * size)
+        carry, tail = run(init, rest, first, first)
         carry, head = run_chunks(carry)
     else:
         carry, head = run_chunks(init)
-        carry, tail = run(carry, rest, length - chunks * size)
+        carry, tail = run(carry, rest, length - chunks * size, length)
     return carry, jax.tree.map(lambda a, b: jnp.concatenate([a, b]) if b.shape[0] else a, head, tail)

@@ -41,7 +41,9 @@ def to_predicate(filter: typing.Any) -> Predicate:
         return Any(*filter)
     if callable(filter):
         return filter
-    raise TypeError(f"A filter is a class, a tag, a function of (path, value), a list of these or ...; given {filter!r}.")
+    raise TypeError(
+        f"A filter is a class, a tag, a function of (path, value), a list of these or ...; given {filter!r}."
+    )
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class OfType:
             raise TypeError(f"OfType takes a class; given {self.type!r}.")
 
     def __call__(self, path: Path, value: typing.Any) -> bool:
+        """Whether it is selected."""
         return isinstance(value, self.type)
 
 
@@ -69,6 +72,7 @@ class WithTag:
             raise TypeError(f"WithTag takes a string; given {self.tag!r}.")
 
     def __call__(self, path: Path, value: typing.Any) -> bool:
+        """Whether it is selected."""
         tags = getattr(value, "tag", ())
         return self.tag == tags if isinstance(tags, str) else self.tag in (tags or ())
 
@@ -80,6 +84,7 @@ class PathContains:
     key: Hashable
 
     def __call__(self, path: Path, value: typing.Any) -> bool:
+        """Whether it is selected."""
         return self.key in path
 
 
@@ -100,6 +105,7 @@ class Any(_Of):
     """Selects what at least one of the `filters` selects."""
 
     def __call__(self, path: Path, value: typing.Any) -> bool:
+        """Whether it is selected."""
         return any(predicate(path, value) for predicate in self.predicates)
 
 
@@ -107,6 +113,7 @@ class All(_Of):
     """Selects what each of the `filters` selects."""
 
     def __call__(self, path: Path, value: typing.Any) -> bool:
+        """Whether it is selected."""
         return all(predicate(path, value) for predicate in self.predicates)
 
 
@@ -117,6 +124,7 @@ class Not(_Of):
         super().__init__(filter)
 
     def __call__(self, path: Path, value: typing.Any) -> bool:
+        """Whether it is selected."""
         return not self.predicates[0](path, value)
 
 
@@ -125,6 +133,7 @@ class Everything:
     """Selects everything."""
 
     def __call__(self, path: Path, value: typing.Any) -> bool:
+        """Whether it is selected."""
         return True
 
 
@@ -133,4 +142,5 @@ class Nothing:
     """Selects nothing."""
 
     def __call__(self, path: Path, value: typing.Any) -> bool:
+        """Whether it is selected."""
         return False
