@@ -65,7 +65,7 @@ class Trace:
 
     def __init__(self, parent: Trace | None, lanes: Mapping[State, int] | None = None):
         self.parent = parent
-        self.lanes = lanes or {}
+        self.lanes = {} if lanes is None else lanes
         self.base: Any = None  # the JAX trace that records the function
         self.values: dict[State, Any] = {}
         self.inputs: dict[State, Spec] = {}

@@ -78,9 +78,7 @@ def vmap_init_all_states(
     def init() -> None:
         init_all_states(target, *args, node_to_exclude=node_to_exclude, **kwargs)
 
-    for state in vmap_call(init, axis_size, has_lanes):
-        if state_tag is not None:
-            state.add_tag(state_tag)
+    vmap_call(init, axis_size, has_lanes, state_tag)
     return target
 
 

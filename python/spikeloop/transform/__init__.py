@@ -17,6 +17,7 @@ from ._conditions import cond as cond
 from ._conditions import ifelse as ifelse
 from ._conditions import switch as switch
 from ._eager import clear_caches as clear_caches
+from ._error_if import jit_error_if as jit_error_if
 from ._inspect import StateFinder as StateFinder
 from ._inspect import eval_shape as eval_shape
 from ._inspect import make_jaxpr as make_jaxpr
@@ -28,4 +29,7 @@ from ._loops import while_loop as while_loop
 from ._products import jvp as jvp
 from ._products import vjp as vjp
 from ._progress import ProgressBar as ProgressBar
+from ._vmap import map as map
 from ._vmap import vmap as vmap
+from ._vmap import vmap2 as vmap2
+from ._vmap import vmap_new_states as vmap_new_states
