@@ -18,6 +18,7 @@ from . import random as random
 from . import record as record
 from . import surrogate as surrogate
 from . import transform as transform
+from . import util as util
 from ._info import get_num_threads as get_num_threads
 from ._info import info as info
 from ._info import set_num_threads as set_num_threads

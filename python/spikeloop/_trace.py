@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Collection, Mapping
+from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -93,11 +93,9 @@ def _one_lane(spec: Spec, axis: int) -> Spec:
 class Trace:
     """What one traced function has read and written so far."""
 
-    def __init__(
-        self, parent: Trace | None, lanes: Mapping[State, int] | None = None, unformed: Collection[State] = ()
-    ):
+    def __init__(self, parent: Trace | None, lanes: Mapping[State, int] | None = None, unformed: Container[State] = ()):
         self.parent = parent
-        self.lanes = lanes or {}
+        self.lanes = {} if lanes is None else lanes
         self.unformed = unformed  # States that may be given another form than they have outside
         self.base: Any = None  # the JAX trace that records the function
         self.values: dict[State, Any] = {}
@@ -133,7 +131,7 @@ class Trace:
         """The Spec that a new value of `state` must have; None if it may have any."""
         if state in self.values:
             return _form_of(state, self.values[state])
-        if state in self.unformed:
+        if state in self.unformed and state not in self.lanes:
             return None
         if state not in self.forms:
             form = _form_of(state, state._value) if self.parent is None else self.parent.form(state)

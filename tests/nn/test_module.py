@@ -57,6 +57,8 @@ def test_nodes_finds_each_module_once_by_its_first_path():
     assert list(net.nodes()) == [(), ("first",), ("cells", 0), ("cells", 1, "deep", 0)]
     assert list(net.nodes(include_self=False)) == [("first",), ("cells", 0), ("cells", 1, "deep", 0)]
     assert list(net.nodes(Net)) == [()]
+    assert [list(group) for group in net.nodes(Net, ...)] == [[()], [("first",), ("cells", 0), ("cells", 1, "deep", 0)]]
+    assert list(net.nodes(sl.util.PathContains("deep"))) == [("cells", 1, "deep", 0)]
     assert list(net.children()) == [net.first]
 
 
@@ -81,7 +83,7 @@ def test_filters_of_states():
     ]
     assert net.states((sl.ParamState, "fast")) == net.states()
     assert net.parameters() == params
-    with pytest.raises(TypeError, match=r"A filter of states\(\) is a State type, a tag, a function or ...; given 1"):
+    with pytest.raises(TypeError, match=r"A filter is a class, a tag, a function of .* or \.\.\.; given 1"):
         net.states(1)
 
 

@@ -13,10 +13,8 @@ from spikeloop.transform import (
     jacobian,
     jacrev,
     jit,
-    jvp,
     value_and_grad,
     vector_grad,
-    vjp,
     vmap,
 )
 
@@ -124,7 +122,7 @@ def test_what_is_not_a_state_is_refused():
 def test_nothing_to_differentiate(net):
     with pytest.raises(ValueError, match=r"takes no argument and reads no ParamState"):
         grad(lambda: net.calls.value)()
-    with pytest.raises(ValueError, match=r"argnums=2, but <lambda> got 1 positional arguments"):
+    with pytest.raises(ValueError, match=r"argnums=2 is out of range; the function got 1 positional"):
         grad(lambda x: x, argnums=2)(1.0)
 
 
@@ -230,28 +228,6 @@ def test_states_are_written_once_by_forward_mode(net):
     jacfwd(_loss(net), net.w)()
     hessian(_loss(net), net.w)()
     assert net.calls.value == 2.0
-
-
-def test_jvp(net):
-    out, slope = jvp(_loss(net), (3.0, 1.0), (1.0, 2.0))
-    assert (out, slope, net.calls.value) == (17.0, 14.0, 1.0)
-    out, slope = jit(lambda: jvp(lambda x: {"a": x * x}, (3.0 * u.ms,), (1.0 * u.ms,)))()
-    assert (out["a"].to_decimal(u.ms**2), slope["a"].to_decimal(u.ms**2)) == (9.0, 6.0)
-
-
-@pytest.mark.parametrize("wrap", [lambda f: f, jit], ids=["alone", "in jit"])
-def test_vjp(net, wrap):
-    def run():
-        out, pullback = vjp(_loss(net), 3.0, 1.0)
-        return out, pullback(1.0), pullback(2.0)
-
-    assert wrap(run)() == (17.0, (4.0, 5.0), (8.0, 10.0))
-    assert net.calls.value == 1.0
-
-
-def test_vjp_with_aux():
-    out, pullback, aux = vjp(lambda x: (x * x, {"x": x}), jnp.float32(3.0), has_aux=True)
-    assert (out, pullback(jnp.float32(1.0)), aux) == (9.0, (6.0,), {"x": 3.0})
 
 
 @pytest.mark.parametrize("transform", [grad, jacrev, value_and_grad])

@@ -3,7 +3,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import spikeloop as sl
-from spikeloop.transform import checkpoint, checkpointed_for_loop, checkpointed_scan, for_loop, grad, jit, scan
+from spikeloop.transform import (
+    bounded_while_loop,
+    checkpoint,
+    checkpointed_for_loop,
+    checkpointed_scan,
+    for_loop,
+    grad,
+    jit,
+    scan,
+    vmap,
+    while_loop,
+)
 
 
 class Net(sl.nn.Module):
@@ -107,3 +118,68 @@ def test_checkpoint_in_a_loop_and_as_a_decorator_with_options():
     plain = _run(for_loop)
     np.testing.assert_allclose(value, plain[0], rtol=1e-6)
     np.testing.assert_allclose(grads, plain[1], rtol=2e-5)
+
+
+def test_checkpoint_with_static_arguments():
+    @checkpoint(static_argnums=(1,))
+    def power(x, n):
+        for _ in range(n):  # a traced n would fail
+            x = x * 2.0
+        return x
+
+    assert grad(lambda x: power(x, 3))(1.0) == 8.0
+    assert [power(1.0, n) for n in (1, 4, 1)] == [2.0, 16.0, 2.0]
+    with pytest.raises(ValueError, match="static_argnums must not be negative"):
+        checkpoint(power, static_argnums=-1)
+
+
+class TestBoundedWhileLoop:
+    @pytest.mark.parametrize("base", [2, 3, 16])
+    @pytest.mark.parametrize("max_steps", [0, 1, 7, 8, 9, 40])
+    @pytest.mark.parametrize("end", [0, 1, 8, 100])
+    def test_states_and_carry_are_those_of_python(self, base, max_steps, end):
+        total = sl.State(jnp.float32(0.0))
+
+        def body(n):
+            total.value = total.value + n
+            return n + 1
+
+        n = bounded_while_loop(lambda n: n < end, body, jnp.int32(0), max_steps=max_steps, base=base)
+        steps = min(end, max_steps)
+        assert (n, total.value) == (steps, steps * (steps - 1) / 2)
+
+    @pytest.mark.parametrize("base", [2, 16])
+    def test_the_gradient_is_that_of_the_steps_taken(self, base):
+        w = sl.ParamState(jnp.float32(1.5))
+
+        def loss():
+            return bounded_while_loop(
+                lambda x: x < 10.0, lambda x: x * w.value, jnp.float32(1.0), max_steps=20, base=base
+            )
+
+        grads, value = grad(loss, w, return_value=True)()
+        np.testing.assert_allclose((value, grads), (1.5**6, 6 * 1.5**5), rtol=1e-6)
+        assert value == while_loop(lambda x: x < 10.0, lambda x: x * w.value, init_val=jnp.float32(1.0))
+
+    def test_every_lane_ends_by_itself(self):
+        def double(x):
+            return bounded_while_loop(lambda c: c < 8.0, lambda c: c * 2, x, max_steps=10, base=3)
+
+        np.testing.assert_array_equal(vmap(double)(jnp.array([1.0, 3.0, 9.0])), [8.0, 12.0, 9.0])
+
+    @pytest.mark.parametrize(
+        ("options", "match"),
+        [
+            ({"max_steps": -1}, "bounded_while_loop: max_steps must be a whole number, at least 0; given -1"),
+            ({"max_steps": 2.0}, "max_steps must be a whole number"),
+            ({"max_steps": 2, "base": 1}, "base must be a whole number of at least 2; given 1"),
+        ],
+    )
+    def test_numbers_are_checked(self, options, match):
+        with pytest.raises(ValueError, match=match):
+            bounded_while_loop(lambda c: True, lambda c: c, 0.0, **options)
+
+    def test_the_condition_only_reads(self):
+        s = sl.State(jnp.float32(0.0))
+        with pytest.raises(ValueError, match="cond_fun of a while loop writes State .*, but may only read States"):
+            bounded_while_loop(lambda c: s.restore_value(c) or True, lambda c: c, 0.0, max_steps=3)

@@ -206,7 +206,7 @@ def test_while_loop_may_not_write_in_its_condition(total):
         total.value = total.value + 1
         return total.value < 3
 
-    with pytest.raises(ValueError, match="cond_fun of while_loop writes total; only body_fun may write States"):
+    with pytest.raises(ValueError, match="cond_fun of a while loop writes total, but may only read States"):
         while_loop(cond, lambda c: c, 0.0)
     assert total.value == 0.0
 
@@ -228,7 +228,7 @@ def test_while_loop_names_what_changes(total):
 
 @pytest.mark.parametrize("answer", [lambda c: jnp.ones(2, bool), lambda c: c, lambda c: (True, True)])
 def test_while_loop_needs_one_truth_value(answer):
-    with pytest.raises(TypeError, match="cond_fun of while_loop must return one truth value"):
+    with pytest.raises(TypeError, match="cond_fun of a while loop must return one truth value"):
         while_loop(answer, lambda c: c, jnp.float32(1.0))
 
 

@@ -1,12 +1,13 @@
 import io
 import re
 
+import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import spikeloop as sl
-from spikeloop.transform import ProgressBar, checkpointed_for_loop, for_loop, jit, scan
+from spikeloop.transform import ProgressBar, checkpointed_for_loop, checkpointed_scan, for_loop, jit, scan
 
 
 def _total(text):
@@ -109,3 +110,49 @@ def test_freq_and_count_exclude_each_other():
         ProgressBar(freq=1, count=1)
     with pytest.raises(ValueError, match="ProgressBar: freq must be a positive number of steps; given 0"):
         for_loop(lambda x: x, jnp.ones(3), pbar=0)
+
+
+class TestTextOfTheLastStep:
+    @staticmethod
+    def _shown(capfd):
+        jax.effects_barrier()
+        return re.findall(r"@(.*?)@", capfd.readouterr().err)[-1]
+
+    @pytest.mark.parametrize(("reverse", "y"), [(False, 9.0), (True, 0.0)])
+    @pytest.mark.parametrize("freq", [1, 4, 10])
+    def test_step_result_and_states(self, capfd, reverse, y, freq):
+        total = sl.State(jnp.float32(0.0))
+
+        def step(x):
+            total.value = total.value + x
+            return {"x": x, "all": jnp.full(2, x)}
+
+        desc = "@{i} {y:.1f} {total:.1f} {all}@", lambda d: {"i": d["i"], "y": d["y"]["x"], "total": total.value,
+                                                              "all": d["y"]["all"]}  # fmt: skip
+        for_loop(step, jnp.arange(10.0), reverse=reverse, pbar=ProgressBar(freq=freq, desc=desc))
+        assert self._shown(capfd) == f"9 {y:.1f} 45.0 [{y:.0f}. {y:.0f}.]"
+
+    def test_carry(self, capfd):
+        bar = ProgressBar(freq=3, desc=("@{i} {sum:.0f}@", lambda d: {"i": d["i"] + 1, "sum": d["carry"]["sum"]}))
+        for loop in (scan, checkpointed_scan):
+            loop(lambda c, x: ({"sum": c["sum"] + x}, None), {"sum": 0.0}, jnp.arange(7.0), pbar=bar)
+            assert self._shown(capfd) == "7 21"
+
+    def test_the_function_may_only_read(self):
+        s = sl.State(0.0)
+        with pytest.raises(ValueError, match=r"The function in `desc` of a ProgressBar writes State .*, but may only"):
+            for_loop(lambda x: x, jnp.ones(2), pbar=ProgressBar(desc=("", lambda d: s.replace(d["y"]) or {})))
+
+    def test_the_function_returns_a_dict(self):
+        with pytest.raises(TypeError, match="The function in `desc` of a ProgressBar must return a dict"):
+            for_loop(lambda x: x, jnp.ones(2), pbar=ProgressBar(desc=("{}", lambda d: d["y"])))
+
+    @pytest.mark.parametrize("desc", [1, ("template",), ("template", "no function"), (1, print)])
+    def test_what_is_no_text(self, desc):
+        with pytest.raises(TypeError, match=r"ProgressBar: desc must be a text or \(template, function\); given"):
+            ProgressBar(desc=desc)
+
+    def test_a_run_in_chunks_shows_a_plain_text(self):
+        bar = ProgressBar(desc=("{i}", lambda d: {"i": d["i"]}))
+        with sl.environ.context(dt=0.1 * u.ms), pytest.raises(TypeError, match="give `desc` of the bar as a text"):
+            sl.record.run(lambda: None, 1.0 * u.ms, pbar=bar)

@@ -1,18 +1,46 @@
 """Module and the layers between populations."""
 
 from ._desc import Desc as Desc
+from ._init_states import assign_state_values as assign_state_values
 from ._init_states import call_all_fns as call_all_fns
+from ._init_states import call_order as call_order
 from ._init_states import init_all_states as init_all_states
 from ._init_states import load_states as load_states
 from ._init_states import reset_all_states as reset_all_states
 from ._init_states import save_states as save_states
+from ._init_states import vmap_call_all_fns as vmap_call_all_fns
 from ._init_states import vmap_init_all_states as vmap_init_all_states
+from ._init_states import vmap_reset_all_states as vmap_reset_all_states
 from ._module import Module as Module
 
 # isort: split
+from ._activations import celu as celu
+from ._activations import elu as elu
+from ._activations import gelu as gelu
+from ._activations import glu as glu
+from ._activations import hard_sigmoid as hard_sigmoid
+from ._activations import hard_silu as hard_silu
+from ._activations import hard_tanh as hard_tanh
+from ._activations import leaky_relu as leaky_relu
+from ._activations import log_sigmoid as log_sigmoid
+from ._activations import log_softmax as log_softmax
+from ._activations import mish as mish
+from ._activations import one_hot as one_hot
+from ._activations import relu as relu
+from ._activations import relu6 as relu6
+from ._activations import selu as selu
+from ._activations import sigmoid as sigmoid
+from ._activations import silu as silu
+from ._activations import soft_sign as soft_sign
+from ._activations import softmax as softmax
+from ._activations import softplus as softplus
+from ._activations import squareplus as squareplus
+from ._activations import swish as swish
+from ._activations import tanh as tanh
 from ._delay import Delay as Delay
 from ._delay import DelayAccess as DelayAccess
 from ._delay import Prefetch as Prefetch
+from ._environ_context import EnvironContext as EnvironContext
 from ._event import EventFixedNumConn as EventFixedNumConn
 from ._event import EventFixedProb as EventFixedProb
 from ._event import EventLinear as EventLinear
@@ -25,4 +53,6 @@ from ._linear import AllToAll as AllToAll
 from ._linear import Linear as Linear
 from ._linear import OneToOne as OneToOne
 from ._linear import SignedWLinear as SignedWLinear
+from ._parameters import clip_grad_norm as clip_grad_norm
+from ._parameters import count_parameters as count_parameters
 from ._sequential import Sequential as Sequential

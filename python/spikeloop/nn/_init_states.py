@@ -3,55 +3,96 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
 
 from .._errors import ShapeError
 from .._keywords import check_names
 from .._state import State, present_values
 from .._trace import spec_of
+from ..util.filter import to_predicate
 from ._module import Module
 
 M = TypeVar("M", bound=Module)
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def init_all_states(target: M, *args: Any, node_to_exclude: Any = None, **kwargs: Any) -> M:
     """Call `init_state(*args, **kwargs)` of every Module in `target` and return `target`.
 
     With `batch_size=n`, States get a first axis of n samples. Called again it resets the model: the State objects
-    stay and receive their initial values, also for functions that were compiled before.
+    stay and receive their initial values, also for functions that were compiled before. Modules that pass the filter
+    `node_to_exclude` are left out.
     """
-    return call_all_fns(target, "init_state", args, kwargs, node_to_exclude=node_to_exclude)
+    return call_all_fns(target, "init_state", args, kwargs, node_to_exclude)
 
 
 def reset_all_states(target: M, *args: Any, node_to_exclude: Any = None, **kwargs: Any) -> M:
     """Call `reset_state(*args, **kwargs)` of every Module in `target` and return `target`."""
-    return call_all_fns(target, "reset_state", args, kwargs, node_to_exclude=node_to_exclude)
+    return call_all_fns(target, "reset_state", args, kwargs, node_to_exclude)
+
+
+def call_order(level: int = 0, check_order_boundary: bool = True) -> Callable[[F], F]:
+    """A decorator: `call_all_fns` and its relatives call this method after those of lower levels.
+
+    Methods without it come before those of level 0; those of projections have level 2, those of delays level 3. With
+    `check_order_boundary`, a level outside of 0 to 9 is a ValueError.
+    """
+    if check_order_boundary and not 0 <= level <= 9:
+        raise ValueError(f"call_order: a level is a whole number from 0 to 9; given {level!r}.")
+
+    def mark(fun: F) -> F:
+        fun.call_order = level  # type: ignore[attr-defined]
+        return fun
+
+    return mark
 
 
 def call_all_fns(
     target: M,
     fn_name: str,
-    args: Iterable[Any] = (),
-    kwargs: dict[str, Any] | None = None,
-    *,
+    args: Any = (),
+    kwargs: Mapping[str, Any] | None = None,
     node_to_exclude: Any = None,
+    fn_if_not_exist: str = "raise",
 ) -> M:
-    """Call the method `fn_name` of every Module in `target`, by `call_level` and then in the order they were added."""
+    """Call the method `fn_name` of every Module in `target` and return `target`.
+
+    | name | meaning | default |
+    |---|---|---|
+    | `args`, `kwargs` | arguments of the method; one that is no tuple is the only one | none |
+    | `node_to_exclude` | Modules that pass this filter are left out | none |
+    | `fn_if_not_exist` | what a Module without the method does: 'raise', 'warn', 'pass' or 'none' | 'raise' |
+
+    Lower levels of `call_order` come first, then the order in which the Modules were added.
+    """
     if not isinstance(target, Module):
         raise TypeError(f"Expected a Module (a neuron, a projection, a network); given {target!r}.")
+    if fn_if_not_exist not in ("raise", "warn", "pass", "none"):
+        raise ValueError(f"fn_if_not_exist must be 'raise', 'warn', 'pass' or 'none'; given {fn_if_not_exist!r}.")
     _check_keywords(target, fn_name, kwargs or {})
-    nodes = sorted(target.nodes().values(), key=lambda node: node.call_level)
-    for node in nodes:
-        if node_to_exclude is None or not _excluded(node, node_to_exclude):
-            getattr(node, fn_name)(*args, **(kwargs or {}))
+    args = args if isinstance(args, (tuple, list)) else (args,)
+    excluded = to_predicate(node_to_exclude)
+    calls = [
+        (_level(node, method), method)
+        for path, node in target.nodes().items()
+        if not excluded(path, node) and (method := _method(node, fn_name, fn_if_not_exist)) is not None
+    ]
+    for _, method in sorted(calls, key=lambda call: call[0]):
+        method(*args, **(kwargs or {}))
     return target
 
 
 def _check_keywords(target: Module, fn_name: str, given: Iterable[str]) -> None:
     """Refuse a keyword that no method of this name takes: all of them would ignore it."""
     taken: dict[str, None] = {}
-    for method in {_method(type(node), fn_name): None for node in target.nodes().values()}:
+    for method in {_handler(type(node), fn_name): None for node in target.nodes().values()}:
+        if method is None:
+            continue
         for name, parameter in [*inspect.signature(method).parameters.items()][1:]:
             if parameter.kind is inspect.Parameter.VAR_KEYWORD and name.strip("_"):
                 return  # it may use any keyword
@@ -60,13 +101,26 @@ def _check_keywords(target: Module, fn_name: str, given: Iterable[str]) -> None:
     check_names(given, taken, f"{fn_name} of {target.path}")
 
 
-def _method(cls: type, name: str) -> Any:
-    method = getattr(cls, name)
+def _handler(cls: type, name: str) -> Any:
+    method = getattr(cls, name, None)
     return cls.init_state if method is Module.reset_state else method  # which hands everything on
 
 
-def _excluded(node: Module, criterion: Any) -> bool:
-    return isinstance(node, criterion) if isinstance(criterion, (type, tuple)) else bool(criterion(node))
+def _method(node: Module, name: str, if_not_exist: str) -> Callable[..., Any] | None:
+    method = getattr(node, name, None)
+    if callable(method):
+        return method
+    message = f"{node.path} ({type(node).__name__}) has no method {name!r}."
+    if if_not_exist == "raise":
+        raise AttributeError(f"{message} Write one, or pass fn_if_not_exist='pass'.")
+    if if_not_exist == "warn":
+        warnings.warn(message, stacklevel=4)
+    return None
+
+
+def _level(node: Module, method: Any) -> tuple[int, bool]:
+    level = getattr(method, "call_order", None)
+    return (node.call_level, False) if level is None else (level, True)
 
 
 def vmap_init_all_states(
@@ -80,27 +134,64 @@ def vmap_init_all_states(
 ) -> M:
     """`init_all_states` once for each of `axis_size` lanes; States get the lanes as their first axis.
 
-    Random initial values differ between lanes. States that pass the filter `state_to_exclude` get no lanes.
+    Random initial values differ between lanes. States that pass the filter `state_to_exclude` get no lanes; the others
+    get the tag `state_tag`.
     """
+    return _call_in_lanes(
+        target, "init_state", args, kwargs, axis_size, node_to_exclude, state_tag, state_to_exclude=state_to_exclude
+    )
+
+
+def vmap_reset_all_states(
+    target: M, *args: Any, axis_size: int, node_to_exclude: Any = None, state_tag: str | None = None, **kwargs: Any
+) -> M:
+    """`reset_all_states` once for each of `axis_size` lanes; options as in `vmap_init_all_states`."""
+    return _call_in_lanes(target, "reset_state", args, kwargs, axis_size, node_to_exclude, state_tag)
+
+
+def vmap_call_all_fns(
+    target: M,
+    fn_name: str,
+    args: Any = (),
+    kwargs: Mapping[str, Any] | None = None,
+    axis_size: int | None = None,
+    node_to_exclude: Any = None,
+    state_tag: str | None = None,
+    fn_if_not_exist: str = "raise",
+) -> M:
+    """`call_all_fns` once for each of `axis_size` lanes: States that are made, or given a value unread, get lanes."""
+    return _call_in_lanes(target, fn_name, args, kwargs, axis_size, node_to_exclude, state_tag, fn_if_not_exist)
+
+
+def _call_in_lanes(
+    target: M,
+    fn_name: str,
+    args: Any,
+    kwargs: Mapping[str, Any] | None,
+    axis_size: int | None,
+    node_to_exclude: Any,
+    state_tag: str | None,
+    fn_if_not_exist: str = "raise",
+    state_to_exclude: Any = None,
+) -> M:
     from ..transform._vmap import vmap_call
 
+    if isinstance(axis_size, bool) or not hasattr(axis_size, "__index__") or int(axis_size) < 1:  # type: ignore[arg-type]
+        raise ValueError(f"axis_size must be a whole number of at least 1; given {axis_size!r}.")
     for path, state in target.states().items():
         if state.learns_in is not None:
             raise ValueError(
-                f"vmap_init_all_states: {_join(path)} learns, and all lanes would share it, so that none could learn "
-                "on its own. Run one model after the other."
+                f"{_join(path)} learns, and all lanes would share it, so that none could learn on its own. "
+                "Run one model after the other."
             )
 
     def has_lanes(written: Iterable[State]) -> set[State]:
-        excluded = set() if state_to_exclude is None else set(target.states(state_to_exclude).values())
-        return set(written) - excluded
+        return set(written) - set(target.states(state_to_exclude).values())
 
-    def init() -> None:
-        init_all_states(target, *args, node_to_exclude=node_to_exclude, **kwargs)
+    def call() -> None:
+        call_all_fns(target, fn_name, args, kwargs, node_to_exclude, fn_if_not_exist)
 
-    for state in vmap_call(init, axis_size, has_lanes):
-        if state_tag is not None:
-            state.add_tag(state_tag)
+    vmap_call(call, int(axis_size), has_lanes, state_tag)  # type: ignore[arg-type]
     return target
 
 
@@ -124,6 +215,19 @@ def load_states(target: Module, values: dict[str, Any]) -> tuple[list[str], list
     for path in states.keys() & values.keys():
         states[path].kept = values[path]
     return sorted(values.keys() - states.keys()), sorted(states.keys() - values.keys())
+
+
+def assign_state_values(target: Module, *state_by_abs_path: Mapping[Any, Any]) -> tuple[list[str], list[str]]:
+    """`load_states` from one or more {path: value}, of which a later one wins; arrays may be those of NumPy.
+
+    A path is a text such as `'layers.0.weight'`, or a tuple as in `Module.states`.
+    """
+    given = {
+        _join(path) if isinstance(path, tuple) else str(path): jax.tree.map(jnp.asarray, value)
+        for values in state_by_abs_path
+        for path, value in values.items()
+    }
+    return load_states(target, given)
 
 
 def _join(path: tuple[Any, ...]) -> str:

@@ -16,6 +16,7 @@ from .._errors import NotInitializedError
 from .._keywords import NamesKeywords, check_keywords
 from .._same_form import decides_forms, deciding_forms
 from .._state import ParamState, State
+from ..util.filter import to_predicate
 from ._desc import Desc
 
 if TYPE_CHECKING:
@@ -172,28 +173,21 @@ class Module(NamesKeywords):
             if item._owner is None:  # a shallow copy shares what it holds with the original
                 object.__setattr__(item, "_owner", (weakref.ref(self), name))
 
-    def nodes(self, *types: type, include_self: bool = True) -> dict[tuple[Any, ...], Any]:
-        """{path: Module} of this Module and all below it, each once; only instances of `types` if given."""
+    def nodes(self, *filters: Any, include_self: bool = True) -> Any:
+        """{path: Module} of this Module and all below it, each once; filters as in `states`."""
         found = {path: node for path, node in _walk(self, (), set()) if isinstance(node, Module)}
         if not include_self:
             del found[()]
-        return {path: node for path, node in found.items() if not types or isinstance(node, types)}
+        return _selected(found, filters)
 
     def states(self, *filters: Any) -> Any:
         """{path: State} of the whole model, each State once.
 
-        A filter is a State type, a tag, a function of (path, State), or `...` for the rest. One filter gives a dict,
-        several give a tuple of dicts, and every State goes to the first filter that it passes.
+        A filter is a State type, a tag, a function of (path, State), a list of these, `...` for the rest, or one of
+        `sl.util`. One filter gives a dict, several give a tuple of dicts, and every State goes to the first filter
+        that it passes.
         """
-        found = {path: node for path, node in _walk(self, (), set()) if isinstance(node, State)}
-        if not filters:
-            return found
-        groups: list[dict[tuple[Any, ...], State]] = [{} for _ in filters]
-        for path, state in found.items():
-            group = next((g for g, f in zip(groups, filters, strict=True) if _passes(f, path, state)), None)
-            if group is not None:
-                group[path] = state
-        return groups[0] if len(groups) == 1 else tuple(groups)
+        return _selected({path: node for path, node in _walk(self, (), set()) if isinstance(node, State)}, filters)
 
     def parameters(self) -> dict[tuple[Any, ...], ParamState]:
         """{path: ParamState} of the whole model."""
@@ -293,18 +287,17 @@ def _walk(value: Any, path: tuple[Any, ...], seen: set[int]) -> Iterator[tuple[t
         yield from _walk(item, (*path, key), seen)
 
 
-def _passes(criterion: Any, path: tuple[Any, ...], state: State) -> bool:
-    if criterion is ...:
-        return True
-    if isinstance(criterion, type):
-        return isinstance(state, criterion)
-    if isinstance(criterion, str):
-        return criterion in state.tag
-    if isinstance(criterion, (tuple, list)):
-        return any(_passes(c, path, state) for c in criterion)
-    if callable(criterion):
-        return bool(criterion(path, state))
-    raise TypeError(f"A filter of states() is a State type, a tag, a function or ...; given {criterion!r}.")
+def _selected(found: dict[tuple[Any, ...], Any], filters: tuple[Any, ...]) -> Any:
+    """`found`, divided among the filters."""
+    if not filters:
+        return found
+    predicates = [to_predicate(f) for f in filters]
+    groups: list[dict[tuple[Any, ...], Any]] = [{} for _ in filters]
+    for path, item in found.items():
+        group = next((g for g, passes in zip(groups, predicates, strict=True) if passes(path, item)), None)
+        if group is not None:
+            group[path] = item
+    return groups[0] if len(groups) == 1 else tuple(groups)
 
 
 def made_by_init_state(cls: type, name: str) -> bool:

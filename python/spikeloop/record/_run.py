@@ -109,6 +109,8 @@ def run(
     plan = _Plan(step, duration, _named(record), t0, chunk)
     store, done = _open(plan, path, resume)
     bar = as_progress_bar(pbar)
+    if bar is not None and isinstance(bar.desc, tuple):
+        raise TypeError("record.run has no carry and no results to show: give `desc` of its progress bar as a text.")
     with open_display(bar, plan.clock.steps) as advance, held_back() as interrupted:
         advance(done)
         while done < plan.clock.steps:

@@ -6,10 +6,9 @@ from ._autodiff import hessian as hessian
 from ._autodiff import jacfwd as jacfwd
 from ._autodiff import jacobian as jacobian
 from ._autodiff import jacrev as jacrev
-from ._autodiff import jvp as jvp
 from ._autodiff import value_and_grad as value_and_grad
 from ._autodiff import vector_grad as vector_grad
-from ._autodiff import vjp as vjp
+from ._checkpoint import bounded_while_loop as bounded_while_loop
 from ._checkpoint import checkpoint as checkpoint
 from ._checkpoint import checkpointed_for_loop as checkpointed_for_loop
 from ._checkpoint import checkpointed_scan as checkpointed_scan
@@ -18,6 +17,8 @@ from ._conditions import cond as cond
 from ._conditions import ifelse as ifelse
 from ._conditions import switch as switch
 from ._eager import clear_caches as clear_caches
+from ._error_if import jit_error_if as jit_error_if
+from ._inspect import StateFinder as StateFinder
 from ._inspect import eval_shape as eval_shape
 from ._inspect import make_jaxpr as make_jaxpr
 from ._jit import JitFunction as JitFunction
@@ -25,5 +26,10 @@ from ._jit import jit as jit
 from ._loops import for_loop as for_loop
 from ._loops import scan as scan
 from ._loops import while_loop as while_loop
+from ._products import jvp as jvp
+from ._products import vjp as vjp
 from ._progress import ProgressBar as ProgressBar
+from ._vmap import map as map
 from ._vmap import vmap as vmap
+from ._vmap import vmap2 as vmap2
+from ._vmap import vmap_new_states as vmap_new_states

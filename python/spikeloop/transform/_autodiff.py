@@ -15,6 +15,8 @@ from .._state import ParamState, State, present_values
 from . import _eager
 from ._traced import Traced, trace_function
 
+Inputs = tuple[list[Any], list[Any]]  # values of States and of arguments, the inputs to differentiate by
+
 
 class _Config(NamedTuple):
     kind: str  # "grad", "vector_grad", "jacrev", "jacfwd" or "hessian"
@@ -45,13 +47,9 @@ class GradientTransform:
         **options: Any,
     ):
         functools.update_wrapper(self, fun)
-        leaves, tree = jax.tree.flatten(grad_states)
-        for leaf in leaves:
-            if not isinstance(leaf, State):
-                raise TypeError(f"{kind}: grad_states holds {leaf!r}; give States, such as model.states(ParamState).")
+        leaves, found = flat_states(kind, grad_states)
         self._fun, self._states, self._debug_nan = fun, leaves, debug_nan
         nums = argnums if argnums is None or isinstance(argnums, int) else tuple(argnums)
-        found = None if grad_states is None else tree
         aux = bool(has_aux)
         given = tuple(sorted((k, v) for k, v in options.items() if v))
         self._config = _Config(kind, found, nums, aux, return_value, unit_aware, check_states, given)
@@ -63,6 +61,15 @@ class GradientTransform:
 
     def __repr__(self) -> str:
         return f"<{self._config.kind} of {getattr(self._fun, '__qualname__', self._fun)!s}>"
+
+
+def flat_states(kind: str, grad_states: Any) -> tuple[list[State], Any]:
+    """(the States in `grad_states`, their structure); no structure for None."""
+    leaves, tree = jax.tree.flatten(grad_states)
+    for leaf in leaves:
+        if not isinstance(leaf, State):
+            raise TypeError(f"{kind}: grad_states holds {leaf!r}; give States, such as model.states(ParamState).")
+    return leaves, None if grad_states is None else tree
 
 
 def _maker(kind: str, doc: str) -> Callable[..., Any]:
@@ -126,22 +133,11 @@ def _differentiate(functions: tuple[Any, list[State]], config: _Config, call: tu
     traced = trace_function(fun, args, kwargs, keep_created=True)
     config, states, rebuild = _targets(config, traced, states, args)
     _refuse_whole_numbers(states, config)
-    nums = (config.argnums,) if isinstance(config.argnums, int) else config.argnums or ()
-    inputs = (present_values(states), [args[i] for i in nums])
-    values = traced.state_values()
-    settings = traced.setting_values()
-    where = {state: i for i, state in enumerate(traced.states)}
+    inputs, evaluate = inputs_and_function(traced, states, config.argnums, args, kwargs)
 
-    def pure(diff: tuple[list[Any], list[Any]]) -> Any:
-        inside = list(values)
-        for state, value in zip(states, diff[0], strict=True):
-            if state in where:
-                inside[where[state]] = value
-        chosen = dict(zip(nums, diff[1], strict=True))
-        leaves = jax.tree.leaves((tuple(chosen.get(i, a) for i, a in enumerate(args)), kwargs))
-        outs, new = traced.run(leaves, inside, settings)
-        out = traced.result(outs)
-        value, aux = _split_aux(out, config.kind) if config.has_aux else (out, None)
+    def pure(diff: Inputs) -> Any:
+        out, new = evaluate(diff)
+        value, aux = split_aux(out, config.kind) if config.has_aux else (out, None)
         return _number(value, config), (value, aux, new)
 
     grads, (value, aux, new) = _KINDS[config.kind](pure, inputs, config, dict(config.options))
@@ -154,6 +150,44 @@ def _differentiate(functions: tuple[Any, list[State]], config: _Config, call: tu
     return (grads, *extra) if extra else grads
 
 
+def inputs_and_function(
+    traced: Traced, states: Sequence[State], argnums: int | tuple[int, ...] | None, args: tuple, kwargs: dict[str, Any]
+) -> tuple[Inputs, Callable[[Inputs], tuple[Any, list[Any]]]]:
+    """(present values of the States and arguments, function of them that returns (result, leaves of new States))."""
+    nums = (argnums,) if isinstance(argnums, int) else argnums or ()
+    values, settings = traced.state_values(), traced.setting_values()
+    where = {state: i for i, state in enumerate(traced.states)}
+
+    def evaluate(diff: Inputs) -> tuple[Any, list[Any]]:
+        inside = list(values)
+        for state, value in zip(states, diff[0], strict=True):
+            if state in where:
+                inside[where[state]] = value
+        chosen = dict(zip(nums, diff[1], strict=True))
+        leaves = jax.tree.leaves((tuple(chosen.get(i, a) for i, a in enumerate(args)), kwargs))
+        outs, new = traced.run(leaves, inside, settings)
+        return traced.result(outs), new
+
+    return (present_values(states), [args[i] for i in nums]), evaluate
+
+
+def positions(kind: str, argnums: int | Sequence[int] | None, count: int) -> int | tuple[int, ...] | None:
+    """`argnums` among `count` positional arguments, counted from the first one."""
+    given = (argnums,) if isinstance(argnums, int) else tuple(argnums or ())
+    if not all(-count <= i < count for i in given):
+        raise ValueError(f"{kind}: argnums={argnums} is out of range; the function got {count} positional arguments.")
+    nums = tuple(i % count for i in given)
+    if len({*nums}) < len(nums):
+        raise ValueError(f"{kind}: argnums={argnums} names an argument twice.")
+    return argnums if argnums is None else nums[0] if isinstance(argnums, int) else nums
+
+
+def unread_states(kind: str, traced: Traced, states: Sequence[State]) -> str | None:
+    """What to say about States that the function does not read."""
+    unread = [state.path for state in states if state not in traced.states]
+    return f"{kind}: {traced.name} does not read {', '.join(unread)}. Remove them from grad_states" if unread else None
+
+
 def _arrange(grads: tuple[list[Any], list[Any]], config: _Config, rebuild: Callable[..., Any]) -> Any:
     """The derivatives with respect to (States, arguments) in the form that the user asked for."""
     by_state, by_argument = grads
@@ -161,7 +195,8 @@ def _arrange(grads: tuple[list[Any], list[Any]], config: _Config, rebuild: Calla
     return first if rebuild is _nothing else rebuild(by_state) if config.argnums is None else (rebuild(by_state), first)
 
 
-def _split_aux(out: Any, kind: str) -> Any:
+def split_aux(out: Any, kind: str) -> Any:
+    """(value, aux) that a function with `has_aux` returns."""
     if not isinstance(out, (tuple, list)) or len(out) != 2:
         raise TypeError(f"{kind}: has_aux=True asks for (value, aux) as the result; the function returns one value.")
     return out
@@ -173,19 +208,14 @@ def _nothing(_: Sequence[Any]) -> None:
 
 def _targets(config: _Config, traced: Traced, states: list[State], args: tuple) -> Any:
     """What to differentiate with respect to: (config with argnums, States, how to arrange their gradients)."""
-    if config.state_tree is not None:
-        unread = [state.path for state in states if state not in traced.states]
+    state_tree = config.state_tree
+    if state_tree is not None:
+        unread = unread_states(config.kind, traced, states)
         if unread and config.check_states:
-            raise ValueError(
-                f"{config.kind}: {traced.name} does not read {', '.join(unread)}. "
-                "Remove them from grad_states, or pass check_states=False to get zeros."
-            )
-        return config, states, config.state_tree.unflatten
+            raise ValueError(f"{unread}, or pass check_states=False to get zeros.")
+        return config._replace(argnums=positions(config.kind, config.argnums, len(args))), states, state_tree.unflatten
     if config.argnums is not None or args:
-        nums = 0 if config.argnums is None else config.argnums
-        highest = max((nums,) if isinstance(nums, int) else nums, default=0)
-        if highest >= len(args):
-            raise ValueError(f"{config.kind}: argnums={nums}, but {traced.name} got {len(args)} positional arguments.")
+        nums = positions(config.kind, 0 if config.argnums is None else config.argnums, len(args))
         return config._replace(argnums=nums), [], _nothing
     params = [state for state in traced.states if isinstance(state, ParamState)]
     if not params:
@@ -312,52 +342,3 @@ _KINDS: dict[str, Callable[..., Any]] = {
     "jacfwd": _jacobian(jax.jacfwd),
     "hessian": _jacobian(jax.hessian),
 }
-
-
-def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    """(`fun(*primals)`, its derivative along `tangents`); States keep the effects of one call."""
-    return _eager.run(_jvp, (fun,), (), (tuple(primals), tuple(tangents)))
-
-
-def _jvp(functions: tuple[Any], _config: tuple, args: tuple) -> tuple[Any, Any]:
-    primals, tangents = args
-    traced = trace_function(functions[0], primals, keep_created=True)
-    states, settings = traced.state_values(), traced.setting_values()
-
-    def pure(*leaves: Any) -> Any:
-        return traced.run(leaves, states, settings)
-
-    (outs, new), (slopes, _) = jax.jvp(pure, jax.tree.leaves(primals), jax.tree.leaves(tangents))
-    traced.commit(new)
-    return traced.result(outs), traced.result(slopes)
-
-
-def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
-    """(`fun(*primals)`, a function from cotangents of the result to cotangents of `primals`[, aux])."""
-    out, pullback, aux = _eager.run(_vjp, (fun,), has_aux, primals)
-    cotangents = functools.partial(_pull_back_eagerly, pullback)
-    return (out, cotangents, aux) if has_aux else (out, cotangents)
-
-
-def _vjp(functions: tuple[Any], has_aux: bool, primals: tuple) -> tuple[Any, Any, Any]:
-    traced = trace_function(functions[0], primals, keep_created=True)
-    states, settings = traced.state_values(), traced.setting_values()
-
-    def pure(args: tuple) -> Any:
-        outs, new = traced.run(jax.tree.leaves(args), states, settings)
-        out = traced.result(outs)
-        value, aux = _split_aux(out, "vjp") if has_aux else (out, None)
-        return value, (aux, new)
-
-    out, pullback, (aux, new) = jax.vjp(pure, primals, has_aux=True)
-    traced.commit(new)
-    return out, pullback, aux  # the pullback is a pytree of arrays: a program may return it
-
-
-def _pull_back_eagerly(pullback: Any, cotangents: Any) -> Any:
-    return _eager.run(_pull_back, (), (), (pullback, cotangents))
-
-
-def _pull_back(_functions: tuple, _config: tuple, args: tuple) -> Any:
-    pullback, cotangents = args
-    return pullback(cotangents)[0]

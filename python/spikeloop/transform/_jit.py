@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import sys
 import types
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ._inspect import eval_shape
 from ._program import Call, ProgramCache, whole
+from ._static import fix_static, resolve
 
 _NONE: dict[Any, Any] = {}  # no donated arguments; never changed
 
@@ -23,8 +23,8 @@ class JitFunction:
         self.__name__ = getattr(fun, "__name__", type(fun).__name__)
         self.origin_fun = fun
         self._given = static, donate, options
-        self._static_nums, self._static_names = _resolve(fun, static, "static")
-        self._donate_nums, self._donate_names = _resolve(fun, donate, "donate")
+        self._static_nums, self._static_names = resolve(fun, static, "static")
+        self._donate_nums, self._donate_names = resolve(fun, donate, "donate")
         self._plain = not (self._static_nums or self._static_names or self._donate_nums or self._donate_names)
         self.cache = ProgramCache(options)
         self._call = self.cache.call
@@ -51,22 +51,11 @@ class JitFunction:
 
     def _bind(self, args: tuple, kwargs: dict[str, Any]) -> tuple[Callable[..., Any], Any, Call]:
         """(function of the dynamic arguments, key of the static ones, call); static arguments become None."""
-        nums = {i: args[i] for i in self._static_nums if i < len(args)}
-        names = {k: v for k, v in kwargs.items() if k in self._static_names}
+        fun, key, args, kwargs = fix_static(self.origin_fun, self._static_nums, self._static_names, args, kwargs)
         donated = {i: args[i] for i in self._donate_nums if i < len(args)}
         donated_kwargs = {k: v for k, v in kwargs.items() if k in self._donate_names}
-        kept = tuple(None if i in donated or i in nums else arg for i, arg in enumerate(args))
-        rest = {k: v for k, v in kwargs.items() if k not in names and k not in donated_kwargs}
-        call = kept, rest, donated, donated_kwargs
-        if not nums and not names:
-            return self.origin_fun, None, call
-        fun = self.origin_fun
-
-        def dynamic(*rest: Any, **named: Any) -> Any:
-            return fun(*(nums.get(i, arg) for i, arg in enumerate(rest)), **{**named, **names})
-
-        functools.update_wrapper(dynamic, fun)
-        return dynamic, _static_key({**nums, **names}, self.__name__), call
+        kept = tuple(None if i in donated else arg for i, arg in enumerate(args))
+        return fun, key, (kept, {k: v for k, v in kwargs.items() if k not in donated_kwargs}, donated, donated_kwargs)
 
     def __reduce__(self) -> Any:
         """By its name where a decorated function stands at the top of a module, else by what it was made of."""
@@ -141,34 +130,8 @@ def jit(
     return wrapped
 
 
-def _resolve(fun: Callable[..., Any], given: tuple[Any, Any], kind: str) -> tuple[tuple[int, ...], frozenset[str]]:
-    """Positions and names of arguments; each one given by position may be passed by name, and the reverse."""
-    nums, names = given
-    nums = () if nums is None else (nums,) if isinstance(nums, int) else tuple(nums)
-    names = () if names is None else (names,) if isinstance(names, str) else tuple(names)
-    if any(i < 0 for i in nums):
-        raise ValueError(f"{kind}_argnums must not be negative; given {nums}.")
-    if not nums and not names:
-        return (), frozenset()
-    parameters = list(inspect.signature(fun).parameters)
-    by_name = tuple(parameters.index(name) for name in names if name in parameters)
-    by_num = (parameters[i] for i in nums if i < len(parameters))
-    return tuple(sorted({*nums, *by_name})), frozenset({*names, *by_num})
-
-
 def _without_self(nums: Any) -> Any:
     """Positions of the arguments of a method once its first argument is bound."""
     if nums is None:
         return None
     return tuple(i - 1 for i in ((nums,) if isinstance(nums, int) else nums) if i > 0)
-
-
-def _static_key(static: dict[Any, Any], name: str) -> Hashable:
-    for where, value in static.items():
-        try:
-            hash(value)
-        except TypeError as error:
-            what = f"argument {where!r}" if isinstance(where, str) else f"argument number {where}"
-            msg = f"jit: the static {what} of {name} must be hashable, a number or a tuple say; given {value!r}."
-            raise TypeError(msg) from error
-    return frozenset((where, type(value), value) for where, value in static.items())

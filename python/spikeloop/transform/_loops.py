@@ -14,7 +14,7 @@ from .. import _trace
 from .._jax import strong
 from ..kernels._fold_slices import fold_slices
 from . import _eager, _step_by_step
-from ._progress import ProgressBar, as_progress_bar, scan_with_progress
+from ._progress import ProgressBar, Report, as_progress_bar, scan_with_progress
 from ._step_by_step import Steps, step_of
 from ._traced import Traced, trace_function
 
@@ -63,9 +63,12 @@ def scan(
     return _eager.run(_scan, (f,), steps, (init, xs), _step_by_step.scan)
 
 
-def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init: Any) -> Any:
-    """Apply `body_fun` to the carry while `cond_fun` holds; `cond_fun` may read States but not write them."""
-    return _eager.run(_while_loop, (cond_fun, body_fun), (), (init,), _step_by_step.while_loop)
+def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init_val: Any) -> Any:
+    """Apply `body_fun` to the carry, at first `init_val`, while `cond_fun` holds.
+
+    `cond_fun` may read States but not write them.
+    """
+    return _eager.run(_while_loop, (cond_fun, body_fun), (), (init_val,), _step_by_step.while_loop)
 
 
 def _for_loop(functions: tuple[Any], steps: Steps, xs: tuple) -> Any:
@@ -78,7 +81,9 @@ def _scan(functions: tuple[Any], steps: Steps, args: tuple) -> tuple[Any, Any]:
     if bar is None:
         carry, ys = jax.lax.scan(loop.step, loop.start, loop.xs, **options)
     else:
-        carry, ys = scan_with_progress(loop.step, loop.start, loop.xs, bar, **options)
+        size = bar.chunk(steps.length) if steps.length else 1
+        report = loop.report(bar, steps.length)
+        carry, ys = scan_with_progress(loop.step, loop.start, loop.xs, report, size, **options)
     return loop.finish(carry, ys)
 
 
@@ -138,6 +143,39 @@ class Loop:
         outs, new = self.traced.run([*leaves, *x], states, self._settings)
         return (outs[: self._num_carry], self.traced.unpack(new)), outs[self._num_carry :]
 
+    def reader(self, fun: Callable[..., Any], args: tuple, what: str) -> tuple[Traced, Callable[[Any, Any], Any]]:
+        """`fun`, which may read States, and as a function of (carry of the loop, leaves of `args`) that returns leaves.
+
+        It sees the States as the carry holds them.
+        """
+        traced = trace_function(fun, args)
+        if traced.written:
+            raise ValueError(f"{what} writes {traced.written[0].path}, but may only read States.")
+        fixed = dict(zip(traced.states, traced.state_values(), strict=True))
+        settings = traced.setting_values()
+
+        def read(carry: Any, leaves: Sequence[Any]) -> Any:
+            values = {**fixed, **dict(zip(self.traced.written, carry[1], strict=True))}
+            return traced.run(leaves, [values[s] for s in traced.states], settings)[0]
+
+        return traced, read
+
+    def report(self, bar: ProgressBar, length: int) -> Report:
+        """What moves `bar` while the loop runs."""
+        if not isinstance(bar.desc, tuple):
+            return Report(bar, length)
+        ys = jax.tree.unflatten(self._ys_tree, self.traced.jaxpr.out_avals[self._num_carry : self.traced.num_out])
+        example = {"i": jax.ShapeDtypeStruct((), jnp.int32), "carry": self.init(), "y": ys}
+        traced, read = self.reader(bar.desc[1], (example,), "The function in `desc` of a ProgressBar")
+        if not isinstance(shown := traced.result([0] * traced.num_out), dict):
+            raise TypeError(f"The function in `desc` of a ProgressBar must return a dict; it returns {shown!r}.")
+
+        def describe(carry: Any, ys: Any, i: Any) -> Any:
+            data = {"i": jnp.asarray(i, jnp.int32), "carry": carry[0], "y": ys}
+            return traced.result(read(carry, jax.tree.leaves(data)))
+
+        return Report(bar, length, describe)
+
     def init(self) -> Any:
         """The carry at the start as the user knows it."""
         return jax.tree.unflatten(self._init_tree, self._init_leaves)
@@ -151,35 +189,43 @@ class Loop:
 
 
 def _while_loop(functions: tuple[Any, Any], _config: tuple, args: tuple) -> Any:
-    cond_fun, body_fun = functions
+    loop = WhileLoop(functions, args[0])
+    return loop.finish(jax.lax.while_loop(loop.goes_on, loop.step, loop.start))
 
-    def body(carry: Any, _: None) -> tuple[Any, tuple[()]]:
-        return body_fun(carry), ()
 
-    body.__name__ = getattr(body_fun, "__name__", "body")
-    loop = Loop(body, args[0], None)
-    test = trace_function(cond_fun, (loop.init(),))
-    _check_condition(test)
-    fixed = dict(zip(test.states, test.state_values(), strict=True))
-    settings = test.setting_values()
+class WhileLoop:
+    """The traced condition and body of a loop, as pure functions of its carry."""
 
-    def go_on(carry: Any) -> Any:
-        leaves, new = carry
-        values = {**fixed, **dict(zip(loop.traced.written, new, strict=True))}
-        outs, _ = test.run(leaves, [values[s] for s in test.states], settings)
-        return outs[0]
+    def __init__(self, functions: tuple[Any, Any], init: Any):
+        cond_fun, body_fun = functions
 
-    carry = jax.lax.while_loop(go_on, lambda c: loop.step(c, ())[0], loop.start)
-    return loop.finish(carry, ())[0]
+        def body(carry: Any, _: None) -> tuple[Any, tuple[()]]:
+            return body_fun(carry), ()
+
+        body.__name__ = getattr(body_fun, "__name__", "body")
+        self._loop = Loop(body, init, None)
+        test, self._read = self._loop.reader(cond_fun, (self._loop.init(),), "cond_fun of a while loop")
+        _check_condition(test)
+        self.start = self._loop.start
+
+    def goes_on(self, carry: Any) -> Any:
+        """Whether the condition holds."""
+        return self._read(carry, carry[0])[0]
+
+    def step(self, carry: Any) -> Any:
+        """The carry after one run of the body."""
+        return self._loop.step(carry, ())[0]
+
+    def finish(self, carry: Any) -> Any:
+        """Commit the States and return the carry as the user knows it."""
+        return self._loop.finish(carry, ())[0]
 
 
 def _check_condition(test: Traced) -> None:
-    if test.written:
-        raise ValueError(f"cond_fun of while_loop writes {test.written[0].path}; only body_fun may write States.")
     avals = test.jaxpr.out_avals
     if len(avals) != 1 or avals[0].shape != () or avals[0].dtype != bool:
         raise TypeError(
-            f"cond_fun of while_loop must return one truth value; it returns {_describe(test.out_tree, avals)}."
+            f"cond_fun of a while loop must return one truth value; it returns {_describe(test.out_tree, avals)}."
         )
 
 
@@ -224,4 +270,4 @@ def _describe(tree: Any, avals: Any) -> str:
     return str(_trace.Spec(tree, tuple(avals)))
 
 
-__all__ = ["Loop", "Traced", "for_loop", "scan", "while_loop"]
+__all__ = ["Loop", "Traced", "WhileLoop", "for_loop", "scan", "while_loop"]

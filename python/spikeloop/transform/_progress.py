@@ -23,24 +23,39 @@ class ProgressBar:
     |---|---|---|
     | `freq` | steps between two updates | a 50th of the loop |
     | `count` | number of updates, instead of `freq` | 50 |
-    | `desc` | text before the bar | `Running` |
+    | `desc` | text before the bar, or (template, function), see below | `Running` |
     | `**options` | passed to `tqdm` | |
+
+    With `desc=("step {i}: loss {loss:.3f}", fun)` the text is `template.format(**fun(data))`, made anew in every
+    update. `data` holds the last step: its number `i`, the carry after it (`carry`) and what it returned (`y`). The
+    function is traced; it may read States but not write them, and returns a dict of numbers and arrays.
     """
 
     freq: int | None = None
     count: int | None = None
-    desc: str | None = None
+    desc: str | tuple[str, Callable[[dict[str, Any]], dict[str, Any]]] | None = None
     options: tuple[tuple[str, Any], ...] = field(default=())
 
-    def __init__(self, freq: int | None = None, count: int | None = None, desc: str | None = None, **options: Any):
+    def __init__(self, freq: int | None = None, count: int | None = None, desc: Any = None, **options: Any):
         for name, value in (("freq", freq), ("count", count)):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise ValueError(f"ProgressBar: {name} must be a positive number of steps; given {value!r}.")
         if freq is not None and count is not None:
             raise ValueError("ProgressBar: give freq or count, not both.")
+        if isinstance(desc, (tuple, list)) and len(desc) == 2 and isinstance(desc[0], str) and callable(desc[1]):
+            desc = tuple(desc)
+        elif not isinstance(desc, (str, type(None))):
+            raise TypeError(f"ProgressBar: desc must be a text or (template, function); given {desc!r}.")
         for name, value in (("freq", freq), ("count", count), ("desc", desc)):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "options", tuple(sorted(options.items())))
+
+    def text(self, i: Any, carry: Any, y: Any) -> str | None:
+        """The text after the step `i` on actual values; None if it does not change."""
+        if not isinstance(self.desc, tuple):
+            return None
+        template, fun = self.desc
+        return template.format(**fun({"i": i, "carry": carry, "y": y}))
 
     def chunk(self, length: int) -> int:
         """The number of steps between two updates in a loop of `length` steps."""
@@ -84,13 +99,16 @@ class _Display:
         with self._lock:
             if self._shown is not None:
                 self._shown.close()
-            options = {"desc": self._bar.desc or "Running", "unit": "step", **dict(self._bar.options)}
+            text = self._bar.desc if isinstance(self._bar.desc, str) else None
+            options = {"desc": text or "Running", "unit": "step", **dict(self._bar.options)}
             self._shown = tqdm(total=self._length, **options)
 
-    def advance(self, steps: int) -> None:
+    def advance(self, steps: int, text: str | None = None) -> None:
         with self._lock:
             if self._shown is None:
                 return
+            if text is not None:
+                self._shown.set_description(text, refresh=False)
             self._shown.update(steps)
             done = self._shown.n >= self._length
         if done:
@@ -105,10 +123,10 @@ class _Display:
 
 
 @contextlib.contextmanager
-def open_display(bar: ProgressBar | None, length: int) -> Iterator[Callable[[int], None]]:
+def open_display(bar: ProgressBar | None, length: int) -> Iterator[Callable[..., None]]:
     """A bar for `length` steps, moved by the function that the block gets; None shows nothing."""
     if bar is None:
-        yield lambda _steps: None
+        yield lambda _steps, _text=None: None
         return
     display = _Display(bar, length)
     display.start()
@@ -119,18 +137,26 @@ def open_display(bar: ProgressBar | None, length: int) -> Iterator[Callable[[int
 
 
 class Report:
-    """What the compiled loop calls when some of its `length` steps are done."""
+    """What the compiled loop calls when some of its `length` steps are done.
 
-    def __init__(self, bar: ProgressBar, length: int):
-        self._form = _Form(bar, length)
+    `describe` is the function of the bar's `desc`, on (carry, last results, number of the last step).
+    """
+
+    def __init__(self, bar: ProgressBar, length: int, describe: Callable[..., Any] | None = None):
+        self._form, self._describe = _Form(bar, length), describe
         jax.debug.callback(functools.partial(_start, self._form), ordered=False)
 
-    def __call__(self, carry: Any, ys: Any, steps: int) -> None:
-        """Advance the bar when `carry` and the results `ys` of these steps are ready."""
-        if steps:
-            # Both, because JAX moves a call that depends on nothing in the loop out of it when it differentiates.
-            ready = [jnp.ravel(min(leaves, key=jnp.size))[:1] for x in (carry, ys) if (leaves := jax.tree.leaves(x))]
-            jax.debug.callback(functools.partial(_advance, self._form, steps), *ready, ordered=False)
+    def __call__(self, carry: Any, ys: Any, steps: int, done: Any, *, reverse: bool = False) -> None:
+        """Advance the bar by `steps` to `done` when `carry` and the results `ys` of these steps are ready."""
+        if not steps:
+            return
+        if self._describe is not None:
+            data = self._describe(carry, [y[0 if reverse else -1] for y in ys], done - 1)
+            jax.debug.callback(functools.partial(_advance_with_text, self._form, steps), data, ordered=False)
+            return
+        # Both, because JAX moves a call that depends on nothing in the loop out of it when it differentiates.
+        ready = [jnp.ravel(min(leaves, key=jnp.size))[:1] for x in (carry, ys) if (leaves := jax.tree.leaves(x))]
+        jax.debug.callback(functools.partial(_advance, self._form, steps), *ready, ordered=False)
 
 
 def _start(form: _Form) -> None:
@@ -141,33 +167,40 @@ def _advance(form: _Form, steps: int, *_ready: Any) -> None:
     form.display.advance(steps)
 
 
-def no_report(_carry: Any, _ys: Any, _steps: int) -> None:
+def _advance_with_text(form: _Form, steps: int, data: dict[str, Any]) -> None:
+    assert isinstance(form.bar.desc, tuple)
+    numbers = jax.tree.map(lambda x: x.item() if x.ndim == 0 else x, data)
+    form.display.advance(steps, form.bar.desc[0].format(**numbers))
+
+
+def no_report(_carry: Any, _ys: Any, _steps: int, _done: Any) -> None:
     """A Report that shows nothing."""
 
 
 def scan_with_progress(
-    step: Callable[..., Any], init: Any, xs: Any, bar: ProgressBar, *, length: int, reverse: bool, unroll: Any
+    step: Callable[..., Any], init: Any, xs: Any, report: Report, size: int, *, length: int, reverse: bool, unroll: Any
 ) -> tuple[Any, Any]:
-    """`jax.lax.scan` in chunks, with one call of Python after each: no cost inside the chunk."""
-    report = Report(bar, length)
-    size = bar.chunk(length) if length else 1
+    """`jax.lax.scan` in chunks of `size`, with one call of Python after each: no cost inside the chunk."""
     chunks = length // size
     body = jax.tree.map(lambda x: x[: chunks * size].reshape(chunks, size, *x.shape[1:]), xs)
     rest = jax.tree.map(lambda x: x[chunks * size :], xs)
+    first = length - chunks * size if reverse else 0  # steps before the chunks
 
-    def run(carry: Any, part: Any, steps: int) -> tuple[Any, Any]:
+    def run(carry: Any, part: Any, steps: int, done: Any) -> tuple[Any, Any]:
         carry, ys = jax.lax.scan(step, carry, part, length=steps, reverse=reverse, unroll=unroll)
-        report(carry, ys, steps)
+        report(carry, ys, steps, done, reverse=reverse)
         return carry, ys
 
     def run_chunks(carry: Any) -> tuple[Any, Any]:
-        carry, ys = jax.lax.scan(lambda c, x: run(c, x, size), carry, body, length=chunks, reverse=reverse)
+        done = first + size * (1 + jnp.arange(chunks, dtype=jnp.int32))
+        parts = done[::-1] if reverse else done, body
+        carry, ys = jax.lax.scan(lambda c, x: run(c, x[1], size, x[0]), carry, parts, length=chunks, reverse=reverse)
         return carry, jax.tree.map(lambda y: y.reshape(chunks * size, *y.shape[2:]), ys)
 
     if reverse:
-        carry, tail = run(init, rest, length - chunks * size)
+        carry, tail = run(init, rest, first, first)
         carry, head = run_chunks(carry)
     else:
         carry, head = run_chunks(init)
-        carry, tail = run(carry, rest, length - chunks * size)
+        carry, tail = run(carry, rest, length - chunks * size, length)
     return carry, jax.tree.map(lambda a, b: jnp.concatenate([a, b]) if b.shape[0] else a, head, tail)

@@ -50,7 +50,7 @@ def scan(functions: tuple[Any], steps: Steps, args: tuple[Any, Any]) -> tuple[An
         for k in reversed(order) if steps.reverse else order:
             carry, y = f(carry, jax.tree.map(lambda x, k=k: x[k], xs))
             ys.append(y)
-            advance(1)
+            advance(1, steps.bar and steps.bar.text(k, carry, y))
     return carry, jax.tree.map(lambda *parts: jnp.stack(parts), *(ys[::-1] if steps.reverse else ys))
 
 
@@ -59,6 +59,17 @@ def while_loop(functions: tuple[Any, Any], _config: Any, args: tuple[Any]) -> An
     cond_fun, body_fun = functions
     (carry,) = args
     while cond_fun(carry):
+        carry = body_fun(carry)
+    return carry
+
+
+def bounded_while_loop(functions: tuple[Any, Any], config: tuple[int, Any], args: tuple[Any]) -> Any:
+    """`while_loop`, of at most `config[0]` steps."""
+    cond_fun, body_fun = functions
+    (carry,) = args
+    for _ in range(config[0]):
+        if not cond_fun(carry):
+            break
         carry = body_fun(carry)
     return carry
 

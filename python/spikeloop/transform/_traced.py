@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,7 +101,7 @@ def trace_function(
     *,
     keep_created: bool = False,
     lanes: Mapping[State, int] | None = None,
-    unformed: Collection[State] = (),
+    unformed: Container[State] = (),
 ) -> Traced:
     """Run `fun` once on abstract values and return its program.
 

@@ -1,27 +1,19 @@
-"""`vmap`: one call for many lanes, with States that have one value per lane."""
+"""`vmap` and its relatives: one call of a function for many lanes."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 
-from .._errors import BatchAxisError
-from .._jax import named_axis
 from .._state import State
+from ..util.filter import to_predicate
 from . import _eager
-from ._traced import Traced, trace_function
-
-
-class _Config(NamedTuple):
-    in_axes: Any
-    out_axes: Any
-    axis_size: int | None
-    options: tuple[tuple[str, Any], ...]
-    in_state_axes: tuple[int, ...]
+from ._lanes import Axes, Chosen, made_anew, map_lanes
+from ._loops import check_length, for_loop
+from ._traced import Traced
 
 
 def vmap(
@@ -44,197 +36,202 @@ def vmap(
     | name | meaning |
     |---|---|
     | `in_axes`, `out_axes`, `axis_name`, `axis_size`, `spmd_axis_name` | as in `jax.vmap` |
-    | `in_states`, `out_states` | a State, a list or dict of States (lanes on axis 0), or a dict {axis: those} |
+    | `in_states`, `out_states` | a State, a pytree of States or a filter (see `sl.util`), on axis 0; or {axis: such} |
 
-    Raises BatchAxisError when a State that is not in `out_states` is written with values that differ between lanes.
+    With filters alone the number of lanes follows from the arguments or `axis_size`. Raises BatchAxisError when a
+    State that is not in `out_states` is written with values that differ between lanes.
     """
     if fn is None:
-        return functools.partial(
-            vmap,
-            in_axes=in_axes,
-            out_axes=out_axes,
-            axis_name=axis_name,
-            axis_size=axis_size,
-            spmd_axis_name=spmd_axis_name,
-            in_states=in_states,
-            out_states=out_states,
-        )
-    ins = _by_axis(in_states)
-    outs = {**ins, **_by_axis(out_states)}
-    options = (("axis_name", axis_name), ("spmd_axis_name", spmd_axis_name))
-    axes = jax.tree.map(lambda x: x, in_axes) if not isinstance(in_axes, list) else tuple(in_axes)
-    config = _Config(axes, out_axes, axis_size, options, tuple(ins.values()))
+        given = {k: v for k, v in locals().items() if k != "fn"}
+        return functools.partial(vmap, **given)
+    axes = _axes(in_axes, out_axes, axis_name, axis_size, spmd_axis_name)
+    return _with_states(fn, axes, in_states, out_states, overwrites=False)
 
-    @functools.wraps(fn)
+
+def vmap2(
+    fn: Callable[..., Any] | None = None,
+    *,
+    in_axes: Any = 0,
+    out_axes: Any = 0,
+    axis_name: str | None = None,
+    axis_size: int | None = None,
+    spmd_axis_name: str | None = None,
+    state_in_axes: Any = None,
+    state_out_axes: Any = None,
+    unexpected_out_state_mapping: str = "auto",
+) -> Any:
+    """`vmap` that also gives lanes to States that `fn` overwrites without reading them, where their values differ.
+
+    | name | meaning | default |
+    |---|---|---|
+    | `state_in_axes`, `state_out_axes` | `in_states`, `out_states` of `vmap` | |
+    | `unexpected_out_state_mapping` | 'auto', or 'raise': no State gets lanes unless it is named | 'auto' |
+    | others | as in `vmap` | |
+    """
+    if unexpected_out_state_mapping not in ("auto", "raise"):
+        raise ValueError(
+            "vmap2: unexpected_out_state_mapping must be 'auto' or 'raise': a State that is read and written needs to "
+            f"be named in state_in_axes and state_out_axes; given {unexpected_out_state_mapping!r}."
+        )
+    if fn is None:
+        given = {k: v for k, v in locals().items() if k != "fn"}
+        return functools.partial(vmap2, **given)
+    axes = _axes(in_axes, out_axes, axis_name, axis_size, spmd_axis_name)
+    return _with_states(fn, axes, state_in_axes, state_out_axes, overwrites=unexpected_out_state_mapping == "auto")
+
+
+def vmap_new_states(
+    fun: Callable[..., Any] | None = None,
+    *,
+    in_axes: Any = 0,
+    out_axes: Any = 0,
+    axis_name: str | None = None,
+    axis_size: int | None = None,
+    spmd_axis_name: str | None = None,
+    state_tag: str | None = None,
+    state_to_exclude: Any = None,
+) -> Any:
+    """`fun` for many lanes at once, where the States that it makes get lanes on their axis 0. Also a decorator.
+
+    A State that is there already and is given a value without being read, as by another `init_state`, counts as made.
+    Other States are shared, as in `vmap`. Every call runs `fun` once on abstract values.
+
+    | name | meaning | default |
+    |---|---|---|
+    | `state_tag` | a tag for the States that get lanes | none |
+    | `state_to_exclude` | States that pass this filter get no lanes; its path is empty | none |
+    | others | as in `jax.vmap` | |
+    """
+    if fun is None:
+        given = {k: v for k, v in locals().items() if k != "fun"}
+        return functools.partial(vmap_new_states, **given)
+    if axis_size is not None and axis_size < 1:
+        raise ValueError(f"vmap_new_states: axis_size must be at least 1; given {axis_size}.")
+    axes, excluded = _axes(in_axes, out_axes, axis_name, axis_size, spmd_axis_name), to_predicate(state_to_exclude)
+
+    def has_lanes(states: Iterable[State]) -> set[State]:
+        return {state for state in states if not excluded((), state)}
+
+    @functools.wraps(fun)
     def mapped(*args: Any, **kwargs: Any) -> Any:
-        return _eager.run(_vmap, (fn, list(ins), list(outs), tuple(outs.values())), config, (args, kwargs))
+        return _map_new(fun, axes, (args, kwargs), has_lanes, state_tag)
 
     return mapped
 
 
 def vmap_call(
-    fn: Callable[[], None], axis_size: int, has_lanes: Callable[[Iterable[State]], Collection[State]]
-) -> Collection[State]:
-    """Call `fn` once per lane; of the States that it writes or makes, those that `has_lanes` chooses get an axis 0."""
-    config = _Config(0, 0, axis_size, (("axis_name", None),), ())
-    chosen: Collection[State] = ()
-
-    def axes_of(written: Iterable[State]) -> dict[State, int]:
-        nonlocal chosen
-        chosen = has_lanes(written)
-        return dict.fromkeys(chosen, 0)
-
-    _map_lanes(fn, [], axes_of, config, ((), {}))
-    return chosen
+    fn: Callable[[], None],
+    axis_size: int,
+    has_lanes: Callable[[Iterable[State]], Collection[State]],
+    state_tag: str | None,
+) -> None:
+    """Call `fn` once per lane; of the States that it makes, those that `has_lanes` chooses get lanes and the tag."""
+    _map_new(fn, Axes(size=axis_size), ((), {}), has_lanes, state_tag)
 
 
-def _by_axis(states: Any) -> dict[State, int]:
+def map(f: Callable[..., Any], *xs: Any, batch_size: int | None = None) -> Any:
+    """The results of `f` for each slice of `xs` along their first axis, stacked.
+
+    Without `batch_size` it is `for_loop`. With it, as many slices are computed at once, and `f` may draw random
+    numbers but write no other State.
+    """
+    if batch_size is None:
+        return for_loop(f, *xs)
+    if isinstance(batch_size, bool) or not hasattr(batch_size, "__index__") or batch_size < 1:
+        raise ValueError(f"map: batch_size must be a whole number of at least 1; given {batch_size!r}.")
+    return _eager.run(_map_batches, (f,), (check_length(xs, None), int(batch_size)), xs)
+
+
+def _axes(in_axes: Any, out_axes: Any, axis_name: Any, axis_size: int | None, spmd_axis_name: Any) -> Axes:
+    ins = tuple(in_axes) if isinstance(in_axes, list) else jax.tree.map(lambda x: x, in_axes)
+    return Axes(ins, out_axes, axis_size, (("axis_name", axis_name), ("spmd_axis_name", spmd_axis_name)))
+
+
+def _with_states(fn: Callable[..., Any], axes: Axes, in_states: Any, out_states: Any, overwrites: bool) -> Any:
+    in_groups, in_axes = _groups(in_states)
+    out_groups, out_axes = _groups(out_states)
+    functions = fn, in_groups, [*out_groups, *in_groups]
+    config = axes, in_axes, (*out_axes, *in_axes), overwrites
+
+    @functools.wraps(fn)
+    def mapped(*args: Any, **kwargs: Any) -> Any:
+        return _eager.run(_vmap, functions, config, (args, kwargs))
+
+    return mapped
+
+
+def _groups(states: Any) -> tuple[list[Any], tuple[int | None, ...]]:
+    """(lists of States and filters, the axis of each)."""
     if states is None:
-        return {}
-    if isinstance(states, dict) and states and all(isinstance(axis, int) for axis in states):
-        return {state: axis for axis, group in states.items() for state in _states_in(group)}
-    return dict.fromkeys(_states_in(states), 0)
+        return [], ()
+    by_axis = isinstance(states, dict) and states and all(isinstance(axis, int | None) for axis in states)
+    given = states if by_axis else {0: states}
+    return [_group(group) for group in given.values()], tuple(given)
 
 
-def _states_in(group: Any) -> list[State]:
+def _group(group: Any) -> Any:
     leaves = jax.tree.leaves(group)
-    for leaf in leaves:
-        if not isinstance(leaf, State):
-            raise TypeError(f"vmap: in_states and out_states name States; given {leaf!r}.")
-    return leaves
+    if leaves and all(isinstance(leaf, State) for leaf in leaves):
+        return leaves
+    return to_predicate(group)
 
 
-def _vmap(functions: tuple, config: _Config, call: tuple) -> Any:
-    fn, in_states, out_states, out_axes = functions
-    declared = dict(zip(out_states, out_axes, strict=True))
-    return _map_lanes(fn, in_states, lambda _: declared, config, call, [s for s in out_states if s not in in_states])
+def _vmap(functions: tuple, config: tuple, call: tuple) -> Any:
+    fn, in_groups, out_groups = functions
+    axes, in_axes, out_axes, overwrites = config
+    declared = Chosen(out_groups, out_axes)
+
+    def axis_of(state: State, _: Traced) -> int | None:
+        return declared.get(state)
+
+    def if_they_differ(state: State, traced: Traced) -> int | None:
+        return 0 if overwrites and made_anew(state, traced) else None
+
+    gain_lanes = _EveryState() if overwrites else declared
+    return map_lanes(fn, Chosen(in_groups, in_axes), axis_of, axes, call, if_they_differ, gain_lanes)
 
 
-def _map_lanes(
-    fn: Any,
-    in_states: list[State],
-    axes_of: Callable[..., Any],
-    config: _Config,
-    call: tuple,
-    gain_lanes: Collection[State] = (),
-) -> Any:
-    """`axes_of` the written States tells where those that have lanes have them; some may `gain_lanes`."""
-    args, kwargs = call
-    arg_axes = _flat_axes(config.in_axes, args)
-    size = _axis_size(config, args, arg_axes, kwargs, in_states)
-    lanes = dict(zip(in_states, config.in_state_axes, strict=True))
-    example = jax.tree.unflatten(
-        jax.tree.structure((args, kwargs)), _drop_axes(jax.tree.leaves((args, kwargs)), _all_axes(arg_axes, kwargs))
-    )
-    with named_axis(dict(config.options)["axis_name"], size):
-        traced = trace_function(fn, *example, keep_created=True, lanes=lanes, unformed=gain_lanes)
-    values, state_axes, keys = _split_keys(traced, traced.state_values(), [lanes.get(s) for s in traced.states], size)
-    declared = axes_of([state for state in traced.written if state not in keys])
-    written_axes = [0 if state in keys else declared.get(state) for state in traced.written]
-    ins = (_all_axes(arg_axes, kwargs), state_axes)
-    outs, new = _mapped(traced, config, size, ins, written_axes)(jax.tree.leaves((args, kwargs)), values)
-    for state, value in zip(traced.written, new, strict=True):
-        state.kept = keys.get(state, value)
-    return traced.result(outs)
-
-
-def _mapped(traced: Traced, config: _Config, size: int, ins: Any, written_axes: list[int | None]) -> Callable:
-    settings, options = traced.setting_values(), dict(config.options)
-    out_axes = _spread(config.out_axes, traced.result(range(traced.num_out)))
-
-    def lane(leaves: Any, states: Any) -> Any:
-        outs, new = traced.run(leaves, states, settings)
-        return outs, traced.unpack(new)
-
-    def run(leaves: Any, states: Any) -> Any:
-        try:
-            return jax.vmap(lane, ins, (out_axes, written_axes), axis_size=size, **options)(leaves, states)
-        except ValueError as error:
-            culprits = [
-                state.path
-                for i, (state, axis) in enumerate(zip(traced.written, written_axes, strict=True))
-                if axis is None and not is_shared(i, leaves, states)
-            ]
-            raise _undeclared(culprits) if culprits else error from error
-
-    def is_shared(i: int, leaves: Any, states: Any) -> bool:
-        one = jax.vmap(lambda *inputs: lane(*inputs)[1][i], ins, None, axis_size=size, **options)
-        try:
-            jax.eval_shape(one, leaves, states)
-        except ValueError:
-            return False
+class _EveryState:
+    def __contains__(self, _: object) -> bool:
         return True
 
-    return run
+
+def _map_new(
+    fn: Any, axes: Axes, call: tuple, has_lanes: Callable[[Iterable[State]], Collection[State]], tag: str | None
+) -> Any:
+    chosen: Collection[State] = ()
+
+    def axis_of(state: State, traced: Traced) -> int | None:
+        nonlocal chosen
+        chosen = chosen or has_lanes(s for s in traced.written if made_anew(s, traced))
+        return 0 if state in chosen else None
+
+    result = map_lanes(fn, {}, axis_of, axes, call)
+    for state in chosen:
+        if tag is not None:
+            state.add_tag(tag)
+    return result
 
 
-def _undeclared(names: list[str]) -> BatchAxisError:
-    return BatchAxisError(
-        f"Inside vmap {', '.join(names)} {'receives' if len(names) == 1 else 'receive'} values that differ between "
-        "lanes, but one value is kept. Name such States in out_states (and in in_states if they hold lanes already)."
+def _map_batches(functions: tuple[Any], config: tuple[int, int], xs: tuple) -> Any:
+    (f,), (length, size) = functions, config
+    whole = length // size * size
+
+    def batch(*parts: Any) -> Any:
+        return map_lanes(f, {}, _refuse, Axes(), (parts, {}))
+
+    if whole == 0:
+        return batch(*xs)
+    head = jax.tree.map(lambda x: x[:whole].reshape(-1, size, *x.shape[1:]), xs)
+    ys = jax.tree.map(lambda y: y.reshape(whole, *y.shape[2:]), for_loop(batch, *head))
+    if whole == length:
+        return ys
+    rest = batch(*jax.tree.map(lambda x: x[whole:], xs))
+    return jax.tree.map(lambda a, b: jax.numpy.concatenate([a, b]), ys, rest)
+
+
+def _refuse(state: State, traced: Traced) -> None:
+    raise ValueError(
+        f"map: {traced.name} writes {state.path}, so its calls must follow each other. "
+        "Leave out batch_size, or use vmap."
     )
-
-
-def _split_keys(traced: Traced, values: list[Any], axes: list[int | None], size: int) -> Any:
-    """Random keys, one for each lane, and the keys that the random States hold afterwards."""
-    from ..random import RandomState
-
-    keys = {}
-    for i, state in enumerate(traced.states):
-        if isinstance(state, RandomState) and axes[i] is None:
-            keys[state], lane_keys = state.split_lanes(values[i], size)
-            values[i], axes[i] = lane_keys, 0
-    return values, axes, keys
-
-
-def _flat_axes(in_axes: Any, args: tuple) -> list[int | None]:
-    if isinstance(in_axes, tuple) and len(in_axes) != len(args):
-        raise ValueError(f"vmap: in_axes={in_axes} has {len(in_axes)} entries for {len(args)} arguments.")
-    return _spread(in_axes, args)
-
-
-def _spread(axes: Any, tree: Any) -> list[int | None]:
-    """An axis for each leaf of `tree`; an entry of `axes` stands for all leaves below its place."""
-    lists = jax.tree.map(lambda axis, part: [axis] * len(jax.tree.leaves(part)), axes, tree, is_leaf=_is_none)
-    return jax.tree.leaves(lists, is_leaf=_is_none)
-
-
-def _is_none(x: Any) -> bool:
-    return x is None
-
-
-def _all_axes(arg_axes: list[Any], kwargs: dict) -> list[Any]:
-    return [*arg_axes, *[0] * len(jax.tree.leaves(kwargs))]
-
-
-def _drop_axes(leaves: Sequence[Any], axes: Sequence[int | None]) -> list[Any]:
-    return [leaf if axis is None else _drop(leaf, axis) for leaf, axis in zip(leaves, axes, strict=True)]
-
-
-def _drop(leaf: Any, axis: int) -> jax.ShapeDtypeStruct:
-    shape = list(jnp.shape(leaf))
-    del shape[axis]
-    return jax.ShapeDtypeStruct(tuple(shape), jnp.result_type(leaf))
-
-
-def _axis_size(config: _Config, args: tuple, axes: list[Any], kwargs: dict, in_states: list[State]) -> int:
-    mapped = list(zip(jax.tree.leaves((args, kwargs)), _all_axes(axes, kwargs), strict=True))
-    for state, axis in zip(in_states, config.in_state_axes, strict=True):
-        mapped += [(leaf, axis) for leaf in jax.tree.leaves(state.kept)]
-    sizes = {_size_along(leaf, axis) for leaf, axis in mapped if axis is not None}
-    if config.axis_size is not None:
-        if not hasattr(config.axis_size, "__index__") or config.axis_size < 0:
-            raise ValueError(f"vmap: axis_size must be a number of lanes, not negative; given {config.axis_size!r}.")
-        sizes.add(config.axis_size)
-    if len(sizes) != 1:
-        raise ValueError(
-            f"vmap: the number of lanes is not clear, found {sorted(sizes)}. Pass axis_size=n, or mend in_axes."
-        )
-    return sizes.pop()
-
-
-def _size_along(leaf: Any, axis: int) -> int:
-    shape = jnp.shape(leaf)
-    if not -len(shape) <= axis < len(shape):
-        raise ValueError(f"vmap: an array of shape {shape} has no axis {axis}. Mend in_axes or in_states.")
-    return shape[axis]
