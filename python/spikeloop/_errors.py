@@ -40,3 +40,11 @@ class Overflow(SpikeloopError, OverflowError):
 
 class ShapeError(SpikeloopError, ValueError):
     """A value has another shape than its place in the model asks for."""
+
+
+class DamagedStoreError(SpikeloopError, ValueError):
+    """A file of a stored run is damaged, incomplete, or belongs to another run."""
+
+
+class StoreInUseError(SpikeloopError, RuntimeError):
+    """Another run is writing to the same folder."""
