@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ._convert import need
+from ._durable import zarr_store
 from ._metadata import FILE, damaged
 
 
-def checked_array(group: Any, folder: Path, name: str, form: dict[str, Any]) -> Any:
-    """The array `name` in the group of a store, which must be as its description `form` says."""
-    file = folder / name / FILE
+def open_array(place: Path, form: dict[str, Any], *, writes: bool = False) -> Any:
+    """The array in the folder `place`, which must be as its description `form` says."""
+    file, zarr = place / FILE, need("zarr")
     try:
-        array = group[name].with_config({"write_empty_chunks": True})
+        array = zarr.open_array(zarr_store(place), mode="r+") if writes else zarr.open_array(place, mode="r")
         found = {"shape": list(array.shape[1:]), "chunks": list(array.chunks), "dtype": str(array.dtype)}
         length = array.shape[0]
     except Exception as error:  # whatever the bytes of a file can do to a parser
@@ -22,16 +25,24 @@ def checked_array(group: Any, folder: Path, name: str, form: dict[str, Any]) -> 
     wanted = {**form, "shape": form["shape"][1:]}
     if found != wanted or length < form["shape"][0]:
         raise damaged(file, f"{length} entries, {found}; expected {form['shape'][0]} entries, {wanted}")
-    return array
+    return array.with_config({"write_empty_chunks": True})  # a file that is not there is one that is lost
 
 
 class Entries:
-    """Entries `first` to `last` of an array in the folder `place`."""
+    """Entries `first` to `last` of the array in the folder `place`."""
 
-    def __init__(self, array: Any, place: Path, first: int, last: int):
-        self._array, self._place, self._first = array, place, first
-        self.shape = (last - first, *array.shape[1:])
-        self.dtype = array.dtype
+    def __init__(self, place: Path, form: dict[str, Any], first: int, last: int):
+        self._place, self._form, self._first = place.absolute(), form, first
+        self.shape = (last - first, *form["shape"][1:])
+        self.dtype = np.dtype(form["dtype"])
+
+    @cached_property
+    def _array(self) -> Any:
+        return open_array(self._place, self._form)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Where the entries lie; a copy in another process opens them there."""
+        return {name: value for name, value in vars(self).items() if name != "_array"}
 
     def __getitem__(self, part: Any) -> np.ndarray:
         if isinstance(part, int):

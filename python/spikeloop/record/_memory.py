@@ -27,6 +27,6 @@ def check_fits(shapes: Shapes, all_of_them: bool) -> None:
         what = "the records take" if all_of_them else "the records of one chunk of the run take"
         disk = "; path= keeps them on disk" if all_of_them else ", or a shorter chunk="
         raise MemoryError(
-            f"record.run: {what} {readable(needed)}, most of it {largest!r}, {readable(sizes[largest])}; available are "
-            f"{readable(free)}. Record some neurons= only, or with a longer every= or bin={disk}."
+            f"record.run: {what} up to {readable(needed)}, most of it {largest!r}; available are {readable(free)}. "
+            f"Record some neurons= only, or with a longer every= or bin={disk}."
         )

@@ -15,7 +15,7 @@ from .._state import State
 from . import _checkpoint, _lock, _metadata
 from ._convert import need
 from ._durable import zarr_store
-from ._entries import Entries, checked_array
+from ._entries import Entries, open_array
 from ._memory import Shapes
 from ._metadata import damaged
 
@@ -56,7 +56,7 @@ class Disk:
     States after them. Entries are on the disk before; what was written beyond the checkpoint is written again.
     """
 
-    def __init__(self, path: Path, group: Any, meta: dict[str, Any], states: Sequence[State]):
+    def __init__(self, path: Path, group: Any, meta: dict[str, Any], states: Sequence[State] | None):
         self.path, self._group, self._all, self._states = path, group, meta, states
         self._open_arrays()
 
@@ -105,7 +105,7 @@ class Disk:
             group = zarr.open_group(path, mode="r") if reads else zarr.open_group(zarr_store(path), mode="r+")
         except Exception as error:  # whatever the bytes of a file can do to a parser
             raise damaged(path / _metadata.FILE, error) from error
-        return cls(path, group, meta, states or ())
+        return cls(path, group, meta, states)
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -126,11 +126,11 @@ class Disk:
 
     def entries(self, name: str, first: int, last: int) -> Entries:
         """A part of an array, read when it is asked for."""
-        return Entries(self._arrays[name], self.path / name, first, last)
+        return Entries(self.path / name, self._all["arrays"][name], first, last)
 
     def commit(self, done: int) -> None:
         """So many steps are done; the States are those after them."""
-        _checkpoint.write(self.path, self._all["run"], done, self._states)
+        _checkpoint.write(self.path, self._all["run"], done, self._states or ())
 
     def done(self) -> int:
         """The steps that are done."""
@@ -141,11 +141,11 @@ class Disk:
 
     def restore(self) -> None:
         """Give the States their values of the checkpoint."""
-        _checkpoint.restore(self.path, self._states)
+        _checkpoint.restore(self.path, self._states or ())
 
     def _open_arrays(self) -> None:
-        forms = self._all["arrays"]
-        self._arrays = {name: checked_array(self._group, self.path, name, form) for name, form in forms.items()}
+        forms, writes = self._all["arrays"], self._states is not None
+        self._arrays = {name: open_array(self.path / name, form, writes=writes) for name, form in forms.items()}
 
 
 def _forms(shapes: Shapes) -> dict[str, Any]:
