@@ -48,3 +48,11 @@ class StartedError(SpikeloopError, RuntimeError):
 
 class ForkedError(SpikeloopError, RuntimeError):
     """A computation in a process that was forked after JAX had started."""
+
+
+class DamagedStoreError(SpikeloopError, ValueError):
+    """A file of a stored run is damaged, incomplete, or belongs to another run."""
+
+
+class StoreInUseError(SpikeloopError, RuntimeError):
+    """Another run is writing to the same folder."""

@@ -85,4 +85,5 @@ def test_an_error_in_a_chunk_keeps_the_states_of_the_last_one(net):
 
 
 def test_a_run_of_no_steps(net):
-    assert len(sl.record.run(net.update, 0 * u.ms, record=sl.record.Spikes(net.N))) == 0
+    found = sl.record.run(net.update, 0 * u.ms, record=sl.record.Spikes(net.N))["spikes"]
+    assert (found.size, len(found), found.duration) == (45, 0, 0 * u.ms)

@@ -85,7 +85,7 @@ def test_four_thousand_neurons_fit_into_five_megabytes():
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda N: sl.record.Spikes(3), TypeError, "needs a population such as net.N or a slice of it; given int"),
+        (lambda N: sl.record.Spikes(3), TypeError, "needs a population such as net.N or a part of it; given int"),
         (lambda N: sl.record.Spikes(N, neurons=[45]), IndexError, "neuron 45 of a population of 45"),
         (lambda N: sl.record.Spikes(N, neurons=slice(0, 46)), IndexError, "0:46 of a population of 45"),
         (lambda N: sl.record.Spikes(N, neurons=[0.5]), TypeError, "a slice or a list of indices"),

@@ -7,7 +7,8 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
-from ._trains import as_trains, edges_of
+from ..record import SpikeTrains
+from ._trains import Trains, as_trains
 
 
 def firing_rates(spikes: Any, *, size: int | None = None, duration: Any = None) -> Any:
@@ -19,16 +20,20 @@ def firing_rates(spikes: Any, *, size: int | None = None, duration: Any = None) 
     | `size` | number of neurons, for a pair | largest index + 1 |
     | `duration` | the time recorded from 0 on, for a pair | up to the last spike |
     """
-    trains = as_trains(spikes, size, duration, "firing_rates")
-    seconds = float(trains.duration.to_decimal(u.second))
-    if not seconds:
-        raise ValueError("analysis.firing_rates: the record has no duration.")
-    return u.Quantity(trains.counts / seconds, unit=u.Hz)
+    if isinstance(spikes, SpikeTrains) and spikes.batch and size is None and duration is None:
+        counts, seconds = spikes.counts, float(spikes.duration.to_decimal(u.second))
+    else:
+        trains = as_trains(spikes, size, duration, "firing_rates")
+        counts, seconds = trains.counts, trains.length * trains.tick / 1e3
+    if not seconds > 0:
+        raise ValueError("analysis.firing_rates: the record has no duration; give one, such as duration=1 * u.second.")
+    return u.Quantity(counts / seconds, unit=u.Hz)
 
 
 def mean_rate(spikes: Any, *, size: int | None = None, duration: Any = None) -> Any:
-    """The mean of `firing_rates` over all neurons."""
-    return firing_rates(spikes, size=size, duration=duration).mean()
+    """The mean of `firing_rates` over all neurons; NaN of none."""
+    rates = firing_rates(spikes, size=size, duration=duration).mantissa
+    return u.Quantity(rates.mean() if rates.size else np.nan, unit=u.Hz)
 
 
 def binned_counts(spikes: Any, bin: Any, *, size: int | None = None, duration: Any = None) -> np.ndarray:
@@ -39,12 +44,10 @@ def binned_counts(spikes: Any, bin: Any, *, size: int | None = None, duration: A
     return counts_in(as_trains(spikes, size, duration, "binned_counts"), bin, "binned_counts")[0]
 
 
-def counts_in(trains: Any, bin: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
+def counts_in(trains: Trains, bin: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
     """(counts (neurons, bins), edges in ms)."""
-    edges = edges_of(trains, bin, where)
-    width, bins = edges[1] - edges[0], len(edges) - 1
-    # A spike on an edge belongs to the bin that begins there, also where its time was rounded.
-    which = np.floor((np.asarray(trains.times.to_decimal(u.ms)) - edges[0]) / width + 1e-9).astype(np.int64)
+    which, edges = trains.bins(bin, where)
+    bins = len(edges) - 1
     inside = which < bins
     flat = np.bincount(trains.indices[inside] * bins + which[inside], minlength=trains.size * bins)
     return flat.reshape(trains.size, bins), edges

@@ -9,13 +9,14 @@ import brainunit as u
 import numpy as np
 
 from ..record._clock import milliseconds
-from ._trains import as_trains
+from ._bins import bin_of, exact_width
+from ._trains import Trains, as_trains
 
 
 def intervals(spikes: Any, *, size: int | None = None, duration: Any = None) -> list[Any]:
     """The intervals between successive spikes, an array for each neuron. Arguments as in `firing_rates`."""
     trains = as_trains(spikes, size, duration, "intervals")
-    return [u.Quantity(np.diff(train), unit=u.ms) for train in trains.trains()]
+    return [u.Quantity(found * trains.tick, unit=u.ms) for found in trains.intervals()]
 
 
 def cv(spikes: Any, *, size: int | None = None, duration: Any = None) -> np.ndarray:
@@ -25,7 +26,7 @@ def cv(spikes: Any, *, size: int | None = None, duration: Any = None) -> np.ndar
 
     It is 0 for regular trains, 1 for Poisson trains. Arguments as in `firing_rates`.
     """
-    return _of_intervals(lambda T: T.std() / T.mean(), as_trains(spikes, size, duration, "cv"))
+    return _of_intervals(lambda T: _ratio(T.std(), T.mean()), as_trains(spikes, size, duration, "cv"))
 
 
 def lv(spikes: Any, *, size: int | None = None, duration: Any = None) -> np.ndarray:
@@ -38,7 +39,7 @@ def lv(spikes: Any, *, size: int | None = None, duration: Any = None) -> np.ndar
     Shinomoto S, Shima K, Tanji J (2003) Neural Comput. 15:2823.
     """
     trains = as_trains(spikes, size, duration, "lv")
-    return _of_intervals(lambda T: 3 * np.mean((np.diff(T) / (T[1:] + T[:-1])) ** 2), trains)
+    return _of_intervals(lambda T: 3 * np.mean(_ratio(np.diff(T), T[1:] + T[:-1]) ** 2), trains)
 
 
 def isi_histogram(
@@ -46,24 +47,28 @@ def isi_histogram(
 ) -> tuple[np.ndarray, Any]:
     """(numbers of intervals of all neurons, edges of the bins) in bins of the width `bin` from 0 on.
 
-    Longer intervals than `longest` (by default the longest there is) are left out. Other arguments as in
-    `firing_rates`.
+    Bins go to the longest interval that there is; or to `longest`, rounded up to whole bins, and intervals beyond the
+    last edge are left out. Other arguments as in `firing_rates`.
     """
     trains = as_trains(spikes, size, duration, "isi_histogram")
-    found = [np.diff(train) for train in trains.trains()]
-    all_of_them = np.concatenate(found) if found else np.zeros(0)
-    width = milliseconds(bin, "analysis.isi_histogram: bin")
-    end = (
-        all_of_them.max(initial=width) if longest is None else milliseconds(longest, "analysis.isi_histogram: longest")
-    )
-    if not 0 < width <= end:
-        raise ValueError(f"analysis.isi_histogram: a bin of {width:g} ms does not fit into {end:g} ms.")
-    bins = int(np.ceil(end / width - 1e-9)) if longest is not None else int(end / width + 1e-9) + 1
-    which = np.floor(all_of_them / width + 1e-9).astype(np.int64)
+    width = trains.width(bin, "isi_histogram")
+    found, blur = (np.concatenate([np.zeros(0, int), *x]) for x in (trains.intervals(), trains.interval_blur()))
+    which = bin_of(found, width, blur)
+    bins = int(which.max(initial=0)) + 1
+    if longest is not None:
+        end = milliseconds(longest, "analysis.isi_histogram: longest") / trains.tick
+        if width > end:
+            width, end = width * trains.tick, end * trains.tick
+            raise ValueError(f"analysis.isi_histogram: a bin of {width:g} ms does not fit into {end:g} ms.")
+        bins = int(-bin_of(np.asarray(-end), width))
     counts = np.bincount(which[which < bins], minlength=bins)
-    return counts, u.Quantity(np.arange(bins + 1) * width, unit=u.ms)
+    return counts, u.Quantity(np.arange(bins + 1) * (exact_width(width) * trains.tick), unit=u.ms)
 
 
-def _of_intervals(measure: Callable[[np.ndarray], Any], trains: Any) -> np.ndarray:
-    found = (np.diff(train) for train in trains.trains())
-    return np.array([measure(T) if len(T) > 1 else np.nan for T in found])
+def _of_intervals(measure: Callable[[np.ndarray], Any], trains: Trains) -> np.ndarray:
+    return np.array([measure(T) if len(T) > 1 else np.nan for T in trains.intervals()], float)
+
+
+def _ratio(a: Any, b: Any) -> Any:
+    """A / b, and NaN where spikes of the same time have no interval between them."""
+    return np.divide(a, b, out=np.full(np.shape(b), np.nan), where=np.not_equal(b, 0))

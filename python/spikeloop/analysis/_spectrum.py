@@ -8,6 +8,7 @@ import brainunit as u
 import numpy as np
 
 from ..record._clock import milliseconds
+from ._bins import exact_width
 from ._counts import counts_in
 from ._trains import as_trains
 
@@ -32,12 +33,14 @@ def power_spectrum(
     Welch P (1967) IEEE Trans. Audio Electroacoust. 15:70.
     """
     trains = as_trains(spikes, size, duration, "power_spectrum")
-    counts, edges = counts_in(trains, bin, "power_spectrum")
-    seconds = (edges[1] - edges[0]) / 1e3
+    if not trains.size:
+        raise ValueError("analysis.power_spectrum: the record has no neurons.")
+    counts, _ = counts_in(trains, bin, "power_spectrum")
+    seconds = exact_width(trains.width(bin, "power_spectrum")) * trains.tick / 1e3
     rate = counts.mean(axis=0) / seconds
     length = max(len(rate) // 8, 2)
     if segment is not None:
-        length = round(milliseconds(segment, "analysis.power_spectrum: segment") / (edges[1] - edges[0]))
+        length = round(milliseconds(segment, "analysis.power_spectrum: segment") / (seconds * 1e3))
     if not 2 <= length <= len(rate):
         raise ValueError(
             f"analysis.power_spectrum: a segment of {length} bins, of {len(rate)} in the record; it needs 2 or more."

@@ -174,7 +174,8 @@ class Form(Module):
     @property
     def varshape(self) -> tuple[int, ...]:
         """The shape of the population."""
-        assert self.in_size is not None
+        if self.in_size is None:
+            raise AttributeError(f"{type(self).__name__} is no population, so it has no shape.")
         return self.in_size
 
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:

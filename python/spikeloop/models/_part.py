@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .._errors import ShapeError
 from ..connect import Connection
 
@@ -28,6 +30,11 @@ class Part:
     def varshape(self) -> tuple[int, ...]:
         """The number of neurons, in a tuple."""
         return (self.stop - self.start,)
+
+    @property
+    def indices(self) -> np.ndarray:
+        """The neurons, as indices of the population."""
+        return np.arange(self.start, self.stop)
 
     def get_spike(self) -> Any:
         """The spikes of these neurons."""

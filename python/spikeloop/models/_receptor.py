@@ -72,7 +72,7 @@ def _check(syn: Any, out: Any, post: Neuron, where: str) -> None:
             f"{where}: {type(syn).__name__} cannot be aligned to the target population; use Expon, DualExpon or Alpha, "
             "or align_pre_projection."
         )
-    if not hasattr(out, "output"):
+    if not getattr(out, "output", ""):
         raise TypeError(f"{where}: out must be a synaptic output such as COBA or CUBA; given {out!r}.")
     if syn.varshape != post.varshape:
         raise ShapeError(

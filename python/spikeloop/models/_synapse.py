@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -28,6 +29,10 @@ class Synapse(Form):
     dynamics: ClassVar[str] = ""
     g: HiddenState
     _unit: Any = None
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        _check_known(cls, "dynamics", cls.dynamics, DYNAMICS)
 
     def derive(self, p: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
         """The operands of the dynamics, from the constants and the time step in ms."""
@@ -58,6 +63,8 @@ class Synapse(Form):
         """
         if x is not None:
             self.receive(x if isinstance(x, u.Quantity) else with_unit(self._spikes(x), self.unit))
+        if not self.dynamics:
+            raise NotImplementedError(f"{type(self).__name__} has no dynamics, so it must define update(x).")
         states = self.state_numbers()
         equations, operands = DYNAMICS[self.dynamics], self.derive(self.numbers(), self.dt())
         g = equations.conductance(operands, states)
@@ -77,6 +84,14 @@ class Synapse(Form):
         super()._check_initializer(name)
 
 
+def _check_known(cls: type, attribute: str, name: str, known: Iterable[str]) -> None:
+    if name and name not in known:
+        raise ValueError(
+            f"{cls.__name__}: {attribute} = {name!r} names nothing in the kernels of neurons, which have "
+            f"{', '.join(map(repr, known))}. Leave it out and define update() for equations of your own."
+        )
+
+
 def _unit_of_start(start: Any, shape: tuple[int, ...]) -> Any:
     start = start.value if isinstance(start, State) else start
     if isinstance(start, init.Initializer):
@@ -94,6 +109,10 @@ class SynOut(Form):
     has_size = False
     factor: Any = u.mV  # what a conductance is multiplied by to become a current
 
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        _check_known(cls, "output", cls.output, OUTPUTS)
+
     def constants(self) -> tuple[Any, ...]:
         """The operands of the formula after the scale."""
         return ()
@@ -109,6 +128,8 @@ class SynOut(Form):
 
     def update(self, g: Any, V: Any = None) -> Any:
         """The current that the conductance `g` drives at the potential `V`."""
+        if not self.output:
+            raise NotImplementedError(f"{type(self).__name__} has no output, so it must define update(g, V).")
         V = 0.0 if V is None else number_in(V, u.mV, f"{self.path}: V")
         scale = 1.0 * (unit_of(g) * self.factor)
         drive, _ = OUTPUTS[self.output].drive(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from .. import environ
 from .._errors import ShapeError
+from ..analysis._bins import bin_of
 from ..record import SpikeTrains
 from ._style import COLORS, finish, legend, new_axes, plain_times, time_axis
 
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _BINS = 250  # of the rate, at most
-_ROUNDING = 1e-6
 
 
 class _Spikes(NamedTuple):
@@ -103,13 +104,17 @@ def _found(spikes: Any, dt: Any, size: int | None, duration: Any) -> _Spikes:
         indices = np.asarray(spikes[1])
         if indices.shape != times.shape:
             raise ShapeError(f"plot.raster: {times.size} times but {indices.size} indices.")
+        if not np.isfinite(times).all():
+            raise ValueError("plot.raster: times must be finite.")
         size = int(indices.max(initial=-1)) + 1 if size is None else size
+        if indices.size and not 0 <= indices.min() <= indices.max() < size:
+            raise IndexError(f"plot.raster: indices of {size} neurons go from 0 to {size - 1}.")
         end = float(times.max(initial=0.0)) if duration is None else float(plain_times(duration)[0])
         return _Spikes(times, indices, size, end, 0.0, in_ms)
     array = np.asarray(u.get_mantissa(spikes))
     if array.ndim == 0:
         raise ShapeError("plot.raster: spikes must be an array (time, neurons); given one number.")
-    array = array.reshape(array.shape[0], -1)
+    array = array.reshape(array.shape[0], math.prod(array.shape[1:]))
     dt = environ.get("dt", None) if dt is None else dt
     step, in_ms = (np.asarray(1.0), False) if dt is None else plain_times(dt)
     rows, indices = np.nonzero(array)
@@ -136,12 +141,22 @@ def _dots(ax: Axes, size: int) -> dict[str, Any]:
 
 def _rate(times: np.ndarray, count: int, found: _Spikes, bin_width: Any) -> tuple[np.ndarray, np.ndarray]:
     """(edges of the bins, mean rate of `count` neurons in them)."""
-    duration = (found.end or 1.0) - found.start
-    width = max(duration / _BINS, 1.0) if bin_width is None else float(plain_times(bin_width)[0])
+    end = found.end or 1.0
+    duration = end - found.start
+    width = max(duration / _BINS, 1.0) if bin_width is None else _one_time(bin_width)
+    tick = found.dt or 1.0
+    ticks = (times[(times >= found.start) & (times <= end)] - found.start) / tick
     if found.dt:  # bins of unequal numbers of steps would look like changes of the rate
-        width = found.dt * max(np.ceil(width / found.dt - _ROUNDING), 1)
-    bins = max(int(np.ceil(duration / width - _ROUNDING)), 1)
-    which = np.clip(np.floor((times - found.start) / width + _ROUNDING).astype(int), 0, bins - 1)
+        ticks, width = np.rint(ticks).astype(np.int64), found.dt * max(-int(bin_of(-width / tick, 1.0)), 1)
+    bins = max(-int(bin_of(-duration, width)), 1)
+    which = np.minimum(bin_of(ticks, width / tick), bins - 1)  # the last spike may be the end
     edges = np.minimum(np.arange(bins + 1) * width, duration)
     per_time = 1000.0 if found.in_ms else 1.0
     return found.start + edges, np.bincount(which, minlength=bins) * per_time / (max(count, 1) * np.diff(edges))
+
+
+def _one_time(bin_width: Any) -> float:
+    width = plain_times(bin_width)[0]
+    if width.ndim or not 0 < width < np.inf:
+        raise ValueError(f"plot.raster: bin_width must be one time above 0; given {bin_width}.")
+    return float(width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,8 @@ def _columns(values: Any, labels: Any) -> tuple[list[np.ndarray], list[Any], Any
         given, labels = list(values.values()), list(values) if labels is None else labels
     else:
         given = [values]
+    if not given:
+        raise ValueError("plot.trace: the dict of values is empty.")
     units = {v.unit if isinstance(v, u.Quantity) else u.UNITLESS: None for v in given}
     unit = next(iter(units))
     if not all(other.has_same_dim(unit) for other in units):
@@ -75,8 +78,15 @@ def _columns(values: Any, labels: Any) -> tuple[list[np.ndarray], list[Any], Any
             f"plot.trace: values in {' and '.join(map(str, units))} do not fit on one axis; use one ax for each."
         )
     plain = [np.asarray(v.to_decimal(unit) if isinstance(v, u.Quantity) else v) for v in given]
-    columns = [column for array in plain for column in array.reshape(array.shape[0], -1).T]
+    columns = [column for array in plain for column in _lines(array).T]
     names = [None] * len(columns) if labels is None else [labels] if isinstance(labels, str) else list(labels)
     if len(names) != len(columns):
         raise ShapeError(f"plot.trace: {len(columns)} lines but {len(names)} labels.")
     return columns, names, unit
+
+
+def _lines(array: np.ndarray) -> np.ndarray:
+    """The values as (time, lines)."""
+    if array.ndim == 0:
+        raise ShapeError("plot.trace: values must be an array (time,) or (time, lines); given one number.")
+    return array.reshape(array.shape[0], math.prod(array.shape[1:]))

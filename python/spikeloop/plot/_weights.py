@@ -30,6 +30,8 @@ def weights(values: Any, times: Any = None, *, bins: int = 50, name: str = "weig
     Returns the axes.
     """
     given = values if isinstance(values, Mapping) else {"": values}
+    if not given:
+        raise ValueError("plot.weights: the dict of weights is empty.")
     plain, unit = _plain(given)
     everything = np.concatenate([array.ravel() for array in plain.values()])
     if not everything.size or not np.isfinite(everything).all():

@@ -72,4 +72,8 @@ def _run(functions: tuple[Any, ...], config: tuple[int, tuple[int, ...]], args: 
 
     rows = climb(len(ladder) - 1, first)
     above = [len(ladder) - 1 - ladder.index(rung) if rung else 0 for rung in rungs]
-    return [row if row is None else row.reshape(-1, *row.shape[axes:]) for row, axes in zip(rows, above, strict=True)]
+    return [row if row is None else _in_one_axis(row, axes) for row, axes in zip(rows, above, strict=True)]
+
+
+def _in_one_axis(row: Any, axes: int) -> Any:
+    return row.reshape(math.prod(row.shape[:axes]), *row.shape[axes:])

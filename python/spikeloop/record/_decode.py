@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .._errors import ShapeError
 from ._clock import Clock
 from ._events import listed
 from ._rates import Rates
@@ -19,14 +20,32 @@ _ROWS = 4096  # unpacked at a time
 
 def decode(form: dict[str, Any], entries: Any, clock: Clock, window: tuple[int, int]) -> Any:
     """The record of these entries."""
-    return {"spikes": _spikes, "events": _events, "states": _states, "rate": _rate}[form["kind"]](
-        form, entries, clock, window
-    )
+    _check_shape(form, entries.shape)
+    decoded = {"spikes": _spikes, "events": _events, "states": _states, "rate": _rate, "rows": _rows}[form["kind"]]
+    return decoded(form, entries, clock, window)
+
+
+def _check_shape(form: dict[str, Any], shape: tuple[int, ...]) -> None:
+    """Refuse what a loop has stacked if these are no rows of the recorder."""
+    expected = {
+        "spikes": lambda: -(-_size(form) // 8),
+        "states": lambda: _size(form),
+        "rate": lambda: len(form["groups"]),
+    }
+    width = expected.get(form["kind"], lambda: shape[-1])()
+    if len(shape) < 2 or shape[-1] != width:
+        raise ShapeError(
+            f"These are no rows of the recorder of {form['name']}, which have the shape (time, ..., {width}); given "
+            f"{tuple(shape)}."
+        )
+
+
+def _size(form: dict[str, Any]) -> int:
+    return form["size"] if form["neurons"] is None else len(form["neurons"])
 
 
 def _spikes(form: dict[str, Any], entries: Any, clock: Clock, window: tuple[int, int]) -> SpikeTrains:
-    neurons = form["neurons"]
-    size = form["size"] if neurons is None else len(neurons)
+    size = _size(form)
     batch = tuple(entries.shape[1:-1])
 
     def found() -> Found:
@@ -54,6 +73,11 @@ def _events(form: dict[str, Any], entries: Any, clock: Clock, window: tuple[int,
 def _states(form: dict[str, Any], entries: Any, clock: Clock, window: tuple[int, int]) -> Traces:
     neurons = np.arange(form["size"]) if form["neurons"] is None else np.array(form["neurons"], np.int64)
     return Traces(form["name"], entries, neurons, unit_of(form["unit"]), clock, window, form["block"])
+
+
+def _rows(form: dict[str, Any], entries: Any, clock: Clock, window: tuple[int, int]) -> Traces:
+    numbers = np.arange(entries.shape[-1])
+    return Traces(form["name"], entries, numbers, unit_of(""), clock, window, form["block"])
 
 
 def _rate(form: dict[str, Any], entries: Any, clock: Clock, window: tuple[int, int]) -> Rates:

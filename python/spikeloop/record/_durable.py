@@ -16,19 +16,26 @@ def replace(path: Path, write: Callable[[Any], object]) -> None:
 
     On return the new one is on the disk, as far as fsync keeps its promise there.
     """
-    made = [folder for folder in path.parents if not folder.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     aside = path.with_name(f"{path.name}.new")
     with aside.open("wb") as file:
         write(file)
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)
-    for folder in (path.parent, *(f.parent for f in made)):
-        _sync(folder)
+    sync(path.parent)
 
 
-def _sync(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, on the disk when this returns."""
+    made = [new for new in (folder, *folder.parents) if not new.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for new in made:
+        sync(new.parent)
+
+
+def sync(folder: Path) -> None:
+    """Let the names in a folder be on the disk."""
     number = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(number)

@@ -34,16 +34,17 @@ class Events(Recorder):
     the capacity needed if there were more. `clear()` begins anew.
     """
 
-    kind = "events"
+    _kind = "events"
     makes_rows = False
 
     def __init__(self, population: Any, capacity: int, *, start: Any = None, stop: Any = None):
         super().__init__(population, start, stop)
         if isinstance(capacity, bool) or not hasattr(capacity, "__index__") or not 0 < capacity < 2**30:
             raise ValueError(f"{self.label}: capacity must be a number of events, at least 1; given {capacity!r}.")
-        self._neurons = self._choose()
+        self._whole = size_of(self._population, self.label)
+        self._neurons = self._choose(None, self._whole)
         self._size = len(indices_of(self._neurons))
-        spike = getattr(self._population, "spike", None)
+        spike = vars(self._population).get("spike")
         batch = () if spike is None else spikes_of(self._population, spike.value, self.label).shape[:-1]
         self.capacity = int(capacity)
         self.clock = ShortTermState(jnp.zeros((*batch, 2), jnp.int32))
@@ -106,16 +107,19 @@ class Events(Recorder):
         return listed(self.entry()[None], self._size, clock, self.window(clock))
 
     def describe(self, dt: float) -> dict[str, Any]:
-        del dt
-        neurons = listed_indices(self._neurons, size_of(self._population, self.label))
-        return {"kind": self.kind, "block": 0, "size": self._size, "neurons": neurons}  # an entry is a chunk of the run
+        neurons = listed_indices(self._neurons, self._whole)
+        form = {**super().describe(dt), "size": self._size, "neurons": neurons}
+        return {**form, "block": 0}  # an entry is a chunk of the run
+
+
+_NONE = np.zeros(0, np.int64)
 
 
 def listed(entries: Any, size: int, clock: Clock, window: tuple[int, int]) -> SpikeTrains:
     """The record of entries (entry, ..., 1 + capacity, 2)."""
 
     def found() -> tuple[np.ndarray, ...]:
-        parts = [_events_of(np.asarray(entries[k])) for k in range(entries.shape[0])]
+        parts = [(_NONE, _NONE, _NONE), *(_events_of(np.asarray(entries[k])) for k in range(entries.shape[0]))]
         steps, *rest = (np.concatenate([p[axis] for p in parts]) for axis in range(3))
         inside = (steps >= window[0]) & (steps < window[1])
         return steps[inside], *(x[inside] for x in rest)

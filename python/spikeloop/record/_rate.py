@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,8 +10,8 @@ import numpy as np
 
 from ..kernels._record import count
 from ._clock import period
-from ._recorder import Recorder, spikes_of
-from ._selection import indices_of
+from ._recorder import Recorder, size_of, spikes_of
+from ._selection import Chosen, compact, indices_of, listed_indices, take
 
 
 class Rate(Recorder):
@@ -20,33 +21,38 @@ class Rate(Recorder):
     |---|---|---|
     | `population` | what spikes | |
     | `bin` | the time over which spikes are counted, a multiple of dt | dt |
-    | `groups` | {name: slice of neurons}, such as `net.populations` | one group of all |
+    | `groups` | {name: slice or indices of neurons}, such as `net.populations` | one group of all |
     | `start`, `stop` | as in `Recorder`; multiples of `bin` | |
 
     A call returns the spikes of this step in each group, 4 bytes a group; `read` makes `Rates`, one row a bin.
     """
 
-    kind = "rate"
+    _kind = "rate"
 
     def __init__(
         self,
         population: Any,
         *,
         bin: Any = None,
-        groups: Mapping[str, slice] | None = None,
+        groups: Mapping[str, Any] | None = None,
         start: Any = None,
         stop: Any = None,
     ):
         super().__init__(population, start, stop)
         self._bin = bin
-        self._groups = {
-            str(name): self._ends(part, f"{self.label}: group {name!r}")
+        self._size = size_of(self._population, self.label)
+        chosen = {
+            str(name): self._choose(part, self._size, f"{self.label}: group {name!r}")
             for name, part in ({"all": None} if groups is None else groups).items()
         }
+        if not chosen:
+            raise ValueError(f"{self.label}: groups is empty; give {{name: slice of neurons}}, or leave it out.")
+        self._neurons, self._groups = _side_by_side(chosen, self._size)
 
     def update(self, spikes: Any = None) -> Any:
         """The number of spikes in each group, (..., groups)."""
-        return count(spikes_of(self._population, spikes, self.label), tuple(self._groups.values()))
+        taken = take(spikes_of(self._population, spikes, self.label), self._neurons)
+        return count(taken, tuple(self._groups.values()))
 
     def block_steps(self, dt: float) -> int:
         return 1 if self._bin is None else period(self._bin, dt, f"{self.label}: bin")
@@ -59,13 +65,13 @@ class Rate(Recorder):
 
     def describe(self, dt: float) -> dict[str, Any]:
         groups = {name: list(ends) for name, ends in self._groups.items()}
-        return {**super().describe(dt), "groups": groups}
+        return {**super().describe(dt), "groups": groups, "neurons": listed_indices(self._neurons, self._size)}
 
-    def _ends(self, part: Any, where: str) -> tuple[int, int]:
-        chosen = self._choose(part, where)
-        if not isinstance(chosen, slice) or chosen.step != 1:
-            found = indices_of(chosen)
-            if not found.size or (np.diff(found) != 1).any():
-                raise ValueError(f"{where} must be a slice of neurons without gaps; given {part!r}.")
-            return int(found[0]), int(found[-1]) + 1
-        return chosen.start, chosen.stop
+
+def _side_by_side(chosen: dict[str, Chosen], size: int) -> tuple[Chosen, dict[str, tuple[int, int]]]:
+    """(neurons to take, {name: (start, stop) among these}): all of them if no group has gaps."""
+    if all(isinstance(part, slice) and part.step == 1 for part in chosen.values()):
+        return slice(0, size, 1), {name: (part.start, part.stop) for name, part in chosen.items()}  # type: ignore
+    indices = [indices_of(part) for part in chosen.values()]
+    ends = np.cumsum([0, *map(len, indices)]).tolist()
+    return compact(np.concatenate(indices)), dict(zip(chosen, itertools.pairwise(ends), strict=True))

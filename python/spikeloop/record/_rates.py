@@ -14,7 +14,7 @@ from ._convert import need
 
 @dataclass(frozen=True, eq=False)
 class Rates:
-    """Mean firing rates over time.
+    """Mean firing rates over time; those of no neurons are NaN.
 
     `counts` (bins, ..., groups) are spikes; `sizes` {group: number of neurons}. `record["E"]` is the rate of a group.
     """
@@ -40,8 +40,7 @@ class Rates:
     def values(self) -> Any:
         """The rates (bins, ..., groups)."""
         seconds = np.diff(self.edges.to_decimal(u.second)).reshape(-1, *(1,) * (self.counts.ndim - 1))
-        sizes = np.maximum(np.array([*self.sizes.values()]), 1)
-        return u.Quantity(self.counts / (seconds * sizes), unit=u.Hz)
+        return _rates(self.counts, seconds * np.array([*self.sizes.values()]))
 
     def __getitem__(self, group: str) -> Any:
         """The rate of a group, (bins, ...)."""
@@ -54,12 +53,9 @@ class Rates:
     def mean(self) -> dict[str, Any]:
         """{group: mean rate over the whole record}."""
         first, last = self.window
-        seconds = max((last - first) * self.clock.dt, self.clock.dt) / 1e3
+        seconds = (last - first) * self.clock.dt / 1e3
         sums = self.counts.sum(axis=0)
-        return {
-            name: u.Quantity(np.asarray(sums[..., k] / (seconds * max(n, 1)))[()], unit=u.Hz)
-            for k, (name, n) in enumerate(self.sizes.items())
-        }
+        return {name: _rates(sums[..., k], seconds * n)[()] for k, (name, n) in enumerate(self.sizes.items())}
 
     def to_pandas(self) -> Any:
         """A data frame with one column in Hz for each group, over the times in ms."""
@@ -69,3 +65,8 @@ class Rates:
             raise ValueError(f"to_pandas: a batch of shape {values.shape[1:-1]} does not fit into one table.")
         index = pandas.Index(self.times.to_decimal(u.ms), name="time (ms)")
         return pandas.DataFrame(values, index=index, columns=list(self.sizes))
+
+
+def _rates(counts: np.ndarray, neuron_seconds: Any) -> Any:
+    time = np.broadcast_to(neuron_seconds, counts.shape)
+    return u.Quantity(np.divide(counts, time, out=np.full(counts.shape, np.nan), where=time > 0), unit=u.Hz)

@@ -12,31 +12,36 @@ from .._errors import NotInitializedError, ShapeError
 from ..models._form import time_step
 from ..models._part import Part
 from ..nn import Module
+from ..nn._module import made_by_init_state
 from ..transform import eval_shape
 from ._clock import Clock, start_time, whole_steps
-from ._selection import selection, shifted
+from ._selection import Chosen, compact, selection, shown
 
 
 class Recorder(Module):
     """Base of recorders.
 
     Called in a step, a recorder returns the row of this step. `read` turns rows, stacked by a loop, into a record
-    that knows its times and units. `run` calls both. A slice of a population, such as `net.N[:100]`, is recorded as a
+    that knows its times and units. `run` calls both. A part of a population, such as `net.N[:100]`, is recorded as a
     population of its own.
 
     | name | meaning | default |
     |---|---|---|
+    | `population` | what is recorded | |
     | `start`, `stop` | record this part of the run only | all of it |
+
+    A recorder of one's own defines `update()`, which returns one array (..., values) without a unit; its record is
+    `Traces`.
     """
 
-    kind: ClassVar[str]
+    _kind: ClassVar[str] = "rows"
     makes_rows: ClassVar[bool] = True  # or keeps what it records in States of its own
 
     def __init__(self, population: Any, start: Any = None, stop: Any = None):
         super().__init__()
         if not isinstance(population, Module | Part):
             raise TypeError(
-                f"record.{type(self).__name__} needs a population such as net.N or a slice of it; "
+                f"record.{type(self).__name__} needs a population such as net.N or a part of it; "
                 f"given {type(population).__name__}."
             )
         self._part = population if isinstance(population, Part) else None
@@ -50,21 +55,18 @@ class Recorder(Module):
 
     @property
     def _place(self) -> str:
-        part = "" if self._part is None else f"[{self._part.start}:{self._part.stop}]"
+        part = "" if self._part is None else shown(compact(self._part.indices))
         return f"{self._population.path}{part}"
 
-    def _choose(self, neurons: Any = None, where: str = "") -> slice | tuple[int, ...]:
-        """`neurons=`, counted in what is recorded, as a selection from the whole population."""
-        if self._part is None:
-            first, size = 0, size_of(self._population, self.label)
-        else:
-            first, size = self._part.start, self._part.varshape[0]
-        return shifted(selection(neurons, size, where or self.label), first)
+    def _choose(self, neurons: Any, size: int, where: str = "") -> Chosen:
+        """`neurons=`, counted in what is recorded, as a selection from the whole population of `size`."""
+        within = np.arange(size) if self._part is None else np.asarray(self._part.indices)
+        return compact(within[selection(neurons, len(within), where or self.label)])
 
     @property
     def default_name(self) -> str:
         """The name of the record in a run, if none is given."""
-        return self.kind
+        return type(self).__name__.lower()
 
     def begin(self, step: int) -> None:
         """A chunk of a run begins with this step."""
@@ -75,6 +77,11 @@ class Recorder(Module):
     def like(self, dt: float) -> Any:
         """Shape and dtype of an entry of the record."""
         row = eval_shape(self.update)
+        if not isinstance(row, jax.ShapeDtypeStruct):
+            raise TypeError(
+                f"{self.label}: update() must return one array without a unit, such as u.get_mantissa(x), in each "
+                f"step; it returned {type(row).__name__}."
+            )
         entry = self.reduce(np.zeros((self.block_steps(dt) // self.row_steps(dt), *row.shape), row.dtype), dt)
         return jax.ShapeDtypeStruct(entry.shape[1:], entry.dtype)
 
@@ -90,7 +97,11 @@ class Recorder(Module):
     def reduce(self, rows: np.ndarray, dt: float) -> np.ndarray:
         """Entries of the record from rows."""
         del dt
-        return rows
+        return rows.reshape(-1, 1) if rows.ndim == 1 else rows
+
+    def entry(self) -> np.ndarray:
+        """What a recorder without rows has recorded since `begin`."""
+        raise NotImplementedError(f"{self.label}: a recorder of one's own returns a row from update() in each step.")
 
     def num_entries(self, steps: int, dt: float) -> int:
         """Entries of the record of so many steps."""
@@ -98,7 +109,7 @@ class Recorder(Module):
 
     def describe(self, dt: float) -> dict[str, Any]:
         """What a record must know besides its entries, as plain JSON."""
-        return {"kind": self.kind, "block": self.block_steps(dt)}
+        return {"kind": self._kind, "name": self.default_name, "block": self.block_steps(dt)}
 
     def window(self, clock: Clock) -> tuple[int, int]:
         """(first step, step after the last one) that are recorded."""
@@ -136,31 +147,44 @@ class Recorder(Module):
         return decode(self.describe(dt), self.reduce(part, dt), clock, (first, last))
 
 
-def flat(value: Any, population: Any, where: str) -> Any:
-    """The array (..., *shape of the population) as (..., n)."""
-    shape = getattr(population, "varshape", None) or getattr(population, "out_size", None) or value.shape[-1:]
+def flat(value: Any, shape: tuple[int, ...] | None, where: str) -> Any:
+    """The array (..., *shape) as (..., n); without a shape, the last axis counts."""
+    shape = value.shape[-1:] if shape is None else shape
     batch = value.shape[: value.ndim - len(shape)]
-    if value.shape[len(batch) :] != tuple(shape):
+    if value.shape[len(batch) :] != shape:
         raise ShapeError(f"{where} takes arrays of shape (..., {', '.join(map(str, shape))}); given {value.shape}.")
     return value.reshape(*batch, math.prod(shape))
+
+
+def shape_of(population: Any) -> tuple[int, ...] | None:
+    """The shape of a population; None of a Module that is none."""
+    return getattr(population, "varshape", None) or getattr(population, "out_size", None)
 
 
 def spikes_of(population: Any, given: Any, where: str) -> Any:
     """The spikes (..., n) of the last step, or those that are given."""
     if given is None:
-        spike = getattr(population, "spike", None)
+        spike = _spike(population, where)
         if spike is None:
             raise TypeError(f"{where}: it keeps no spikes; give those of the step: recorder(spikes).")
         given = spike.value
-    return flat(given, population, where)
+    return flat(given, shape_of(population), where)
 
 
 def size_of(population: Any, where: str) -> int:
     """The number of neurons."""
-    shape = getattr(population, "varshape", None) or getattr(population, "out_size", None)
+    shape = shape_of(population)
     if shape is None:
-        spike = vars(population).get("spike")
+        spike = _spike(population, where)
         if spike is None:
-            raise NotInitializedError(f"{where}: the number of neurons is not known before init_all_states.")
+            raise TypeError(f"{where}: this is no population, as it has neither a size nor spikes.")
         shape = spike.value.shape
     return math.prod(shape)
+
+
+def _spike(population: Any, where: str) -> Any:
+    """The State of spikes, None if there is none."""
+    spike = vars(population).get("spike")
+    if spike is None and made_by_init_state(type(population), "spike"):
+        raise NotInitializedError(f"{where}: its spikes do not exist before sl.nn.init_all_states(model).")
+    return spike

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,10 +18,14 @@ from ..transform import ProgressBar
 from ..transform._progress import as_progress_bar, open_display
 from ._chunk import Chunk
 from ._clock import Clock, start_time, whole_steps
+from ._convert import need
 from ._decode import decode
+from ._durable import make_folder
 from ._interrupt import held_back
+from ._lock import sole_writer
+from ._memory import Shapes, check_fits
 from ._recorder import Recorder
-from ._store import Disk, Memory
+from ._store import Disk, Found, Memory
 
 _CHUNK = 10_000
 
@@ -87,6 +92,7 @@ def run(
     pbar: ProgressBar | bool | None = None,
     path: str | Path | None = None,
     resume: bool = False,
+    overwrite: bool = False,
 ) -> Run:
     """Call `step(t)` for every step of `duration`, in chunks of one compiled program, and return the records.
 
@@ -100,26 +106,30 @@ def run(
     | `pbar` | a `ProgressBar`, or True | no bar |
     | `path` | a folder for records and checkpoints (zarr); without it they stay in memory | |
     | `resume` | go on with the run at `path`, or begin it; the model must be built as before | False |
+    | `overwrite` | delete the run that is at `path` and begin anew | False |
 
     With a path memory does not grow with the duration. A run that is interrupted, killed or cut from power at any
     moment goes on with `resume=True` from its last finished chunk, and one that is finished goes on to a later end: to
     the same numbers, bit for bit, as if it had been one run. Ctrl-C waits for the end of the chunk and raises
     `Interrupted`, whose `run` holds the records so far.
+
+    One run at a time writes to a path; a second one is refused by `StoreInUseError`, and a damaged file there by
+    `DamagedStoreError`. Nothing is deleted but by `overwrite`.
     """
     plan = _Plan(step, duration, _named(record), t0, chunk)
-    store, done = _open(plan, path, resume)
     bar = as_progress_bar(pbar)
     if bar is not None and isinstance(bar.desc, tuple):
         raise TypeError("record.run has no carry and no results to show: give `desc` of its progress bar as a text.")
-    with open_display(bar, plan.clock.steps) as advance, held_back() as interrupted:
-        advance(done)
-        while done < plan.clock.steps:
-            length = plan.advance(done, store)
-            done += length
-            advance(length)
-            if interrupted() and done < plan.clock.steps:
-                raise plan.interrupted(store, done, path)
-    return plan.result(store, done)
+    with _opened(plan, path, resume, overwrite) as (store, done):
+        with open_display(bar, plan.clock.steps) as advance, held_back() as interrupted:
+            advance(done)
+            while done < plan.clock.steps:
+                length = plan.advance(done, store)
+                done += length
+                advance(length)
+                if interrupted() and done < plan.clock.steps:
+                    raise plan.interrupted(store, done, path)
+        return plan.result(store, done)
 
 
 def load(path: str | Path) -> Run:
@@ -201,8 +211,8 @@ class _Plan:
         clock = self.clock
         return {"dt": clock.dt, "t0": clock.t0, "steps": clock.steps, "chunk": self.chunk, "records": records}
 
-    def shapes(self) -> dict[str, tuple[tuple[int, ...], int, Any]]:
-        """{name: (shape, entries of a chunk, dtype)} of the arrays on disk."""
+    def shapes(self) -> Shapes:
+        """Of all entries of the records."""
         found = {}
         for name, recorder in self.recorders.items():
             start, stop = self.windows[name]
@@ -229,14 +239,13 @@ def _result(store: Memory | Disk, clock: Clock, chunk: int, forms: dict[str, Any
     records = {}
     for name, form in forms.items():
         start, stop = form["window"]
-        stop = min(stop, done)
-        if stop <= start:
-            continue  # nothing of it is recorded yet
-        block = form["block"] or chunk
-        base = _base(start, chunk)
-        whole = (stop - base) // block if form["kind"] == "states" else -(-(stop - base) // block)
+        window = min(start, done), min(stop, done)
+        block, base = form["block"] or chunk, _base(start, chunk)
         lead = 0 if form["kind"] == "events" else (start - base) // block
-        records[name] = decode(form, store.entries(name, lead, whole), clock, (start, stop))
+        steps = max(window[1], start) - base
+        whole = steps // block if form["kind"] in ("states", "rows") else -(-steps // block)
+        whole = whole if window[0] < window[1] else lead
+        records[name] = decode(form, store.entries(name, lead, whole), clock, window)
     return Run(records, clock, done)
 
 
@@ -245,18 +254,41 @@ def _base(start: int, chunk: int) -> int:
     return start // chunk * chunk
 
 
-def _open(plan: _Plan, path: str | Path | None, resume: bool) -> tuple[Memory | Disk, int]:
-    """(store, steps done)."""
+@contextlib.contextmanager
+def _opened(plan: _Plan, path: str | Path | None, resume: bool, overwrite: bool) -> Iterator[tuple[Memory | Disk, int]]:
+    """(store, steps done); a store on disk is this run's alone inside the block."""
     if path is None:
-        if resume:
-            raise ValueError("record.run: resume=True needs the path of the run.")
-        return Memory(), 0
-    place = Path(path)
-    states = plan.chunk_at(0)[1].written() if plan.clock.steps else []
-    if resume and (place / "checkpoint.npz").exists():
-        store = Disk.open(place, states)
-        return store, _go_on(plan, store)
-    return Disk.create(place, plan.describe(), plan.shapes(), states), 0
+        for name, given in {"resume": resume, "overwrite": overwrite}.items():
+            if given:
+                raise ValueError(f"record.run: {name}=True needs the path of the run.")
+        check_fits(shapes := plan.shapes(), all_of_them=True)
+        yield Memory(shapes), 0
+        return
+    if resume and overwrite:
+        raise ValueError("record.run: resume=True goes on with a run, overwrite=True deletes it; give one of them.")
+    place, states = Path(path), plan.chunk_at(0)[1].written() if plan.clock.steps else []
+    need("zarr")
+    check_fits(shapes := plan.shapes(), all_of_them=False)
+    Disk.look(place)
+    make_folder(place)
+    with sole_writer(place):
+        found = Disk.look(place)
+        if resume and found is Found.RUN:
+            store = Disk.open(place, states)
+            yield store, _go_on(plan, store)
+            return
+        if found in _REFUSED and not overwrite:
+            raise FileExistsError(f"{place} {_REFUSED[found]}")
+        yield Disk.create(place, plan.describe(), shapes, states), 0
+
+
+_REFUSED = {
+    Found.RUN: "holds a run. Go on with it by resume=True, choose another path, or delete it by overwrite=True.",
+    Found.RECORDS: (
+        "holds records, but no checkpoint.npz, which tells how many steps are done and what the States were after "
+        "them. Nothing was changed. Put it back, choose another path, or delete the records by overwrite=True."
+    ),
+}
 
 
 def _go_on(plan: _Plan, store: Disk) -> int:

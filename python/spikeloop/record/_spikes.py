@@ -21,12 +21,12 @@ class Spikes(Recorder):
     A call returns one row of bytes, of the spikes of the last step or of those given; `read` makes `SpikeTrains`.
     """
 
-    kind = "spikes"
+    _kind = "spikes"
 
     def __init__(self, population: Any, *, neurons: Any = None, start: Any = None, stop: Any = None):
         super().__init__(population, start, stop)
         self._size = size_of(self._population, self.label)
-        self._neurons = self._choose(neurons)
+        self._neurons = self._choose(neurons, self._size)
 
     def update(self, spikes: Any = None) -> Any:
         """The row of this step, (..., bytes)."""

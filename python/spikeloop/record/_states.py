@@ -3,36 +3,39 @@
 from __future__ import annotations
 
 import difflib
+import math
 from typing import Any
 
 import brainunit as u
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from .._errors import StateChangedError
+from .._errors import NotInitializedError, ShapeError, StateChangedError
 from .._state import State
 from ..nn._module import made_by_init_state
 from ._clock import period
-from ._recorder import Recorder, flat, size_of
+from ._recorder import Recorder, flat, shape_of
 from ._selection import listed_indices, take
 
 
 class States(Recorder):
-    """Records a State of a population, at every step or in wider intervals, of all neurons or of some.
+    """Records a State of a Module, at every step or in wider intervals, of all neurons or synapses or of some.
 
     | name | meaning | default |
     |---|---|---|
-    | `population` | the Module that holds the State | |
-    | `name` | its name, such as "V" | |
+    | `population` | what holds the State: a population, a synapse, a connection, a rule of plasticity | |
+    | `name` | its name, such as "V" or "weight" | |
     | `every` | the time between two rows, a multiple of dt | dt |
-    | `neurons` | a slice or indices of the neurons to record | all |
+    | `neurons` | a slice or indices of the neurons, or of the synapses in the order of weights, to record | all |
     | `start`, `stop` | as in `Recorder`; multiples of `every` | |
 
     A row holds the values after the last step of its interval: with `every` = 1 ms and dt = 0.1 ms those of the steps
-    at 0.9 ms, 1.9 ms and so on. A call returns one row; `read` makes `Traces`.
+    at 0.9 ms, 1.9 ms and so on. Weights that learn are brought up to date for a row. A call returns one row; `read`
+    makes `Traces`.
     """
 
-    kind = "states"
+    _kind = "states"
 
     def __init__(
         self, population: Any, name: str, *, every: Any = None, neurons: Any = None, start: Any = None, stop: Any = None
@@ -40,8 +43,9 @@ class States(Recorder):
         super().__init__(population, start, stop)
         self._state = _checked_name(self._population, name, self.label)
         self._every = every
-        self._size = size_of(self._population, self.label)
-        self._neurons = self._choose(neurons)
+        self._shape = self._shape_of_value()
+        self._size = math.prod(self._shape)
+        self._neurons = self._choose(neurons, self._size)
 
     @property
     def label(self) -> str:
@@ -57,7 +61,21 @@ class States(Recorder):
         value = u.get_mantissa(getattr(self._population, self._state).value)
         if not isinstance(value, (jax.Array, np.ndarray)):
             raise TypeError(f"{self.label} does not hold one array, but {type(value).__name__}.")
-        return take(flat(value, self._population, self.label), self._neurons)
+        return take(flat(value, self._shape, self.label), self._neurons)
+
+    def _shape_of_value(self) -> tuple[int, ...]:
+        """The shape without batch: that of the population, or all of a State that has another, such as weights."""
+        shape, state = shape_of(self._population), vars(self._population).get(self._state)
+        if state is None:
+            if shape is None:
+                raise NotInitializedError(f"{self.label} does not exist before sl.nn.init_all_states(model).")
+            return shape
+        given = jnp.shape(u.get_mantissa(state.kept)) if len(jax.tree.leaves(state.kept)) == 1 else ()
+        if shape is not None and given[max(len(given) - len(shape), 0) :] == shape:
+            return shape
+        if self._part is not None:
+            raise ShapeError(f"{self.label} has the shape {given}, so a part of the population has no part of it.")
+        return given
 
     def row_steps(self, dt: float) -> int:
         return 1 if self._every is None else period(self._every, dt, f"{self.label}: every")
@@ -96,5 +114,14 @@ def _checked_name(population: Any, name: str, where: str) -> str:
         return name
     lower = {n.lower(): n for n in known}
     near = difflib.get_close_matches(str(name).lower(), lower, n=1, cutoff=0.6)
-    hint = f" Did you mean {lower[near[0]]!r}?" if near else ""
+    hint = f" Did you mean {lower[near[0]]!r}?" if near else _hint_below(population, name)
     raise ValueError(f"{where} has no State {name!r}.{hint} It has {', '.join(known) or 'none'}.")
+
+
+def _hint_below(population: Any, name: str) -> str:
+    """Where a Module that this one holds has a State of this name."""
+    for path in population.states():
+        if len(path) > 1 and path[-1] == name:
+            holder = ".".join(map(str, path[:-1]))
+            return f" Its {holder} has one: write record.States(x.{holder}, {name!r})."
+    return ""

@@ -10,9 +10,9 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
-from .._errors import ShapeError
 from ._clock import Clock, milliseconds
 from ._convert import need, neo_time
+from ._pair import checked_pair
 from ._selection import indices_of, selection
 
 Found = tuple[np.ndarray, ...]  # steps, neurons, samples of a batch
@@ -40,18 +40,19 @@ class SpikeTrains:
     def of(cls, times: Any, indices: Any, *, size: int, dt: Any, start: Any = None, stop: Any = None) -> SpikeTrains:
         """Spikes at `times` of the neurons `indices`, in a time from `start` (0) to `stop` (after the last spike)."""
         step = milliseconds(dt, "SpikeTrains: dt")
-        ms = np.atleast_1d(np.asarray(times.to_decimal(u.ms), np.float64))
-        indices = np.atleast_1d(np.asarray(indices, np.int64))
-        if ms.shape != indices.shape:
-            raise ShapeError(f"SpikeTrains: {ms.size} times but {indices.size} indices.")
-        if indices.size and not 0 <= indices.min() <= indices.max() < size:
-            raise IndexError(f"SpikeTrains: indices must lie from 0 to {size - 1}.")
+        if not step > 0:
+            raise ValueError(f"SpikeTrains: dt must be above 0; given {dt!r}.")
+        ms, _, indices, size = checked_pair(times, indices, size, "SpikeTrains")
         t0 = 0.0 if start is None else milliseconds(start, "SpikeTrains: start")
         steps = np.rint((ms - t0) / step).astype(np.int64)
         last = int(steps.max(initial=-1)) + 1
         end = last if stop is None else round((milliseconds(stop, "SpikeTrains: stop") - t0) / step)
         if steps.size and (steps.min() < 0 or end < last):
-            raise ValueError("SpikeTrains: there are spikes before start or after stop.")
+            wrong = ms[(steps < 0) | (steps >= end)][0]
+            raise ValueError(
+                f"SpikeTrains: a spike at {wrong:g} ms lies before start or after stop, "
+                f"{t0:g} to {t0 + end * step:g} ms."
+            )
         order = np.argsort(steps, kind="stable")
         found = steps[order], indices[order], np.zeros(len(order), np.int64)
         return cls(lambda: found, size=size, clock=Clock(step, end, t0), window=(0, end))
@@ -114,7 +115,7 @@ class SpikeTrains:
         """One sample of a batch."""
         if not self.batch:
             raise TypeError("These spikes have no batch; train(k) is the train of neuron k.")
-        k = range(self.batch[0])[sample]
+        k = _index(sample, self.batch[0], "sample")
         rest = self.batch[1:]
 
         def found() -> Found:
@@ -126,7 +127,7 @@ class SpikeTrains:
 
     def train(self, neuron: int) -> Any:
         """The spike times of one neuron."""
-        return self.times[self.indices == range(self.size)[neuron]]
+        return self.times[self.indices == _index(neuron, self.size, "train: neuron")]
 
     def trains(self) -> list[np.ndarray]:
         """The spike times of every neuron in ms, each an array."""
@@ -196,3 +197,11 @@ class SpikeTrains:
     def __repr__(self) -> str:
         batch = f", batch {self.batch}" if self.batch else ""
         return f"SpikeTrains({self.size} neurons, {self.start} to {self.stop}{batch})"
+
+
+def _index(k: Any, size: int, what: str) -> int:
+    """The index counted from 0; a negative one counts from the end."""
+    try:
+        return range(size)[k]
+    except IndexError:
+        raise IndexError(f"SpikeTrains: {what} {k} of {size}.") from None
