@@ -1,0 +1,95 @@
+"""Time in whole steps: the index i of a step is an int32 and exact, its time t = i dt is derived from it.
+
+A float32 holds every whole number up to 2²⁴ only, 1,700 s in steps of 0.1 ms. What follows here is therefore computed
+in 64 bits, whatever the precision of the program is; it is scalar work, or is done once for a whole loop.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+MOST = np.iinfo(np.int32).max  # steps
+
+_ON_GRID = 1e-3  # of a step: times of a grid may miss it by this, and by what their dtype cannot tell apart
+_HALF = 0.5 + 1e-3  # half a step after i, where Runge-Kutta methods look at their slope, belongs to i
+_ROUNDINGS = (0.5, 2.0)  # units in the last place: of a time that was rounded once; of a sum or product in its dtype
+
+
+def time_at(step: Any, dt: float, dtype: Any) -> Any:
+    """The time of a step: the number nearest to step·dt for which floor(time/dt) is the step."""
+    with jax.enable_x64(True):
+        time = jax.lax.convert_element_type(_wide(step) * np.float64(dt), dtype)
+    early = time / jnp.asarray(dt, dtype) < step.astype(dtype)
+    return jnp.where(early, jnp.nextafter(time, jnp.asarray(jnp.inf, dtype)), time)
+
+
+def step_at(time: Any, dt: Any, clock: tuple[Any, Any] | None) -> Any:
+    """The step nearest to `time`; `clock` is the exact (time, step) of the loop around, if there is one."""
+    time_known, step_known = (0.0, 0) if clock is None else clock
+    with jax.enable_x64(True):
+        distance = (_in_ms(time) - _in_ms(time_known)) / _in_ms(dt)
+        steps = jnp.clip(jnp.ceil(distance - np.float64(_HALF)), -float(MOST), float(MOST))
+        return step_known + jax.lax.convert_element_type(steps, np.int32)
+
+
+def step_of(time: Any, dt: Any) -> np.int32:
+    """The step nearest to a time that is known."""
+    time_ms, dt_ms = (np.asarray(u.get_mantissa(x), np.float64) * _scale(x) for x in (time, dt))
+    steps = time_ms / dt_ms
+    if not np.isfinite(steps).all():
+        raise ValueError(f"environ t must be finite; given {time!r}.")
+    return np.clip(np.ceil(steps - _HALF), -MOST, MOST).astype(np.int32)
+
+
+def is_time(time: Any, dt: Any) -> bool:
+    """Whether `time` is a number of the dimension of `dt`."""
+    units = [x.unit if isinstance(x, u.Quantity) else u.UNITLESS for x in (time, dt)]
+    numbers = [u.get_mantissa(x) for x in (time, dt)]
+    kinds = (int, float, np.ndarray, np.generic, jax.Array)
+    return units[0].has_same_dim(units[1]) and all(isinstance(x, kinds) for x in numbers)
+
+
+def clock_of(times: Any, dt: float) -> tuple[Any, Any]:
+    """The exact (time, step) of each slice of a loop over `times`, whose dtype may be too coarse to tell steps apart.
+
+    If they lie one step apart, as far as their dtype can tell, each one is counted from the first. Otherwise they are
+    taken for what they are: (0, 0), the time 0 in step 0, is right for any clock. `dt` has their unit.
+    """
+    return _clock_of(times, float(dt)) if times.size else (times, jnp.zeros(times.shape, jnp.int32))
+
+
+@functools.partial(jax.jit, static_argnames="dt")
+def _clock_of(times: Any, dt: float) -> tuple[Any, Any]:
+    above = jnp.nextafter(abs(times), jnp.asarray(jnp.inf, times.dtype))
+    with jax.enable_x64(True):
+        index = jnp.arange(times.size, dtype=np.float64)
+        starts = _wide(times) / dt - index  # where the grid begins, in steps, to the precision of each time
+        spacing = (_wide(above) - abs(_wide(times))) / dt
+        first, fits = jnp.round(starts[0]), np.False_
+        for roundings in _ROUNDINGS:
+            slack = roundings * spacing + _ON_GRID
+            low, high = jnp.ceil(jnp.max(starts - slack)), jnp.floor(jnp.min(starts + slack))
+            first = jnp.where(fits, first, jnp.clip(first, low, high))
+            fits = fits | (low <= high)
+        steps = jax.lax.convert_element_type(jnp.clip(first + index, -float(MOST), float(MOST)), np.int32)
+    return jnp.where(fits, times, 0), jnp.where(fits, steps, 0)
+
+
+def _wide(value: Any) -> Any:
+    return jax.lax.convert_element_type(jax.lax.stop_gradient(value), np.float64)
+
+
+def _in_ms(time: Any) -> Any:
+    return _wide(jnp.asarray(u.get_mantissa(time))) * _scale(time)
+
+
+def _scale(time: Any) -> np.float64:
+    """The ms in the unit of a time; plain numbers are in ms, or all in one unit of their own."""
+    with_unit = isinstance(time, u.Quantity) and not time.unit.is_unitless
+    return np.float64((1.0 * time.unit).to_decimal(u.ms)) if with_unit else np.float64(1.0)
