@@ -21,21 +21,49 @@ _HALF = 0.5 + 1e-3  # half a step after i, where Runge-Kutta methods look at the
 _ROUNDINGS = (0.5, 2.0)  # units in the last place: of a time that was rounded once; of a sum or product in its dtype
 
 
+def check_dt(dt: Any, where: str) -> None:
+    """Refuse a time step that is none."""
+    number = np.asarray(u.get_mantissa(dt))
+    if not any(jnp.issubdtype(number.dtype, kind) for kind in (np.integer, np.floating)):
+        raise TypeError(f"{where}: dt must be a number such as 0.1 * u.ms; given {dt!r}.")
+    if not np.isfinite(number) or number <= 0:
+        raise ValueError(f"{where}: dt must be positive and finite, such as 0.1 * u.ms; given {dt!r}.")
+
+
 def time_at(step: Any, dt: float, dtype: Any) -> Any:
-    """The time of a step: the number nearest to step·dt for which floor(time/dt) is the step."""
+    """The time of a step: step·dt, rounded, or the number above it if floor(time/dt) were the step before.
+
+    A float32 can do so for 2²³ steps, and for later ones that it can hold.
+    """
+    narrow = functools.partial(jax.lax.convert_element_type, new_dtype=dtype)
+    divisor = np.asarray(dt, dtype)
     with jax.enable_x64(True):
-        time = jax.lax.convert_element_type(_wide(step) * np.float64(dt), dtype)
-    early = time / jnp.asarray(dt, dtype) < step.astype(dtype)
+        time = narrow(_wide(step) * np.float64(dt))
+        # XLA turns a division by a constant into a product, which may round to the other side.
+        quotients = _wide(time) / np.float64(divisor), _wide(time) * np.float64(1 / divisor)
+        early = functools.reduce(jnp.logical_or, (narrow(x) < narrow(step) for x in quotients))
     return jnp.where(early, jnp.nextafter(time, jnp.asarray(jnp.inf, dtype)), time)
 
 
 def step_at(time: Any, dt: Any, clock: tuple[Any, Any] | None) -> Any:
     """The step nearest to `time`; `clock` is the exact (time, step) of the loop around, if there is one."""
-    time_known, step_known = (0.0, 0) if clock is None else clock
     with jax.enable_x64(True):
-        distance = (_in_ms(time) - _in_ms(time_known)) / _in_ms(dt)
+        step, distance = _from_clock(time, dt, clock)
         steps = jnp.clip(jnp.ceil(distance - np.float64(_HALF)), -float(MOST), float(MOST))
-        return step_known + jax.lax.convert_element_type(steps, np.int32)
+        return step + jax.lax.convert_element_type(steps, np.int32)
+
+
+def steps_since(time: Any, step: Any, dt: Any, clock: tuple[Any, Any] | None, dtype: Any) -> Any:
+    """The steps, and parts of one, from `time` to a step."""
+    with jax.enable_x64(True):
+        known, distance = _from_clock(time, dt, clock)
+        return jax.lax.convert_element_type(_wide(step - known) - distance, dtype)
+
+
+def _from_clock(time: Any, dt: Any, clock: tuple[Any, Any] | None) -> tuple[Any, Any]:
+    """(the step of the clock, the steps from there to `time`)."""
+    time_known, step_known = (0.0, 0) if clock is None else clock
+    return step_known, (_in_ms(time) - _in_ms(time_known)) / _in_ms(dt)
 
 
 def step_of(time: Any, dt: Any) -> np.int32:

@@ -15,7 +15,6 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,7 +22,7 @@ import numpy as np
 from . import _trace
 from ._errors import MissingSettingError, TraceContextError
 from ._jax import is_tracer
-from ._steps import is_time, step_at, step_of
+from ._steps import check_dt, is_time, step_at, step_of
 
 __all__ = [
     "all",
@@ -299,22 +298,13 @@ def _strong(leaf: Any) -> Any:
 
 def _check(settings: dict[str, Any]) -> None:
     dt = settings.get(DT)
-    if dt is not None and (isinstance(dt, (list, tuple, dict)) or [*map(jnp.shape, jax.tree.leaves(dt))] != [()]):
+    if dt is not None and (isinstance(dt, (list, tuple, dict)) or [*map(np.shape, jax.tree.leaves(dt))] != [()]):
         raise TypeError(f"dt must be one number, such as 0.1 * u.ms; given {dt!r}.")
-    _check_step(dt)
+    if dt is not None and not _holds_tracer(dt):
+        check_dt(dt, "environ")
     precision = settings.get("precision", 32)
     if precision not in (16, 32, 64, "bf16"):
         raise ValueError(f"precision must be 16, 32, 64 or 'bf16'; given {precision!r}.")
-
-
-def _check_step(dt: Any) -> None:
-    if dt is None or _holds_tracer(dt):
-        return
-    number = np.asarray(u.get_mantissa(dt))
-    if number.dtype == bool or not np.isrealobj(number) or not np.issubdtype(number.dtype, np.number):
-        raise TypeError(f"dt must be a number, such as 0.1 * u.ms; given {dt!r}.")
-    if not np.isfinite(number) or number <= 0:
-        raise ValueError(f"dt must be positive and finite, such as 0.1 * u.ms; given {dt!r}.")
 
 
 def _missing(key: str, desc: str | None) -> str:

@@ -14,13 +14,13 @@ from .. import environ, init
 from .._errors import ShapeError
 from .._shapes import fits
 from .._state import value_of
+from .._steps import MOST
 from ..models._form import check_not_negative, check_unit, time_step
 from ..random._units import common_unit
 from ._poisson import happens, spike_probability
 from ._source import Source, TimedSource, named, times_in_ms
 
 _ROUNDING: dict[str, Callable[[np.ndarray], np.ndarray]] = {"round": np.round, "floor": np.floor, "ceil": np.ceil}
-_NEVER = np.iinfo(np.int32).max
 
 
 class PoissonSpike(Source):
@@ -123,10 +123,10 @@ class SpikeTime(TimedSource):
     def _schedule(self) -> tuple[np.ndarray, np.ndarray, int]:
         """(the sorted steps of all spikes, which they are, the most in one step), and so many more that never come."""
         rounding = _ROUNDING[self.time_as_step] if isinstance(self.time_as_step, str) else self.time_as_step
-        steps = np.minimum(rounding(self._grid().steps(self.times)), _NEVER).astype(np.int32)
+        steps = np.minimum(rounding(self._grid().steps(self.times)), MOST).astype(np.int32)
         order = np.argsort(steps, kind="stable").astype(np.int32)
         most = int(np.unique(steps, return_counts=True)[1].max(initial=1))
-        return np.append(steps[order], [_NEVER] * most).astype(np.int32), np.append(order, [0] * most), most
+        return np.append(steps[order], [MOST] * most).astype(np.int32), np.append(order, [0] * most), most
 
 
 def _weights(weights: Any) -> tuple[Any, Any]:

@@ -11,7 +11,7 @@ import brainunit as u
 import numpy as np
 
 from .._errors import ShapeError
-from ._clock import Clock, milliseconds
+from ._clock import Clock, milliseconds, time_step_in_ms
 from ._convert import need, neo_time
 from ._selection import indices_of, selection
 
@@ -39,7 +39,7 @@ class SpikeTrains:
     @classmethod
     def of(cls, times: Any, indices: Any, *, size: int, dt: Any, start: Any = None, stop: Any = None) -> SpikeTrains:
         """Spikes at `times` of the neurons `indices`, in a time from `start` (0) to `stop` (after the last spike)."""
-        step = milliseconds(dt, "SpikeTrains: dt")
+        step = time_step_in_ms(dt, "SpikeTrains")
         ms = np.atleast_1d(np.asarray(times.to_decimal(u.ms), np.float64))
         indices = np.atleast_1d(np.asarray(indices, np.int64))
         if ms.shape != indices.shape:
