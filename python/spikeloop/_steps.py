@@ -35,14 +35,26 @@ def time_at(step: Any, dt: float, dtype: Any) -> Any:
 
     A float32 can do so for 2²³ steps, and for later ones that it can hold.
     """
-    narrow = functools.partial(jax.lax.convert_element_type, new_dtype=dtype)
     divisor = np.asarray(dt, dtype)
     with jax.enable_x64(True):
-        time = narrow(_wide(step) * np.float64(dt))
-        # XLA turns a division by a constant into a product, which may round to the other side.
-        quotients = _wide(time) / np.float64(divisor), _wide(time) * np.float64(1 / divisor)
-        early = functools.reduce(jnp.logical_or, (narrow(x) < narrow(step) for x in quotients))
-    return jnp.where(early, jnp.nextafter(time, jnp.asarray(jnp.inf, dtype)), time)
+        time = jax.lax.convert_element_type(_wide(step) * np.float64(dt), dtype)
+        high, middle, low = (_wide(step) * part for part in _parts(float(divisor)))
+        lack = ((high - _wide(time)) + middle) + low  # step·divisor - time, each term exact
+        whole = jax.lax.convert_element_type(step, dtype)
+        gap = _wide(whole) - _wide(jnp.nextafter(whole, jnp.zeros_like(whole)))
+        # XLA turns a division by a constant into a product where it likes to, so `time/dt` may round in either way.
+        early = (lack >= 0.5 * gap * float(divisor)) & (lack > 0) | (time * (1 / divisor) < whole)
+    return jnp.where(early, jnp.nextafter(time, jnp.full_like(time, jnp.inf)), time)
+
+
+def _parts(number: float) -> list[np.float64]:
+    """Three numbers of 18 bits, the sum of which it is: their products with an int32 are exact."""
+    parts = []
+    for _ in range(3):
+        mantissa, exponent = np.frexp(number)
+        parts.append(np.float64(np.ldexp(np.round(np.ldexp(mantissa, 18)), int(exponent) - 18)))
+        number -= parts[-1]
+    return parts
 
 
 def step_at(time: Any, dt: Any, clock: tuple[Any, Any] | None) -> Any:
