@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ._jax import is_tracer
+
 MOST = np.iinfo(np.int32).max  # steps
 
 _ON_GRID = 1e-3  # of a step: times of a grid may miss it by this, and by what their dtype cannot tell apart
@@ -126,7 +128,8 @@ def _wide(value: Any) -> Any:
 
 
 def _in_ms(time: Any) -> Any:
-    return _wide(jnp.asarray(u.get_mantissa(time))) * _scale(time)
+    number = u.get_mantissa(time)
+    return (_wide(number) if is_tracer(number) else np.float64(number)) * _scale(time)
 
 
 def _scale(time: Any) -> np.float64:
