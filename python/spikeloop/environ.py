@@ -1,5 +1,7 @@
 """Settings that a whole simulation shares: the time step `dt`, the time `t`, the step index `i`, the precision.
 
+The step index is exact, the time a float. A context that gives `t` alone also sets `i`, the step nearest to `t`.
+
 The innermost `context` wins over the outer ones, which win over `set`. Contexts belong to the thread. A compiled
 function remembers which settings it read: `dt` and other plain values by value, times and arrays as inputs, so that a
 new `dt` compiles again and a new `t` does not.
@@ -20,6 +22,7 @@ import numpy as np
 from . import _trace
 from ._errors import MissingSettingError, StartedError, TraceContextError
 from ._jax import has_started, is_tracer
+from ._steps import check_dt, is_time, step_at, step_of
 
 __all__ = [
     "all",
@@ -49,8 +52,11 @@ _PLATFORMS = {  # the names that JAX gives their back ends
     "rocm": ("gpu", "rocm"),
     "tpu": ("tpu",),
 }
+CLOCK = "_clock"  # the exact (t, i) of the loop around, from which other times are counted
+
 _TRACED = frozenset({T, I})  # numbers that change every step: always inputs
 _MISSING: Any = _trace.UNSET
+_FROM_T = "from t"  # i where the innermost context that tells the time gives t alone
 
 
 class _Frame(NamedTuple):
@@ -95,6 +101,8 @@ def get(key: str, default: Any = _MISSING, desc: str | None = None, *, env: Any 
     trace = _trace.current()
     if trace is not None and trace is not owner:
         value = _follow(trace, owner, key, value)
+    if value is _FROM_T:
+        value = step_at(get(T), get(DT), get(CLOCK, None))
     if value is not _MISSING:
         return value
     if default is not _MISSING:
@@ -104,7 +112,8 @@ def get(key: str, default: Any = _MISSING, desc: str | None = None, *, env: Any 
 
 def peek(key: str) -> Any:
     """The setting `key` or UNSET; no trace takes note of it."""
-    return _find(key)[0]
+    value = _find(key)[0]
+    return _MISSING if value is _FROM_T else value
 
 
 def get_dt(*, env: Any = None) -> Any:
@@ -124,7 +133,8 @@ class _Settings(Mapping[str, Any]):
         return get(key)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys([*_globals, *(key for frame in _contexts.frames for key in frame.values)]))
+        names = dict.fromkeys([*_globals, *(key for frame in _contexts.frames for key in frame.values)])
+        return iter(name for name in names if name != CLOCK)
 
     def __len__(self) -> int:
         return len([*self])
@@ -235,7 +245,19 @@ def _find(key: str) -> tuple[Any, _trace.Trace | None]:
     for frame in reversed(_contexts.frames):
         if key in frame.values:
             return frame.values[key], frame.trace
+        if key == I and frame.values.get(T) is not None:
+            return _step_of(frame.values[T]), frame.trace
+    if key == I and I not in _globals and _globals.get(T) is not None:
+        return _step_of(_globals[T]), None
     return _globals.get(key, _MISSING), None
+
+
+def _step_of(t: Any) -> Any:
+    """The step nearest to t, computed here if t and dt are known: a program may round t to fewer digits."""
+    dt = peek(DT)
+    if not is_time(t, dt):
+        return _MISSING
+    return _FROM_T if _holds_tracer((t, dt)) else step_of(t, dt)
 
 
 def _follow(trace: _trace.Trace, owner: _trace.Trace | None, key: str, value: Any) -> Any:
@@ -287,8 +309,10 @@ def _strong(leaf: Any) -> Any:
 
 def _check(settings: dict[str, Any]) -> None:
     dt = settings.get(DT)
-    if dt is not None and (isinstance(dt, (list, tuple, dict)) or [*map(jnp.shape, jax.tree.leaves(dt))] != [()]):
+    if dt is not None and (isinstance(dt, (list, tuple, dict)) or [*map(np.shape, jax.tree.leaves(dt))] != [()]):
         raise TypeError(f"dt must be one number, such as 0.1 * u.ms; given {dt!r}.")
+    if dt is not None and not _holds_tracer(dt):
+        check_dt(dt, "environ")
     precision = settings.get("precision", 32)
     if precision not in (16, 32, 64, "bf16"):
         raise ValueError(f"precision must be 16, 32, 64 or 'bf16'; given {precision!r}.")

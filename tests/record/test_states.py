@@ -43,9 +43,7 @@ def test_nested_loops_make_one_row_an_interval(net, dense):
 def test_a_wide_interval_costs_nothing_in_the_steps_between(net):
     volts = sl.record.States(net.N, "V", every=1 * u.ms)
     config = 1000, (10,)
-    program = sl.transform.jit(
-        lambda first, t0: sl.record._chunk._run((net.update, volts), config, (first, t0))
-    ).compile(*sl.record._chunk._arguments(0, 0.0))
+    program = sl.transform.jit(lambda first: sl.record._chunk._run((net.update, volts), config, (first,))).compile(0)
     rows = 100 * net.size * 4
     assert program.memory_analysis().output_size_in_bytes < rows + 20 * net.size * 4
     assert program.memory_analysis().temp_size_in_bytes < rows

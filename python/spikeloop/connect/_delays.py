@@ -10,6 +10,7 @@ import numpy as np
 from .. import environ
 from .._delay_steps import LONGEST, delay_steps, delay_times, nearest
 from .._errors import ShapeError, UnitError
+from .._steps import check_dt
 
 
 def steps_of(delay: Any, dt: Any, nnz: int, where: str) -> tuple[Any, float | None]:
@@ -43,11 +44,11 @@ def time_step(where: str) -> float:
 
 
 def _in_ms(dt: Any, where: str) -> float:
-    if isinstance(dt, u.Quantity) and dt.unit.has_same_dim(u.ms):
-        return float(dt.to_decimal(u.ms))
-    if isinstance(dt, (int, float)):
-        return float(dt)
-    raise UnitError(f"{where}: dt must be a time such as `0.1 * u.ms`; given {dt!r}.")
+    with_unit = isinstance(dt, u.Quantity) and dt.unit.has_same_dim(u.ms)
+    if not with_unit and not isinstance(dt, (int, float)):
+        raise UnitError(f"{where}: dt must be a time such as `0.1 * u.ms`; given {dt!r}.")
+    check_dt(dt, where)
+    return float(dt.to_decimal(u.ms) if with_unit else dt)
 
 
 def _checked(steps: np.ndarray, where: str) -> np.ndarray:

@@ -28,7 +28,7 @@ class _Pieces(TimedSource):
     def update(self) -> Any:
         """The present value."""
         grid = self._grid()
-        edges = jnp.asarray([grid.ceil(edge) for edge in self.edges], jnp.int32)
+        edges = jnp.asarray([grid.edge(edge) for edge in self.edges], jnp.int32)
         return self._spread(self.pieces[jnp.searchsorted(edges, self._step(), side="right")], self.unit)
 
 
@@ -110,7 +110,7 @@ class RampInput(TimedSource):
         """The present value."""
         grid, step = self._grid(), self._step()
         assert self.duration is not None
-        begin, end = grid.ceil(self.t_start), grid.ceil(self.t_start + self.duration)
+        begin, end = grid.edge(self.t_start), grid.edge(self.t_start + self.duration)
         since = (step - begin) + (begin - self.t_start / grid.dt)  # whole steps first: they are exact
         value = self.c_start + (self.c_end - self.c_start) * (since * (grid.dt / self.duration))
         return self._spread(jnp.where((step >= begin) & (step < end), value, 0), self.unit)
@@ -150,7 +150,7 @@ class SinusoidalInput(TimedSource):
         if self.bias is not None:
             value = value + self.bias
         if self.duration is not None:
-            value = jnp.where(step < grid.ceil(self.duration), value, 0)
+            value = jnp.where(step < grid.edge(self.duration), value, 0)
         return self._spread(value, self.unit)
 
 

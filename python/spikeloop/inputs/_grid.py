@@ -13,6 +13,7 @@ import numpy as np
 from .. import environ
 from .._errors import UnitError
 from .._jax import is_tracer
+from .._steps import MOST
 from ..random._units import attach, common_unit
 
 _ROUNDING = 1e-6  # relative errors of times that were computed in float32
@@ -70,6 +71,10 @@ class Grid:
     def ceil(self, time: float) -> int:
         """The first step at or after the plain `time`."""
         return math.ceil(self.steps(time))
+
+    def edge(self, time: float) -> int:
+        """As `ceil`, but at most the last step that there may be."""
+        return min(self.ceil(time), MOST)
 
     def steps(self, time: Any) -> Any:
         """Plain times in steps; what misses a whole number by a rounding error is that number."""

@@ -19,7 +19,7 @@ from .._errors import ShapeError
 from .._shapes import fits
 from ..random._units import attach, check_range, common_unit
 from ._grid import Grid
-from ._poisson import happens
+from ._poisson import events
 from ._waves import sinusoidal
 
 
@@ -102,14 +102,14 @@ def poisson(
     *,
     dt: Any = None,
 ) -> Any:
-    """`amplitude` with probability 1 − exp(−rate·dt) in each step, else 0. Rates may be arrays that fit into `n`."""
+    """`amplitude` times the number of spikes of a Poisson process in each step; `rate` may be an array."""
     grid, shape, placed = _window("inputs.poisson", duration, n, t_start, t_end, dt)
     unit, (amplitude,) = common_unit(grid.where, amplitude=amplitude)
     rate = np.asarray(grid.rate("rate", rate))
     check_range(grid.where, 0, rate=rate)
     if not fits(rate.shape, shape):
         raise ShapeError(f"{grid.where}: rates of shape {rate.shape} do not fit n={n}.")
-    spikes = happens(-np.expm1(-rate * grid.dt), shape, seed).astype(environ.dftype())
+    spikes = events(rate * grid.dt, shape, seed).astype(environ.dftype())
     return placed(spikes * jnp.asarray(amplitude, spikes.dtype), unit)
 
 

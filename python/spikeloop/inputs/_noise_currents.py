@@ -83,4 +83,4 @@ class OUProcessInput(TimedSource):
 def _until(source: Any, value: Any) -> Any:
     """`value` before the end of its duration, else 0."""
     step = source._step()
-    return value if source.duration is None else jnp.where(step < source._grid().ceil(source.duration), value, 0)
+    return value if source.duration is None else jnp.where(step < source._grid().edge(source.duration), value, 0)

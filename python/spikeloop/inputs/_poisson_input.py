@@ -17,11 +17,13 @@ from ..models._form import number_in, time_step
 from ..models._neuron import Neuron
 from ..nn import Module
 from ..random._units import attach, split
-from ._poisson import binomial
+from ._poisson import binomial, check_rate
 
 
 class PoissonInput(Module):
     """`poisson_input` as a Module: each call adds the spikes of one step to the target.
+
+    The arguments may also come in the order of `poisson_input`, as there in this order.
 
     | name | meaning | unit |
     |---|---|---|
@@ -32,17 +34,24 @@ class PoissonInput(Module):
     | `weight` | what a spike adds: one number, or one for each target | that of the target |
     """
 
-    def __init__(self, target: Any, indices: Any, num_input: int, freq: Any, weight: Any, name: str | None = None):
+    def __init__(
+        self, target: Any, indices: Any, num_input: Any, freq: Any, weight: Any = None, name: str | None = None
+    ):
         super().__init__(name)
+        if _is_target(freq):
+            freq, num_input, weight, target, indices = target, indices, num_input, freq, weight
         if isinstance(target, State):
             module, item = _home(target)
         elif hasattr(target, "module") and hasattr(target, "item"):
             module, item = target.module, target.item
         else:
-            raise TypeError(f"PoissonInput: target must be a State such as neuron.V; given {target!r}.")
+            raise TypeError(
+                f"PoissonInput: target must be a State such as neuron.V; given {target!r}. Write "
+                "PoissonInput(target=neuron.V, indices=None, num_input=100, freq=10. * u.Hz, weight=0.1 * u.mV)."
+            )
         if isinstance(module, Neuron) and item == "V":
             module.take_delta()
-        number_in(value_of(freq), u.kHz, "PoissonInput: freq")
+        check_rate(number_in(value_of(freq), u.kHz, "PoissonInput: freq"), "PoissonInput: freq")
         self.target, self.indices = target, indices
         self.num_input = _whole(num_input, "PoissonInput: num_input")
         self.freq, self.weight = freq, weight
@@ -56,7 +65,7 @@ class PoissonInput(Module):
 
 
 def poisson_input(
-    freq: Any, num_input: int, weight: Any, target: State, indices: Any = None, refractory: Any = None
+    freq: Any, num_input: Any, weight: Any, target: Any, indices: Any = None, refractory: Any = None
 ) -> None:
     r"""Add to `target` what `num_input` independent Poisson sources send to each of its elements in a step.
 
@@ -71,12 +80,19 @@ def poisson_input(
     | `indices` | the targets, along its last axis | | all |
     | `refractory` | True for elements that receive nothing | | none |
 
+    The arguments may also come in the order of `PoissonInput`: target, indices, num_input, freq, weight.
+
     What a neuron's V receives waits in its `delta` for the end of the next step, where the threshold is looked at: call
     `neuron.take_delta()` before `init_all_states`. A V moved over the threshold between two steps would be reset
     without a spike.
     """
+    if _is_target(freq):
+        target, indices, num_input, freq, weight = freq, num_input, weight, target, indices
     if not isinstance(target, State):
-        raise TypeError(f"poisson_input: target must be a State such as neuron.V, not its value; given {target!r}.")
+        raise TypeError(
+            f"poisson_input: target must be a State such as neuron.V, not its value; given {target!r}. Write "
+            "poisson_input(freq=10. * u.Hz, num_input=100, weight=0.1 * u.mV, target=neuron.V)."
+        )
     where = f"poisson_input to {target.path}"
     target = _receiver(target)
     numbers, unit = split(target.value)
@@ -92,6 +108,17 @@ def poisson_input(
     if refractory is not None:
         added = jnp.where(jnp.broadcast_to(jnp.asarray(refractory, bool), numbers.shape)[chosen], 0, added)
     target.value = attach(numbers.at[chosen].add(added), unit)
+
+
+def _is_target(value: Any) -> bool:
+    """Whether this is what input is added to: a State that may hold no rate, or the promise of one."""
+    if isinstance(value, State):
+        return not _unit(value).has_same_dim(u.Hz)
+    return hasattr(value, "module") and hasattr(value, "item")
+
+
+def _unit(state: State) -> Any:
+    return state.value.unit if isinstance(state.value, u.Quantity) else u.UNITLESS
 
 
 def _home(state: State) -> tuple[Any, str]:

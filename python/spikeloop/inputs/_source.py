@@ -51,7 +51,8 @@ class Source(Module):
 class TimedSource(Source):
     """Base of inputs that depend on time.
 
-    The present step is `i` of `environ`, else `t`/`dt` of it, rounded, else the number of calls since `init_state`.
+    The present step is `i` of `environ`, which follows from its `t` where a context gives only that; without both it
+    is the number of calls since `init_state`.
     """
 
     calls: ShortTermState
@@ -76,9 +77,8 @@ class TimedSource(Source):
                 raise TypeError(f"environ i (used by {self.path}) must be one whole number; given {i!r}.")
             return jnp.asarray(i, jnp.int32)
         t = environ.get("t", default=None)
-        if t is not None:
-            t = number_in(t, u.ms, f"environ t (used by {self.path})")
-            return jnp.round(jnp.asarray(t) / time_step(self.path)).astype(jnp.int32)
+        if t is not None:  # and tells no step
+            check_unit(t, u.ms, f"environ t (used by {self.path})")
         step = self.calls.value
         self.calls.value = step + 1
         return step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,65 +13,101 @@ import numpy as np
 
 from .. import environ, init
 from .._errors import ShapeError
+from .._jax import is_tracer
 from .._shapes import fits
 from .._state import value_of
-from ..models._form import check_not_negative, check_unit, time_step
+from .._steps import MOST
+from ..models._form import number_in, time_step
 from ..random._units import common_unit
-from ._poisson import happens, spike_probability
+from ._poisson import check_rate, events, happens, is_mean, mean_number
 from ._source import Source, TimedSource, named, times_in_ms
 
+_SPARSE = 0.1  # spikes in a step, above which one at most is too few
 _ROUNDING: dict[str, Callable[[np.ndarray], np.ndarray]] = {"round": np.round, "floor": np.floor, "ceil": np.ceil}
-_NEVER = np.iinfo(np.int32).max
 
 
-class PoissonSpike(Source):
-    """Independent Poisson spike trains: a spike in a step with probability 1 − exp(−f dt).
+class _Poisson(Source):
+    """Base of Poisson sources: `spk_type` is the dtype of the spikes, None for counts of spikes as floats."""
+
+    def __init__(self, in_size: Any, spk_type: Any, name: str | None):
+        super().__init__(in_size, name)
+        self.spk_type = None if spk_type is None else _spike_dtype(spk_type, type(self).__name__)
+
+    def _spikes(self, mean: Any, shape: tuple[int, ...]) -> Any:
+        """Spikes with these mean numbers in a step."""
+        dtype = jnp.dtype(environ.dftype() if self.spk_type is None else self.spk_type)
+        if dtype == jnp.bool_:
+            self._warn_of_losses(mean)
+            return happens(-(np if isinstance(mean, np.ndarray) else jnp).expm1(-mean), shape)
+        number = events(mean, shape)
+        if jnp.issubdtype(dtype, jnp.integer):
+            return jnp.minimum(number, jnp.iinfo(dtype).max).astype(dtype)
+        number = number.astype(dtype)
+        # A rate that is only known inside a program and is none must not look like silence.
+        return jnp.where(is_mean(mean), number, jnp.nan) if is_tracer(mean) else number
+
+    def _warn_of_losses(self, mean: Any) -> None:
+        most = 0.0 if is_tracer(mean) else float(np.max(mean, initial=0.0))
+        if most > _SPARSE:
+            lost = 1 + np.expm1(-most) / most
+            warnings.warn(
+                f"{self.path}: a step of dt = {float(time_step(self.path)):g} ms holds {most:.3g} spikes on average, "
+                f"but spk_type=bool keeps one at most: {lost:.0%} of them are lost. Leave spk_type out to get the "
+                "number of spikes, or take a shorter dt.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+
+class PoissonSpike(_Poisson):
+    r"""Independent Poisson spike trains: the number of spikes in each step.
+
+    $$n \sim \mathrm{Poisson}(f\, \Delta t)$$
 
     | name | meaning | unit | default |
     |---|---|---|---|
     | `in_size` | shape of the population | | |
     | `freqs` | f: a number, an array of shape `in_size`, an initializer or a State | Hz | |
-    | `spk_type` | dtype of the spikes | | bool |
+    | `spk_type` | dtype of the spikes; with `bool` several in one step are one | | float |
 
-    A step holds one spike at most; two in one step of the process count as one.
+    Projections deliver n times the weight; recorders and plasticity count n spikes. With `spk_type=bool` there is a
+    spike with probability 1 − exp(−f Δt), and a warning if f Δt exceeds 0.1. A rate that is NaN or negative is refused;
+    where it is only known inside a compiled program, a State or what an encoder is called with, spikes are NaN.
     """
 
-    def __init__(self, in_size: Any, freqs: Any, spk_type: Any = bool, name: str | None = None):
-        super().__init__(in_size, name)
+    def __init__(self, in_size: Any, freqs: Any, spk_type: Any = None, name: str | None = None):
+        super().__init__(in_size, spk_type, name)
         self.freqs = init.param(freqs, self.varshape, allow_none=False, name="PoissonSpike: freqs")
-        check_unit(value_of(self.freqs), u.Hz, "PoissonSpike: freqs")
-        check_not_negative(self.freqs, "PoissonSpike: freqs")
-        self.spk_type = _spike_dtype(spk_type, "PoissonSpike")
+        check_rate(number_in(value_of(self.freqs), u.kHz, "PoissonSpike: freqs"), "PoissonSpike: freqs")
 
     def update(self) -> Any:
         """The spikes of this step."""
-        p = spike_probability(value_of(self.freqs), time_step(self.path), f"{self.path}: freqs")
-        return happens(p, self.shape).astype(self.spk_type)
+        mean = mean_number(value_of(self.freqs), time_step(self.path), f"{self.path}: freqs")
+        return self._spikes(mean, self.shape)
 
 
-class PoissonEncoder(Source):
-    """Spikes with the rates that it is called with: a spike with probability 1 − exp(−f dt).
+class PoissonEncoder(_Poisson):
+    """Poisson spikes with the rates that it is called with; otherwise as `PoissonSpike`.
 
     | name | meaning | default |
     |---|---|---|
     | `in_size` | shape of the population | |
-    | `spk_type` | dtype of the spikes | bool |
+    | `spk_type` | dtype of the spikes; with `bool` several in one step are one | float |
     """
 
-    def __init__(self, in_size: Any, spk_type: Any = bool, name: str | None = None):
-        super().__init__(in_size, name)
-        self.spk_type = _spike_dtype(spk_type, "PoissonEncoder")
+    def __init__(self, in_size: Any, spk_type: Any = None, name: str | None = None):
+        super().__init__(in_size, spk_type, name)
 
     def update(self, freqs: Any) -> Any:
         """The spikes of this step for the rates `freqs` in Hz: one, an array of `in_size`, or a batch of arrays."""
-        p = spike_probability(freqs, time_step(self.path), f"{self.path}: freqs")
-        batch = jnp.shape(p)[: max(jnp.ndim(p) - len(self.varshape), 0)] or self.samples.value.shape
-        if not fits(jnp.shape(p), shape := (*batch, *self.varshape)):
+        mean = mean_number(freqs, time_step(self.path), f"{self.path}: freqs")
+        batch = jnp.shape(mean)[: max(jnp.ndim(mean) - len(self.varshape), 0)] or self.samples.value.shape
+        if not fits(jnp.shape(mean), shape := (*batch, *self.varshape)):
             raise ShapeError(
                 f"{self.path} takes one rate, or rates of shape {self.varshape} with the batch in front if there is "
-                f"one; given {jnp.shape(p)}."
+                f"one; given {jnp.shape(mean)}."
             )
-        return happens(p, shape).astype(self.spk_type)
+        return self._spikes(mean, shape)
 
 
 class SpikeTime(TimedSource):
@@ -123,10 +160,10 @@ class SpikeTime(TimedSource):
     def _schedule(self) -> tuple[np.ndarray, np.ndarray, int]:
         """(the sorted steps of all spikes, which they are, the most in one step), and so many more that never come."""
         rounding = _ROUNDING[self.time_as_step] if isinstance(self.time_as_step, str) else self.time_as_step
-        steps = np.minimum(rounding(self._grid().steps(self.times)), _NEVER).astype(np.int32)
+        steps = np.minimum(rounding(self._grid().steps(self.times)), MOST).astype(np.int32)
         order = np.argsort(steps, kind="stable").astype(np.int32)
         most = int(np.unique(steps, return_counts=True)[1].max(initial=1))
-        return np.append(steps[order], [_NEVER] * most).astype(np.int32), np.append(order, [0] * most), most
+        return np.append(steps[order], [MOST] * most).astype(np.int32), np.append(order, [0] * most), most
 
 
 def _weights(weights: Any) -> tuple[Any, Any]:

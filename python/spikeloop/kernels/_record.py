@@ -1,10 +1,11 @@
 """Records of spikes, native on the CPU.
 
-    pack:   bits[k // 8] holds spike k as its bit k % 8
+    pack:   bits[k // 8] holds, as its bit k % 8, whether neuron k spikes
     count:  counts[g] = number of spikes in neurons starts[g]..stops[g]
-    append: events[count] = (step, k) for each spike k, count += 1;  step += 1 at the end
+    append: events[count] = (step, k) for each spike of neuron k, count += 1;  step += 1 at the end
 
-A spike is what is not 0. Records have no derivative: to differentiation they are constants.
+A value of two or more is a count of spikes, any other value but 0 is one. Records have no derivative: to
+differentiation they are constants.
 """
 
 from __future__ import annotations
@@ -24,16 +25,17 @@ from ._ring import lane_axis, lane_count
 Groups = tuple[tuple[int, int], ...]  # (start, stop) of each
 _DTYPES = (jnp.bool_, jnp.float32, jnp.float64)
 _MOST = np.iinfo(np.int32).max
+_LARGEST = 2.0**20  # spikes of one neuron in a step, so that sums stay whole numbers of 32 bits
 
 
 def pack(spikes: Any) -> Any:
     """The spikes (..., n) as bits (..., ceil(n / 8)), bytes; `np.unpackbits(bits, bitorder="little")` reads them."""
-    return pack_p.bind(spikes)[0]
+    return pack_p.bind(_floats(spikes))[0]
 
 
 def count(spikes: Any, groups: Groups) -> Any:
     """The number of spikes (..., n) in each range of neurons, (..., len(groups))."""
-    return count_p.bind(spikes, groups=groups)[0]
+    return count_p.bind(_floats(spikes), groups=groups)[0]
 
 
 def append(spikes: Any, clock: Any, events: Any) -> tuple[Any, Any]:
@@ -42,8 +44,24 @@ def append(spikes: Any, clock: Any, events: Any) -> tuple[Any, Any]:
     `clock` (*lanes, 2) holds the number of events and the step, `events` (*lanes, capacity, 2). What finds no place is
     counted, but not kept.
     """
-    clock, events = append_p.bind(spikes, clock, events)
+    clock, events = append_p.bind(_floats(spikes), clock, events)
     return clock, events
+
+
+def number_of(spikes: Any) -> Any:
+    """How many spikes each value stands for, in its dtype."""
+    spikes = jnp.asarray(spikes)
+    one = spikes != 0
+    return one if spikes.dtype == jnp.bool_ else jnp.where(spikes >= 2, jnp.floor(spikes), one).astype(spikes.dtype)
+
+
+def _floats(spikes: Any) -> Any:
+    """Whole numbers as floats, which the native code takes."""
+    return spikes.astype(jnp.float32) if jnp.issubdtype(spikes.dtype, jnp.integer) else spikes
+
+
+def _counts(spikes: Any) -> Any:
+    return jnp.minimum(number_of(spikes).astype(jnp.float32), _LARGEST).astype(jnp.int32)
 
 
 # --- reference -------------------------------------------------------------------------------------------------------
@@ -57,22 +75,28 @@ def _pack_reference(spikes: Any) -> list[Any]:
 
 
 def _count_reference(spikes: Any, *, groups: Groups) -> list[Any]:
-    sums = [(spikes[..., start:stop] != 0).sum(-1, dtype=jnp.int32) for start, stop in groups]
+    sums = [_counts(spikes[..., start:stop]).sum(-1, dtype=jnp.int32) for start, stop in groups]
     return [jnp.stack(sums, -1) if sums else jnp.zeros((*spikes.shape[:-1], 0), jnp.int32)]
 
 
 def _append_reference(spikes: Any, clock: Any, events: Any) -> list[Any]:
     lanes, capacity = clock.size // 2, events.shape[-2]
-    found = (spikes != 0).reshape(lanes, spikes.size // max(lanes, 1))
+    found = _counts(spikes).reshape(lanes, spikes.size // max(lanes, 1))
     flat = clock.reshape(lanes, 2)
 
     def one(found: Any, clock: Any, events: Any) -> tuple[Any, Any]:
-        place = jnp.where(found, clock[0] + jnp.cumsum(found, dtype=jnp.int32) - 1, capacity)
-        place = jnp.where(place < clock[0], capacity, place)  # the sum went beyond the largest number
-        pairs = jnp.stack([jnp.full_like(place, clock[1]), jnp.arange(found.size, dtype=jnp.int32)], -1)
+        first = clock[0] + jnp.cumsum(found, dtype=jnp.int32) - found
+        pairs = jnp.stack([jnp.full_like(first, clock[1]), jnp.arange(found.size, dtype=jnp.int32)], -1)
+
+        def put(k: Any, events: Any) -> Any:
+            """The spike k of those neurons that have so many; a place below the count went beyond all numbers."""
+            place = jnp.where((found > k) & (first >= clock[0]), first + k, capacity)
+            return events.at[place].set(pairs, mode="drop")
+
+        most = jnp.minimum(found.max(initial=0), capacity)
         more = found.sum(dtype=jnp.int32)
         counts = jnp.where(clock > _MOST - jnp.stack([more, jnp.int32(1)]), _MOST, clock + jnp.stack([more, 1]))
-        return counts.astype(jnp.int32), events.at[place].set(pairs, mode="drop")
+        return counts.astype(jnp.int32), jax.lax.fori_loop(0, most, put, events)
 
     new, events_new = jax.vmap(one)(found, flat, events.reshape(lanes, capacity, 2))
     return [new.reshape(clock.shape), events_new.reshape(events.shape)]

@@ -30,6 +30,11 @@ def exp_difference(a: Any, b: Any) -> Any:
     return xp.exp(-a) * exprel(a - b)
 
 
+def log_rest(x: Any) -> Any:
+    """log(1 − x) for x from 0 to 1, with a derivative at 1."""
+    return jnp.log1p(-jnp.minimum(x, 1 - 1e-7))
+
+
 def relax(x: Any, target: Any, decay: Any) -> Any:
     """The solution of τ dx/dt = target − x after a step, with decay = exp(−dt/τ)."""
     return target + (x - target) * decay

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import brainunit as u
+import jax.numpy as jnp
 
 from ._form import param, variable
-from ._math import exp, relax
+from ._math import exp, log_rest, relax
 from ._short_term import ShortTermPlasticity
 
 
@@ -17,7 +18,7 @@ class STD(ShortTermPlasticity):
 
     $$\tau \dot x = 1 - x, \qquad \text{at a spike: release } x, \quad x \leftarrow x - U x$$
 
-    Integrated exactly between spikes.
+    Integrated exactly between spikes. Several spikes in a step act one after the other, and their releases add up.
 
     | parameter | meaning | unit | default |
     |---|---|---|---|
@@ -43,5 +44,7 @@ class STD(ShortTermPlasticity):
     @staticmethod
     def release(p: SimpleNamespace, s: SimpleNamespace, spikes: Any) -> tuple[tuple[Any, ...], Any]:
         ready = relax(s.x, 1.0, p.decay)
-        release = spikes * ready
+        part = jnp.maximum(p.U, 1e-12)  # instead of 0/0
+        several = -jnp.expm1(spikes * log_rest(part)) / part  # the sum of the (1 - U)^k that n spikes find
+        release = jnp.where(spikes > 1, several, spikes) * ready
         return (ready - p.U * release,), release

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import brainunit as u
+import jax.numpy as jnp
 
 from ._form import param, variable
-from ._math import exp, relax
+from ._math import exp, log_rest, relax
 from ._short_term import ShortTermPlasticity
 
 
@@ -18,7 +19,8 @@ class STP(ShortTermPlasticity):
     $$\tau_f \dot u = -u, \qquad \tau_d \dot x = 1 - x, \qquad \text{at a spike: } u \leftarrow u + U (1 - u),
     \quad \text{release } u x, \quad x \leftarrow x - u x$$
 
-    Integrated exactly between spikes. The first spike of a synapse at rest releases U.
+    Integrated exactly between spikes. The first spike of a synapse at rest releases U. Several spikes in a step act one
+    after the other, and their releases add up.
 
     | parameter | meaning | unit | default |
     |---|---|---|---|
@@ -47,7 +49,12 @@ class STP(ShortTermPlasticity):
 
     @staticmethod
     def release(p: SimpleNamespace, s: SimpleNamespace, spikes: Any) -> tuple[tuple[Any, ...], Any]:
-        used, ready = s.u * p.decay_f, relax(s.x, 1.0, p.decay_d)
-        used = used + spikes * p.U * (1 - used)
+        decayed, ready = s.u * p.decay_f, relax(s.x, 1.0, p.decay_d)
+        used = decayed + spikes * p.U * (1 - decayed)
         release = spikes * used * ready
+        # Of n spikes each one makes 1 - u smaller by the factor 1 - U, and x by the factor 1 - u that it finds then.
+        unused, factor = log_rest(decayed), log_rest(p.U)
+        kept = spikes * (unused + factor * (spikes + 1) / 2)
+        used = jnp.where(spikes > 1, -jnp.expm1(unused + spikes * factor), used)
+        release = jnp.where(spikes > 1, -jnp.expm1(kept) * ready, release)
         return (ready - release, used), release

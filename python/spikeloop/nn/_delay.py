@@ -15,6 +15,7 @@ from .._delay_steps import check_ring, delay_steps, delay_times, nearest
 from .._errors import NotInitializedError, ShapeError, UnitError
 from .._jax import is_tracer
 from .._state import DelayState, HiddenState, State
+from .._steps import steps_since
 from ..kernels._ring import look, put
 from ._module import Module, as_size
 
@@ -99,7 +100,7 @@ class Delay(Module):
         self._slots = 1 + max([self._reach(self.time, f"{self.path}: time"), *steps])
         self.past = DelayState(_on_numbers(lambda x: jnp.broadcast_to(x, (self._slots, *x.shape)) + 0, value))
         self.cursor = DelayState(jnp.zeros((), jnp.int32))
-        self.latest = DelayState(jnp.asarray(-self._dt, environ.dftype()))
+        self.latest = DelayState(jnp.asarray(-1, jnp.int32))  # the step of the last update
         self.values = {name: DelayState(_on_numbers(lambda x: x + 0, self._read(e, name)))
                        for name, e in self.entries.items()}  # fmt: skip
 
@@ -115,10 +116,8 @@ class Delay(Module):
         cursor = (self.cursor.value + 1) % past.shape[0]
         self.past.value = _on_numbers(lambda ring: put(ring, cursor, numbers), past)
         self.cursor.value = cursor
-        t = environ.get("t", None)
-        timed = isinstance(t, u.Quantity) and t.unit.has_same_dim(u.ms)
-        latest = t.to_decimal(u.ms) if timed else self.latest.value + self._dt
-        self.latest.value = jnp.asarray(latest, self.latest.value.dtype)
+        step = environ.get("i", None)
+        self.latest.value = self.latest.value + 1 if step is None else jnp.asarray(step, jnp.int32)
         for name, entry in self.entries.items():
             self._value(name).value = self._read(entry, name)
 
@@ -139,12 +138,14 @@ class Delay(Module):
     def retrieve_at_time(self, time: Any, index: Any = None) -> Any:
         """The variable at a point in time, which an `update` under `environ.context(t=...)` has passed.
 
-        A time before those that the ring holds gives the earliest, one after the last `update` the latest.
+        A time before those that the ring holds gives the earliest, one after the last `update` the latest. A time is as
+        exact as its dtype: after 2²³ steps, `retrieve_at_step` is exact where `t - delay` in float32 is not.
         """
         index = None if index is None else np.asarray(index)
         if not isinstance(time, u.Quantity) or not time.unit.has_same_dim(u.ms):
             raise UnitError(f"{self.path} looks back to a point in time such as `t - 1. * u.ms`; given {time!r}.")
-        back = (self.latest.value - jnp.asarray(time.to_decimal(u.ms))) / self._time_step()
+        clock, dt = environ.get(environ.CLOCK, None), self._time_step() * u.ms
+        back = steps_since(time, self.latest.value, dt, clock, environ.dftype())
         back = jnp.clip(back, 0, self.past.value.shape[0] - 1)
         if self.interpolation == "nearest":
             return self._pick(jnp.floor(back + 0.5).astype(jnp.int32), index)

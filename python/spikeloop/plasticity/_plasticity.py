@@ -32,6 +32,7 @@ from ..kernels._plastic import (
     update_rows,
 )
 from ..kernels._plastic_learn import Delivery
+from ..kernels._record import number_of
 from ..models._delay_line import DelayLine
 from ..models._form import number_in, with_unit
 from ..models._math import relax
@@ -199,7 +200,7 @@ class Plasticity(WeightRule):
             fired = self.delay(fired)
         weight = u.get_mantissa(connection.weight.kept)
         p, dt = self.numbers(), self.dt()
-        one = {side: (jnp.asarray(x) != 0).astype(weight.dtype) for side, x in (("pre", spikes), ("post", fired))}
+        one = {side: number_of(x).astype(weight.dtype) for side, x in (("pre", spikes), ("post", fired))}
         sides = {side: SimpleNamespace(spikes=x) for side, x in one.items()}
         p.dt, sides["post"].V = dt, self._potential()
         for name, declared in self.traces.items():

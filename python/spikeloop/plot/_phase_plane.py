@@ -14,7 +14,7 @@ import numpy as np
 from ..kernels import Drive
 from ..models import Neuron
 from ..models._form import check_unit, number_in, unit_of, with_unit
-from ..record._clock import milliseconds
+from ..record._clock import milliseconds, time_step_in_ms
 from ._style import COLORS, finish, legend, new_axes
 from ._style import with_unit as label_with_unit
 
@@ -59,7 +59,8 @@ def phase_plane(
         grid = np.meshgrid(*(np.linspace(*r, _GRID) for r in ranges))
         field = _field(neuron, I, grid)
         paths = [
-            _path(neuron, I, start, milliseconds(duration, "duration"), milliseconds(dt, "dt")) for start in starts
+            _path(neuron, I, start, milliseconds(duration, "duration"), time_step_in_ms(dt, "phase_plane"))
+            for start in starts
         ]
     ax, _ = new_axes(ax, figsize=(5.6, 4.4))
     scales = [_scale(neuron.state_unit(n), unit) for n, unit in zip(names, units, strict=True)]

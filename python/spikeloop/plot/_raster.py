@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import environ
 from .._errors import ShapeError
+from .._steps import check_dt
 from ..analysis._bins import bin_of
 from ..record import SpikeTrains
 from ._style import COLORS, finish, legend, new_axes, plain_times, time_axis
@@ -116,6 +117,8 @@ def _found(spikes: Any, dt: Any, size: int | None, duration: Any) -> _Spikes:
         raise ShapeError("plot.raster: spikes must be an array (time, neurons); given one number.")
     array = array.reshape(array.shape[0], math.prod(array.shape[1:]))
     dt = environ.get("dt", None) if dt is None else dt
+    if dt is not None:
+        check_dt(dt, "plot.raster")
     step, in_ms = (np.asarray(1.0), False) if dt is None else plain_times(dt)
     rows, indices = np.nonzero(array)
     return _Spikes(rows * float(step), indices, array.shape[1], array.shape[0] * float(step), float(step), in_ms)

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from .. import environ
+from .._steps import time_at
 from ..models._form import time_step
 from ..transform import for_loop
 from ..transform._eager import TracedCall
@@ -24,21 +25,17 @@ class Chunk:
         self.length = length
         self.rungs = _rungs(periods, length)
         self._thin = [period // rung if period else 0 for period, rung in zip(periods, self.rungs, strict=True)]
-        self._program = TracedCall(_run, (step, *recorders), (length, self.rungs), _arguments(0, 0.0))
+        self._program = TracedCall(_run, (step, *recorders), (length, self.rungs), (jnp.asarray(0, jnp.int32),))
 
-    def run(self, first: int, t0: float) -> list[Any]:
-        """The rows of each recorder, of the steps from `first` on; the run began at `t0` ms."""
-        rows = self._program(*_arguments(first, t0))
+    def run(self, first: int) -> list[Any]:
+        """The rows of each recorder, of the steps from `first` on, which is an index that counts from the time 0."""
+        rows = self._program(jnp.asarray(first, jnp.int32))
         jax.block_until_ready([state.kept for state in self.written()])  # an error is raised here, before a checkpoint
         return [r[thin - 1 :: thin] if thin > 1 else r for r, thin in zip(rows, self._thin, strict=True)]
 
     def written(self) -> Sequence[Any]:
         """The States that the steps change."""
         return self._program.written
-
-
-def _arguments(first: int, t0: float) -> tuple[Any, Any]:
-    return jnp.asarray(first, jnp.int32), jnp.asarray(t0, environ.dftype())
 
 
 def _rungs(periods: Sequence[int], length: int) -> tuple[int, ...]:
@@ -49,18 +46,18 @@ def _rungs(periods: Sequence[int], length: int) -> tuple[int, ...]:
     return tuple(rungs[period] for period in periods)
 
 
-def _run(functions: tuple[Any, ...], config: tuple[int, tuple[int, ...]], args: tuple[Any, Any]) -> list[Any]:
+def _run(functions: tuple[Any, ...], config: tuple[int, tuple[int, ...]], args: tuple[Any]) -> list[Any]:
     step, *recorders = functions
     length, rungs = config
-    first, t0 = args
+    (first,) = args
     ladder = sorted({1, *rungs, length} - {0})
-    dt = time_step("record.run")
+    dt = float(time_step("record.run"))
 
     def climb(level: int, now: Any) -> list[Any]:
         """The rows of ladder[level] steps."""
         if level == 0:
-            t = u.Quantity(t0 + now.astype(t0.dtype) * dt, unit=u.ms)
-            with environ.context(i=now, t=t):
+            t = u.Quantity(time_at(now, dt, environ.dftype()), unit=u.ms)
+            with environ.context(i=now, t=t, **{environ.CLOCK: (t, now)}):
                 step(t)
             rows: list[Any] = [None] * len(recorders)
             for recorder in (r for r, rung in zip(recorders, rungs, strict=True) if rung == 0):

@@ -17,7 +17,7 @@ from ..models._form import time_step
 from ..transform import ProgressBar
 from ..transform._progress import as_progress_bar, open_display
 from ._chunk import Chunk
-from ._clock import Clock, start_time, whole_steps
+from ._clock import Clock, run_clock
 from ._convert import need
 from ._decode import decode
 from ._durable import make_folder
@@ -101,7 +101,7 @@ def run(
     | `step` | one step, such as `net.update`; `t` and `i` are set in `environ` too | |
     | `duration` | a time, a multiple of dt | |
     | `record` | recorders, {name: recorder}; in a list the name is the kind, or that of the State | none |
-    | `t0` | the time of the first step | 0 ms |
+    | `t0` | the time of the first step, a multiple of dt; `i` counts from t0/dt | 0 ms |
     | `chunk` | steps between two looks at the world outside; made a multiple of all periods of recording | 10,000 |
     | `pbar` | a `ProgressBar`, or True | no bar |
     | `path` | a folder for records and checkpoints (zarr); without it they stay in memory | |
@@ -147,7 +147,7 @@ class _Plan:
         if isinstance(chunk, bool) or not hasattr(chunk, "__index__") or operator.index(chunk) < 1:
             raise ValueError(f"record.run: chunk must be a number of steps, at least 1; given {chunk!r}.")
         dt = self.dt = float(time_step("record.run"))
-        self.clock = Clock(dt, whole_steps(duration, dt, "record.run: duration"), start_time(t0, dt, "record.run"))
+        self.clock = run_clock(duration, t0, dt, "record.run")
         self.step, self.recorders = step, recorders
         self.windows = {name: r.window(self.clock) for name, r in recorders.items()}
         self.whole = math.lcm(*(n for r in recorders.values() for n in (r.row_steps(dt), r.block_steps(dt))))
@@ -174,7 +174,7 @@ class _Plan:
         for name in names:
             if first % self.chunk == 0 or first <= self.windows[name][0]:
                 self.recorders[name].begin(first)
-        rows = chunk.run(first, self.clock.t0)
+        rows = chunk.run(self.clock.first + first)
         for name, made in zip(names, rows, strict=True):
             self._store(name, first, made, store)
         store.commit(first + chunk.length)

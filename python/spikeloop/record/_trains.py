@@ -10,7 +10,7 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
-from ._clock import Clock, milliseconds
+from ._clock import Clock, milliseconds, time_step_in_ms
 from ._convert import need, neo_time
 from ._pair import checked_pair
 from ._selection import indices_of, selection
@@ -39,9 +39,7 @@ class SpikeTrains:
     @classmethod
     def of(cls, times: Any, indices: Any, *, size: int, dt: Any, start: Any = None, stop: Any = None) -> SpikeTrains:
         """Spikes at `times` of the neurons `indices`, in a time from `start` (0) to `stop` (after the last spike)."""
-        step = milliseconds(dt, "SpikeTrains: dt")
-        if not step > 0:
-            raise ValueError(f"SpikeTrains: dt must be above 0; given {dt!r}.")
+        step = time_step_in_ms(dt, "SpikeTrains")
         ms, _, indices, size = checked_pair(times, indices, size, "SpikeTrains")
         t0 = 0.0 if start is None else milliseconds(start, "SpikeTrains: start")
         steps = np.rint((ms - t0) / step).astype(np.int64)

@@ -14,6 +14,7 @@ from .. import _trace
 from .._jax import strong
 from ..kernels._fold_slices import fold_slices
 from . import _eager, _step_by_step
+from ._clocked import clocked
 from ._progress import ProgressBar, Report, as_progress_bar, scan_with_progress
 from ._step_by_step import Steps, step_of
 from ._traced import Traced, trace_function
@@ -91,6 +92,7 @@ class Loop:
     """The traced step of a loop, as a pure function of carry and slice that `jax.lax.scan` understands."""
 
     def __init__(self, f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any):
+        f, xs = clocked(f, xs)
         self.xs = jax.tree.leaves(xs)
         self._trace(f, jax.tree.map(strong, init), xs)
         promoted = self._promoted(jax.tree.leaves(init))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from ._clocked import clocked
 from ._progress import ProgressBar, open_display
 
 
@@ -44,7 +45,8 @@ def scan(functions: tuple[Any], steps: Steps, args: tuple[Any, Any]) -> tuple[An
         raise ValueError(
             "A loop without steps cannot run under jax.disable_jit(): only a trace tells the form of its results."
         )
-    (f,), (carry, xs), ys = functions, args, []
+    (carry, xs), ys = args, []
+    f, xs = clocked(functions[0], xs)
     order = range(steps.length)
     with open_display(steps.bar, steps.length) as advance:
         for k in reversed(order) if steps.reverse else order:

@@ -14,6 +14,15 @@ pub(super) fn relax<T: Real>(x: T, target: T, decay: T) -> T {
     (x - target).mul_add(decay, target)
 }
 
+/// ln(1 − x) for x from 0 to 1, exact for small x too (Kahan).
+#[inline(always)]
+pub(super) fn ln_rest<T: Real>(x: T) -> T {
+    let one = T::constant(1.0);
+    let rest = (one - x).max(T::constant(1e-30));
+    let taken = one - rest; // x, rounded as `rest` is
+    T::select(taken.gt(T::constant(0.0)), rest.ln() * (x / taken), -x)
+}
+
 /// A rate as numerator and denominator: a gate then needs two divisions, not five.
 #[derive(Clone, Copy)]
 pub(super) struct Rate<T> {

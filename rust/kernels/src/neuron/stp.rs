@@ -1,10 +1,12 @@
 //! Short-term facilitation and depression.
 
-use super::solve::relax;
+use super::solve::{ln_rest, relax};
 use super::{Inputs, Step};
+use crate::lane::Lane;
 use crate::real::{Real, Spike};
 
-/// τf du/dt = −u, τd dx/dt = 1 − x; a spike adds U (1 − u) to u and releases u x.
+/// τf du/dt = −u, τd dx/dt = 1 − x; a spike adds U (1 − u) to u and releases u x. Of n > 1 spikes in a step each one
+/// finds what those before it have left: 1 − u falls by (1 − U) n times, and x by the product of the 1 − u.
 pub struct Stp;
 
 fields! {
@@ -25,7 +27,14 @@ impl Step for Stp {
         let decayed = s.u * p.decay_f;
         s.u = (spikes * p.U).mul_add(one - decayed, decayed);
         let ready = relax(s.x, one, p.decay_d);
-        let release = spikes * s.u * ready;
+        let mut release = spikes * s.u * ready;
+        let many = spikes.gt(one);
+        if !T::Lane::none(many) {
+            let (unused, factor) = (ln_rest(decayed), ln_rest(p.U));
+            let kept = spikes * (unused + factor * (spikes + one) * T::constant(0.5));
+            s.u = T::select(many, -spikes.mul_add(factor, unused).exp_m1(), s.u);
+            release = T::select(many, -(ready * kept.exp_m1()), release);
+        }
         s.x = ready - release;
         Spike::graded(release)
     }

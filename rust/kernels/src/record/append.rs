@@ -1,11 +1,12 @@
 //! Spikes as a list of events.
 
-use super::{part, positions};
+use super::{number, part, positions};
 use crate::error::{Error, Result};
 use crate::event::Spikes;
 use crate::lane::Float;
 
-/// Appends (step, index) of every spike to the list of its lane, and moves the lane's clock on by a step.
+/// Appends (step, index) of every spike to the list of its lane, and moves the lane's clock on by a step. A count of
+/// spikes is appended so many times.
 ///
 /// Spikes are (lanes, …), `clock` is (lanes, 2): events so far and the step; `events` is (lanes, capacity, 2).
 /// Events that find no place are counted all the same, so that the count says how much place they need.
@@ -24,11 +25,13 @@ pub fn append<T: Float>(spikes: Spikes<'_, T>, clock: &mut [i32], events: &mut [
         let events = &mut events[lane * width..][..width];
         let [count, step] = &mut clock[2 * lane..][..2] else { unreachable!("a pair") };
         let now = *step;
-        positions(spikes.part(lane * n, n), |k| {
-            if let Some(place) = events.get_mut(2 * *count as usize..).and_then(|rest| rest.get_mut(..2)) {
+        positions(spikes.part(lane * n, n), |k, spike| {
+            let times = number(spike);
+            let places = events.get_mut(2 * *count as usize..).unwrap_or_default();
+            for place in places.chunks_exact_mut(2).take(times as usize) {
                 place.copy_from_slice(&[now, k as i32]);
             }
-            *count = count.saturating_add(1);
+            *count = count.saturating_add_unsigned(times);
         });
         *step = now.saturating_add(1);
     }
@@ -50,6 +53,17 @@ mod tests {
         append::<f64>(Spikes::Bool(&[1, 1, 0, 1, 1, 1]), &mut clock, &mut events).unwrap();
         assert_eq!(events, [5, 1, 5, 2, 6, 0, -1, -1, 7, 0, 8, 0]);
         assert_eq!(clock, [4, 7, 5, 9]);
+    }
+
+    #[test]
+    fn counts_are_appended_so_many_times() {
+        let (mut clock, mut events) = ([0, 3], [-1; 12]);
+        append(Spikes::Float(&[2.0_f32, 0.5, 0.0, 1.9, f32::NAN]), &mut clock, &mut events).unwrap();
+        assert_eq!(events, [3, 0, 3, 0, 3, 1, 3, 3, 3, 4, -1, -1]);
+        assert_eq!(clock, [5, 4]);
+        append(Spikes::Float(&[0.0_f32, f32::INFINITY]), &mut clock, &mut events).unwrap();
+        assert_eq!(events[10..], [4, 1]);
+        assert_eq!(clock, [5 + (1 << 20), 5]);
     }
 
     #[test]

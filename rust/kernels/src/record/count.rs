@@ -1,12 +1,12 @@
 //! Spikes of groups of neurons, counted.
 
-use super::part;
+use super::{number, part};
 use crate::error::{Error, Result};
 use crate::event::{Spikes, not_zero};
 use crate::lane::{Float, Job, Lane, dispatch};
 
 /// The number of spikes in each range of neurons `starts[g]..stops[g]`; spikes are (rows, neurons), counts
-/// (rows, groups).
+/// (rows, groups). A value of two or more is a count of spikes.
 ///
 /// # Errors
 /// If a length does not fit, or a range leaves the neurons.
@@ -34,7 +34,7 @@ pub fn count<T: Float>(
         for ((start, stop), count) in ranges().zip(&mut counts) {
             let found = match spikes.part(row * n + start, stop - start) {
                 Spikes::Float(spikes) => dispatch(Count(spikes)),
-                Spikes::Bool(spikes) => spikes.iter().map(|&spike| u32::from(spike != 0)).sum(),
+                Spikes::Bool(spikes) => spikes.iter().map(|&spike| u64::from(spike != 0)).sum(),
             };
             *count = i32::try_from(found).unwrap_or(i32::MAX);
         }
@@ -47,14 +47,19 @@ pub fn count<T: Float>(
 struct Count<'a, T>(&'a [T]);
 
 impl<T: Float> Job<T> for Count<'_, T> {
-    type Out = u32;
+    type Out = u64;
 
     #[inline(always)]
-    fn run<L: Lane<Elem = T>>(self) -> u32 {
+    fn run<L: Lane<Elem = T>>(self) -> u64 {
+        let each = |spikes: &[T]| spikes.iter().map(|&spike| u64::from(number(spike))).sum::<u64>();
         let lanes = self.0.chunks_exact(L::WIDTH);
-        let rest: u32 = lanes.remainder().iter().map(|spike| u32::from(*spike != T::ZERO)).sum();
-        // SAFETY: each chunk is a whole lane.
-        rest + lanes.map(|lane| not_zero(unsafe { L::load(lane.as_ptr()) }).count_ones()).sum::<u32>()
+        let rest = each(lanes.remainder());
+        let of = |spikes: &[T]| {
+            // SAFETY: each chunk is a whole lane.
+            let lane = unsafe { L::load(spikes.as_ptr()) };
+            if L::none(lane.ge(L::constant(2.0))) { u64::from(not_zero(lane).count_ones()) } else { each(spikes) }
+        };
+        rest + lanes.map(of).sum::<u64>()
     }
 }
 
@@ -65,15 +70,25 @@ mod tests {
 
     #[test]
     fn groups_may_overlap_and_be_empty() {
-        let spikes = [1.0_f32, 0.0, 2.0, -1.0, 0.0, 0.0, 0.0, f32::NAN];
+        let spikes = [1.0_f32, 0.0, 1.5, -1.0, 0.0, 0.0, 0.0, f32::NAN];
         let mut counts = [9; 6];
         count(2, Spikes::Float(&spikes), &[0, 1, 2], &[4, 3, 2], &mut counts).unwrap();
         assert_eq!(counts, [3, 1, 0, 1, 0, 0]);
     }
 
     #[test]
+    fn several_spikes_of_a_neuron_count() {
+        let spikes: Vec<f32> = (0..41).map(|k| [0.0, 0.5, 1.0, 2.0, 5.9][k % 5]).collect();
+        let mut counts = [0; 2];
+        count(1, Spikes::Float(&spikes), &[0, 2], &[41, 4], &mut counts).unwrap();
+        assert_eq!(counts, [8 * 9, 3]);
+        count(1, Spikes::Float(&[f64::INFINITY; 3]), &[0, 1], &[3, 1], &mut counts).unwrap();
+        assert_eq!(counts, [3 << 20, 0]);
+    }
+
+    #[test]
     fn counts_are_those_of_any_lane() {
-        let spikes: Vec<f64> = (0..100).map(|k| f64::from(k % 7) - 3.0).collect();
+        let spikes: Vec<f64> = (0..100).map(|k| f64::from(k % 5) - 3.0).collect();
         let bytes: Vec<u8> = spikes.iter().map(|&spike| u8::from(spike != 0.0)).collect();
         for (start, stop) in (0..40).zip(40..80) {
             let expected = bytes[start..stop].iter().map(|&byte| u32::from(byte)).sum::<u32>();

@@ -12,8 +12,17 @@ pub use append::append;
 pub use count::count;
 pub use pack::pack;
 
-/// Calls `body` with the position of every spike, in order.
-fn positions<T: Float>(spikes: Spikes<'_, T>, body: impl FnMut(usize)) {
+/// Spikes of one neuron in a step, at most: sums of them stay whole numbers of 32 bits.
+const MOST: f64 = 1_048_576.0;
+
+/// The spikes that a value stands for: a count of two or more is so many, any other value but 0 is one.
+fn number<T: Float>(spike: T) -> u32 {
+    let value = spike.to_f64();
+    if value >= 2.0 { value.min(MOST) as u32 } else { u32::from(value != 0.0) }
+}
+
+/// Calls `body` with the position and value of every spike, in order.
+fn positions<T: Float>(spikes: Spikes<'_, T>, body: impl FnMut(usize, T)) {
     dispatch(Positions { spikes, body });
 }
 
@@ -22,7 +31,7 @@ struct Positions<'a, T, F> {
     body: F,
 }
 
-impl<T: Float, F: FnMut(usize)> Job<T> for Positions<'_, T, F> {
+impl<T: Float, F: FnMut(usize, T)> Job<T> for Positions<'_, T, F> {
     type Out = ();
 
     #[inline(always)]
@@ -30,8 +39,8 @@ impl<T: Float, F: FnMut(usize)> Job<T> for Positions<'_, T, F> {
         let found = each_spike::<L>(
             &self.spikes,
             |_| (),
-            |at, _| {
-                (self.body)(at);
+            |at, spike| {
+                (self.body)(at, spike);
                 Ok(())
             },
         );
