@@ -84,7 +84,8 @@ def as_trains(spikes: Any, size: int | None, duration: Any, where: str) -> Train
         raise TypeError(
             f"analysis.{where} takes SpikeTrains or a pair (times, indices); given {type(spikes).__name__}."
         )
-    return _of_pair(*spikes, size, duration, f"analysis.{where}")
+    times, indices = spikes
+    return _of_pair(times, indices, size, duration, f"analysis.{where}")
 
 
 def _of_pair(times: Any, indices: Any, size: int | None, duration: Any, where: str) -> Trains:
