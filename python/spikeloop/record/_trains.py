@@ -41,7 +41,7 @@ class SpikeTrains:
         """Spikes at `times` of the neurons `indices`, in a time from `start` (0) to `stop` (after the last spike)."""
         step = milliseconds(dt, "SpikeTrains: dt")
         if not step > 0:
-            raise ValueError(f"SpikeTrains: dt must be above 0; given {dt!r}.")
+            raise ValueError(f"SpikeTrains: dt must be positive, such as 0.1 * u.ms; given {dt!r}.")
         ms, _, indices, size = checked_pair(times, indices, size, "SpikeTrains")
         t0 = 0.0 if start is None else milliseconds(start, "SpikeTrains: start")
         steps = np.rint((ms - t0) / step).astype(np.int64)
