@@ -163,7 +163,7 @@ def test_bins_of_no_width(bin):
             measure(([1.0] * u.ms, [0]), bin)
     with pytest.raises(ValueError, match="bin_width must be one time above 0"):
         sl.plot.raster(([1.0] * u.ms, [0]), bin_width=bin)
-    with pytest.raises(ValueError, match="dt must be above 0"):
+    with pytest.raises(ValueError, match="dt must be positive"):
         SpikeTrains.of([1.0] * u.ms, [0], size=1, dt=bin)
 
 
@@ -173,3 +173,9 @@ def test_the_longest_interval_is_rounded_up_to_whole_bins():
         assert len(analysis.isi_histogram(pair, 1 * u.ms, longest=longest * u.ms)[0]) == bins
     with pytest.raises(ValueError, match="a bin of 3 ms does not fit into 2 ms"):
         analysis.isi_histogram(pair, 3 * u.ms, longest=2 * u.ms)
+
+
+def test_a_bin_as_long_as_the_record():
+    for end in (0.3, 1 / 3, 0.7):
+        pair = [0.1, 0.2] * u.ms, [0, 0]
+        np.testing.assert_array_equal(analysis.binned_counts(pair, 3 * (end / 3) * u.ms, duration=end * u.ms), [[2]])

@@ -306,12 +306,12 @@ def test_records_that_do_not_fit_into_memory_are_refused(N, monkeypatch, tmp_pat
 
 class Mean(sl.record.Recorder):
     def update(self):
-        return u.get_mantissa(self._population.V.value).mean()
+        return u.get_mantissa(self.population.V.value).mean()
 
 
 class Spread(sl.record.Recorder):
     def update(self):
-        V = u.get_mantissa(self._population.V.value)
+        V = u.get_mantissa(self.population.V.value)
         return jnp.stack([V.min(), V.max()])
 
 
@@ -332,7 +332,7 @@ def test_a_recorder_of_ones_own(N, tmp_path):
 def test_a_recorder_of_ones_own_that_returns_no_array(N, returned, name):
     class Wrong(sl.record.Recorder):
         def update(self):
-            return returned(self._population)
+            return returned(self.population)
 
     with pytest.raises(
         TypeError, match=rf"record.Wrong of LIF: update\(\) must return one array .*; it returned {name}"

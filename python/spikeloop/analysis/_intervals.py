@@ -57,10 +57,10 @@ def isi_histogram(
     bins = int(which.max(initial=0)) + 1
     if longest is not None:
         end = milliseconds(longest, "analysis.isi_histogram: longest") / trains.tick
-        if width > end:
+        if bin_of(end, width) < 1:
             width, end = width * trains.tick, end * trains.tick
             raise ValueError(f"analysis.isi_histogram: a bin of {width:g} ms does not fit into {end:g} ms.")
-        bins = int(-bin_of(np.asarray(-end), width))
+        bins = -int(bin_of(-end, width))
     counts = np.bincount(which[which < bins], minlength=bins)
     return counts, u.Quantity(np.arange(bins + 1) * (exact_width(width) * trains.tick), unit=u.ms)
 

@@ -44,9 +44,9 @@ class Trains:
         return [2 * train[1:] for train in self._by_neuron(blur)]
 
     def bins(self, bin: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
-        """(bin of each spike, edges in ms) of the whole bins in the record; later spikes have later bins."""
+        """(bin of each spike, edges in ms) of the whole bins in the record; spikes after these have larger numbers."""
         width = self.width(bin, where)
-        count = int(bin_of(np.asarray(self.length), width)) if width <= self.length else 0
+        count = int(bin_of(self.length, width))
         if count < 1:
             raise ValueError(
                 f"analysis.{where}: a bin of {width * self.tick:g} ms does not fit into {self.length * self.tick:g} ms."
@@ -84,7 +84,8 @@ def as_trains(spikes: Any, size: int | None, duration: Any, where: str) -> Train
         raise TypeError(
             f"analysis.{where} takes SpikeTrains or a pair (times, indices); given {type(spikes).__name__}."
         )
-    return _of_pair(*spikes, size, duration, f"analysis.{where}")
+    times, indices = spikes
+    return _of_pair(times, indices, size, duration, f"analysis.{where}")
 
 
 def _of_pair(times: Any, indices: Any, size: int | None, duration: Any, where: str) -> Trains:

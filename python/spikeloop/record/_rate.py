@@ -70,8 +70,9 @@ class Rate(Recorder):
 
 def _side_by_side(chosen: dict[str, Chosen], size: int) -> tuple[Chosen, dict[str, tuple[int, int]]]:
     """(neurons to take, {name: (start, stop) among these}): all of them if no group has gaps."""
-    if all(isinstance(part, slice) and part.step == 1 for part in chosen.values()):
-        return slice(0, size, 1), {name: (part.start, part.stop) for name, part in chosen.items()}  # type: ignore
+    ranges = {name: part for name, part in chosen.items() if isinstance(part, slice) and part.step == 1}
+    if len(ranges) == len(chosen):
+        return slice(0, size, 1), {name: (part.start, part.stop) for name, part in ranges.items()}
     indices = [indices_of(part) for part in chosen.values()]
     ends = np.cumsum([0, *map(len, indices)]).tolist()
     return compact(np.concatenate(indices)), dict(zip(chosen, itertools.pairwise(ends), strict=True))

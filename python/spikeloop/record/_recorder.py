@@ -30,8 +30,8 @@ class Recorder(Module):
     | `population` | what is recorded | |
     | `start`, `stop` | record this part of the run only | all of it |
 
-    A recorder of one's own defines `update()`, which returns one array (..., values) without a unit; its record is
-    `Traces`.
+    A recorder of one's own defines `update()`, which looks at `self.population` and returns one array (..., values)
+    without a unit; its record is `Traces`.
     """
 
     _kind: ClassVar[str] = "rows"
@@ -47,6 +47,11 @@ class Recorder(Module):
         self._part = population if isinstance(population, Part) else None
         self._population: Any = population if self._part is None else self._part.population
         self._start, self._stop = start, stop
+
+    @property
+    def population(self) -> Any:
+        """What is recorded."""
+        return self._population if self._part is None else self._part
 
     @property
     def label(self) -> str:
@@ -149,11 +154,11 @@ class Recorder(Module):
 
 def flat(value: Any, shape: tuple[int, ...] | None, where: str) -> Any:
     """The array (..., *shape) as (..., n); without a shape, the last axis counts."""
-    shape = value.shape[-1:] if shape is None else shape
-    batch = value.shape[: value.ndim - len(shape)]
-    if value.shape[len(batch) :] != shape:
-        raise ShapeError(f"{where} takes arrays of shape (..., {', '.join(map(str, shape))}); given {value.shape}.")
-    return value.reshape(*batch, math.prod(shape))
+    own: tuple[int, ...] = value.shape[-1:] if shape is None else shape
+    batch = value.shape[: value.ndim - len(own)]
+    if value.shape[len(batch) :] != own:
+        raise ShapeError(f"{where} takes arrays of shape (..., {', '.join(map(str, own))}); given {value.shape}.")
+    return value.reshape(*batch, math.prod(own))
 
 
 def shape_of(population: Any) -> tuple[int, ...] | None:

@@ -13,7 +13,7 @@ import numpy as np
 from ._clock import Clock, milliseconds, time_step_in_ms
 from ._convert import need, neo_time
 from ._pair import checked_pair
-from ._selection import indices_of, selection
+from ._selection import selection
 
 Found = tuple[np.ndarray, ...]  # steps, neurons, samples of a batch
 
@@ -135,7 +135,7 @@ class SpikeTrains:
 
     def select(self, neurons: Any = None, *, start: Any = None, stop: Any = None) -> SpikeTrains:
         """The spikes of some neurons, numbered anew, in a part of the time."""
-        chosen = indices_of(selection(neurons, self.size, "SpikeTrains.select"))
+        chosen = selection(neurons, self.size, "SpikeTrains.select")
         number = np.full(self.size, -1)
         number[chosen] = np.arange(len(chosen))
         first, last = (
