@@ -174,17 +174,17 @@ def test_wiener_process():
 
 def test_poisson_has_its_rate():
     x = numbers(inputs.poisson(100 * Hz, 1000 * ms, 2 * nA, n=200, seed=1))
-    assert set(np.unique(x)) == {0, 2}
-    assert (x > 0).sum() / 200 == pytest.approx(100, rel=0.05)
+    assert set(np.unique(x)) <= {0, 2, 4}
+    assert x.sum() / 2 / 200 == pytest.approx(100, rel=0.05)
     rates = inputs.poisson(np.array([0.0, 0.5]) * u.kHz, 1000 * ms, n=2, seed=1)
     assert rates[:, 0].sum() == 0
     assert rates[:, 1].sum() == pytest.approx(500, rel=0.2)
 
 
-def test_poisson_has_at_most_one_spike_in_a_step():
+def test_poisson_counts_the_spikes_of_a_step():
     for rate in (1.0, 20.0, 1e4):
         x = inputs.poisson(rate * u.kHz, 100 * ms, n=200, seed=1)
-        assert float(x.mean()) == pytest.approx(1 - np.exp(-rate * 0.1), rel=0.02)
+        assert float(x.mean()) == pytest.approx(rate * 0.1, rel=0.02)
 
 
 def test_noisy_sinusoidal():

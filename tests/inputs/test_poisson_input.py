@@ -6,7 +6,7 @@ import scipy.stats
 import spikeloop as sl
 from brainunit import Hz, ms, mV
 from spikeloop._errors import ShapeError, UnitError
-from spikeloop.inputs._poisson import _distribution, binomial
+from spikeloop.inputs._poisson import _binomial_table, binomial
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def test_sure_numbers(n, p, value):
 
 @pytest.mark.parametrize(("n", "p"), [(20, 0.02), (10**5, 0.01)])
 def test_the_table_holds_the_distribution(n, p):
-    first, table = _distribution(n, p)
+    first, table = _binomial_table(n, p)
     exact = scipy.stats.binom.cdf(np.arange(first, first + len(table)), n, p)
     np.testing.assert_allclose(table / 2**32, exact, atol=2**-32, rtol=1e-9)
     assert scipy.stats.binom.cdf(first - 1, n, p) < 2**-32

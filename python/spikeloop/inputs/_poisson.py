@@ -14,7 +14,7 @@ import numpy as np
 from .. import environ, random
 from .._jax import is_tracer
 from ..kernels._random import counts, words
-from ..models._form import number_in
+from ..models._form import check_unit, number_in, unit_of
 
 _WORDS = 2.0**32
 _COMPARED = 64  # so many bounds are compared with faster than searched, which gathers
@@ -25,22 +25,23 @@ _MOST = 2.0**20  # events in a step, on average
 
 def mean_number(freqs: Any, dt: Any, where: str) -> Any:
     """The mean number f dt of events of Poisson processes in a step of dt (in ms), checked where it is known."""
-    rate = number_in(freqs, u.kHz, where)
-    check_rate(rate, where)
-    return rate * dt if is_tracer(rate) else np.asarray(rate, np.float64) * dt
+    return checked_rate(freqs, where) * dt
 
 
-def check_rate(rate: Any, where: str) -> None:
-    """Refuse known rates (in kHz) that are none."""
-    if is_tracer(rate):
-        return
-    numbers = np.asarray(rate, np.float64)
+def checked_rate(freqs: Any, where: str) -> Any:
+    """Rates in kHz; known ones are NumPy's, also inside a program, and checked."""
+    check_unit(freqs, u.kHz, where)
+    numbers = u.get_mantissa(freqs)
+    if is_tracer(numbers):
+        return number_in(freqs, u.kHz, where)
+    numbers = np.asarray(numbers, np.float64) * float(u.Quantity(1.0, unit=unit_of(freqs)).to_decimal(u.kHz))
     if np.isnan(numbers).any():
         raise ValueError(f"{where} holds NaN; a neuron that is to be silent has the rate 0.")
     if (numbers < 0).any():
         raise ValueError(f"{where} must not be negative; given {numbers.min() * 1e3:g} Hz.")
     if not np.isfinite(numbers).all():
         raise ValueError(f"{where} must be finite.")
+    return numbers
 
 
 def is_mean(mean: Any) -> Any:

@@ -17,7 +17,7 @@ from ..models._form import number_in, time_step
 from ..models._neuron import Neuron
 from ..nn import Module
 from ..random._units import attach, split
-from ._poisson import binomial, check_rate
+from ._poisson import binomial, checked_rate
 
 
 class PoissonInput(Module):
@@ -51,7 +51,9 @@ class PoissonInput(Module):
             )
         if isinstance(module, Neuron) and item == "V":
             module.take_delta()
-        check_rate(number_in(value_of(freq), u.kHz, "PoissonInput: freq"), "PoissonInput: freq")
+        checked_rate(value_of(freq), "PoissonInput: freq")
+        if weight is None:
+            raise TypeError("PoissonInput: the weight is missing; write weight=0.1 * u.mV, say.")
         self.target, self.indices = target, indices
         self.num_input = _whole(num_input, "PoissonInput: num_input")
         self.freq, self.weight = freq, weight
@@ -142,11 +144,11 @@ def _receiver(target: State) -> State:
 
 
 def _probability(freq: Any, dt: Any, where: str) -> Any:
-    p = number_in(freq, u.kHz, f"{where}: freq") * dt
-    if not is_tracer(p) and not ((np.asarray(p) >= 0) & (np.asarray(p) <= 1)).all():
+    p = checked_rate(freq, f"{where}: freq") * dt
+    if not is_tracer(p) and (p > 1).any():
         raise ValueError(
-            f"{where}: freq must not be negative, and a source cannot spike more than once in a step of dt = {dt} ms; "
-            f"given {freq}. Use more sources with a lower rate."
+            f"{where}: a source cannot spike more than once in a step of dt = {dt} ms; given freq = {freq}. "
+            "Use more sources with a lower rate."
         )
     return p
 

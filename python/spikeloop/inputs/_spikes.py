@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,9 +16,9 @@ from .._jax import is_tracer
 from .._shapes import fits
 from .._state import value_of
 from .._steps import MOST
-from ..models._form import number_in, time_step
+from ..models._form import time_step
 from ..random._units import common_unit
-from ._poisson import check_rate, events, happens, is_mean, mean_number
+from ._poisson import checked_rate, events, happens, is_mean, mean_number
 from ._source import Source, TimedSource, named, times_in_ms
 
 _SPARSE = 0.1  # spikes in a step, above which one at most is too few
@@ -78,7 +77,7 @@ class PoissonSpike(_Poisson):
     def __init__(self, in_size: Any, freqs: Any, spk_type: Any = None, name: str | None = None):
         super().__init__(in_size, spk_type, name)
         self.freqs = init.param(freqs, self.varshape, allow_none=False, name="PoissonSpike: freqs")
-        check_rate(number_in(value_of(self.freqs), u.kHz, "PoissonSpike: freqs"), "PoissonSpike: freqs")
+        checked_rate(value_of(self.freqs), "PoissonSpike: freqs")
 
     def update(self) -> Any:
         """The spikes of this step."""

@@ -30,8 +30,9 @@ class Events(Recorder):
     | `capacity` | events kept: of the whole loop, or in `run` of one chunk | |
     | `start`, `stop` | as in `Recorder` | |
 
-    A call appends the spikes of the last step, or those given. `read()` makes `SpikeTrains`; it raises `Overflow` with
-    the capacity needed if there were more. `clear()` begins anew.
+    A call appends the spikes of the last step, or those given; a count of n spikes, as Poisson sources give them, n
+    times. `read()` makes `SpikeTrains`; it raises `Overflow` with the capacity needed if there were more. `clear()`
+    begins anew.
     """
 
     _kind = "events"

@@ -24,7 +24,8 @@ class Rate(Recorder):
     | `groups` | {name: slice or indices of neurons}, such as `net.populations` | one group of all |
     | `start`, `stop` | as in `Recorder`; multiples of `bin` | |
 
-    A call returns the spikes of this step in each group, 4 bytes a group; `read` makes `Rates`, one row a bin.
+    A call returns the spikes of this step in each group, 4 bytes a group; `read` makes `Rates`, one row a bin. A count
+    of n spikes, as Poisson sources give them, is n.
     """
 
     _kind = "rate"

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
+import numpy as np
+
+from .._errors import Overflow
 from ..kernels._record import pack
 from ._recorder import Recorder, size_of, spikes_of
-from ._selection import listed_indices, take
+from ._selection import indices_of, listed_indices, take
+from ._trains import SpikeTrains
 
 
 class Spikes(Recorder):
@@ -18,7 +23,9 @@ class Spikes(Recorder):
     | `neurons` | a slice or indices of the neurons to record | all |
     | `start`, `stop` | as in `Recorder` | |
 
-    A call returns one row of bytes, of the spikes of the last step or of those given; `read` makes `SpikeTrains`.
+    A call returns one row of bytes, of the spikes of the last step or of those given; `read` makes `SpikeTrains`. A bit
+    cannot hold a count, as Poisson sources give: rows of given spikes end with a byte that tells of one above 1, and
+    `read` then raises `Overflow`.
     """
 
     _kind = "spikes"
@@ -30,7 +37,25 @@ class Spikes(Recorder):
 
     def update(self, spikes: Any = None) -> Any:
         """The row of this step, (..., bytes)."""
-        return pack(take(spikes_of(self._population, spikes, self.label), self._neurons))
+        given = take(spikes_of(self._population, spikes, self.label), self._neurons)
+        row = pack(given)
+        if spikes is None or given.dtype == jnp.bool_:
+            return row
+        many = (given >= 2).any(axis=-1, keepdims=True)
+        return jnp.concatenate([row, many.astype(row.dtype)], axis=-1)
+
+    def read(self, rows: Any, *, t0: Any = None) -> SpikeTrains:
+        """The record of the rows that a loop has stacked; its first step was at `t0`, by default 0."""
+        rows = np.asarray(rows)
+        size = len(indices_of(self._neurons))
+        if rows.shape[-1:] == (-(-size // 8) + 1,):
+            rows, many = rows[..., :-1], rows[..., -1]
+            if many.any():
+                raise Overflow(
+                    f"{self.label} has one bit for each neuron and step, but in {many.sum()} steps a neuron spiked "
+                    "several times. Write record.Events(population, capacity) or record.Rate(population)."
+                )
+        return super().read(rows, t0=t0)
 
     def describe(self, dt: float) -> dict[str, Any]:
         neurons = listed_indices(self._neurons, self._size)
