@@ -145,9 +145,20 @@ def zero_tangent(value: Any) -> Any:
     return ad.Zero(jax.typeof(value).to_tangent_aval())
 
 
+# In `shard_map`, operands of which some vary over axes of the mesh and others are replicated become all varying.
+_vary_alike = getattr(_core, "auto_insert_reshard", None) or _core.standard_insert_pvary  # jax 0.10, jax 0.9
+
+
+class _VaryingAlike(Primitive):
+    """A primitive whose results vary over the axes of a mesh that any of its operands varies over."""
+
+    def bind(self, *operands: Any, **params: Any) -> Any:
+        return super().bind(*_vary_alike(*operands), **params)
+
+
 def new_primitive(name: str, abstract_eval: Callable, reference: Callable) -> Primitive:
     """A primitive with several results that runs `reference` wherever no platform has a lowering of its own."""
-    primitive = Primitive(name)
+    primitive = _VaryingAlike(name)
     primitive.multiple_results = True
     primitive.def_impl(lambda *args, **params: xla.apply_primitive(primitive, *args, **params))
     primitive.def_abstract_eval(abstract_eval)
