@@ -200,5 +200,12 @@ class Kernel:
         return self.target(**structure) if self.target else self.name
 
 
+def table() -> dict[str, tuple[str, ...]]:
+    """For each kernel the platforms on which it is native; derivatives go with their kernel."""
+    declared = {name for name, kernel in KERNELS.items() if kernel.target is None}
+    names = declared | {name for name in _library.targets if "." not in name} - {"panic"}  # which is for tests
+    return {name: _library.targets.get(name, ()) for name in sorted(names)}
+
+
 def _jax_name(name: str) -> str:
     return "spikeloop_" + name.replace(".", "_")

@@ -60,6 +60,10 @@ class Pass:
     surrogate: Any
     receptors: tuple[ReceptorKind, ...]
 
+    def __post_init__(self) -> None:
+        if twice := {*self.model.operands} & {*self.model.state_vars}:
+            raise TypeError(f"{self.model.__name__}: {min(twice)!r} is the name of an operand and of a state; rename one.")
+
     @property
     def unknown(self) -> str | None:
         """What the native code of the model has no formula for: a receptor or the surrogate gradient."""
