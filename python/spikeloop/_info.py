@@ -28,7 +28,7 @@ class Kernels(dict[str, tuple[str, ...]]):
 
 
 def info() -> Info:
-    """Versions, device, native platforms (or why there are none), SIMD level, threads, kernels by platform, fallbacks."""
+    """Versions, device, native platforms (or why there are none), SIMD level, threads, kernels and fallbacks."""
     from .kernels import _kernel, _library
 
     native = _library.native

@@ -146,7 +146,7 @@ def zero_tangent(value: Any) -> Any:
 
 
 # In `shard_map`, operands of which some vary over axes of the mesh and others are replicated become all varying.
-_vary_alike = getattr(_core, "auto_insert_reshard", None) or _core.standard_insert_pvary  # jax 0.10, jax 0.9
+_vary_alike: Callable = getattr(_core, "auto_insert_reshard", None) or getattr(_core, "standard_insert_pvary")  # noqa: B009
 
 
 class _VaryingAlike(Primitive):

@@ -39,15 +39,27 @@ def examples():
     }
     begins = {"starts": starts(c.indices, c.indptr, c.delay, SLOTS - 1, N_POST, rows["rows"])}
     full, target, ring = jnp.ones((), jnp.int32), draw(N_POST), draw(SLOTS, N_POST)
-    waiting = {"listed": jnp.zeros((2, N_POST, 8), jnp.float32).at[0].set(jnp.inf), "marks": jnp.ones(N_PRE, jnp.float32)}
-    sides = {"post": post, "slopes": draw(N_PRE), "law_post": law, "pre": pre, "of_targets": draw(N_POST), "law_pre": law}
+    waiting = {
+        "listed": jnp.zeros((2, N_POST, 8), jnp.float32).at[0].set(jnp.inf),
+        "marks": jnp.ones(N_PRE, jnp.float32),
+    }
+    sides = {
+        "post": post,
+        "slopes": draw(N_PRE),
+        "law_post": law,
+        "pre": pre,
+        "of_targets": draw(N_POST),
+        "law_pre": law,
+    }
     walk = {"clock": draw(1), "walked": pre != 0, "renew": jnp.zeros(1, jnp.int32), "spikes": pre}
     learning = {"dependence_post": 0, "dependence_pre": 1, **shift, "graded": False}
     return {
         "event_scatter": ({"spikes": pre, **weighted, "target": target}, rows),
         "event_gather": ({"ct": target, **weighted}, rows),
         "event_outer": ({"spikes": pre, "ct": target, **places}, {**rows, "single": False}),
-        "event_relay": ({"spikes": pre, **weighted, "cursor": cursor, "past": draw(SLOTS, N_PRE), "target": target}, timed),
+        "event_relay": (
+            {"spikes": pre, **weighted, "cursor": cursor, "past": draw(SLOTS, N_PRE), "target": target}, timed,
+        ),
         "event_collect": ({"cursor": cursor, "full": full, "target": target, "ring": ring}, {"slots": 0}),
         "event_starts": (
             {**places, "delay": c.delay}, {"longest": SLOTS - 1, "n_post": N_POST, **rows, "dtype": np.dtype("uint16")},

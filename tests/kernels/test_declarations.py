@@ -33,7 +33,7 @@ def test_every_kernel_has_its_derivatives_and_is_listed(native):
     assert set(shown) == {name for name in _library.targets if "." not in name} - {"panic"}
     assert set(shown.values()) == {("cpu",)}
     assert set(native.kernel_table()) < set(shown)
-    assert "cpu: adex_if, " in repr(sl.info())
+    assert "cpu: ad_qua_if, adex_if, " in repr(sl.info())
 
 
 @pytest.mark.parametrize("kind", ["ReceptorKind", "surrogate"])

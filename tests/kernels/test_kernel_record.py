@@ -4,7 +4,6 @@ import inspect
 import os
 import subprocess
 import sys
-import textwrap
 
 import brainunit as u
 import jax
@@ -231,5 +230,8 @@ def test_an_operand_with_the_name_of_a_state_is_refused():
             return p.V_th, p.V_reset, 0.0
 
     neuron = sl.nn.init_all_states(Twice(1))
-    with sl.environ.context(dt=0.1 * u.ms), pytest.raises(TypeError, match="Twice: 'V' is the name of an operand and of a state"):
+    with (
+        sl.environ.context(dt=0.1 * u.ms),
+        pytest.raises(TypeError, match="Twice: 'V' is the name of an operand and of a state"),
+    ):
         neuron()

@@ -20,7 +20,6 @@ from . import _rules
 from ._kernel import ByName, Kernel, Operands, tangents
 from ._rules import Structure, is_zero
 
-
 Active = tuple[str, ...]
 
 
@@ -148,9 +147,7 @@ def _transposed(vjp: Kernel, cts: Sequence[Any], o: ByName, structure: Structure
     found = vjp.bind(*given, *map(ad.instantiate_zeros, cts), **structure)
     found = dict(zip((f"d {name}" for name in structure["active"]), found, strict=True))
     wanted = {name: getattr(o, name) for name in found}
-    return {
-        name: _sum_to(found[name], x.aval.shape) for name, x in wanted.items() if ad.is_undefined_primal(x)
-    }
+    return {name: _sum_to(found[name], x.aval.shape) for name, x in wanted.items() if ad.is_undefined_primal(x)}
 
 
 def _sum_to(value: Any, shape: tuple[int, ...]) -> Any:

@@ -45,60 +45,64 @@ FLOATS = ("float32", "float64")  # the floats that native code computes with
 
 
 class Operand(NamedTuple):
-    """An operand and its group."""
+    """An operand and its group: one of those below."""
 
     name: str
-    group: str  # "parameter", "state" (replaced by a result), "input" or "tangent"
-
-
-def params(*names: str) -> tuple[Operand, ...]:
-    """What stays the same from step to step: parameters, connectivity, constants that follow from dt."""
-    return tuple(Operand(name, "parameter") for name in names)
-
-
-def state(*names: str) -> tuple[Operand, ...]:
-    """What a step changes: each is replaced by a result of the same name, shape and dtype."""
-    return tuple(Operand(name, "state") for name in names)
-
-
-def inputs(*names: str) -> tuple[Operand, ...]:
-    """What a step reads."""
-    return tuple(Operand(name, "input") for name in names)
-
-
-def tangents(*names: str) -> tuple[Operand, ...]:
-    """Tangents or cotangents, the operands of a derivative."""
-    return tuple(Operand(name, "tangent") for name in names)
+    group: str
 
 
 Operands = tuple[Operand, ...]
+
+
+def _group(group: str) -> Callable[..., Operands]:
+    return lambda *names: tuple(Operand(name, group) for name in names)
+
+
+params = _group("parameter")  # stay the same from step to step: parameters, connectivity, what follows from dt
+state = _group("state")  # each is replaced by a result of the same name, shape and dtype
+inputs = _group("input")  # what a step reads
+tangents = _group("tangent")  # tangents or cotangents, the operands of a derivative
+
 ByName = SimpleNamespace  # operands, their abstract values, tangents or batch axes, in the order of the declaration
 Shapes = Mapping[str, jax.ShapeDtypeStruct]
 
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """A native call.
+    """The declaration of a native call.
 
-    `operands` and the values of all functions may depend on the structure. The functions `outputs`, `attributes`,
-    those of `linear`, `jvp`, `transpose` and `batch` get operands, or what stands for them, by name.
+    Functions get operands, or what stands for them, by name as `o`, and the structure, of which all may depend.
+
+    | field | says |
+    |---|---|
+    | `reference` | (*operands, **structure) → results, in plain JAX: the definition |
+    | `operands` | names and groups, in order; or a function of the structure |
+    | `outputs` | (o, **structure) → shapes of the results that replace nothing, by name |
+    | `in_place` | whether results replace the state; else there are only outputs |
+    | `linear` | each operand that the kernel is linear in: (cotangent of the result, o, **structure) → its cotangent |
+    | `adds_to` | the state that a linear kernel adds to |
+    | `jvp`, `transpose`, `batch` | rules, as those of `_rules` |
+    | `dtypes` | of operands, with which native code computes |
+    | `attributes` | (o, **structure) → what native code is told beside the operands |
+    | `native_operands` | those that native code takes, if not all; state that is not among them passes by |
+    | `target` | (**structure) → the native name, if it is not that of the kernel |
     """
 
     name: str
-    reference: Callable[..., list[Any]]  # (*operands, **structure) -> results
+    reference: Callable[..., list[Any]]
     operands: Operands | Callable[..., Operands]
     structure: tuple[str, ...] = ()
-    outputs: Callable[..., Shapes] = lambda _, **structure: {}
-    in_place: bool = True  # results replace the state; else there are only outputs
-    linear: Mapping[str, Callable[..., Any]] = field(default_factory=dict)  # operand -> (cotangent, operands) -> its own
-    adds_to: str | None = None  # the state that takes up a sum of products
+    outputs: Callable[..., Shapes] = lambda o, **structure: {}
+    in_place: bool = True
+    linear: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    adds_to: str | None = None
     jvp: Callable[..., Any] | None = None
     transpose: Callable[..., Any] | None = None
     batch: Callable[..., Any] = _rules.one_by_one
     dtypes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    attributes: Callable[..., Mapping[str, Any]] = lambda _, **structure: {}
-    native_operands: tuple[str, ...] | None = None  # if not all; state that is not among them passes by
-    target: Callable[..., str] | None = None  # the native name, if it is not that of the kernel
+    attributes: Callable[..., Mapping[str, Any]] = lambda o, **structure: {}
+    native_operands: tuple[str, ...] | None = None
+    target: Callable[..., str] | None = None
     primitive: Primitive = field(init=False)
 
     def __post_init__(self) -> None:

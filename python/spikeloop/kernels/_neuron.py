@@ -19,7 +19,6 @@ from ._derivatives import Smooth, Step, with_derivatives
 from ._kernel import FLOATS, Operands, inputs, params, state
 from ._receptors import ReceptorKind
 
-
 # Operands of every pass, beside those of the model and its receptors. A space keeps them apart from a model's names.
 REF_STEPS, REF_LEFT = "refractory steps", "steps left"
 SURROGATE = tuple(f"surrogate {k}" for k in range(4))
@@ -62,7 +61,9 @@ class Pass:
 
     def __post_init__(self) -> None:
         if twice := {*self.model.operands} & {*self.model.state_vars}:
-            raise TypeError(f"{self.model.__name__}: {min(twice)!r} is the name of an operand and of a state; rename one.")
+            raise TypeError(
+                f"{self.model.__name__}: {min(twice)!r} is the name of an operand and of a state; rename one."
+            )
 
     @property
     def unknown(self) -> str | None:

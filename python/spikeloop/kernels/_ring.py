@@ -9,7 +9,7 @@ A ring of past spikes (slots, ..., n_pre) delays all synapses alike by slots −
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax

@@ -50,7 +50,7 @@ def by_reference(kernel: Kernel, o: ByName, tangents: ByName, structure: Structu
 
 
 def product_rule(kernel: Kernel, o: ByName, tangents: ByName, structure: Structure) -> Any:
-    """For sums of products, f(da, b) + f(a, db); with `adds_to`, the sum goes on from there. Other results are constant."""
+    """For sums of products, f(da, b) + f(a, db), added to the tangent of `adds_to`; other results are constants."""
     outs = kernel.run(vars(o), structure)
     slopes = [zero_tangent(out) for out in outs]
     sums = kernel.adds_to
@@ -117,7 +117,7 @@ def leading_axes(*names: str) -> Callable[..., list[Any]]:
 
 
 def elementwise(kernel: Kernel, o: ByName, axes: ByName, structure: Structure) -> list[Any]:
-    """Lanes become rows (lanes · rows, n) of states and tangents; parameters and inputs equal in all are not repeated."""
+    """Lanes become rows of states and tangents, (lanes · rows, n); what is equal in all of them is not repeated."""
     group = dict(kernel.declared(structure))
     lanes = lane_count(o, axes)
     first = next(name for name, kind in group.items() if kind == "state")

@@ -240,7 +240,11 @@ class Neuron(Form):
             receptors.append(CurrentOfV(self.current_functions, self._reset_potential(p, dt), self))
             current = current + receptors[-1].current
         config = self._pass(receptors)
-        operands = {**dict(zip(self.operands, self.derive(p, dt), strict=True)), SPIKE: self.spike.value, CURRENT: current}
+        operands = {
+            **dict(zip(self.operands, self.derive(p, dt), strict=True)),
+            SPIKE: self.spike.value,
+            CURRENT: current,
+        }
         operands |= dict(zip(self.state_vars, self.state_numbers(), strict=True))
         if config.refractory:
             operands |= {REF_STEPS: self._refractory_steps(dt), REF_LEFT: self.ref_left.value}
