@@ -145,7 +145,8 @@ def zero_tangent(value: Any) -> Any:
     return ad.Zero(jax.typeof(value).to_tangent_aval())
 
 
-# In `shard_map`, operands of which some vary over axes of the mesh and others are replicated become all varying.
+# In `shard_map`, operands of which some vary over axes of the mesh and others are replicated become all varying. The
+# first name is that of jax 0.10 and newer, the other that of jax 0.9.
 _vary_alike: Callable = getattr(_core, "auto_insert_reshard", None) or getattr(_core, "standard_insert_pvary")  # noqa: B009
 
 

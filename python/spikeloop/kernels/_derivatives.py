@@ -83,16 +83,8 @@ class Step(NamedTuple):
         return run
 
 
-class Family(NamedTuple):
-    """A kernel with its derivatives."""
-
-    step: Kernel
-    jvp: Kernel
-    vjp: Kernel
-
-
-def with_derivatives(own: Step) -> Family:
-    """Declare a kernel, and its derivatives under its name and target with `.jvp` and `.vjp`."""
+def with_derivatives(own: Step) -> tuple[Kernel, Kernel, Kernel]:
+    """Declare a kernel, and its derivatives under its name and target with `.jvp` and `.vjp`; returns the three."""
 
     def derivative(suffix: str, reference: Any, given: Any, made: Any, **rules: Any) -> Kernel:
         return Kernel(
@@ -121,7 +113,7 @@ def with_derivatives(own: Step) -> Family:
         own.name, own.reference, own.operands, own.structure, batch=_rules.elementwise, attributes=own.attributes,
         target=own.target, jvp=lambda _, o, slopes, structure: _jvp(own, step, jvp, o, slopes, structure),
     )  # fmt: skip
-    return Family(step, jvp, vjp)
+    return step, jvp, vjp
 
 
 def _like(o: ByName, name: str) -> jax.ShapeDtypeStruct:
@@ -133,9 +125,9 @@ def _jvp(own: Step, step: Kernel, jvp: Kernel, o: ByName, slopes: ByName, struct
     outs = step.run(vars(o), structure)
     smooth = own.smooth(**structure)
     new = {name: zero_tangent(out) for name, out in zip(own.states(structure), outs, strict=True)}
-    given = {f"d {name}": getattr(slopes, name) for name in smooth.operands if not is_zero(getattr(slopes, name))}
-    if given:
-        active = tuple(name.removeprefix("d ") for name in given)
+    active = tuple(name for name in smooth.operands if not is_zero(getattr(slopes, name)))
+    if active:
+        given = {f"d {name}": getattr(slopes, name) for name in active}
         found = jvp.run({**vars(o), **given}, {**structure, "active": active})
         new.update(zip(smooth.results, found, strict=True))
     return outs, list(new.values())
