@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -18,9 +17,19 @@ class Info(dict[str, Any]):
         return "\n".join(f"{key.ljust(width)}  {value}" for key, value in self.items())
 
 
+class Kernels(dict[str, tuple[str, ...]]):
+    """Kernels with the platforms on which they are native; elsewhere they run as their JAX reference."""
+
+    def __str__(self) -> str:
+        platforms = sorted({platform for native in self.values() for platform in native})
+        rows = {platform: [name for name, native in self.items() if platform in native] for platform in platforms}
+        rows["reference only"] = [name for name, native in self.items() if not native]
+        return "; ".join(f"{platform}: {', '.join(names)}" for platform, names in rows.items() if names)
+
+
 def info() -> Info:
-    """Versions, device, native kernels (and why they are missing), SIMD level, threads, kernels that fell back."""
-    from .kernels import _library
+    """Versions, device, native platforms (or why there are none), SIMD level, threads, kernels and fallbacks."""
+    from .kernels import _kernel, _library
 
     native = _library.native
     versions = {name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "numpy", "brainunit")}
@@ -30,9 +39,10 @@ def info() -> Info:
             "python": platform.python_version(),
             **versions,
             "device": f"{jax.default_backend()} ({', '.join(sorted({d.device_kind for d in jax.devices()}))})",
-            "native": ", ".join(_kernels(_library.targets)) if native else f"none: {_library.why_missing}",
+            "native": ", ".join(_library.PLATFORMS) if native else f"none: {_library.why_missing}",
             "simd": native.simd_level() if native else "-",
             "threads": native.get_num_threads() if native else "-",
+            "kernels": Kernels(_kernel.table()),
             "fallbacks": ", ".join(_library.fallbacks()) or "none",
         }
     )
@@ -61,8 +71,3 @@ def get_num_threads() -> int:
     from .kernels import _library
 
     return 1 if _library.native is None else _library.native.get_num_threads()
-
-
-def _kernels(targets: Iterable[str]) -> list[str]:
-    """The kernels among the targets; derivatives go with them, and the one that panics is for tests."""
-    return sorted(name for name in targets if "." not in name and name != "panic")

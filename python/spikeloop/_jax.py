@@ -152,9 +152,21 @@ def zero_tangent(value: Any) -> Any:
     return ad.Zero(jax.typeof(value).to_tangent_aval())
 
 
+# In `shard_map`, operands of which some vary over axes of the mesh and others are replicated become all varying. The
+# first name is that of jax 0.10 and newer, the other that of jax 0.9.
+_vary_alike: Callable = getattr(_core, "auto_insert_reshard", None) or getattr(_core, "standard_insert_pvary")  # noqa: B009
+
+
+class _VaryingAlike(Primitive):
+    """A primitive whose results vary over the axes of a mesh that any of its operands varies over."""
+
+    def bind(self, *operands: Any, **params: Any) -> Any:
+        return super().bind(*_vary_alike(*operands), **params)
+
+
 def new_primitive(name: str, abstract_eval: Callable, reference: Callable) -> Primitive:
     """A primitive with several results that runs `reference` wherever no platform has a lowering of its own."""
-    primitive = Primitive(name)
+    primitive = _VaryingAlike(name)
     primitive.multiple_results = True
     primitive.def_impl(lambda *args, **params: xla.apply_primitive(primitive, *args, **params))
     primitive.def_abstract_eval(abstract_eval)

@@ -29,9 +29,11 @@ def test_every_kernel_has_its_derivatives_and_is_listed(native):
         assert {f"spikeloop.{kernel}{suffix}" for suffix in ("", ".jvp", ".vjp")} <= names
     assert {f"spikeloop.event_{op}" for op in ("scatter", "gather", "outer")} <= names
     assert set(_library.targets) == {name.removeprefix("spikeloop.") for name in names}
-    shown = set(sl.info()["native"].split(", "))
-    assert shown == {name for name in _library.targets if "." not in name} - {"panic"}
-    assert set(native.kernel_table()) < shown
+    shown = sl.info()["kernels"]
+    assert set(shown) == {name for name in _library.targets if "." not in name} - {"panic"}
+    assert set(shown.values()) == {("cpu",)}
+    assert set(native.kernel_table()) < set(shown)
+    assert "cpu: ad_qua_if, adex_if, " in repr(sl.info())
 
 
 @pytest.mark.parametrize("kind", ["ReceptorKind", "surrogate"])

@@ -35,6 +35,7 @@ assert not [w for w in second if "Kernel" in str(w.message)], second
 info = sl.info()
 assert info["fallbacks"] == "event_scatter, lif" and "SPIKELOOP_NATIVE=0" in info["native"], info
 assert "fallbacks" in repr(info)
+assert info["kernels"]["event_scatter"] == () and "reference only: event_collect, " in repr(info)
 assert sl.get_num_threads() == 1
 np.savez(OUT, V=spikes, E=net.E.comm.indices)
 """
@@ -78,7 +79,8 @@ def test_a_library_that_cannot_be_loaded_says_why(tmp_path):
 
 def test_info_names_the_native_kernels_and_nothing_fell_back(native):
     info = sl.info()
-    assert "lif" in info["native"].split(", ")
+    assert info["native"] == "cpu"
+    assert info["kernels"]["lif"] == info["kernels"]["event_scatter"] == ("cpu",)
     assert info["simd"] == native.simd_level()
     assert int(info["threads"]) == sl.get_num_threads()
     assert info["fallbacks"] == "none"

@@ -22,7 +22,7 @@ def folded(fun, *args):
     after = fold_slices(closed)
     for ours, wanted in zip(jaxpr_as_fun(after)(*args), jaxpr_as_fun(closed)(*args), strict=True):
         np.testing.assert_array_equal(ours, wanted)
-    return [e.params["rows"].offset for e in after.jaxpr.eqns if e.primitive.name == "spikeloop_scatter"], after
+    return [e.params["rows"].offset for e in after.jaxpr.eqns if e.primitive.name == "spikeloop_event_scatter"], after
 
 
 @pytest.mark.parametrize("start", [0, 3, 6])
@@ -30,7 +30,7 @@ def test_a_slice_becomes_an_offset(start):
     spikes, target = jnp.arange(10.0), jnp.zeros(4)
     offsets, after = folded(lambda s, t: arrive(s[start : start + 4], t), spikes, target)
     assert offsets == [start]
-    (eqn,) = (e for e in after.jaxpr.eqns if e.primitive.name == "spikeloop_scatter")
+    (eqn,) = (e for e in after.jaxpr.eqns if e.primitive.name == "spikeloop_event_scatter")
     assert eqn.invars[0] is after.jaxpr.invars[0]
 
 

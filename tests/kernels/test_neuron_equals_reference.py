@@ -10,7 +10,9 @@ import pytest
 import spikeloop as sl
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spikeloop.kernels._neuron import _jvp_reference, _vjp_reference, reference, step
+from spikeloop.kernels._neuron import jvp_p, reference, vjp_p
+
+from tests.helpers.neuron_pass import first_state, slopes, step
 
 RECEPTORS = ["", "A", "U", "AU", "UAA"]  # A: COBA, U: CUBA
 NATIVE_SURROGATES = [
@@ -32,12 +34,7 @@ def compare_all(tools, config, args, dtype, compiled=True):
 
     `compiled=False` runs the reference operation by operation, which is quicker for a shape that was there before.
     """
-    layout = config.layout()
-    active = tuple(sorted(layout.differentiable_args))
-    rng = np.random.default_rng(1)
-    tangents = [jnp.asarray(rng.normal(size=args[i].shape), dtype) for i in active]
-    shape = args[layout.first_state].shape
-    cts = [jnp.asarray(rng.normal(size=shape), dtype) for _ in layout.differentiable_results]
+    active, tangents, cts = slopes(config, args, np.random.default_rng(1), dtype)
 
     def ours(args, tangents, cts):
         return (
@@ -49,17 +46,17 @@ def compare_all(tools, config, args, dtype, compiled=True):
     def wanted(args, tangents, cts):
         return (
             reference(*args, config=config),
-            _jvp_reference(*args, *tangents, config=config, active=active),
-            _vjp_reference(*args, *cts, config=config, active=active),
+            jvp_p.reference(*args, *tangents, config=config, active=active),
+            vjp_p.reference(*args, *cts, config=config, active=active),
         )
 
     maybe_jit = jax.jit if compiled else lambda f: f
-    (out, slopes, grads), (out_ref, slopes_ref, grads_ref) = (maybe_jit(f)(args, tangents, cts) for f in (ours, wanted))
+    (out, pushed, grads), (out_ref, slopes_ref, grads_ref) = (maybe_jit(f)(args, tangents, cts) for f in (ours, wanted))
     # V' = V + φ(…)·(…) with addends up to 120·0.3 + 3·0.15·8·80 ≈ 330 times ≤ 0.02: less than 64. The two orders of
     # the sum, and FMA in one of them, differ by one rounding for each of some ten operations.
     tools.assert_close(out, out_ref, 4, dtype)
     assert np.array_equal(out[-1], out_ref[-1])
-    for a, b in ((slopes, slopes_ref), (grads, grads_ref)):
+    for a, b in ((pushed, slopes_ref), (grads, grads_ref)):
         scale = 1 + max(float(jnp.abs(x).max(initial=0)) for x in b) / 64
         tools.assert_close(a, b, 16, dtype, scale)
 
@@ -132,7 +129,7 @@ def test_step_takes_populations_of_several_axes_and_params_that_repeat_to_them(p
     config = pass_tools.make_pass(True, False, True, [pass_tools.COBA])
     args = pass_tools.Operands(config, shape, "scalar").draw()
     rng = np.random.default_rng(3)
-    first = config.layout().first_state
+    first = first_state(config)
     args = [jnp.asarray(x * rng.uniform(0.9, 1.1, params)) if i < first - 4 else x for i, x in enumerate(args)]
     args[5] = jnp.round(args[5])  # steps of the refractory period
     pass_tools.assert_close(step(config, args), reference(*args, config=config), 4, jnp.float64)

@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import spikeloop as sl
-from spikeloop.kernels._neuron import reference, step
+from spikeloop.kernels._neuron import reference
+
+from tests.helpers.neuron_pass import first_state, step
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +91,7 @@ def test_derivatives_of_the_second_order(pass_tools, hard):
     # x ≥ 0 nowhere near V, so that the surrogates are smooth
     config = pass_tools.make_pass(False, True, hard, [pass_tools.COBA, pass_tools.CUBA], sl.surrogate.Arctan())
     args = pass_tools.Operands(config, (4,), ("scalar", "neuron")).draw()
-    V = config.layout().first_state
+    V = first_state(config)
 
     @functools.partial(jax.jit, static_argnums=0)
     def results(run):
@@ -151,7 +153,7 @@ def test_gradients_equal_finite_differences_below_threshold(pass_tools):
     surrogate = sl.surrogate.ReluGrad(width=0.5)
     config = pass_tools.make_pass(False, True, True, [pass_tools.COBA, pass_tools.CUBA], surrogate)
     args = pass_tools.Operands(config, (5,), ("scalar", "neuron")).draw()
-    first = config.layout().first_state
+    first = first_state(config)
     args[first] = jnp.linspace(-75.0, -60.0, 5)  # V_th is above −51, and a step is below 3 mV
     inner = [*range(first - 4), *range(first, first + 3), first + 3, len(args) - 1]
 

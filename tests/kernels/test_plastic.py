@@ -53,7 +53,7 @@ class Case:
 def by_reference(fun, *args):
     """`fun` with the references in place of the kernels."""
     jaxpr = jax.make_jaxpr(fun)(*args)
-    run = {rows_p: _plastic._rows_reference, columns_p: _plastic._columns_reference}
+    run = {kernel.primitive: kernel.reference for kernel in (rows_p, columns_p)}
     env = dict(zip(jaxpr.jaxpr.invars, args, strict=True)) | dict(zip(jaxpr.jaxpr.constvars, jaxpr.consts, strict=True))
     value = lambda v: v.val if hasattr(v, "val") else env[v]  # noqa: E731
     for eqn in jaxpr.jaxpr.eqns:

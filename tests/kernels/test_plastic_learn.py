@@ -92,7 +92,7 @@ def by_reference(monkeypatch):
 
     def run(fun, *args):
         with monkeypatch.context() as patch:
-            patch.setattr(learn_p, "bind", lambda *operands, **params: learn_reference(*operands, **params))
+            patch.setattr(learn_p.primitive, "bind", lambda *operands, **params: learn_reference(*operands, **params))
             return jax.jit(fun)(*args)
 
     return run

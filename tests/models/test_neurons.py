@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import spikeloop as sl
 from spikeloop.kernels import _library
-from spikeloop.kernels._neuron import _jvp_reference, _vjp_reference, jvp_p, reference, step_p, vjp_p
+from spikeloop.kernels._neuron import DELTA, jvp_p, reference, step, step_p, vjp_p
 from spikeloop.models import _neuron
 from spikeloop.models._form import number_in
+
+from tests.helpers.neuron_pass import in_order, names, slopes, states
 
 ALL_NEURONS = sorted(
     (x for x in vars(sl).values() if inspect.isclass(x) and issubclass(x, sl.Neuron) and x is not sl.Neuron),
@@ -78,17 +80,13 @@ def operands(cls, monkeypatch, dtype, shape=(37,), surrogate=None, **options):
     sl.nn.init_all_states(neuron, batch_size=shape[0] if len(shape) > 1 else None)
     run(neuron, jnp.asarray(rng.uniform(0.5, 2.5, shape) * fires(cls), dtype), 400)
     calls = []
-    monkeypatch.setattr(
-        _neuron, "step", lambda config, args: calls.append((config, args)) or reference(*args, config=config)
-    )
+    monkeypatch.setattr(_neuron, "step", lambda *given: calls.append(given) or step(*given))
     neuron(current(cls, jnp.asarray(rng.uniform(0.5, 2.5, shape) * fires(cls), dtype)))
     monkeypatch.undo()
-    ((config, args),) = calls
-    args = [jnp.asarray(x, dtype) for x in args]
+    ((config, given),) = calls
     if config.delta:
-        at = config.layout().first_state + config.layout().num_results - 2
-        args[at] = jnp.asarray(rng.normal(size=shape), dtype)
-    return config, args
+        given = {**given, DELTA: rng.normal(size=shape)}
+    return config, [jnp.asarray(x, dtype) for x in in_order(config, given)]
 
 
 def assert_close(ours, wanted, ulps, dtype, least=1e-3):
@@ -109,13 +107,10 @@ def test_native_is_reference(cls, dtype, spk_reset, shape, monkeypatch):
     assert config.is_native
     assert_close(step_p.bind(*args, config=config), reference(*args, config=config), 400, dtype)
 
-    active = tuple(sorted(config.layout().differentiable_args))
-    rng = np.random.default_rng(1)
-    tangents = [jnp.asarray(rng.normal(size=args[i].shape), dtype) for i in active]
-    wanted = _jvp_reference(*args, *tangents, config=config, active=active)
+    active, tangents, cts = slopes(config, args, np.random.default_rng(1), dtype)
+    wanted = jvp_p.reference(*args, *tangents, config=config, active=active)
     assert_close(jvp_p.bind(*args, *tangents, config=config, active=active), wanted, 4000, dtype, least=1.0)
-    cts = [jnp.asarray(rng.normal(size=shape), dtype) for _ in wanted]
-    wanted = _vjp_reference(*args, *cts, config=config, active=active)
+    wanted = vjp_p.reference(*args, *cts, config=config, active=active)
     assert_close(vjp_p.bind(*args, *cts, config=config, active=active), wanted, 4000, dtype, least=1.0)
 
 
@@ -131,19 +126,20 @@ def test_native_is_reference_at_odd_sizes(cls, n, monkeypatch):
 def test_derivatives_are_finite_differences(cls, monkeypatch):
     # Without a surrogate's derivative, and away from spikes that a small change brings about, a step is smooth.
     config, args = operands(cls, monkeypatch, jnp.float64, surrogate=sl.surrogate.ReluGrad(alpha=0.0))
-    active = sorted(config.layout().differentiable_args)
-    smooth = [i for i in range(config.layout().num_results - 1) if i in config.layout().differentiable_results]
-    for i in active:
+    smooth = config.smooth()
+    at = [states(config).index(name) for name in smooth.results[:-1]]  # all but the spikes
+    for name in smooth.operands:
+        i = names(config).index(name)
         h = 1e-6 * (1 + abs(args[i]))
         moved = [reference(*args[:i], args[i] + s * h, *args[i + 1 :], config=config) for s in (-1, 1)]
         same = np.asarray(moved[0][-1] == moved[1][-1])
-        slopes = _jvp_reference(*args, jnp.ones_like(args[i]), config=config, active=(i,))
-        for at, slope in zip(smooth, slopes, strict=False):
-            change = (moved[1][at] - moved[0][at]) / (2 * h)
+        pushed = jvp_p.reference(*args, jnp.ones_like(args[i]), config=config, active=(name,))
+        for k, slope in zip(at, pushed, strict=False):
+            change = (moved[1][k] - moved[0][k]) / (2 * h)
             bound = 1e-4 * (1e-2 + np.abs(change).max())
             off = np.abs(np.asarray(slope - change))[same]
             # ends of a min or max may lie between the two points
-            assert (off > bound).mean() <= 0.06, (i, at, off.max(), bound)
+            assert (off > bound).mean() <= 0.06, (name, k, off.max(), bound)
 
 
 @needs_native

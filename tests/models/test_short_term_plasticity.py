@@ -7,8 +7,10 @@ import pytest
 import spikeloop as sl
 from spikeloop._errors import ShapeError, UnitError
 from spikeloop.kernels import _library
-from spikeloop.kernels._neuron import _jvp_reference, _vjp_reference, jvp_p, reference, step_p, vjp_p
+from spikeloop.kernels._neuron import jvp_p, reference, step, step_p, vjp_p
 from spikeloop.models import _short_term
+
+from tests.helpers.neuron_pass import in_order, slopes
 
 DT = 0.5
 
@@ -180,24 +182,20 @@ def test_native_is_reference(model, dtype, monkeypatch):
     sl.environ.set(precision=32 if dtype == jnp.float32 else 64)
     rng = np.random.default_rng(2)
     calls = []
-    monkeypatch.setattr(
-        _short_term, "step", lambda config, args: calls.append((config, args)) or reference(*args, config=config)
-    )
+    monkeypatch.setattr(_short_term, "step", lambda *given: calls.append(given) or step(*given))
     plasticity = sl.nn.init_all_states(model(75, U=rng.uniform(0.1, 0.5, 75)))
     for _ in range(2):
         plasticity(jnp.asarray(rng.uniform(0, 1, 75) * (rng.random(75) < 0.5), dtype))
-    config, args = calls[-1]
-    args = [jnp.asarray(x, dtype) for x in args]
-    active = tuple(sorted(config.layout().differentiable_args))
-    tangents = [jnp.asarray(rng.normal(size=args[i].shape), dtype) for i in active]
-    cts = [jnp.asarray(rng.normal(size=75), dtype) for _ in config.layout().differentiable_results]
+    config, given = calls[-1]
+    args = [jnp.asarray(x, dtype) for x in in_order(config, given)]
+    active, tangents, cts = slopes(config, args, rng, dtype)
     eps = 2.0**-24 if dtype == jnp.float32 else 2.0**-53
     for ours, wanted in (
         (step_p.bind(*args, config=config), reference(*args, config=config)),
         (jvp_p.bind(*args, *tangents, config=config, active=active),
-         _jvp_reference(*args, *tangents, config=config, active=active)),
+         jvp_p.reference(*args, *tangents, config=config, active=active)),
         (vjp_p.bind(*args, *cts, config=config, active=active),
-         _vjp_reference(*args, *cts, config=config, active=active)),
+         vjp_p.reference(*args, *cts, config=config, active=active)),
     ):  # fmt: skip
         for a, b in zip(ours, wanted, strict=True):
             np.testing.assert_allclose(a, b, rtol=0, atol=16 * eps * (1 + float(jnp.abs(b).max())))

@@ -13,14 +13,13 @@ What an event r of a target adds is counted as if it had been there since, and t
 
 from __future__ import annotations
 
-import functools
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from .._jax import ad, batching, mlir, new_primitive
-from ._event import Rows, continued, one_by_one, sources_of
-from ._plastic import Columns, down_columns, jvp_by_reference, native_lowering
+from ._event import Rows, sources_of
+from ._kernel import FLOATS, Kernel, inputs, params, state
+from ._plastic import COLUMNS, Columns, down_columns
 
 
 class Elapsed(NamedTuple):
@@ -37,15 +36,26 @@ def settle_rows(
 
     `spikes` (n_pre,) add to the eligibility.
     """
-    return tuple(settle_p.bind(events, *elapsed, spikes, coefficient, bounds, indices, indptr, *synapses))
+    weight, eligibility = synapses
+    return tuple(
+        settle_p(
+            events=events, **elapsed._asdict(), spikes=spikes, coefficient=coefficient, bounds=bounds,
+            indices=indices, indptr=indptr, weight=weight, eligibility=eligibility,
+        )
+    )  # fmt: skip
 
 
 def credit_columns(
     events: Any, coefficient: Any, gain: Any, columns: Columns, indptr: Any, synapses: Any
 ) -> tuple[Any, Any]:
     """(weight, eligibility) after events (n_post,), with one coefficient and gain for each source."""
-    places, ends, sources, shift = columns
-    return tuple(credit_p.bind(events, coefficient, gain, places, ends, sources, indptr, *synapses, shift=shift))
+    weight, eligibility = synapses
+    return tuple(
+        credit_p(
+            events=events, coefficient=coefficient, gain=gain, **columns._asdict(), indptr=indptr,
+            weight=weight, eligibility=eligibility,
+        )
+    )  # fmt: skip
 
 
 # --- reference -------------------------------------------------------------------------------------------------------
@@ -73,13 +83,20 @@ def credit_reference(
     return [weight - early * added, eligibility + added]
 
 
-settle_p = new_primitive("spikeloop_plastic_settle", continued(-2), settle_reference)
-credit_p = new_primitive("spikeloop_plastic_credit", continued(-2), credit_reference)
-
-for _p, _kernel, _reference in (
-    (settle_p, "plastic_settle", settle_reference),
-    (credit_p, "plastic_credit", credit_reference),
-):
-    ad.primitive_jvps[_p] = jvp_by_reference(_p, _reference)
-    batching.primitive_batchers[_p] = functools.partial(one_by_one, _p)
-    mlir.register_lowering(_p, native_lowering(_kernel, _reference, in_place=2), platform="cpu")
+settle_p = Kernel(
+    "plastic_settle",
+    settle_reference,
+    operands=(
+        *inputs("events", "left", "gain", "spikes", "coefficient"), *params("bounds", "indices", "indptr"),
+        *state("weight", "eligibility"),
+    ),
+    dtypes={"eligibility": FLOATS},
+)  # fmt: skip
+credit_p = Kernel(
+    "plastic_credit",
+    credit_reference,
+    structure=("shift",),
+    operands=(*inputs("events", "coefficient", "gain"), *COLUMNS, *state("weight", "eligibility")),
+    dtypes={"eligibility": FLOATS},
+    attributes=lambda o, shift: {"shift": shift},
+)

@@ -21,8 +21,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._jax import ad, batching, ffi_lowering, mlir, new_primitive, zero_tangent
-from . import _library
+from ._kernel import FLOATS, ByName, Kernel, Operand, inputs, params, state
+from ._rules import lane_axis, lane_count, leading_axes, one_by_one
 
 
 def _size(shape: Sequence[int]) -> int:
@@ -48,22 +48,22 @@ class Rows(NamedTuple):
 
 def scatter(spikes: Any, weight: Any, indices: Any, indptr: Any, target: Any, rows: Rows) -> Any:
     """`target` plus what the spikes deliver; spikes (..., n), weight (1,) or (nnz,), target (..., n_post)."""
-    return over_batch(
-        lambda s, t: scatter_p.bind(s, weight, indices, indptr, t, rows=rows)[0], spikes, target, target.shape[-1]
-    )
+    rest = {"weight": weight, "indices": indices, "indptr": indptr, "rows": rows}
+    return over_batch(lambda s, t: scatter_p(spikes=s, target=t, **rest)[0], spikes, target, target.shape[-1])
 
 
 def scatter_ring(
     spikes: Any, weight: Any, indices: Any, indptr: Any, delay: Any, cursor: Any, ring: Any, rows: Rows
 ) -> Any:
     """A ring (slots, ..., n_post) plus what spikes (..., n) deliver, each synapse `delay` steps after the cursor."""
-    (ring,) = scatter_p.bind(spikes, weight, indices, indptr, delay, cursor, ring, rows=rows._replace(slots=0))
+    rest = {"weight": weight, "indices": indices, "indptr": indptr, "delay": delay, "cursor": cursor}
+    (ring,) = scatter_p(spikes=spikes, target=ring, rows=rows._replace(slots=0), **rest)
     return ring
 
 
 def gather(ct: Any, weight: Any, indices: Any, indptr: Any, rows: Rows) -> Any:
     """For each source, its weights times what stands at their targets."""
-    return gather_p.bind(ct, weight, indices, indptr, rows=rows)[0]
+    return gather_p(ct=ct, weight=weight, indices=indices, indptr=indptr, rows=rows)[0]
 
 
 def over_batch(run: Callable[[Any, Any], Any], spikes: Any, target: Any, n_post: int) -> Any:
@@ -141,196 +141,135 @@ def _outer_reference(
     return [values.sum(keepdims=True) if single else values]
 
 
-def continued(first: int) -> Callable[..., list[Any]]:
-    """The shapes of the results of a primitive that continue its operands from `first` on."""
-
-    def shapes(*operands: Any, **_: Any) -> list[Any]:
-        return [x.update(weak_type=False) for x in operands[first:]]
-
-    return shapes
+# --- derivatives: each of the three is linear in two operands, and its cotangents are the other two ------------------
 
 
-def _gather_shape(ct: Any, weight: Any, indices: Any, indptr: Any, *timing: Any, rows: Rows) -> list[Any]:
-    return [ct.update(shape=(*rows.at_once(ct.shape)[:-1], rows.n_pre), weak_type=False)]
-
-
-def _outer_shape(spikes: Any, ct: Any, indices: Any, *rest: Any, rows: Rows, single: bool) -> list[Any]:
-    return [ct.update(shape=(1,) if single else (indices.size,), weak_type=False)]
-
-
-scatter_p = new_primitive("spikeloop_scatter", continued(-1), scatter_reference)
-gather_p = new_primitive("spikeloop_gather", _gather_shape, gather_reference)
-outer_p = new_primitive("spikeloop_outer", _outer_shape, _outer_reference)
-
-
-# --- differentiation -------------------------------------------------------------------------------------------------
-
-
-def is_zero(tangent: Any) -> bool:
-    """Whether a tangent is symbolically zero, or that of whole numbers."""
-    return type(tangent) is ad.Zero or getattr(tangent, "dtype", None) == jax.dtypes.float0
-
-
-def _scatter_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, rows: Rows) -> Any:
-    spikes, weight, *connectivity, target = primals
-    d_spikes, d_weight, d_target = tangents[0], tangents[1], tangents[-1]
-    out = scatter_p.bind(*primals, rows=rows)
-    if all(is_zero(t) for t in (d_spikes, d_weight, d_target)):
-        return out, [zero_tangent(out[0])]
-    slope = jnp.zeros_like(target) if is_zero(d_target) else d_target
-    if not is_zero(d_spikes):
-        (slope,) = scatter_p.bind(d_spikes, weight, *connectivity, slope, rows=rows)
-    if not is_zero(d_weight):
-        (slope,) = scatter_p.bind(spikes, d_weight, *connectivity, slope, rows=rows)
-    return out, [slope]
-
-
-def _scatter_transpose(
-    cts: Sequence[Any], spikes: Any, weight: Any, *connectivity_and_target: Any, rows: Rows
-) -> list[Any]:
-    *connectivity, target = connectivity_and_target
-    ct = ad.instantiate_zeros(cts[0])
-    d_spikes = d_weight = None
-    if ad.is_undefined_primal(spikes):
-        d_spikes = _to_spikes(gather_p.bind(ct, weight, *connectivity, rows=rows)[0], spikes.aval, rows)
-    if ad.is_undefined_primal(weight):
-        single = weight.aval.size == 1
-        d_weight = outer_p.bind(spikes, ct, *connectivity, rows=rows, single=single)[0].reshape(weight.aval.shape)
-    return [d_spikes, d_weight, *[None] * len(connectivity), ct if ad.is_undefined_primal(target) else None]
-
-
-def _to_spikes(by_row: Any, spikes: Any, rows: Rows) -> Any:
-    """Cotangents of the rows as those of the whole array of spikes."""
-    after = spikes.shape[-1] - rows.offset - rows.n_pre
-    by_row = by_row.reshape(*spikes.shape[:-1], rows.n_pre)
+def _gathered(ct: Any, weight: Any, o: ByName, rows: Rows) -> Any:
+    """The cotangent of the spikes: of the rows, as that of the whole array of spikes."""
+    by_row = gather_p(ct=ct, weight=weight, **_connectivity(o), rows=rows)[0]
+    by_row = by_row.reshape(*o.spikes.aval.shape[:-1], rows.n_pre)
+    after = o.spikes.aval.shape[-1] - rows.offset - rows.n_pre
     return jnp.pad(by_row, [(0, 0)] * (by_row.ndim - 1) + [(rows.offset, after)])
 
 
-def _bilinear_jvp(primitive: Any, first: int, second: int) -> Callable[..., Any]:
-    """The product rule for an operation that is linear in the operands `first` and `second`."""
-
-    def rule(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-        out = primitive.bind(*primals, **params)
-        slope = zero_tangent(out[0])
-        for i in (first, second):
-            if not is_zero(tangents[i]):
-                varied = [*primals[:i], tangents[i], *primals[i + 1 :]]
-                (part,) = primitive.bind(*varied, **params)
-                slope = part if type(slope) is ad.Zero else slope + part
-        return out, [slope]
-
-    return rule
+def _multiplied(spikes: Any, ct: Any, o: ByName, rows: Rows) -> Any:
+    """The cotangent of the weights."""
+    return outer_p(spikes=spikes, ct=ct, **_connectivity(o), rows=rows, single=o.weight.aval.size == 1)[0]
 
 
-def _gather_transpose(cts: Sequence[Any], ct: Any, weight: Any, *connectivity: Any, rows: Rows) -> list[Any]:
-    s = ad.instantiate_zeros(cts[0])
-    here = rows._replace(offset=0)
-    d_ct = d_weight = None
-    if ad.is_undefined_primal(ct):
-        zero = jnp.zeros(ct.aval.shape, ct.aval.dtype)
-        (d_ct,) = scatter_p.bind(s, weight, *connectivity, zero, rows=here)
-    if ad.is_undefined_primal(weight):
-        single = weight.aval.size == 1
-        d_weight = outer_p.bind(s, ct, *connectivity, rows=here, single=single)[0].reshape(weight.aval.shape)
-    return [d_ct, d_weight, *[None] * len(connectivity)]
+def _scattered(spikes: Any, weight: Any, o: ByName, rows: Rows) -> Any:
+    """The cotangent of what was gathered."""
+    zero = jnp.zeros(o.ct.aval.shape, o.ct.aval.dtype)
+    return scatter_p(spikes=spikes, weight=weight, target=zero, **_connectivity(o), rows=rows)[0]
 
 
-def _outer_transpose(
-    cts: Sequence[Any], spikes: Any, ct: Any, *connectivity: Any, rows: Rows, single: bool
-) -> list[Any]:
-    weight = ad.instantiate_zeros(cts[0])
-    d_spikes = d_ct = None
-    if ad.is_undefined_primal(spikes):
-        d_spikes = _to_spikes(gather_p.bind(ct, weight, *connectivity, rows=rows)[0], spikes.aval, rows)
-    if ad.is_undefined_primal(ct):
-        zero = jnp.zeros(ct.aval.shape, ct.aval.dtype)
-        (d_ct,) = scatter_p.bind(spikes, weight, *connectivity, zero, rows=rows)
-    return [d_spikes, d_ct, *[None] * len(connectivity)]
+def _connectivity(o: ByName) -> dict[str, Any]:
+    return {name: x for name, x in vars(o).items() if name in ("indices", "indptr", "delay", "cursor")}
 
 
-ad.primitive_jvps[scatter_p] = _scatter_jvp
-ad.primitive_jvps[gather_p] = _bilinear_jvp(gather_p, 0, 1)
-ad.primitive_jvps[outer_p] = _bilinear_jvp(outer_p, 0, 1)
-ad.primitive_transposes[scatter_p] = _scatter_transpose
-ad.primitive_transposes[gather_p] = _gather_transpose
-ad.primitive_transposes[outer_p] = _outer_transpose
+# --- batches ---------------------------------------------------------------------------------------------------------
 
 
-# --- batching --------------------------------------------------------------------------------------------------------
+def populations(*names: str, ring: str) -> Callable[..., list[Any]]:
+    """Lanes become rows of the populations `names`, or lanes of rings; with lanes in the connectivity, one by one."""
+    plain = leading_axes(*names)
 
-
-def batching_rule(primitive: Any, populations: tuple[int, ...], target: int) -> Callable[..., Any]:
-    """Lanes become rows of the batch, or lanes of rings; with lanes in the connectivity, one lane after the other.
-
-    `populations` are the operands that have batch rows, one of them the `target`.
-    """
-
-    def rule(args: Sequence[Any], dims: Sequence[Any], *, rows: Rows, **params: Any) -> tuple[list[Any], list[int]]:
-        lanes = next(x.shape[d] for x, d in zip(args, dims, strict=True) if d is not None)
-        moved = [x if d is None else jnp.moveaxis(x, d, 0) for x, d in zip(args, dims, strict=True)]
-        at = [i % len(args) for i in populations]
-        cursor = [] if rows.slots is None else [len(args) - (2 if target == -1 else 1)]
-        if primitive is outer_p or any(d is not None and i not in at + cursor for i, d in enumerate(dims)):
-            return one_by_one(primitive, args, dims, rows=rows, **params)
-        for i in at:
-            if dims[i] is None:
-                moved[i] = jnp.broadcast_to(moved[i], (lanes, *moved[i].shape))
+    def rule(kernel: Kernel, o: ByName, axes: ByName, structure: Any) -> list[Any]:
+        rows: Rows = structure["rows"]
         if rows.slots is None:
-            batch = jnp.broadcast_shapes(*(moved[i].shape[:-1] for i in at))
-            for i in at:
-                moved[i] = jnp.broadcast_to(moved[i], (*batch, moved[i].shape[-1])).reshape(-1, moved[i].shape[-1])
-            (out,) = primitive.bind(*moved, rows=rows, **params)
-            return [out.reshape(*batch, out.shape[-1])], [0]
-        inner = rows.lanes(args[target].shape if dims[target] is None else moved[target % len(args)].shape[1:])
-        for i in cursor:
-            if dims[i] is not None or moved[i].size > 1:
-                each = moved[i] if dims[i] is not None else jnp.broadcast_to(moved[i], (lanes, *moved[i].shape))
-                moved[i] = jnp.broadcast_to(each.reshape(lanes, -1), (lanes, inner)).reshape(-1)
-        (out,) = primitive.bind(*moved, rows=rows._replace(slots=rows.slots + 1), **params)
-        return [out], [0]
+            return plain(kernel, o, axes, structure)
+        if any(d is not None and name not in (*names, "cursor") for name, d in vars(axes).items()):
+            return one_by_one(kernel, o, axes, structure)
+        lanes = lane_count(o, axes)
+        moved = {name: lane_axis(getattr(o, name), getattr(axes, name), lanes) for name in names}
+        inner = rows.lanes(moved[ring].shape[1:])
+        moved["cursor"] = cursors(o.cursor, axes.cursor, lanes, inner)
+        return kernel.run({**vars(o), **moved}, {**structure, "rows": rows._replace(slots=rows.slots + 1)})
 
     return rule
 
 
-def one_by_one(primitive: Any, args: Sequence[Any], dims: Sequence[Any], **params: Any) -> tuple[list[Any], list[int]]:
-    """One lane after the other."""
-    mapped = [jnp.moveaxis(x, d, 0) for x, d in zip(args, dims, strict=True) if d is not None]
-
-    def lane(values: Sequence[Any]) -> Any:
-        rest = iter(values)
-        return primitive.bind(*(x if d is None else next(rest) for x, d in zip(args, dims, strict=True)), **params)
-
-    outs = list(jax.lax.map(lane, mapped))
-    return outs, [0] * len(outs)
+def cursors(cursor: Any, axis: int | None, lanes: int, inner: int) -> Any:
+    """One cursor for all lanes, or one for each, of which each of `lanes` has `inner`."""
+    if axis is None and cursor.size == 1:
+        return cursor
+    return jnp.broadcast_to(lane_axis(cursor, axis, lanes).reshape(lanes, -1), (lanes, inner)).reshape(-1)
 
 
-scatter_lanes = batching_rule(scatter_p, (0, -1), -1)
-batching.primitive_batchers[scatter_p] = scatter_lanes
-batching.primitive_batchers[gather_p] = batching_rule(gather_p, (0,), 0)
-batching.primitive_batchers[outer_p] = batching_rule(outer_p, (0, 1), 1)
+# --- declarations ----------------------------------------------------------------------------------------------------
 
 
-# --- lowering --------------------------------------------------------------------------------------------------------
+def _connected(before: tuple[Operand, ...], after: tuple[Operand, ...] = ()) -> Callable[..., tuple[Operand, ...]]:
+    """Operands around the connectivity, which holds delays where targets are rings."""
+
+    def operands(rows: Rows, **_: Any) -> tuple[Operand, ...]:
+        timing = () if rows.slots is None else params("delay", "cursor")
+        return (*before, *params("indices", "indptr"), *timing, *after)
+
+    return operands
 
 
-def _native_lowering(kernel: str, target: int, fun: Callable[..., Any]) -> Callable[..., Any]:
-    """Native for targets of f32 and f64; the reference for other dtypes."""
-    by_reference = mlir.lower_fun(fun, multiple_results=True)
-
-    def lower(ctx: Any, *operands: Any, rows: Rows, **params: Any) -> Any:
-        aval = ctx.avals_in[target]
-        if not _library.computes(kernel, aval.dtype):
-            return by_reference(ctx, *operands, rows=rows, **params)
-        rule = ffi_lowering(_library.PREFIX + kernel, {len(operands) - 1: 0} if fun is scatter_reference else {})
-        ring = {} if rows.slots is None else {"slots": aval.shape[rows.slots], "lanes": rows.lanes(aval.shape)}
-        return rule(ctx, *operands, offset=rows.offset, n_pre=rows.n_pre, sorted=rows.sorted, **ring)
-
-    return lower
+def ring_attributes(target: Any, rows: Rows) -> dict[str, int]:
+    """What the native code has to know of targets that are rings."""
+    return {} if rows.slots is None else {"slots": target.shape[rows.slots], "lanes": rows.lanes(target.shape)}
 
 
-for _p, _kernel, _target, _fun in (
-    (scatter_p, "event_scatter", -1, scatter_reference),
-    (gather_p, "event_gather", 0, gather_reference),
-    (outer_p, "event_outer", 1, _outer_reference),
-):
-    mlir.register_lowering(_p, _native_lowering(_kernel, _target, _fun), platform="cpu")
+def _attributes(target: str) -> Callable[..., dict[str, Any]]:
+    def attributes(o: ByName, rows: Rows, **_: Any) -> dict[str, Any]:
+        ring = ring_attributes(getattr(o, target), rows)
+        return {"offset": rows.offset, "n_pre": rows.n_pre, "sorted": rows.sorted, **ring}
+
+    return attributes
+
+
+def gathered_shape(o: ByName, rows: Rows, **_: Any) -> dict[str, Any]:
+    """The shape of what is gathered: one number for each row."""
+    return {"gathered": jax.ShapeDtypeStruct((*rows.at_once(o.ct.shape)[:-1], rows.n_pre), o.ct.dtype)}
+
+
+def _outer_shape(o: ByName, rows: Rows, single: bool) -> dict[str, Any]:
+    del rows
+    return {"product": jax.ShapeDtypeStruct((1,) if single else (o.indices.size,), o.ct.dtype)}
+
+
+scatter_p = Kernel(
+    "event_scatter",
+    scatter_reference,
+    structure=("rows",),
+    operands=_connected((*inputs("spikes"), *params("weight")), state("target")),
+    linear={
+        "spikes": lambda ct, o, rows: _gathered(ct, o.weight, o, rows),
+        "weight": lambda ct, o, rows: _multiplied(o.spikes, ct, o, rows),
+    },
+    adds_to="target",
+    batch=populations("spikes", "target", ring="target"),
+    dtypes={"target": FLOATS},
+    attributes=_attributes("target"),
+)
+gather_p = Kernel(
+    "event_gather",
+    gather_reference,
+    structure=("rows",),
+    operands=_connected((*inputs("ct"), *params("weight"))),
+    outputs=gathered_shape,
+    linear={
+        "ct": lambda ct, o, rows: _scattered(ct, o.weight, o, rows._replace(offset=0)),
+        "weight": lambda ct, o, rows: _multiplied(ct, o.ct, o, rows._replace(offset=0)),
+    },
+    batch=populations("ct", ring="ct"),
+    dtypes={"ct": FLOATS},
+    attributes=_attributes("ct"),
+)
+outer_p = Kernel(
+    "event_outer",
+    _outer_reference,
+    structure=("rows", "single"),
+    operands=_connected(inputs("spikes", "ct")),
+    outputs=_outer_shape,
+    linear={
+        "spikes": lambda ct, o, rows, single: _gathered(o.ct, ct, o, rows),
+        "ct": lambda ct, o, rows, single: _scattered(o.spikes, ct, o, rows),
+    },
+    dtypes={"ct": FLOATS},
+    attributes=_attributes("ct"),
+)

@@ -13,6 +13,8 @@ from ._event import Rows, scatter_p
 from ._ring import relay_p
 from ._waiting import remember_p
 
+_READERS = [kernel.primitive for kernel in (scatter_p, relay_p, remember_p)]  # their first operand, from an offset on
+
 
 def fold_slices(closed: ClosedJaxpr) -> ClosedJaxpr:
     """`closed` with every slice along the last axis folded into the event kernels that read it."""
@@ -21,7 +23,7 @@ def fold_slices(closed: ClosedJaxpr) -> ClosedJaxpr:
     for eqn in closed.jaxpr.eqns:
         if eqn.primitive.name == "slice" and (start := _start(eqn)) is not None:
             parts[eqn.outvars[0]] = (eqn.invars[0], start)
-        elif eqn.primitive in (scatter_p, relay_p, remember_p) and _is_var(eqn.invars[0]) and eqn.invars[0] in parts:
+        elif eqn.primitive in _READERS and _is_var(eqn.invars[0]) and eqn.invars[0] in parts:
             whole, start = parts[eqn.invars[0]]
             rows: Rows = eqn.params["rows"]
             moved = rows._replace(offset=rows.offset + start)

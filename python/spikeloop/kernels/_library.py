@@ -20,33 +20,29 @@ except ImportError as error:
     native = None
     why_missing = str(error)
 
-targets: dict[str, str] = {}  # kernel -> platform, for sl.info()
+PLATFORMS = ("cpu",)  # those that have native code
+targets: dict[str, tuple[str, ...]] = {}  # native name -> the platforms that have it, for sl.info()
 _warned: set[str] = set()
 
 
 def _register() -> None:
     for name, capsule in native.registrations().items():
         register_target(name, capsule, "cpu")
-        targets[name.removeprefix(PREFIX)] = "cpu"
+        targets[name.removeprefix(PREFIX)] = ("cpu",)
 
 
 if native is not None:
     _register()
 
 
-def has(kernel: str) -> bool:
-    """Whether `kernel` runs native on the CPU; warns once if it should but cannot."""
-    if kernel in targets:
+def has(kernel: str, platform: str = "cpu") -> bool:
+    """Whether `kernel` runs native on a platform that has native code; warns once if it should but cannot."""
+    if platform in targets.get(kernel, ()):
         return True
     reason = why_missing or "the installed library was built without it"
     remedy = "Reinstall spikeloop, or build it with `pip install .` (needs a Rust toolchain and a C++17 compiler)"
     fall_back(kernel, f"{reason}. {remedy}")
     return False
-
-
-def computes(kernel: str, dtype: Any) -> bool:
-    """Whether `kernel` runs native on the CPU for floats of this dtype; it does for single and double precision."""
-    return dtype in ("float32", "float64") and has(kernel)
 
 
 def fall_back(kernel: str, reason: str) -> None:

@@ -1,23 +1,28 @@
 """One step of a population: decay, synaptic drive, integration, threshold, reset and refractoriness in one pass.
 
 `reference` defines the pass; the native kernels are tested against it and take its place on the platforms that have
-them. Derivatives come from the same step: forward mode by `jvp`, reverse mode by its transpose `vjp`.
+them. Derivatives come from the same step: forward mode by `jvp_p`, reverse mode by its transpose `vjp_p`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, NamedTuple, Protocol
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._jax import ad, batching, ffi_lowering, mlir, new_primitive, zero_tangent
 from . import _library
+from ._derivatives import Smooth, Step, with_derivatives
+from ._kernel import FLOATS, Operands, inputs, params, state
 from ._receptors import ReceptorKind
+
+# Operands of every pass, beside those of the model and its receptors. A space keeps them apart from a model's names.
+REF_STEPS, REF_LEFT = "refractory steps", "steps left"
+SURROGATE = tuple(f"surrogate {k}" for k in range(4))
+DELTA, SPIKE, CURRENT = "delta input", "last spike", "input current"
 
 
 class Model(Protocol):
@@ -54,95 +59,74 @@ class Pass:
     surrogate: Any
     receptors: tuple[ReceptorKind, ...]
 
+    def __post_init__(self) -> None:
+        if twice := {*self.model.operands} & {*self.model.state_vars}:
+            raise TypeError(
+                f"{self.model.__name__}: {min(twice)!r} is the name of an operand and of a state; rename one."
+            )
+
+    @property
+    def unknown(self) -> str | None:
+        """What the native code of the model has no formula for: a receptor or the surrogate gradient."""
+        foreign = [f"{kind.dynamics} → {kind.output}" for kind in self.receptors if not kind.is_native]
+        if self.surrogate.code is None:
+            foreign.append(type(self.surrogate).__name__)
+        return foreign[0] if foreign else None
+
     @property
     def is_native(self) -> bool:
         """Whether the native library can run it."""
-        return self.has_kernel and self.surrogate.code is not None
+        return self.model.kernel is not None and self.unknown is None
 
-    @property
-    def has_kernel(self) -> bool:
-        """Whether the native library can run it but for, perhaps, its surrogate gradient."""
-        return self.model.kernel is not None and all(kind.is_native for kind in self.receptors)
-
-    def layout(self) -> Layout:
-        """Where each group of operands starts."""
-        return Layout(
-            params=len(self.model.operands),
-            n_ref=int(self.refractory),
-            receptor_params=tuple(len(kind.params) for kind in self.receptors),
-            surrogate=4,
-            states=len(self.model.state_vars),
-            left=int(self.refractory),
-            receptor_states=tuple(len(kind.states) for kind in self.receptors),
-            delta=int(self.delta),
-        )
-
-
-class Layout(NamedTuple):
-    """Numbers of operands by group, in the order of the kernel's arguments; `spike` and `current` follow."""
-
-    params: int
-    n_ref: int
-    receptor_params: tuple[int, ...]
-    surrogate: int
-    states: int
-    left: int
-    receptor_states: tuple[int, ...]
-    delta: int
-
-    @property
-    def first_state(self) -> int:
-        """Position of V."""
-        return self.params + self.n_ref + sum(self.receptor_params) + self.surrogate
-
-    @property
-    def num_results(self) -> int:
-        """States, steps left, receptor states, delta and spike."""
-        return self.states + self.left + sum(self.receptor_states) + self.delta + 1
-
-    @property
-    def num_args(self) -> int:
-        """All operands."""
-        return self.first_state + self.num_results + 1
-
-    @property
-    def differentiable_results(self) -> tuple[int, ...]:
-        """Positions of the results that carry tangents: all but the steps left and the emptied delta."""
-        left, delta = self.states, self.num_results - 2
-        return tuple(
-            i for i in range(self.num_results) if not (self.left and i == left) and not (self.delta and i == delta)
+    def operands(self) -> Operands:
+        """The operands by name; all results are states."""
+        model, held = self.model, [REF_LEFT] * self.refractory
+        return (
+            *params(*model.operands, *[REF_STEPS] * self.refractory),
+            *params(*(name for names in self.receptor_params for name in names), *SURROGATE),
+            *state(*model.state_vars, *held, *(name for names in self.receptor_states for name in names)),
+            *state(*[DELTA] * self.delta, SPIKE),
+            *inputs(CURRENT),
         )
 
     @property
-    def differentiable_args(self) -> frozenset[int]:
-        """Positions of the operands that may carry tangents."""
-        fixed = {self.params} if self.n_ref else set()
-        start = self.first_state
-        fixed |= set(range(start - self.surrogate, start)) | {start + self.num_results - 1}
-        if self.left:
-            fixed.add(start + self.states)
-        return frozenset(range(self.num_args)) - fixed
+    def receptor_params(self) -> list[list[str]]:
+        """The operands of each receptor that do not change."""
+        return [[f"receptors[{k}].{name}" for name in kind.params] for k, kind in enumerate(self.receptors)]
+
+    @property
+    def receptor_states(self) -> list[list[str]]:
+        """The states of each receptor."""
+        return [[f"receptors[{k}].{name}" for name in kind.states] for k, kind in enumerate(self.receptors)]
+
+    def smooth(self) -> Smooth:
+        """What may carry tangents; the emptied delta and the last spikes are constants."""
+        fixed = {REF_STEPS, REF_LEFT, *SURROGATE}
+        operands = [x for x in self.operands() if x.name not in fixed]
+        return Smooth(
+            tuple(x.name for x in operands if x.name != SPIKE),
+            tuple(x.name for x in operands if x.group == "state" and x.name != DELTA),
+        )
 
     def split(self, args: Sequence[Any]) -> SimpleNamespace:
         """The operands by group."""
-        rest = list(args)
-
-        def take(n: int) -> list[Any]:
-            group, rest[:] = rest[:n], rest[n:]
-            return group
-
-        groups = SimpleNamespace(params=take(self.params), n_ref=take(self.n_ref))
-        groups.receptor_params = [take(n) for n in self.receptor_params]
-        groups.surrogate = take(self.surrogate)
-        groups.states, groups.left = take(self.states), take(self.left)
-        groups.receptor_states = [take(n) for n in self.receptor_states]
-        groups.delta, groups.spike, groups.current = take(self.delta), take(1)[0], take(1)[0]
-        return groups
+        named = dict(zip((x.name for x in self.operands()), args, strict=True))
+        some = lambda names: [named[name] for name in names]  # noqa: E731
+        return SimpleNamespace(
+            params=some(self.model.operands),
+            n_ref=some([REF_STEPS] * self.refractory),
+            receptor_params=[some(names) for names in self.receptor_params],
+            states=some(self.model.state_vars),
+            left=some([REF_LEFT] * self.refractory),
+            receptor_states=[some(names) for names in self.receptor_states],
+            delta=some([DELTA] * self.delta),
+            current=named[CURRENT],
+        )
 
 
 def reference(*args: Any, config: Pass) -> list[Any]:
     """The pass in plain JAX: it defines what the native kernels compute."""
-    a = config.layout().split(args)
+    a = config.split(args)
     p = SimpleNamespace(**dict(zip(config.model.operands, a.params, strict=True)))
     s = SimpleNamespace(**dict(zip(config.model.state_vars, a.states, strict=True)))
     like = a.states[0]
@@ -184,196 +168,44 @@ def _fire(p: Any, s: Any, a: Any, config: Pass) -> list[Any]:
     return [*(getattr(s, name) for name in model.state_vars), *left, *decayed, *cleared, spike]
 
 
-def step(config: Pass, args: Sequence[Any]) -> list[Any]:
-    """One pass over operands in the order of `Layout`; native where the platform has a kernel."""
-    dtype = args[config.layout().first_state].dtype
-    args = [jnp.asarray(arg, dtype) for arg in args]
-    if not config.is_native or dtype not in (jnp.float32, jnp.float64):
-        if config.has_kernel and not config.is_native and config.model.kernel in _library.targets:
-            name = type(config.surrogate).__name__
-            _library.fall_back(f"{config.model.kernel} with {name}", f"there is no native code for {name}")
-        return reference(*args, config=config)
-    return _flattened(args, config.layout(), lambda flat: step_p.bind(*flat, config=config))
+def step(config: Pass, operands: Mapping[str, Any]) -> dict[str, Any]:
+    """One pass over operands by name: the new states by name. Native where the platform has a kernel.
+
+    The operands of the surrogate gradient, and room for the spikes, need not be given.
+    """
+    V = operands[next(iter(config.model.state_vars))]
+    given = {**dict(zip(SURROGATE, config.surrogate.parameters(), strict=True)), **operands}
+    groups = dict(config.operands())
+    args = {name: jnp.asarray(given[name], V.dtype) for name in groups}
+    if config.is_native and V.dtype in FLOATS:
+        flat = _flattened(args, groups, V.shape)
+        results = [out.reshape(V.shape) for out in step_p.bind(*flat, config=config)]
+    else:
+        if config.unknown and config.model.kernel in _library.targets:
+            name = f"{config.model.kernel} with {config.unknown}"
+            _library.fall_back(name, f"there is no native code for {config.unknown}")
+        results = reference(*args.values(), config=config)
+    return dict(zip((name for name, group in groups.items() if group == "state"), results, strict=True))
 
 
-def _flattened(args: Sequence[Any], layout: Layout, run: Callable[[list[Any]], list[Any]]) -> list[Any]:
-    """Run on operands of shape (batch, n): a population of several axes is one of their product."""
-    shape = args[layout.first_state].shape
-    if len(shape) == 1 and all(arg.ndim <= 1 for arg in args):
-        return run(list(args))
-    flat = [arg if arg.ndim == 0 else arg.reshape(()) if arg.size == 1 else _rows(arg, shape) for arg in args]
-    first = layout.first_state
-    for i in range(first, first + layout.num_results):
-        flat[i] = jnp.broadcast_to(args[i], shape).reshape(_two(shape))
-    return [out.reshape(shape) for out in run(flat)]
+def _flattened(args: Mapping[str, Any], groups: Mapping[str, str], shape: tuple[int, ...]) -> list[Any]:
+    """Operands of shape (batch, n): a population of several axes is one of their product."""
+    if len(shape) == 1 and all(x.ndim <= 1 for x in args.values()):
+        return list(args.values())
+    whole = (int(np.prod(shape[:-1])), shape[-1])
+
+    def flat(name: str, x: Any) -> Any:
+        if groups[name] != "state":
+            if x.size == 1:
+                return x.reshape(()) if x.ndim else x
+            if x.shape == shape[-x.ndim :] and x.size == shape[-1]:
+                return x.reshape(-1)  # one value per neuron, the same in every batch row
+        return jnp.broadcast_to(x, shape).reshape(whole)
+
+    return [flat(name, x) for name, x in args.items()]
 
 
-def _rows(arg: Any, shape: tuple[int, ...]) -> Any:
-    if arg.shape == shape[-arg.ndim :] and arg.size == shape[-1]:
-        return arg.reshape(-1)  # one value per neuron, the same in every batch row
-    return jnp.broadcast_to(arg, shape).reshape(_two(shape))
-
-
-def _two(shape: tuple[int, ...]) -> tuple[int, int]:
-    return (int(np.prod(shape[:-1])), shape[-1])
-
-
-def _jvp_reference(*args: Any, config: Pass, active: tuple[int, ...]) -> list[Any]:
-    primals, tangents = _split_tangents(args, config, active)
-    _, slopes = jax.jvp(_as_function(primals, config, active), [primals[i] for i in active], tangents)
-    return slopes
-
-
-def _vjp_reference(*args: Any, config: Pass, active: tuple[int, ...]) -> list[Any]:
-    n = config.layout().num_args
-    primals, cotangents = list(args[:n]), list(args[n:])
-    shape = primals[config.layout().first_state].shape
-    full = [jnp.broadcast_to(primals[i], shape) for i in active]
-    _, pullback = jax.vjp(lambda *values: _as_function(primals, config, active)(*values), *full)
-    return list(pullback(cotangents))
-
-
-def _as_function(primals: Sequence[Any], config: Pass, active: tuple[int, ...]) -> Callable[..., list[Any]]:
-    """The differentiable results as a function of the active operands."""
-
-    def run(*values: Any) -> list[Any]:
-        chosen = dict(zip(active, values, strict=True))
-        outs = reference(*(chosen.get(i, x) for i, x in enumerate(primals)), config=config)
-        return [outs[i] for i in config.layout().differentiable_results]
-
-    return run
-
-
-def _split_tangents(args: Sequence[Any], config: Pass, active: tuple[int, ...]) -> tuple[list[Any], list[Any]]:
-    n = config.layout().num_args
-    primals, tangents = list(args[:n]), list(args[n:])
-    for k, i in enumerate(active):  # either may be repeated: vmap batches one and not the other
-        shape = jnp.broadcast_shapes(primals[i].shape, tangents[k].shape)
-        primals[i], tangents[k] = jnp.broadcast_to(primals[i], shape), jnp.broadcast_to(tangents[k], shape)
-    return primals, tangents
-
-
-def _like_state(count: Callable[[Pass, Any], int]) -> Callable[..., list[Any]]:
-    def abstract_eval(*avals: Any, config: Pass, active: Any = ()) -> list[Any]:
-        state = avals[config.layout().first_state]
-        return [state.update(shape=state.shape, dtype=state.dtype, weak_type=False)] * count(config, active)
-
-    return abstract_eval
-
-
-step_p = new_primitive("spikeloop_neuron", _like_state(lambda c, _: c.layout().num_results), reference)
-jvp_p = new_primitive(
-    "spikeloop_neuron_jvp", _like_state(lambda c, _: len(c.layout().differentiable_results)), _jvp_reference
-)
-vjp_p = new_primitive("spikeloop_neuron_vjp", _like_state(lambda _, active: len(active)), _vjp_reference)
-
-
-# --- differentiation -------------------------------------------------------------------------------------------------
-
-
-def _step_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, config: Pass) -> tuple[list[Any], list[Any]]:
-    layout = config.layout()
-    outs = step_p.bind(*primals, config=config)
-    active = tuple(i for i in sorted(layout.differentiable_args) if type(tangents[i]) is not ad.Zero)
-    slopes = [zero_tangent(out) for out in outs]
-    if active:
-        given = [tangents[i] for i in active]
-        for i, slope in zip(
-            layout.differentiable_results, jvp_p.bind(*primals, *given, config=config, active=active), strict=True
-        ):
-            slopes[i] = slope
-    return outs, slopes
-
-
-def _jvp_transpose(cts: Sequence[Any], *args: Any, config: Pass, active: tuple[int, ...]) -> list[Any]:
-    n = config.layout().num_args
-    primals = args[:n]
-    cts = [ad.instantiate_zeros(ct) for ct in cts]
-    grads = vjp_p.bind(*primals, *cts, config=config, active=active)
-    wanted = [_sum_to(g, t.aval.shape) if ad.is_undefined_primal(t) else None
-              for g, t in zip(grads, args[n:], strict=True)]  # fmt: skip
-    return [None] * n + wanted
-
-
-def _sum_to(value: Any, shape: tuple[int, ...]) -> Any:
-    """Add up the axes along which an operand of this shape was repeated."""
-    if value.shape == shape:
-        return value
-    value = value.sum(tuple(range(value.ndim - len(shape))))
-    axes = tuple(i for i, (a, b) in enumerate(zip(value.shape, shape, strict=True)) if a != b)
-    return value.sum(axes, keepdims=True) if axes else value
-
-
-def _by_reference(fun: Callable[..., list[Any]]) -> Callable[..., Any]:
-    """The JVP rule of a derivative: JAX differentiates the reference."""
-
-    def rule(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-        slopes = [ad.instantiate_zeros(t) for t in tangents]
-        return jax.jvp(lambda *xs: fun(*xs, **params), tuple(primals), tuple(slopes))
-
-    return rule
-
-
-ad.primitive_jvps[step_p] = _step_jvp
-ad.primitive_jvps[jvp_p] = _by_reference(_jvp_reference)
-ad.primitive_jvps[vjp_p] = _by_reference(_vjp_reference)
-ad.primitive_transposes[jvp_p] = _jvp_transpose
-
-
-# --- batching --------------------------------------------------------------------------------------------------------
-
-
-def _batching_rule(primitive: Any) -> Callable[..., Any]:
-    """Lanes become rows of the batch; operands that are equal in all lanes and rows are not repeated."""
-
-    def rule(args: Sequence[Any], dims: Sequence[Any], *, config: Pass, **params: Any) -> tuple[list[Any], list[int]]:
-        layout = config.layout()
-        n, first = layout.num_args, layout.first_state
-        lanes = next(x.shape[d] for x, d in zip(args, dims, strict=True) if d is not None)
-        state, dim = args[first], dims[first]
-        shape = tuple(s for i, s in enumerate(state.shape) if i != dim)
-        whole = (lanes, *shape)
-        flat = []
-        for i, (x, d) in enumerate(zip(args, dims, strict=True)):
-            repeat = d is None and not (first <= i < first + layout.num_results or i >= n) and x.size in (1, shape[-1])
-            flat.append(x.reshape(-1)[: x.size] if repeat and x.ndim else x if repeat else _lanes_first(x, d, whole))
-        outs = primitive.bind(*flat, config=config, **params)
-        return [out.reshape(whole) for out in outs], [0] * len(outs)
-
-    return rule
-
-
-def _lanes_first(x: Any, dim: Any, whole: tuple[int, ...]) -> Any:
-    if dim is not None:
-        x = jnp.moveaxis(x, dim, 0)
-        x = x.reshape(x.shape[0], *[1] * (len(whole) - x.ndim), *x.shape[1:])
-    return jnp.broadcast_to(x, whole).reshape(-1, whole[-1])
-
-
-for _p in (step_p, jvp_p, vjp_p):
-    batching.primitive_batchers[_p] = _batching_rule(_p)
-
-
-# --- lowering --------------------------------------------------------------------------------------------------------
-
-
-def _native_lowering(suffix: str, reference_rule: Any) -> Callable[..., Any]:
-    def lower(ctx: Any, *operands: Any, config: Pass, active: tuple[int, ...] | None = None) -> Any:
-        kernel = config.model.kernel + suffix
-        if not _library.has(kernel):
-            params = {} if active is None else {"active": active}
-            return reference_rule(ctx, *operands, config=config, **params)
-        layout = config.layout()
-        first = layout.first_state
-        aliases = {} if suffix else {first + i: i for i in range(layout.num_results)}
-        rule = ffi_lowering(_library.PREFIX + kernel, aliases)
-        extra = {} if active is None else {"active": np.array(active, np.int32)}
-        return rule(ctx, *operands, **_attributes(config), **extra)
-
-    return lower
-
-
-def _attributes(config: Pass) -> dict[str, Any]:
+def _attributes(_: Any, config: Pass) -> dict[str, Any]:
     codes = [kind.code for kind in config.receptors]
     return {
         "refractory": config.refractory,
@@ -385,6 +217,14 @@ def _attributes(config: Pass) -> dict[str, Any]:
     }
 
 
-for _p, _suffix, _fun in ((step_p, "", reference), (jvp_p, ".jvp", _jvp_reference), (vjp_p, ".vjp", _vjp_reference)):
-    _rule = mlir.lower_fun(_fun, multiple_results=True)
-    mlir.register_lowering(_p, _native_lowering(_suffix, _rule), platform="cpu")
+step_p, jvp_p, vjp_p = with_derivatives(
+    Step(
+        "neuron",
+        reference,
+        structure=("config",),
+        operands=lambda config: config.operands(),
+        smooth=lambda config: config.smooth(),
+        target=lambda config: config.model.kernel,
+        attributes=_attributes,
+    )
+)

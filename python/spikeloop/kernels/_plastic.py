@@ -8,16 +8,12 @@ A law holds five numbers: the bounds, and origin, scale and exponent of F(w) = m
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 
-from .._jax import ad, batching, ffi_lowering, mlir, new_primitive, zero_tangent
-from . import _library
-from ._event import Rows, continued, is_zero, one_by_one, sources_of
+from ._event import Rows, sources_of
+from ._kernel import FLOATS, Kernel, inputs, params, state
 
 ADDITIVE, LINEAR, POWER = 0, 1, 2  # F = 1, F = (w − origin)·scale, and the whole of F
 
@@ -46,14 +42,12 @@ class Side(NamedTuple):
 
 def update_rows(pre: Side, indices: Any, indptr: Any, weight: Any) -> Any:
     """The weights after events of sources."""
-    return rows_p.bind(*pre[:3], indices, indptr, weight, dependence=pre.dependence)[0]
+    return rows_p(**pre._asdict(), indices=indices, indptr=indptr, weight=weight)[0]
 
 
 def update_columns(post: Side, columns: Columns, indptr: Any, weight: Any) -> Any:
     """The weights after events of targets."""
-    places, ends, sources, shift = columns
-    synapses = places, ends, sources, indptr
-    return columns_p.bind(*post[:3], *synapses, weight, dependence=post.dependence, shift=shift)[0]
+    return columns_p(**post._asdict(), **columns._asdict(), indptr=indptr, weight=weight)[0]
 
 
 # --- reference -------------------------------------------------------------------------------------------------------
@@ -103,51 +97,24 @@ def _columns_reference(
     return [changed(weight, *down_columns(events, coefficient, columns, indptr), law, dependence)]
 
 
-rows_p = new_primitive("spikeloop_plastic_rows", continued(-1), _rows_reference)
-columns_p = new_primitive("spikeloop_plastic_columns", continued(-1), _columns_reference)
+# --- declarations: lanes have weights of their own, so they come one after the other ---------------------------------
 
+_EVENTS = (*inputs("events", "coefficient"), *params("law"))
+COLUMNS = params("places", "ends", "sources", "indptr")
 
-# --- differentiation, batching and lowering --------------------------------------------------------------------------
-
-
-def jvp_by_reference(primitive: Any, reference: Callable[..., list[Any]]) -> Callable[..., Any]:
-    """The derivative of a kernel, taken from its reference."""
-
-    def rule(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-        out = primitive.bind(*primals, **params)
-        live = [i for i, t in enumerate(tangents) if not is_zero(t)]
-        if not live:
-            return out, [zero_tangent(x) for x in out]
-
-        def run(*values: Any) -> Any:
-            operands = list(primals)
-            for i, value in zip(live, values, strict=True):
-                operands[i] = value
-            return reference(*operands, **params)
-
-        _, slopes = jax.jvp(run, [primals[i] for i in live], [tangents[i] for i in live])
-        return out, slopes
-
-    return rule
-
-
-def native_lowering(kernel: str, reference: Callable[..., list[Any]], in_place: int = 1) -> Callable[..., Any]:
-    """Native for weights of f32 and f64, with the last `in_place` operands as results; the reference for others."""
-    by_reference = mlir.lower_fun(reference, multiple_results=True)
-
-    def lower(ctx: Any, *operands: Any, **params: Any) -> Any:
-        if not _library.computes(kernel, ctx.avals_in[-1].dtype):
-            return by_reference(ctx, *operands, **params)
-        aliases = {len(operands) - in_place + k: k for k in range(in_place)}
-        return ffi_lowering(_library.PREFIX + kernel, aliases)(ctx, *operands, **params)
-
-    return lower
-
-
-for _p, _kernel, _reference in (
-    (rows_p, "plastic_rows", _rows_reference),
-    (columns_p, "plastic_columns", _columns_reference),
-):
-    ad.primitive_jvps[_p] = jvp_by_reference(_p, _reference)
-    batching.primitive_batchers[_p] = functools.partial(one_by_one, _p)  # lanes have weights of their own
-    mlir.register_lowering(_p, native_lowering(_kernel, _reference), platform="cpu")
+rows_p = Kernel(
+    "plastic_rows",
+    _rows_reference,
+    structure=("dependence",),
+    operands=(*_EVENTS, *params("indices", "indptr"), *state("weight")),
+    dtypes={"weight": FLOATS},
+    attributes=lambda o, **structure: structure,
+)
+columns_p = Kernel(
+    "plastic_columns",
+    _columns_reference,
+    structure=("dependence", "shift"),
+    operands=(*_EVENTS, *COLUMNS, *state("weight")),
+    dtypes={"weight": FLOATS},
+    attributes=lambda o, **structure: structure,
+)

@@ -9,16 +9,15 @@ target forgets it to list another.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from .._jax import ad, batching, mlir, new_primitive
-from ._event import Rows, continued, is_zero, one_by_one, scatter, sources_of
-from ._plastic import Columns, Side, changed, jvp_by_reference, native_lowering
+from ._event import Rows, scatter, sources_of
+from ._kernel import FLOATS, ByName, Kernel, inputs, params, state
+from ._plastic import Columns, Side, changed
+from ._rules import by_reference, is_zero
 
 SLOTS = 8
 
@@ -52,13 +51,20 @@ def learn(
 
     Spikes of sources whose rows are not walked deliver nothing. Events of targets are 1 unless `graded`.
     """
-    indices, indptr, (places, ends, sources, shift) = synapses
-    listed, marks, target, weight = learn_p.bind(
-        *post[:3], *pre[:3], jnp.reshape(clock, 1), walked.sources, jnp.reshape(walked.all, 1).astype(jnp.int32),
-        delivery.spikes, indices, indptr, places, ends, sources, *pending, delivery.target, weight,
-        dependence_post=post.dependence, dependence_pre=pre.dependence, shift=shift, graded=graded,
+    indices, indptr, columns = synapses
+    listed, marks, target, weight = learn_p(
+        post=post.events, slopes=post.coefficient, law_post=post.law, dependence_post=post.dependence,
+        pre=pre.events, of_targets=pre.coefficient, law_pre=pre.law, dependence_pre=pre.dependence,
+        clock=jnp.reshape(clock, 1), walked=walked.sources, renew=jnp.reshape(walked.all, 1).astype(jnp.int32),
+        spikes=delivery.spikes, indices=indices, indptr=indptr, **columns._asdict(), **pending._asdict(),
+        target=delivery.target, weight=weight, graded=graded,
     )  # fmt: skip
     return Pending(listed, marks), target, weight
+
+
+def runs_native(dtype: Any) -> bool:
+    """Whether native code on the CPU learns weights of this dtype."""
+    return learn_p.runs_native(ByName(weight=jax.ShapeDtypeStruct((), dtype)), {})
 
 
 # --- reference -------------------------------------------------------------------------------------------------------
@@ -117,30 +123,32 @@ def _listed(listed: Any, events: Any, clock: Any) -> Any:
     return jnp.where(here, new, listed)
 
 
-learn_p = new_primitive("spikeloop_plastic_learn", continued(-4), learn_reference)
-_of_weights = jvp_by_reference(learn_p, learn_reference)
-_SPIKES, _INDICES, _INDPTR, _TARGET = 9, 10, 11, -2
-
-
-def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+def _jvp(kernel: Kernel, o: ByName, tangents: ByName, structure: Any) -> Any:
     """Spikes and targets have the derivative of a delivery on its own, which does without that of the learning."""
-    if is_zero(tangents[_SPIKES]) and is_zero(tangents[_TARGET]):
-        return _of_weights(primals, tangents, **params)
-    live = [i for i, t in enumerate(tangents) if not is_zero(t)]
+    if is_zero(tangents.spikes) and is_zero(tangents.target):
+        return by_reference(kernel, o, tangents, structure)
+    live = {name: t for name, t in vars(tangents).items() if not is_zero(t)}
 
-    def apart(*values: Any) -> list[Any]:
-        operands = list(primals)
-        for i, value in zip(live, values, strict=True):
-            operands[i] = value
-        spikes, target = operands[_SPIKES], operands[_TARGET]
-        operands[_SPIKES], operands[_TARGET] = jnp.zeros_like(spikes), jnp.zeros_like(target)
-        listed, marks, _, weight = learn_p.bind(*operands, **params)
-        rows = operands[_INDICES], operands[_INDPTR]
-        return [listed, marks, scatter(spikes, weight, *rows, target, Rows(0, spikes.size)), weight]
+    def apart(varied: dict[str, Any]) -> list[Any]:
+        operands = {**vars(o), **varied}
+        spikes, target = operands["spikes"], operands["target"]
+        silent = {"spikes": jnp.zeros_like(spikes), "target": jnp.zeros_like(target)}
+        listed, marks, _, weight = kernel.run({**operands, **silent}, structure)
+        return [listed, marks, scatter(spikes, weight, o.indices, o.indptr, target, Rows(0, spikes.size)), weight]
 
-    return jax.jvp(apart, [primals[i] for i in live], [tangents[i] for i in live])
+    return jax.jvp(apart, ({name: getattr(o, name) for name in live},), (live,))
 
 
-ad.primitive_jvps[learn_p] = _jvp
-batching.primitive_batchers[learn_p] = functools.partial(one_by_one, learn_p)
-mlir.register_lowering(learn_p, native_lowering("plastic_learn", learn_reference, in_place=4), platform="cpu")
+learn_p = Kernel(
+    "plastic_learn",
+    learn_reference,
+    structure=("dependence_post", "dependence_pre", "shift", "graded"),
+    operands=(
+        *inputs("post", "slopes"), *params("law_post"), *inputs("pre", "of_targets"), *params("law_pre"),
+        *inputs("clock", "walked", "renew", "spikes"), *params("indices", "indptr", "places", "ends", "sources"),
+        *state("listed", "marks", "target", "weight"),
+    ),
+    jvp=_jvp,
+    dtypes={"weight": FLOATS},
+    attributes=lambda o, **structure: structure,
+)  # fmt: skip

@@ -9,16 +9,14 @@ Salmon JK et al. (2011) Parallel random numbers: as easy as 1, 2, 3. SC '11.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._jax import Aval, batching, ffi_lowering, mlir, new_primitive
-from . import _library
-from ._event import one_by_one
+from ._kernel import Kernel, inputs, params
+from ._rules import constant, leading_axes
 
 _PURPOSE = 0x5EED  # keeps these words apart from others of the same key
 _MULTIPLY = np.array([0xD2511F53, 0xCD9E8D57], np.uint32)
@@ -28,13 +26,14 @@ _WEYL = np.array([0x9E3779B9, 0xBB67AE85], np.uint32)
 def words(key: Any, shape: tuple[int, ...]) -> Any:
     """Uniform 32-bit words of a JAX key of two words."""
     n = int(np.prod(shape, dtype=int))
-    return words_p.bind(jax.random.key_data(key), n=n)[0].reshape(shape)
+    return words_p(keys=jax.random.key_data(key), n=n)[0].reshape(shape)
 
 
 def counts(key: Any, bounds: Any, shape: tuple[int, ...]) -> Any:
     """For each of such words, how many of the bounds, whole numbers below 2³², lie at or below it."""
     n = int(np.prod(shape, dtype=int))
-    return counts_p.bind(jax.random.key_data(key), jnp.asarray(bounds, jnp.uint32), n=n)[0].reshape(shape)
+    bounds = jnp.asarray(bounds, jnp.uint32)
+    return counts_p(keys=jax.random.key_data(key), bounds=bounds, n=n)[0].reshape(shape)
 
 
 def _counts_reference(keys: Any, bounds: Any, *, n: int) -> list[Any]:
@@ -64,40 +63,23 @@ def _product(factor: Any, words: Any) -> tuple[Any, Any]:
     return f_high * high + (middle >> 16) + (other >> 16), factor * words
 
 
-def _shape(keys: Aval, *, n: int) -> list[Any]:
-    return [keys.update(shape=(*keys.shape[:-1], n), weak_type=False)]
-
-
-def _counts_shape(keys: Aval, _: Aval, *, n: int) -> list[Any]:
-    return [keys.update(shape=(*keys.shape[:-1], n), dtype=np.dtype(np.int32), weak_type=False)]
-
-
-words_p = new_primitive("spikeloop_words", _shape, _reference)
-counts_p = new_primitive("spikeloop_counts", _counts_shape, _counts_reference)
-
-
-def _batching(primitive: Any) -> Callable[..., tuple[list[Any], list[int]]]:
-    """Lanes of keys become rows; the bounds have none."""
-
-    def rule(args: Sequence[Any], dims: Sequence[Any], *, n: int) -> tuple[list[Any], list[int]]:
-        if any(d is not None for d in dims[1:]):
-            return one_by_one(primitive, args, dims, n=n)
-        return primitive.bind(jnp.moveaxis(args[0], dims[0], 0), *args[1:], n=n), [0]
-
-    return rule
-
-
-def _lowering(kernel: str, reference: Callable[..., Any]) -> Callable[..., Any]:
-    by_reference = mlir.lower_fun(reference, multiple_results=True)
-
-    def lower(ctx: Any, *operands: Any, n: int) -> Any:
-        if not _library.has(kernel):
-            return by_reference(ctx, *operands, n=n)
-        return ffi_lowering(_library.PREFIX + kernel, {})(ctx, *operands, purpose=_PURPOSE)
-
-    return lower
-
-
-for _p, _kernel, _fun in ((words_p, "random_words", _reference), (counts_p, "random_counts", _counts_reference)):
-    batching.primitive_batchers[_p] = _batching(_p)
-    mlir.register_lowering(_p, _lowering(_kernel, _fun), platform="cpu")
+words_p = Kernel(
+    "random_words",
+    _reference,
+    structure=("n",),
+    operands=inputs("keys"),
+    outputs=lambda o, n: {"words": jax.ShapeDtypeStruct((*o.keys.shape[:-1], n), o.keys.dtype)},
+    jvp=constant,
+    batch=leading_axes("keys"),
+    attributes=lambda o, n: {"purpose": _PURPOSE},
+)
+counts_p = Kernel(
+    "random_counts",
+    _counts_reference,
+    structure=("n",),
+    operands=(*inputs("keys"), *params("bounds")),
+    outputs=lambda o, n: {"counts": jax.ShapeDtypeStruct((*o.keys.shape[:-1], n), jnp.int32)},
+    jvp=constant,
+    batch=leading_axes("keys"),
+    attributes=lambda o, n: {"purpose": _PURPOSE},
+)

@@ -34,7 +34,6 @@ def _mg_block(p: Sequence[Any], g: Any, V: Any) -> tuple[Any, Any]:
     return scale * g * (E - V) * open_, scale * g * open_ * (alpha * (E - V) * (1 - open_) - 1)
 
 
-# In the order of their numbers in the native kernels.
 DYNAMICS = {
     "expon": Dynamics(("decay",), ("g",), lambda p, s: s[0], lambda p, s: (s[0] * p[0],)),
     "cascade": Dynamics(
@@ -51,8 +50,12 @@ OUTPUTS = {
 }
 
 
+# What the native kernels know, in the order of their numbers; others run as JAX.
+_NATIVE = [(dynamics, output) for dynamics in ("expon", "cascade") for output in ("coba", "cuba", "mg")]
+
+
 class ReceptorKind(NamedTuple):
-    """One dynamics with one output; its number is the one that the native kernels know it by."""
+    """One dynamics with one output."""
 
     dynamics: str
     output: str
@@ -60,12 +63,12 @@ class ReceptorKind(NamedTuple):
     @property
     def code(self) -> int:
         """The number in the native kernels."""
-        return len(OUTPUTS) * list(DYNAMICS).index(self.dynamics) + list(OUTPUTS).index(self.output)
+        return _NATIVE.index(self)
 
     @property
     def is_native(self) -> bool:
         """Whether the native kernels know it."""
-        return self.dynamics in DYNAMICS and self.output in OUTPUTS
+        return self in _NATIVE
 
     @property
     def params(self) -> tuple[str, ...]:

@@ -10,32 +10,29 @@ differentiation they are constants.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._jax import Aval, ad, batching, ffi_lowering, mlir, new_primitive, zero_tangent
-from . import _library
-from ._event import continued
-from ._ring import lane_axis, lane_count
+from ._kernel import FLOATS, ByName, Kernel, inputs, state
+from ._rules import constant, leading_axes
 
 Groups = tuple[tuple[int, int], ...]  # (start, stop) of each
-_DTYPES = (jnp.bool_, jnp.float32, jnp.float64)
+_SPIKES = ("bool", *FLOATS)
 _MOST = np.iinfo(np.int32).max
 _LARGEST = 2.0**20  # spikes of one neuron in a step, so that sums stay whole numbers of 32 bits
 
 
 def pack(spikes: Any) -> Any:
     """The spikes (..., n) as bits (..., ceil(n / 8)), bytes; `np.unpackbits(bits, bitorder="little")` reads them."""
-    return pack_p.bind(_floats(spikes))[0]
+    return pack_p(spikes=_floats(spikes))[0]
 
 
 def count(spikes: Any, groups: Groups) -> Any:
     """The number of spikes (..., n) in each range of neurons, (..., len(groups))."""
-    return count_p.bind(_floats(spikes), groups=groups)[0]
+    return count_p(spikes=_floats(spikes), groups=groups)[0]
 
 
 def append(spikes: Any, clock: Any, events: Any) -> tuple[Any, Any]:
@@ -44,7 +41,7 @@ def append(spikes: Any, clock: Any, events: Any) -> tuple[Any, Any]:
     `clock` (*lanes, 2) holds the number of events and the step, `events` (*lanes, capacity, 2). What finds no place is
     counted, but not kept.
     """
-    clock, events = append_p.bind(_floats(spikes), clock, events)
+    clock, events = append_p(spikes=_floats(spikes), clock=clock, events=events)
     return clock, events
 
 
@@ -102,71 +99,38 @@ def _append_reference(spikes: Any, clock: Any, events: Any) -> list[Any]:
     return [new.reshape(clock.shape), events_new.reshape(events.shape)]
 
 
-def _pack_shapes(spikes: Any) -> list[Any]:
-    return [Aval((*spikes.shape[:-1], -(-spikes.shape[-1] // 8)), jnp.dtype(jnp.uint8))]
-
-
-def _count_shapes(spikes: Any, *, groups: Groups) -> list[Any]:
-    return [Aval((*spikes.shape[:-1], len(groups)), jnp.dtype(jnp.int32))]
-
-
-pack_p = new_primitive("spikeloop_pack", _pack_shapes, _pack_reference)
-count_p = new_primitive("spikeloop_count", _count_shapes, _count_reference)
-append_p = new_primitive("spikeloop_append", continued(1), _append_reference)
-
-
-# --- differentiation and batching ------------------------------------------------------------------------------------
-
-
-def _constant(primitive: Any) -> Callable[..., Any]:
-    def jvp(primals: Sequence[Any], _tangents: Sequence[Any], **params: Any) -> Any:
-        outs = primitive.bind(*primals, **params)
-        return outs, [zero_tangent(out) for out in outs]
-
-    return jvp
-
-
-def _row_batching(primitive: Any) -> Callable[..., Any]:
-    def rule(args: Sequence[Any], dims: Sequence[Any], **params: Any) -> tuple[list[Any], list[int]]:
-        return primitive.bind(jnp.moveaxis(args[0], dims[0], 0), **params), [0]
-
-    return rule
-
-
-def _append_batching(args: Sequence[Any], dims: Sequence[Any]) -> tuple[list[Any], list[int]]:
-    lanes = lane_count(args, dims)
-    return append_p.bind(*(lane_axis(x, d, lanes) for x, d in zip(args, dims, strict=True))), [0, 0]
-
-
-for _primitive in (pack_p, count_p, append_p):
-    ad.primitive_jvps[_primitive] = _constant(_primitive)
-batching.primitive_batchers[pack_p] = _row_batching(pack_p)
-batching.primitive_batchers[count_p] = _row_batching(count_p)
-batching.primitive_batchers[append_p] = _append_batching
-
-
-# --- lowering --------------------------------------------------------------------------------------------------------
-
-
-def _lower(primitive: Any, reference: Callable[..., Any], name: str, aliases: dict[int, int]) -> None:
-    by_reference = mlir.lower_fun(reference, multiple_results=True)
-    native = ffi_lowering(_library.PREFIX + name, aliases)
-
-    def rule(ctx: Any, *operands: Any, **params: Any) -> Any:
-        if ctx.avals_in[0].dtype not in _DTYPES or not _library.has(name):
-            return by_reference(ctx, *operands, **params)
-        return native(ctx, *operands, **_attributes(**params))
-
-    mlir.register_lowering(primitive, rule, platform="cpu")
-
-
-def _attributes(groups: Groups | None = None) -> dict[str, Any]:
-    if groups is None:
-        return {}
+def _groups(o: ByName, groups: Groups) -> dict[str, Any]:
+    """The groups as the native code reads them."""
+    del o
     starts, stops = np.array(groups, np.int32).reshape(-1, 2).T
     return {"starts": starts.copy(), "stops": stops.copy()}
 
 
-_lower(pack_p, _pack_reference, "record_pack", {})
-_lower(count_p, _count_reference, "record_count", {})
-_lower(append_p, _append_reference, "record_append", {1: 0, 2: 1})
+pack_p = Kernel(
+    "record_pack",
+    _pack_reference,
+    operands=inputs("spikes"),
+    outputs=lambda o: {"bits": jax.ShapeDtypeStruct((*o.spikes.shape[:-1], -(-o.spikes.shape[-1] // 8)), jnp.uint8)},
+    jvp=constant,
+    batch=leading_axes("spikes"),
+    dtypes={"spikes": _SPIKES},
+)
+count_p = Kernel(
+    "record_count",
+    _count_reference,
+    structure=("groups",),
+    operands=inputs("spikes"),
+    outputs=lambda o, groups: {"counts": jax.ShapeDtypeStruct((*o.spikes.shape[:-1], len(groups)), jnp.int32)},
+    jvp=constant,
+    batch=leading_axes("spikes"),
+    dtypes={"spikes": _SPIKES},
+    attributes=_groups,
+)
+append_p = Kernel(
+    "record_append",
+    _append_reference,
+    operands=(*inputs("spikes"), *state("clock", "events")),
+    jvp=constant,
+    batch=leading_axes("spikes", "clock", "events"),
+    dtypes={"spikes": _SPIKES},
+)

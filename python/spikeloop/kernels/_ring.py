@@ -9,29 +9,33 @@ A ring of past spikes (slots, ..., n_pre) delays all synapses alike by slots −
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._jax import ad, batching, ffi_lowering, mlir, new_primitive, zero_tangent
-from . import _library
-from ._event import Rows, continued, is_zero, one_by_one, scatter_p
+from .._jax import zero_tangent
+from ._event import Rows, cursors, populations, ring_attributes, scatter_p
+from ._kernel import FLOATS, ByName, Kernel, inputs, params, state
+from ._rules import is_zero, lane_axis, lane_count
 
 
 def relay(
     spikes: Any, weight: Any, indices: Any, indptr: Any, cursor: Any, past: Any, target: Any, rows: Rows
 ) -> tuple[Any, Any]:
     """(past, target): the spikes (..., n) are stored, and the oldest stored ones delivered to target (..., n_post)."""
-    past, target = relay_p.bind(spikes, weight, indices, indptr, cursor, past, target, rows=rows._replace(slots=0))
+    synapses = {"weight": weight, "indices": indices, "indptr": indptr}
+    past, target = relay_p(
+        spikes=spikes, **synapses, cursor=cursor, past=past, target=target, rows=rows._replace(slots=0)
+    )
     return past, target
 
 
 def collect(cursor: Any, full: Any, target: Any, ring: Any) -> tuple[Any, Any]:
     """(target, ring): what waits in the slot at the cursor moves to the target; nothing does if `full` is 0."""
-    target, ring = collect_p.bind(cursor, full, target, ring, slots=0)
+    target, ring = collect_p(cursor=cursor, full=full, target=target, ring=ring, slots=0)
     return target, ring
 
 
@@ -65,7 +69,8 @@ def _turn(cursor: Any, spikes: Any, past: Any) -> tuple[Any, Any]:
 def _deliver(spikes: Any, weight: Any, indices: Any, indptr: Any, target: Any, rows: Rows) -> Any:
     flat = spikes.reshape(-1, spikes.shape[-1]), target.reshape(-1, target.shape[-1])
     plain = rows._replace(offset=0, slots=None)
-    return scatter_p.bind(flat[0], weight, indices, indptr, flat[1], rows=plain)[0].reshape(target.shape)
+    synapses = {"weight": weight, "indices": indices, "indptr": indptr}
+    return scatter_p(spikes=flat[0], **synapses, target=flat[1], rows=plain)[0].reshape(target.shape)
 
 
 def _own(spikes: Any, rows: Rows) -> Any:
@@ -88,109 +93,62 @@ def _collect_reference(cursor: Any, full: Any, target: Any, ring: Any, *, slots:
     return list(_on_lanes(take, slots, cursor, target, ring))
 
 
-relay_p = new_primitive("spikeloop_relay", continued(5), _relay_reference)
-collect_p = new_primitive("spikeloop_collect", continued(2), _collect_reference)
+# --- derivatives and batches -----------------------------------------------------------------------------------------
 
 
-# --- differentiation -------------------------------------------------------------------------------------------------
-
-
-def _relay_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, rows: Rows) -> Any:
-    weight, indices, indptr, cursor, past, target = primals[1:]
-    d_spikes, d_weight, d_past, d_target = (tangents[i] for i in (0, 1, 5, 6))
-    outs = relay_p.bind(*primals, rows=rows)
-    if all(is_zero(t) for t in (d_spikes, d_weight, d_past, d_target)):
+def _relay_jvp(kernel: Kernel, o: ByName, tangents: ByName, structure: Any) -> Any:
+    """As `by_reference`, but from the new ring: reading the old one would copy it."""
+    rows: Rows = structure["rows"]
+    outs = kernel.run(vars(o), structure)
+    d = tangents
+    if all(map(is_zero, (d.spikes, d.weight, d.past, d.target))):
         return outs, [zero_tangent(out) for out in outs]
-    slope = jnp.zeros_like(target) if is_zero(d_target) else d_target
+    slope = jnp.zeros_like(o.target) if is_zero(d.target) else d.target
     new: Any = zero_tangent(outs[0])
-    if not (is_zero(d_spikes) and is_zero(d_past)):
-        here = jnp.zeros((), past.dtype) if is_zero(d_spikes) else _own(d_spikes, rows)
-        here = jnp.broadcast_to(here, rows.at_once(past.shape))
-        d_past = jnp.zeros_like(past) if is_zero(d_past) else d_past
-        new, oldest = _on_lanes(_turn, rows.slots, cursor, here, d_past)
-        slope = _deliver(oldest, weight, indices, indptr, slope, rows)
-    if not is_zero(d_weight):
-        oldest = _on_lanes(lambda c, ring: look(ring, (c + 1) % ring.shape[0]), rows.slots, cursor, outs[0])
-        slope = _deliver(oldest, d_weight, indices, indptr, slope, rows)
+    if not (is_zero(d.spikes) and is_zero(d.past)):
+        here = jnp.zeros((), o.past.dtype) if is_zero(d.spikes) else _own(d.spikes, rows)
+        here = jnp.broadcast_to(here, rows.at_once(o.past.shape))
+        before = jnp.zeros_like(o.past) if is_zero(d.past) else d.past
+        new, oldest = _on_lanes(_turn, rows.slots, o.cursor, here, before)
+        slope = _deliver(oldest, o.weight, o.indices, o.indptr, slope, rows)
+    if not is_zero(d.weight):
+        oldest = _on_lanes(lambda c, ring: look(ring, (c + 1) % ring.shape[0]), rows.slots, o.cursor, outs[0])
+        slope = _deliver(oldest, d.weight, o.indices, o.indptr, slope, rows)
     return outs, [new, slope]
 
 
-def _collect_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, slots: int) -> Any:
-    outs = collect_p.bind(*primals, slots=slots)
-    if all(is_zero(t) for t in tangents[2:]):
-        return outs, [zero_tangent(out) for out in outs]
-    slopes = [jnp.zeros_like(x) if is_zero(t) else t for x, t in zip(primals[2:], tangents[2:], strict=True)]
-    return outs, _collect_reference(*primals[:2], *slopes, slots=slots)
+def _collect_batch(kernel: Kernel, o: ByName, axes: ByName, structure: Any) -> list[Any]:
+    """Lanes are lanes of rings; the slot is emptied if any of them holds something."""
+    lanes, slots = lane_count(o, axes), structure["slots"]
+    target, ring = lane_axis(o.target, axes.target, lanes), lane_axis(o.ring, axes.ring, lanes)
+    cursor = cursors(o.cursor, axes.cursor, lanes, _lanes(ring, 1, 1 + slots))
+    return kernel(cursor=cursor, full=jnp.max(o.full), target=target, ring=ring, slots=slots + 1)
 
 
-ad.primitive_jvps[relay_p] = _relay_jvp
-ad.primitive_jvps[collect_p] = _collect_jvp
+def _lanes(ring: Any, start: int, stop: int) -> int:
+    return int(np.prod(ring.shape[start:stop], dtype=int))
 
 
-# --- batching --------------------------------------------------------------------------------------------------------
+# --- declarations ----------------------------------------------------------------------------------------------------
 
-
-def _relay_batching(args: Sequence[Any], dims: Sequence[Any], *, rows: Rows) -> tuple[list[Any], list[int]]:
-    assert rows.slots is not None
-    if any(d is not None for d in dims[1:4]):
-        return one_by_one(relay_p, args, dims, rows=rows)
-    lanes = lane_count(args, dims)
-    spikes, past, target = (lane_axis(args[i], dims[i], lanes) for i in (0, 5, 6))
-    cursor = _cursors(args[4], dims[4], lanes, past.shape[1 : 1 + rows.slots])
-    return relay_p.bind(spikes, *args[1:4], cursor, past, target, rows=rows._replace(slots=rows.slots + 1)), [0, 0]
-
-
-def _collect_batching(args: Sequence[Any], dims: Sequence[Any], *, slots: int) -> tuple[list[Any], list[int]]:
-    lanes = lane_count(args, dims)
-    target, ring = (lane_axis(args[i], dims[i], lanes) for i in (2, 3))
-    cursor = _cursors(args[0], dims[0], lanes, ring.shape[1 : 1 + slots])
-    return collect_p.bind(cursor, jnp.max(args[1]), target, ring, slots=slots + 1), [0, 0]
-
-
-def lane_count(args: Sequence[Any], dims: Sequence[Any]) -> int:
-    """The number of lanes of mapped operands."""
-    return next(x.shape[d] for x, d in zip(args, dims, strict=True) if d is not None)
-
-
-def lane_axis(x: Any, dim: Any, lanes: int) -> Any:
-    """`x` with the lanes as its first axis."""
-    return jnp.broadcast_to(x, (lanes, *x.shape)) if dim is None else jnp.moveaxis(x, dim, 0)
-
-
-def _cursors(cursor: Any, dim: Any, lanes: int, inner: tuple[int, ...]) -> Any:
-    """One cursor for all lanes, or one for each."""
-    if dim is None and cursor.size == 1:
-        return cursor
-    each = lane_axis(cursor, dim, lanes).reshape(lanes, -1)
-    return jnp.broadcast_to(each, (lanes, int(np.prod(inner, dtype=int)))).reshape(-1)
-
-
-batching.primitive_batchers[relay_p] = _relay_batching
-batching.primitive_batchers[collect_p] = _collect_batching
-
-
-# --- lowering --------------------------------------------------------------------------------------------------------
-
-_relay_by_reference = mlir.lower_fun(_relay_reference, multiple_results=True)
-_collect_by_reference = mlir.lower_fun(_collect_reference, multiple_results=True)
-
-
-def _relay_lowering(ctx: Any, *operands: Any, rows: Rows) -> Any:
-    past = ctx.avals_in[5]
-    if not _library.computes("event_relay", past.dtype):
-        return _relay_by_reference(ctx, *operands, rows=rows)
-    rule = ffi_lowering(_library.PREFIX + "event_relay", {5: 0, 6: 1})
-    return rule(ctx, *operands, offset=rows.offset, n_pre=rows.n_pre, sorted=rows.sorted,
-                slots=past.shape[rows.slots], lanes=rows.lanes(past.shape))  # fmt: skip
-
-
-def _collect_lowering(ctx: Any, *operands: Any, slots: int) -> Any:
-    ring = ctx.avals_in[3]
-    if not _library.computes("event_collect", ring.dtype):
-        return _collect_by_reference(ctx, *operands, slots=slots)
-    rule = ffi_lowering(_library.PREFIX + "event_collect", {2: 0, 3: 1})
-    return rule(ctx, *operands, slots=ring.shape[slots], lanes=int(np.prod(ring.shape[:slots], dtype=int)))
-
-
-mlir.register_lowering(relay_p, _relay_lowering, platform="cpu")
-mlir.register_lowering(collect_p, _collect_lowering, platform="cpu")
+relay_p = Kernel(
+    "event_relay",
+    _relay_reference,
+    structure=("rows",),
+    operands=(*inputs("spikes"), *params("weight", "indices", "indptr", "cursor"), *state("past", "target")),
+    jvp=_relay_jvp,
+    batch=populations("spikes", "past", "target", ring="past"),
+    dtypes={"past": FLOATS},
+    attributes=lambda o, rows: {
+        "offset": rows.offset, "n_pre": rows.n_pre, "sorted": rows.sorted, **ring_attributes(o.past, rows),
+    },
+)  # fmt: skip
+collect_p = Kernel(
+    "event_collect",
+    _collect_reference,
+    structure=("slots",),
+    operands=(*inputs("cursor", "full"), *state("target", "ring")),
+    batch=_collect_batch,
+    dtypes={"ring": FLOATS},
+    attributes=lambda o, slots: {"slots": o.ring.shape[slots], "lanes": _lanes(o.ring, 0, slots)},
+)

@@ -10,7 +10,6 @@ Derivatives need that ring: where spikes or weights have tangents, `remember` fi
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -18,9 +17,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._jax import Aval, ad, batching, ffi_lowering, mlir, new_primitive, zero_tangent
-from . import _library
-from ._event import Rows, continued, is_zero, one_by_one, scatter_lanes, scatter_p, sources_of
+from .._jax import ad, zero_tangent
+from ._event import Rows, scatter_p, sources_of
+from ._kernel import FLOATS, ByName, Kernel, inputs, params, state
+from ._rules import constant, is_zero, one_by_one
 
 _BLOCKS = 8  # of targets
 _ALIGN = 16  # targets in a cache line, which one thread writes
@@ -41,7 +41,9 @@ def remember(
 
     `synapses` are weight, indices, indptr and delay; a ring has the axes (slots, n_post).
     """
-    ring, full, *lists = remember_p.bind(spikes, *synapses, cursor, ring, full, *listed, rows=rows)
+    stored = dict(zip(("weight", "indices", "indptr", "delay"), synapses, strict=True))
+    before = {"cursor": cursor, "ring": ring, "full": full, **listed._asdict()}
+    ring, full, *lists = remember_p(spikes=spikes, **stored, **before, rows=rows)
     return ring, full, Listed(*lists)
 
 
@@ -50,7 +52,8 @@ def deliver(synapses: Sequence[Any], cursor: Any, listed: Listed, target: Any, r
 
     `synapses` are weight, indices, indptr and starts.
     """
-    *lists, target = deliver_p.bind(*synapses, cursor, *listed, target, rows=rows)
+    stored = dict(zip(("weight", "indices", "indptr", "starts"), synapses, strict=True))
+    *lists, target = deliver_p(**stored, cursor=cursor, **listed._asdict(), target=target, rows=rows)
     return Listed(*lists), target
 
 
@@ -58,14 +61,18 @@ def starts(indices: Any, indptr: Any, delay: Any, longest: int, n_post: int, row
     """Places in each row, (n_pre, delays × blocks + 1): the last one is its length."""
     lengths = jnp.diff(indptr) if indptr.size else indices.size // max(rows.n_pre, 1)
     dtype = jnp.uint16 if jnp.max(lengths, initial=0) < 1 << 16 else jnp.uint32
-    return starts_p.bind(indices, indptr, delay, longest=longest, n_post=n_post, rows=rows, dtype=np.dtype(dtype))[0]
+    structure = {"longest": longest, "n_post": n_post, "rows": rows, "dtype": np.dtype(dtype)}
+    return starts_p(indices=indices, indptr=indptr, delay=delay, **structure)[0]
 
 
 # --- reference -------------------------------------------------------------------------------------------------------
 
 
-def _remember_reference(spikes: Any, *operands: Any, rows: Rows) -> list[Any]:
-    cursor, ring, full, count, sources, values = operands[-6:]
+def _remember_reference(
+    spikes: Any, weight: Any, indices: Any, indptr: Any, delay: Any, cursor: Any, ring: Any, full: Any, count: Any,
+    sources: Any, values: Any, *, rows: Rows,
+) -> list[Any]:  # fmt: skip
+    del weight, indices, indptr, delay  # for the derivatives
     own = jax.lax.slice_in_dim(spikes, rows.offset, rows.offset + rows.n_pre)
     (found,) = jnp.nonzero(own, size=rows.n_pre, fill_value=rows.n_pre)
     at = jnp.where(found < rows.n_pre, count[cursor] + jnp.arange(rows.n_pre), rows.n_pre)
@@ -84,8 +91,10 @@ def _starts_reference(
     return [counts.cumsum(1).astype(dtype)]
 
 
-def _deliver_reference(weight: Any, indices: Any, indptr: Any, starts: Any, *rest: Any, rows: Rows) -> list[Any]:
-    cursor, count, sources, values, target = rest
+def _deliver_reference(
+    weight: Any, indices: Any, indptr: Any, starts: Any, cursor: Any, count: Any, sources: Any, values: Any,
+    target: Any, *, rows: Rows,
+) -> list[Any]:  # fmt: skip
     slots, width = count.size, starts.size // max(rows.n_pre, 1)
     held = jnp.arange(rows.n_pre) < count[:, None]
     at = jnp.where(held, sources, rows.n_pre)
@@ -98,98 +107,81 @@ def _deliver_reference(weight: Any, indices: Any, indptr: Any, starts: Any, *res
     return [count.at[(cursor + 1) % slots].set(0), sources, values, target.at[indices].add(arrived)]
 
 
-def _starts_shape(indices: Aval, *_: Aval, longest: int, rows: Rows, dtype: Any, **__: Any) -> list[Any]:
-    return [indices.update(shape=(rows.n_pre, (longest + 1) * _BLOCKS + 1), dtype=dtype, weak_type=False)]
+# --- derivatives and batches -----------------------------------------------------------------------------------------
 
 
-starts_p = new_primitive("spikeloop_starts", _starts_shape, _starts_reference)
-remember_p = new_primitive("spikeloop_remember", continued(6), _remember_reference)
-deliver_p = new_primitive("spikeloop_deliver", continued(5), _deliver_reference)
-
-
-# --- differentiation -------------------------------------------------------------------------------------------------
-
-
-def _remember_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, rows: Rows) -> Any:
-    if is_zero(tangents[0]) and is_zero(tangents[1]):
-        outs = remember_p.bind(*primals, rows=rows)
-        return outs, [tangents[6], *map(zero_tangent, outs[1:])]
-    ring, slope = jax.jvp(lambda *varied: _into_ring(primals, varied, rows), *_varied(primals, tangents))
-    outs = [ring, jnp.ones_like(primals[7]), *primals[8:]]
+def _remember_jvp(kernel: Kernel, o: ByName, tangents: ByName, structure: Any) -> Any:
+    """Where spikes or weights have tangents, all spikes go into the ring."""
+    if is_zero(tangents.spikes) and is_zero(tangents.weight):
+        outs = kernel.run(vars(o), structure)
+        return outs, [tangents.ring, *map(zero_tangent, outs[1:])]
+    varied = ("spikes", "weight", "ring")
+    ring, slope = jax.jvp(
+        lambda *values: _into_ring(o, dict(zip(varied, values, strict=True)), structure["rows"]),
+        [getattr(o, name) for name in varied],
+        [ad.instantiate_zeros(getattr(tangents, name)) for name in varied],
+    )
+    outs = [ring, jnp.ones_like(o.full), o.count, o.sources, o.values]
     return outs, [slope, *map(zero_tangent, outs[1:])]
 
 
-def _varied(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Spikes, weight and ring, with tangents that are arrays."""
-    chosen = (0, 1, 6)
-    return tuple(primals[i] for i in chosen), tuple(ad.instantiate_zeros(tangents[i]) for i in chosen)
-
-
-def _into_ring(operands: Sequence[Any], varied: Sequence[Any], rows: Rows) -> Any:
-    spikes, weight, ring = varied
+def _into_ring(o: ByName, varied: dict[str, Any], rows: Rows) -> Any:
     timed = rows._replace(slots=0)
-    return scatter_p.bind(spikes, weight, *operands[2:6], ring, rows=timed)[0]
+    operands = {**vars(o), **varied, "target": varied["ring"]}
+    return scatter_p.run({name: operands[name] for name in scatter_p.names({"rows": timed})}, {"rows": timed})[0]
 
 
-def _deliver_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, rows: Rows) -> Any:
+def _remember_batch(kernel: Kernel, o: ByName, axes: ByName, structure: Any) -> Any:
+    """Lanes have rings: the lists stay as they are."""
+    varies = {name for name, d in vars(axes).items() if d is not None}
+    kept = ("full", "count", "sources", "values")
+    if varies <= {*kept}:
+        return one_by_one(kernel, o, axes, structure)
+    into = lambda *values: _into_ring(o, dict(zip(varied, values, strict=True)), structure["rows"])  # noqa: E731
+    varied = [name for name in vars(axes) if name not in kept]
+    ring = jax.vmap(into, [getattr(axes, name) for name in varied])(*(getattr(o, name) for name in varied))
+    outs = [ring, jnp.ones_like(o.full), *(getattr(o, name) for name in kept[1:])]
+    return outs, [0, *(getattr(axes, name) for name in kept)]
+
+
+# --- declarations ----------------------------------------------------------------------------------------------------
+
+_LISTED = state("count", "sources", "values")
+
+starts_p = Kernel(
+    "event_starts",
+    _starts_reference,
+    structure=("longest", "n_post", "rows", "dtype"),
+    operands=params("indices", "indptr", "delay"),
+    outputs=lambda o, longest, n_post, rows, dtype: {
+        "starts": jax.ShapeDtypeStruct((rows.n_pre, (longest + 1) * _BLOCKS + 1), dtype)
+    },
+    jvp=constant,
+    attributes=lambda o, longest, n_post, rows, dtype: {
+        "n_pre": rows.n_pre, "sorted": rows.sorted, "n_post": n_post, "blocks": _BLOCKS,
+    },
+)  # fmt: skip
+remember_p = Kernel(
+    "event_remember",
+    _remember_reference,
+    structure=("rows",),
+    operands=(
+        *inputs("spikes"), *params("weight", "indices", "indptr", "delay", "cursor"), *state("ring", "full"), *_LISTED,
+    ),
+    jvp=_remember_jvp,
+    batch=_remember_batch,
+    dtypes={"values": FLOATS},
+    attributes=lambda o, rows: {"offset": rows.offset, "n_pre": rows.n_pre},
+    native_operands=("spikes", "cursor", "count", "sources", "values"),  # the ring passes by
+)  # fmt: skip
+deliver_p = Kernel(
+    "event_deliver",
+    _deliver_reference,
+    structure=("rows",),
+    operands=(*params("weight", "indices", "indptr", "starts", "cursor"), *_LISTED, *state("target")),
     # Listed spikes were remembered where nothing was differentiated: weights are constants to them, as they are to a
     # ring that was filled before.
-    outs = deliver_p.bind(*primals, rows=rows)
-    return outs, [*map(zero_tangent, outs[:3]), tangents[8]]
-
-
-ad.primitive_jvps[remember_p] = _remember_jvp
-ad.primitive_jvps[deliver_p] = _deliver_jvp
-
-
-# --- batching --------------------------------------------------------------------------------------------------------
-
-
-def _remember_batching(args: Sequence[Any], dims: Sequence[Any], *, rows: Rows) -> tuple[list[Any], list[Any]]:
-    """Lanes have rings: the lists stay as they are."""
-    if all(d is None for d in dims[:7]):
-        return one_by_one(remember_p, args, dims, rows=rows)
-    timed = rows._replace(slots=0)
-    (ring,), _ = scatter_lanes(args[:7], dims[:7], rows=timed)
-    return [ring, jnp.ones_like(args[7]), *args[8:]], [0, *dims[7:]]
-
-
-batching.primitive_batchers[remember_p] = _remember_batching
-batching.primitive_batchers[deliver_p] = functools.partial(one_by_one, deliver_p)
-
-
-# --- lowering --------------------------------------------------------------------------------------------------------
-
-_remember_by_reference = mlir.lower_fun(_remember_reference, multiple_results=True)
-_starts_by_reference = mlir.lower_fun(_starts_reference, multiple_results=True)
-_deliver_by_reference = mlir.lower_fun(_deliver_reference, multiple_results=True)
-
-
-def _remember_lowering(ctx: Any, spikes: Any, *operands: Any, rows: Rows) -> Any:
-    if not _library.computes("event_remember", ctx.avals_in[-1].dtype):
-        return _remember_by_reference(ctx, spikes, *operands, rows=rows)
-    cursor, ring, full, *lists = operands[-6:]
-    avals = ctx.avals_in
-    inner = ctx.replace(avals_in=[avals[0], avals[5], *avals[-3:]], avals_out=ctx.avals_out[2:])
-    rule = ffi_lowering(_library.PREFIX + "event_remember", {2: 0, 3: 1, 4: 2})
-    # The ring passes by.
-    return [[ring], [full], *rule(inner, spikes, cursor, *lists, offset=rows.offset, n_pre=rows.n_pre)]
-
-
-def _deliver_lowering(ctx: Any, *operands: Any, rows: Rows) -> Any:
-    if not _library.computes("event_deliver", ctx.avals_in[-1].dtype):
-        return _deliver_by_reference(ctx, *operands, rows=rows)
-    rule = ffi_lowering(_library.PREFIX + "event_deliver", {5: 0, 6: 1, 7: 2, 8: 3})
-    return rule(ctx, *operands, n_pre=rows.n_pre, sorted=rows.sorted, blocks=_BLOCKS)
-
-
-def _starts_lowering(ctx: Any, *operands: Any, n_post: int, rows: Rows, **params: Any) -> Any:
-    if not _library.has("event_starts"):
-        return _starts_by_reference(ctx, *operands, n_post=n_post, rows=rows, **params)
-    rule = ffi_lowering(_library.PREFIX + "event_starts", {})
-    return rule(ctx, *operands, n_pre=rows.n_pre, sorted=rows.sorted, n_post=n_post, blocks=_BLOCKS)
-
-
-mlir.register_lowering(starts_p, _starts_lowering, platform="cpu")
-mlir.register_lowering(remember_p, _remember_lowering, platform="cpu")
-mlir.register_lowering(deliver_p, _deliver_lowering, platform="cpu")
+    adds_to="target",
+    dtypes={"target": FLOATS},
+    attributes=lambda o, rows: {"n_pre": rows.n_pre, "sorted": rows.sorted, "blocks": _BLOCKS},
+)

@@ -15,7 +15,7 @@ from .. import environ, surrogate
 from .._jax import is_tracer
 from .._state import HiddenState, ShortTermState
 from ..kernels import Drive, Pass
-from ..kernels._neuron import step
+from ..kernels._neuron import CURRENT, DELTA, REF_LEFT, REF_STEPS, SPIKE, step
 from ._arrival_ring import ArrivalRing
 from ._arriving import collect, currents, jumps
 from ._form import Form, check_input, check_not_negative, check_unit, number_in, with_unit
@@ -240,31 +240,31 @@ class Neuron(Form):
             receptors.append(CurrentOfV(self.current_functions, self._reset_potential(p, dt), self))
             current = current + receptors[-1].current
         config = self._pass(receptors)
-        args = [
-            *self.derive(p, dt),
-            *([self._refractory_steps(dt)] if config.refractory else []),
-            *(x for r in receptors for x in r.operands(self, self.gain_of(r, p, dt), dt)),
-            *self.spk_fun.parameters(),
-            *self.state_numbers(),
-            *([self.ref_left.value] if config.refractory else []),
-            *(state for receptor in receptors for state in receptor.state_numbers()),
-            *([number_in(self.delta.value, self.state_vars["V"].unit, "delta")] if config.delta else []),
-            self.spike.value,
-            current,
-        ]
-        return self._take(config, receptors, step(config, args))
-
-    def _take(self, config: Pass, receptors: list[Any], results: list[Any]) -> Any:
-        """Put the results of a pass into the states."""
-        rest = iter(results)
-        self.take(rest)
+        operands = {
+            **dict(zip(self.operands, self.derive(p, dt), strict=True)),
+            SPIKE: self.spike.value,
+            CURRENT: current,
+        }
+        operands |= dict(zip(self.state_vars, self.state_numbers(), strict=True))
         if config.refractory:
-            self.ref_left.value = next(rest)
-        for receptor in receptors:
-            receptor.take(rest)
+            operands |= {REF_STEPS: self._refractory_steps(dt), REF_LEFT: self.ref_left.value}
+        for r, params, states in zip(receptors, config.receptor_params, config.receptor_states, strict=True):
+            operands |= dict(zip(params, r.operands(self, self.gain_of(r, p, dt), dt), strict=True))
+            operands |= dict(zip(states, r.state_numbers(), strict=True))
         if config.delta:
-            self.delta.value = with_unit(next(rest), self.state_vars["V"].unit)
-        self.spike.value = next(rest)
+            operands[DELTA] = number_in(self.delta.value, self.state_vars["V"].unit, "delta")
+        return self._take(config, receptors, step(config, operands))
+
+    def _take(self, config: Pass, receptors: list[Any], results: dict[str, Any]) -> Any:
+        """Put the results of a pass into the states."""
+        self.take(iter([results[name] for name in self.state_vars]))
+        if config.refractory:
+            self.ref_left.value = results[REF_LEFT]
+        for receptor, states in zip(receptors, config.receptor_states, strict=True):
+            receptor.take(iter([results[name] for name in states]))
+        if config.delta:
+            self.delta.value = with_unit(results[DELTA], self.state_vars["V"].unit)
+        self.spike.value = results[SPIKE]
         return self.spike.value
 
     def _reset_potential(self, p: SimpleNamespace, dt: Any) -> Any:

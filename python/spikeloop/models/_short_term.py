@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from .. import surrogate
 from .._state import ShortTermState
 from ..kernels import Pass
-from ..kernels._neuron import step
+from ..kernels._neuron import CURRENT, SPIKE, step
 from ._form import Form, check_input, number_in
 
 _SURROGATE = surrogate.ReluGrad()  # every pass has one; a release needs none
@@ -58,8 +58,13 @@ class ShortTermPlasticity(Form):
         spikes = number_in(spikes, u.UNITLESS, f"{self.path}: the spikes")
         check_input(spikes, states[0].shape, self.path)
         operands = self.derive(self.numbers(), self.dt())
-        args = [*operands, *_SURROGATE.parameters(), *states, self.released.value, spikes]
-        results = iter(step(Pass(type(self), False, False, False, _SURROGATE, ()), args))
-        self.take(results)
-        self.released.value = next(results)
+        before = {
+            **dict(zip(self.operands, operands, strict=True)),
+            **dict(zip(self.state_vars, states, strict=True)),
+            SPIKE: self.released.value,
+            CURRENT: spikes,
+        }
+        after = step(Pass(type(self), False, False, False, _SURROGATE, ()), before)
+        self.take(iter([after[name] for name in self.state_vars]))
+        self.released.value = after[SPIKE]
         return self.released.value

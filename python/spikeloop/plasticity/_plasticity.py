@@ -18,7 +18,6 @@ from .._math import exp
 from .._state import HiddenState, State
 from ..connect import Connection
 from ..connect._connectivity import join, plain_spikes, split
-from ..kernels import _library
 from ..kernels._plastic import (
     ADDITIVE,
     LINEAR,
@@ -31,7 +30,7 @@ from ..kernels._plastic import (
     update_columns,
     update_rows,
 )
-from ..kernels._plastic_learn import Delivery
+from ..kernels._plastic_learn import Delivery, runs_native
 from ..kernels._record import number_of
 from ..models._delay_line import DelayLine
 from ..models._form import number_in, with_unit
@@ -179,7 +178,7 @@ class Plasticity(WeightRule):
             return False
         tau = getattr(self, self.traces[self.waits_by].tau)
         varies = np.ndim(u.get_mantissa(tau)) or any(isinstance(getattr(self, name), State) for name in self.params)
-        return not varies and jax.default_backend() == "cpu" and _library.computes("plastic_learn", dtype)
+        return not varies and jax.default_backend() == "cpu" and runs_native(dtype)
 
     def deliver(self, connection: Connection, spikes: Any, present: Any, weight: Callable[[], Any]) -> Any:
         """A step, and `present` plus what the spikes deliver: in one walk along the rows, if events wait."""

@@ -1,0 +1,215 @@
+"""The `Kernel` record: a native call is declared once, and all that JAX needs to know of it is derived here.
+
+A declaration names what goes in and what comes out, and gives the definition of the kernel in plain JAX:
+
+    add_p = Kernel(
+        "event_add",
+        add_reference,                                    # add_reference(spikes, weight, target, *, offset) -> [target]
+        structure=("offset",),                            # what shapes the program: hashable, not differentiable
+        operands=(*inputs("spikes"), *params("weight"), *state("target")),
+        linear={"weight": _cotangent_of_weight},          # derivative: what the kernel is linear in
+        adds_to="target",
+        batch=leading_axes("spikes", "target"),           # `vmap`
+        dtypes={"target": FLOATS},                        # the native code takes only these
+        attributes=lambda o, offset: {"offset": offset},  # what the native code is told beside its operands
+    )
+    (target,) = add_p(spikes=spikes, weight=weight, target=target, offset=0)
+
+| derived | from |
+|---|---|
+| order of operands | `operands`: native code and reference take them in this order |
+| order of results | the `state` operands, which are replaced in place, then `outputs` |
+| shapes of results | those of the state; `outputs` says the others |
+| tangents and cotangents | `linear` and `adds_to`, or else the reference; `jvp` and `transpose` take their place |
+| `vmap` | `batch` |
+| varying axes in `shard_map` | all operands vary where one of them does, and so do the results |
+| program of each platform | the native `target` where the library has one for it, or else the reference |
+
+A new platform is one more entry of `PLATFORMS` and what the library registers for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import jax
+
+from .._jax import Primitive, ad, batching, ffi_lowering, mlir, new_primitive
+from . import _library, _rules
+
+KERNELS: dict[str, Kernel] = {}  # every declaration by its name
+FLOATS = ("float32", "float64")  # the floats that native code computes with
+
+
+class Operand(NamedTuple):
+    """An operand and its group: one of those below."""
+
+    name: str
+    group: str
+
+
+Operands = tuple[Operand, ...]
+
+
+def _group(group: str) -> Callable[..., Operands]:
+    return lambda *names: tuple(Operand(name, group) for name in names)
+
+
+params = _group("parameter")  # stay the same from step to step: parameters, connectivity, what follows from dt
+state = _group("state")  # each is replaced by a result of the same name, shape and dtype
+inputs = _group("input")  # what a step reads
+tangents = _group("tangent")  # tangents or cotangents, the operands of a derivative
+
+ByName = SimpleNamespace  # operands, their abstract values, tangents or batch axes, in the order of the declaration
+Shapes = Mapping[str, jax.ShapeDtypeStruct]
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """The declaration of a native call.
+
+    Functions get operands, or what stands for them, by name as `o`, and the structure, of which all may depend.
+
+    | field | says |
+    |---|---|
+    | `reference` | (*operands, **structure) → results, in plain JAX: the definition |
+    | `operands` | names and groups, in order; or a function of the structure |
+    | `outputs` | (o, **structure) → shapes of the results that replace nothing, by name |
+    | `in_place` | whether results replace the state; else there are only outputs |
+    | `linear` | each operand that the kernel is linear in: (cotangent of the result, o, **structure) → its cotangent |
+    | `adds_to` | the state that a linear kernel adds to |
+    | `jvp`, `transpose`, `batch` | rules, as those of `_rules` |
+    | `dtypes` | of operands, with which native code computes |
+    | `attributes` | (o, **structure) → what native code is told beside the operands |
+    | `native_operands` | those that native code takes, if not all; state that is not among them passes by |
+    | `target` | (**structure) → the native name, if it is not that of the kernel |
+    """
+
+    name: str
+    reference: Callable[..., list[Any]]
+    operands: Operands | Callable[..., Operands]
+    structure: tuple[str, ...] = ()
+    outputs: Callable[..., Shapes] = lambda o, **structure: {}
+    in_place: bool = True
+    linear: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    adds_to: str | None = None
+    jvp: Callable[..., Any] | None = None
+    transpose: Callable[..., Any] | None = None
+    batch: Callable[..., Any] = _rules.one_by_one
+    dtypes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    attributes: Callable[..., Mapping[str, Any]] = lambda o, **structure: {}
+    native_operands: tuple[str, ...] | None = None
+    target: Callable[..., str] | None = None
+    primitive: Primitive = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.name in KERNELS:
+            raise ValueError(f"There is a kernel {self.name!r} already.")
+        object.__setattr__(self, "primitive", new_primitive(_jax_name(self.name), self._results, self.reference))
+        ad.primitive_jvps[self.primitive] = self._jvp
+        if self.transpose or self.linear:
+            ad.primitive_transposes[self.primitive] = self._transpose
+        batching.primitive_batchers[self.primitive] = self._batch
+        for platform in _library.PLATFORMS:
+            mlir.register_lowering(self.primitive, self._lowering(platform), platform=platform)
+        KERNELS[self.name] = self
+
+    def __call__(self, **given: Any) -> list[Any]:
+        """The results, from operands and structure by name."""
+        structure = {name: given.pop(name) for name in self.structure}
+        return self.run(given, structure)
+
+    def run(self, operands: Mapping[str, Any], structure: Mapping[str, Any]) -> list[Any]:
+        """The results, from operands by name in any order."""
+        names = self.names(structure)
+        if operands.keys() != {*names}:
+            raise TypeError(f"Kernel {self.name!r} takes {names}; given {tuple(operands)}.")
+        return self.bind(*(operands[name] for name in names), **structure)
+
+    def bind(self, *operands: Any, **structure: Any) -> list[Any]:
+        """The results, from operands in the order of the declaration."""
+        return self.primitive.bind(*operands, **structure)
+
+    def declared(self, structure: Mapping[str, Any]) -> Operands:
+        """The operands for this structure."""
+        return self.operands(**structure) if callable(self.operands) else self.operands
+
+    def names(self, structure: Mapping[str, Any]) -> tuple[str, ...]:
+        """The names of the operands in their order."""
+        return tuple(operand.name for operand in self.declared(structure))
+
+    def by_name(self, values: Sequence[Any], structure: Mapping[str, Any]) -> ByName:
+        """Values that belong to the operands, such as their tangents, by the operands' names."""
+        return ByName(**dict(zip(self.names(structure), values, strict=True)))
+
+    def replaced(self, structure: Mapping[str, Any]) -> tuple[str, ...]:
+        """The operands that results replace: the first results, in this order."""
+        return tuple(x.name for x in self.declared(structure) if self.in_place and x.group == "state")
+
+    def runs_native(self, avals: Any, structure: Mapping[str, Any], platform: str = "cpu") -> bool:
+        """Whether operands of these dtypes run native on a platform; warns once if only the library is missing."""
+        takes = all(getattr(avals, name).dtype in dtypes for name, dtypes in self.dtypes.items())
+        return takes and _library.has(self._target(structure), platform)
+
+    # --- what JAX asks for -------------------------------------------------------------------------------------------
+
+    def _results(self, *avals: Any, **structure: Any) -> list[Any]:
+        """The abstract values of the results."""
+        o, like = self.by_name(avals, structure), avals[0]
+        replaced = [getattr(o, name).update(weak_type=False) for name in self.replaced(structure)]
+        made = self.outputs(o, **structure).values()
+        return replaced + [like.update(shape=x.shape, dtype=x.dtype, weak_type=False) for x in made]
+
+    def _jvp(self, primals: Sequence[Any], tangents: Sequence[Any], **structure: Any) -> Any:
+        rule = self.jvp or (_rules.product_rule if self.linear or self.adds_to else _rules.by_reference)
+        o, slopes = (self.by_name(values, structure) for values in (primals, tangents))
+        return rule(self, o, slopes, structure)
+
+    def _transpose(self, cts: Sequence[Any], *operands: Any, **structure: Any) -> list[Any]:
+        rule = self.transpose or _rules.transposed_product
+        found = rule(self, cts, self.by_name(operands, structure), structure)
+        return [found.get(name) for name in self.names(structure)]
+
+    def _batch(self, operands: Sequence[Any], axes: Sequence[Any], **structure: Any) -> Any:
+        outs = self.batch(self, self.by_name(operands, structure), self.by_name(axes, structure), structure)
+        return outs if isinstance(outs, tuple) else (outs, [0] * len(outs))
+
+    def _lowering(self, platform: str) -> Callable[..., Any]:
+        by_reference = mlir.lower_fun(self.reference, multiple_results=True)
+
+        def lower(ctx: Any, *operands: Any, **structure: Any) -> Any:
+            if self.runs_native(self.by_name(ctx.avals_in, structure), structure, platform):
+                return self._native_call(ctx, operands, structure)
+            return by_reference(ctx, *operands, **structure)
+
+        return lower
+
+    def _native_call(self, ctx: Any, operands: Sequence[Any], structure: Mapping[str, Any]) -> list[Any]:
+        avals, values = (vars(self.by_name(x, structure)) for x in (ctx.avals_in, operands))
+        taken, replaced = self.native_operands or self.names(structure), self.replaced(structure)
+        results = (*replaced, *self.outputs(ByName(**avals), **structure))
+        own = [name for name in results if name in taken or name not in replaced]
+        aliases = {taken.index(name): k for k, name in enumerate(own) if name in replaced}
+        avals_out = dict(zip(results, ctx.avals_out, strict=True))
+        inner = ctx.replace(avals_in=[avals[name] for name in taken], avals_out=[avals_out[name] for name in own])
+        call = ffi_lowering(_library.PREFIX + self._target(structure), aliases)
+        attributes = self.attributes(ByName(**avals), **structure)
+        made = dict(zip(own, call(inner, *(values[name] for name in taken), **attributes), strict=True))
+        return [made[name] if name in made else [values[name]] for name in results]
+
+    def _target(self, structure: Mapping[str, Any]) -> str:
+        return self.target(**structure) if self.target else self.name
+
+
+def table() -> dict[str, tuple[str, ...]]:
+    """For each kernel the platforms on which it is native; derivatives go with their kernel."""
+    declared = {name for name, kernel in KERNELS.items() if kernel.target is None}
+    names = declared | {name for name in _library.targets if "." not in name} - {"panic"}  # which is for tests
+    return {name: _library.targets.get(name, ()) for name in sorted(names)}
+
+
+def _jax_name(name: str) -> str:
+    return "spikeloop_" + name.replace(".", "_")

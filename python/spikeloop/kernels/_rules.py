@@ -1,0 +1,136 @@
+"""Rules that a `Kernel` can name: its derivatives, and how it takes a batch.
+
+Rules get the kernel, its operands by name, what belongs to each operand (tangent, batch axis), and the structure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+
+from .._jax import ad, zero_tangent
+
+if TYPE_CHECKING:
+    from ._kernel import ByName, Kernel
+
+Structure = Mapping[str, Any]
+
+
+# --- derivatives -----------------------------------------------------------------------------------------------------
+
+
+def is_zero(tangent: Any) -> bool:
+    """Whether a tangent is symbolically zero, or that of whole numbers."""
+    return type(tangent) is ad.Zero or getattr(tangent, "dtype", None) == jax.dtypes.float0
+
+
+def constant(kernel: Kernel, o: ByName, tangents: ByName, structure: Structure) -> Any:
+    """The results are constants to differentiation."""
+    del tangents
+    outs = kernel.run(vars(o), structure)
+    return outs, [zero_tangent(out) for out in outs]
+
+
+def by_reference(kernel: Kernel, o: ByName, tangents: ByName, structure: Structure) -> Any:
+    """JAX differentiates the reference."""
+    outs = kernel.run(vars(o), structure)
+    live = {name: t for name, t in vars(tangents).items() if not is_zero(t)}
+    if not live:
+        return outs, [zero_tangent(out) for out in outs]
+    names = kernel.names(structure)
+
+    def results(varied: dict[str, Any]) -> list[Any]:
+        return kernel.reference(*({**vars(o), **varied}[name] for name in names), **structure)
+
+    _, slopes = jax.jvp(results, ({name: getattr(o, name) for name in live},), (live,))
+    return outs, slopes
+
+
+def product_rule(kernel: Kernel, o: ByName, tangents: ByName, structure: Structure) -> Any:
+    """For sums of products, f(da, b) + f(a, db), added to the tangent of `adds_to`; other results are constants."""
+    outs = kernel.run(vars(o), structure)
+    slopes = [zero_tangent(out) for out in outs]
+    sums = kernel.adds_to
+    slope: Any = getattr(tangents, sums) if sums else slopes[0]
+    for name in kernel.linear:
+        tangent = getattr(tangents, name)
+        if is_zero(tangent):
+            continue
+        varied = {**vars(o), name: tangent}
+        if sums:
+            varied[sums] = jnp.zeros_like(varied[sums]) if is_zero(slope) else slope
+        part = kernel.run(varied, structure)[result_index(kernel, structure)]
+        slope = part if sums or is_zero(slope) else slope + part
+    if not is_zero(slope):
+        slopes[result_index(kernel, structure)] = slope
+    return outs, slopes
+
+
+def transposed_product(kernel: Kernel, cts: Sequence[Any], o: ByName, structure: Structure) -> dict[str, Any]:
+    """Cotangents of the operands that a sum of products is linear in."""
+    ct = ad.instantiate_zeros(cts[result_index(kernel, structure)])
+    found = {kernel.adds_to: ct} if kernel.adds_to else {}
+    for name, cotangent in kernel.linear.items():
+        if ad.is_undefined_primal(factor := getattr(o, name)):
+            found[name] = cotangent(ct, o, **structure).reshape(factor.aval.shape)
+    return {name: ct for name, ct in found.items() if ad.is_undefined_primal(getattr(o, name))}
+
+
+def result_index(kernel: Kernel, structure: Structure) -> int:
+    """Which result is the sum of products."""
+    return kernel.replaced(structure).index(kernel.adds_to) if kernel.adds_to else 0
+
+
+# --- batches ---------------------------------------------------------------------------------------------------------
+
+
+def lane_count(o: ByName, axes: ByName) -> int:
+    """The number of lanes of mapped operands."""
+    return next(x.shape[d] for x, d in zip(vars(o).values(), vars(axes).values(), strict=True) if d is not None)
+
+
+def lane_axis(x: Any, axis: int | None, lanes: int) -> Any:
+    """`x` with the lanes as its first axis."""
+    return jnp.broadcast_to(x, (lanes, *x.shape)) if axis is None else jnp.moveaxis(x, axis, 0)
+
+
+def one_by_one(kernel: Kernel, o: ByName, axes: ByName, structure: Structure) -> list[Any]:
+    """One lane after the other."""
+    mapped = {name: jnp.moveaxis(getattr(o, name), d, 0) for name, d in vars(axes).items() if d is not None}
+    return list(jax.lax.map(lambda lane: kernel.run({**vars(o), **lane}, structure), mapped))
+
+
+def leading_axes(*names: str) -> Callable[..., list[Any]]:
+    """The kernel takes leading axes of the operands `names`; if others have lanes, one lane after the other."""
+
+    def rule(kernel: Kernel, o: ByName, axes: ByName, structure: Structure) -> list[Any]:
+        if any(d is not None and name not in names for name, d in vars(axes).items()):
+            return one_by_one(kernel, o, axes, structure)
+        lanes = lane_count(o, axes)
+        moved = {name: lane_axis(getattr(o, name), getattr(axes, name), lanes) for name in names}
+        return kernel.run({**vars(o), **moved}, structure)
+
+    return rule
+
+
+def elementwise(kernel: Kernel, o: ByName, axes: ByName, structure: Structure) -> list[Any]:
+    """Lanes become rows of states and tangents, (lanes · rows, n); what is equal in all of them is not repeated."""
+    group = dict(kernel.declared(structure))
+    lanes = lane_count(o, axes)
+    first = next(name for name, kind in group.items() if kind == "state")
+    shape = tuple(s for i, s in enumerate(getattr(o, first).shape) if i != getattr(axes, first))
+    whole = (lanes, *shape)
+
+    def flat(name: str) -> Any:
+        x, axis = getattr(o, name), getattr(axes, name)
+        if axis is None and group[name] in ("parameter", "input") and x.size in (1, shape[-1]):
+            return x.reshape(-1) if x.ndim else x
+        if axis is not None:
+            x = jnp.moveaxis(x, axis, 0)
+            x = x.reshape(x.shape[0], *[1] * (len(whole) - x.ndim), *x.shape[1:])
+        return jnp.broadcast_to(x, whole).reshape(-1, whole[-1])
+
+    return [out.reshape(whole) for out in kernel.run({name: flat(name) for name in group}, structure)]

@@ -1,0 +1,118 @@
+"""A small call of each declared kernel; a new kernel needs an example here."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import spikeloop as sl
+from spikeloop.connect import Connection
+from spikeloop.connect._procedural import _Drawn
+from spikeloop.kernels import Pass, ReceptorKind, _neuron
+from spikeloop.kernels._event import Rows
+from spikeloop.kernels._waiting import starts
+from spikeloop.models import LIF
+from spikeloop.plasticity._columns import columns_of
+
+N_PRE, N_POST, SLOTS = 8, 16, 4
+
+
+def examples():
+    """(operands by name, structure) of a call of each kernel."""
+    rng = np.random.default_rng(0)
+    draw = lambda *shape: jnp.asarray(rng.uniform(0.1, 0.9, shape), jnp.float32)  # noqa: E731
+    pre, post = (jnp.asarray(rng.random(n) < 0.5, jnp.float32) for n in (N_PRE, N_POST))
+    lengths = rng.integers(1, 7, N_PRE)
+    nnz = int(lengths.sum())
+    c = Connection(rng.integers(0, N_POST, nnz), np.append(0, np.cumsum(lengths)), 1.0, N_PRE, N_POST,
+                   delay=rng.integers(0, SLOTS, nnz))  # fmt: skip
+    rows, drawn = {"rows": Rows(0, N_PRE, sorted=True)}, {"drawn": _Drawn("fixed_prob", 3, N_PRE, N_POST, prob=0.3)}
+    timed = {"rows": rows["rows"]._replace(slots=0)}
+    places = {"indices": c.indices, "indptr": c.indptr}
+    weight, weighted = {"weight": draw(nnz)}, {"weight": draw(nnz), **places}
+    cursor, law = jnp.asarray(2, jnp.int32), jnp.asarray([0, 1, 0, 1, 0.4], jnp.float32)
+    columns = columns_of(c)._asdict()
+    shift = {"shift": columns.pop("shift")}
+    by_column = {**columns, "indptr": c.indptr}
+    listed = {
+        "count": jnp.asarray([2, 0, 1, 0], jnp.int32),
+        "sources": jnp.asarray(np.tile(np.arange(N_PRE), (SLOTS, 1)), jnp.uint32),
+        "values": draw(SLOTS, N_PRE),
+    }
+    begins = {"starts": starts(c.indices, c.indptr, c.delay, SLOTS - 1, N_POST, rows["rows"])}
+    full, target, ring = jnp.ones((), jnp.int32), draw(N_POST), draw(SLOTS, N_POST)
+    waiting = {
+        "listed": jnp.zeros((2, N_POST, 8), jnp.float32).at[0].set(jnp.inf),
+        "marks": jnp.ones(N_PRE, jnp.float32),
+    }
+    sides = {
+        "post": post,
+        "slopes": draw(N_PRE),
+        "law_post": law,
+        "pre": pre,
+        "of_targets": draw(N_POST),
+        "law_pre": law,
+    }
+    walk = {"clock": draw(1), "walked": pre != 0, "renew": jnp.zeros(1, jnp.int32), "spikes": pre}
+    learning = {"dependence_post": 0, "dependence_pre": 1, **shift, "graded": False}
+    return {
+        "event_scatter": ({"spikes": pre, **weighted, "target": target}, rows),
+        "event_gather": ({"ct": target, **weighted}, rows),
+        "event_outer": ({"spikes": pre, "ct": target, **places}, {**rows, "single": False}),
+        "event_relay": (
+            {"spikes": pre, **weighted, "cursor": cursor, "past": draw(SLOTS, N_PRE), "target": target}, timed,
+        ),
+        "event_collect": ({"cursor": cursor, "full": full, "target": target, "ring": ring}, {"slots": 0}),
+        "event_starts": (
+            {**places, "delay": c.delay}, {"longest": SLOTS - 1, "n_post": N_POST, **rows, "dtype": np.dtype("uint16")},
+        ),
+        "event_remember": (
+            {"spikes": pre, **weighted, "delay": c.delay, "cursor": cursor, "ring": ring, "full": full, **listed}, rows,
+        ),
+        "event_deliver": ({**weighted, **begins, "cursor": cursor, **listed, "target": target}, rows),
+        "procedural_scatter": ({"values": pre, "target": target}, {**rows, **drawn}),
+        "procedural_gather": ({"ct": target}, {**rows, **drawn}),
+        "random_words": ({"keys": jax.random.key_data(jax.random.key(1))}, {"n": 9}),
+        "random_counts": (
+            {"keys": jax.random.key_data(jax.random.key(1)), "bounds": jnp.asarray([1 << 30, 1 << 31], jnp.uint32)},
+            {"n": 9},
+        ),
+        "record_pack": ({"spikes": pre}, {}),
+        "record_count": ({"spikes": pre}, {"groups": ((0, 3), (2, N_PRE))}),
+        "record_append": (
+            {"spikes": pre, "clock": jnp.asarray([1, 5], jnp.int32), "events": jnp.zeros((6, 2), jnp.int32)}, {},
+        ),
+        "plastic_rows": (
+            {"events": pre, "coefficient": draw(N_POST), "law": law, **places, **weight}, {"dependence": 1}
+        ),
+        "plastic_columns": (
+            {"events": post, "coefficient": draw(N_PRE), "law": law, **by_column, **weight}, {"dependence": 2, **shift},
+        ),
+        "plastic_learn": ({**sides, **walk, **places, **columns, **waiting, "target": target, **weight}, learning),
+        "plastic_settle": (
+            {"events": pre, "left": draw(N_PRE), "gain": draw(N_PRE), "spikes": pre, "coefficient": draw(N_POST),
+             "bounds": law[:2], **places, **weight, "eligibility": draw(nnz)}, {},
+        ),
+        "plastic_credit": (
+            {"events": post, "coefficient": draw(N_PRE), "gain": draw(N_PRE), **by_column, **weight,
+             "eligibility": draw(nnz)}, shift,
+        ),
+        **neuron(draw),
+    }  # fmt: skip
+
+
+def neuron(draw):
+    """The pass of a population with all options, and its derivatives."""
+    kinds = (ReceptorKind("expon", "coba"), ReceptorKind("cascade", "mg"))
+    config = Pass(LIF, True, True, False, sl.surrogate.Sigmoid(), kinds)
+    operands = {x.name: draw(N_POST) if x.group == "state" else draw() for x in config.operands()}
+    operands |= dict(zip(_neuron.SURROGATE, config.surrogate.parameters(), strict=True))
+    operands |= {_neuron.REF_LEFT: jnp.arange(N_POST, dtype=jnp.float32) % 3, "V_th": jnp.float32(1.5)}
+    operands = {name: jnp.asarray(x, jnp.float32) for name, x in operands.items()}
+    smooth, structure = config.smooth(), {"config": config}
+    active = {**structure, "active": smooth.operands}
+    pushed = {f"d {name}": jnp.ones_like(operands[name]) for name in smooth.operands}
+    pulled = {f"d new {name}": draw(N_POST) for name in smooth.results}
+    return {
+        "neuron": (operands, structure),
+        "neuron.jvp": ({**operands, **pushed}, active),
+        "neuron.vjp": ({**operands, **pulled}, active),
+    }
