@@ -14,7 +14,7 @@ from .. import environ, init
 from .._errors import ShapeError
 from .._shapes import fits
 from .._state import value_of
-from ..models._form import check_not_negative, check_unit, time_step
+from ..models._form import check_not_negative, check_unit, number_in, time_step
 from ..random._units import common_unit
 from ._poisson import happens, spike_probability
 from ._source import Source, TimedSource, named, times_in_ms
@@ -107,18 +107,25 @@ class SpikeTime(TimedSource):
             raise ValueError(f"SpikeTime: time_as_step must be {names} or a function; given {time_as_step!r}.")
         self.time_as_step = time_as_step
 
-    def update(self) -> Any:
-        """The spikes of this step."""
+    def update(self, index: Any = None, time: Any = None) -> Any:
+        """The spikes of this step; with `index` those of that step, else with `time` those of the nearest step."""
         if not len(self.times):
             return self._spread(0.0, self.unit)
         steps, order, most = self._schedule()
-        now = self._step()
+        now = self._step() if index is None and time is None else self._asked(index, time)
         begin = jnp.searchsorted(jnp.asarray(steps), now)
         due, which = (jax.lax.dynamic_slice_in_dim(jnp.asarray(x), begin, most) for x in (steps, order))
         heights = jnp.where(due == now, self.weights[which] if self.weights.ndim else self.weights, 0)
         spikes = jnp.zeros(int(np.prod(self.varshape)), heights.dtype)
         spikes = spikes.at[jnp.asarray(self.indices)[which]].add(heights)
         return self._spread(spikes.reshape(self.varshape), self.unit)
+
+    def _asked(self, index: Any, time: Any) -> Any:
+        if index is None:
+            index = jnp.round(jnp.asarray(number_in(time, u.ms, f"{self.path}: time")) / time_step(self.path))
+        elif not jnp.issubdtype(jnp.result_type(index), jnp.integer):
+            raise TypeError(f"{self.path}: index must be a whole number, that of a step; given {index!r}.")
+        return jnp.asarray(index, jnp.int32)
 
     def _schedule(self) -> tuple[np.ndarray, np.ndarray, int]:
         """(the sorted steps of all spikes, which they are, the most in one step), and so many more that never come."""
