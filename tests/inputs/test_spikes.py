@@ -208,3 +208,33 @@ def test_a_missing_dt_is_named():
     sl.environ.reset()
     with pytest.raises(MissingSettingError, match="by PoissonSpike"):
         sl.PoissonSpike(3, 1 * Hz)()
+
+
+class TestSpikesOfAnotherStep:
+    """`SpikeTime.update(index=..., time=...)`."""
+
+    @pytest.fixture
+    def source(self):
+        return sl.nn.init_all_states(sl.SpikeTime(3, [0, 2, 1], [0.3, 0.1, 0.3] * ms))
+
+    @pytest.mark.parametrize(("step", "spikes"), [(0, [0, 0, 0]), (1, [0, 0, 1]), (3, [1, 1, 0]), (99, [0, 0, 0])])
+    def test_by_index_or_time(self, source, step, spikes):
+        with sl.environ.context(dt=0.1 * ms, i=7):
+            assert source(index=step).tolist() == spikes
+            assert source(step).tolist() == spikes
+            assert source(time=step * np.float32(0.1) * ms).tolist() == spikes
+            assert source.calls.value == 0
+
+    def test_in_a_loop(self, source):
+        with sl.environ.context(dt=0.1 * ms):
+            by_index = sl.transform.for_loop(lambda i: source(index=i), jnp.arange(5))
+            by_time = sl.transform.for_loop(lambda t: source(time=t), jnp.arange(5) * 0.1 * ms)
+        assert by_index.tolist() == by_time.tolist()
+        assert by_index.sum() == 3
+
+    def test_what_is_refused(self, source):
+        with sl.environ.context(dt=0.1 * ms):
+            with pytest.raises(TypeError, match=r"index must be a whole number, that of a step; given 0\.3"):
+                source(index=0.3)
+            with pytest.raises(UnitError, match="time needs a value such as"):
+                source(time=0.3)

@@ -76,6 +76,43 @@ def test_a_number_of_sources_of_every_target():
         sl.nn.FixedNumConn(20, 10, 3, W, "both")
 
 
+@pytest.mark.parametrize("weight", [W, sl.init.Uniform(0.0 * u.nS, 1.0 * u.nS)], ids=["one", "each"])
+def test_some_sources_keep_their_synapses(weight):
+    def make(**options):
+        return sl.nn.EventFixedNumConn(1000, 20, 3, weight, allow_multi_conn=False, seed=4, **options)
+
+    whole, part = make(), make(afferent_ratio=0.3, conn_init="for_loop")
+    kept = part.out_degree == 3
+    assert 250 < kept.sum() < 350
+    assert (part.out_degree[~kept] == 0).all()
+    np.testing.assert_array_equal(make(afferent_ratio=0.3).indices, part.indices)
+    spikes = jnp.asarray(np.random.default_rng(0).random(1000) < 0.5)
+    np.testing.assert_allclose(part(spikes).mantissa, whole(spikes & kept).mantissa, rtol=1e-5)
+    assert make(afferent_ratio=1.0).num_synapses == 3000
+    with pytest.raises(ValueError, match=r"afferent_ratio must lie in \[0, 1\]; given 1\.5"):
+        make(afferent_ratio=1.5)
+    with pytest.raises(ValueError, match="conn_init must be 'vmap' or 'for_loop'; given 'scan'"):
+        make(conn_init="scan")
+
+
+def test_fixed_prob_takes_the_keywords_of_fixed_num():
+    layer = sl.nn.EventFixedProb(30, 40, 0.2, W, "pre", 0.5, False, 2)
+    whole = FixedProb(0.2, W, seed=2)(30, 40)
+    kept = layer.out_degree > 0
+    np.testing.assert_array_equal(layer.out_degree, np.where(kept, whole.out_degree, 0))
+    assert 5 < kept.sum() < 25
+    assert (sl.nn.EventFixedProb(30, 40, 7, W, allow_multi_conn=False, seed=2).out_degree == 7).all()
+    assert isinstance(layer, sl.nn.EventFixedNumConn)
+
+
+def test_the_weight_of_event_linear_is_an_array():
+    layer = sl.nn.EventLinear(3, 4, sl.init.Normal(), param_type=sl.ParamState)
+    assert layer.weight.value.shape == (3, 4)
+    layer.weight.value = layer.weight.value * 2
+    np.testing.assert_allclose(layer(jnp.ones(3)), layer.weight.value.sum(0), rtol=1e-6)
+    np.testing.assert_allclose(sl.transform.grad(lambda: layer(jnp.ones(3)).sum(), layer.weight)(), np.ones((3, 4)))
+
+
 @pytest.mark.parametrize("weight", [0.5, np.arange(12.0).reshape(3, 4)])
 def test_event_linear_multiplies_spikes_by_a_dense_matrix(weight):
     layer = sl.nn.EventLinear(3, 4, weight * u.nS)

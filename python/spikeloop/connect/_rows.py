@@ -52,6 +52,16 @@ def row_lengths(indices: Any, indptr: Any, n_pre: int) -> np.ndarray:
     return np.diff(np.asarray(indptr)).astype(int)
 
 
+def rows_of(synapses: Synapses, chosen: np.ndarray) -> Synapses:
+    """The synapses of the chosen sources; the rows of the others are empty."""
+    indices, indptr, weight, delay, dt = synapses
+    lengths = row_lengths(indices, indptr, chosen.size)
+    places = np.repeat(chosen, lengths)
+    starts = np.concatenate([[0], np.cumsum(np.where(chosen, lengths, 0))])
+    starts = starts.astype(np.int32 if starts[-1] < 1 << 31 else np.int64)
+    return Synapses(np.asarray(indices)[places], starts, taken(weight, places), taken(delay, places), dt)
+
+
 def ordered(synapses: Synapses, n_pre: int) -> Synapses:
     """The synapses with every row ascending in delay, then in target."""
     indices, indptr, weight, delay, dt = synapses

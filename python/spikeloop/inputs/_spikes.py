@@ -143,18 +143,26 @@ class SpikeTime(TimedSource):
             raise ValueError(f"SpikeTime: time_as_step must be {names} or a function; given {time_as_step!r}.")
         self.time_as_step = time_as_step
 
-    def update(self) -> Any:
-        """The spikes of this step."""
+    def update(self, index: Any = None, time: Any = None) -> Any:
+        """The spikes of this step; with `index` those of that step, else with `time` those of the nearest step."""
         if not len(self.times):
             return self._spread(0.0, self.unit)
         steps, order, most = self._schedule()
-        now = self._step()
+        now = self._step() if index is None and time is None else self._asked(index, time)
         begin = jnp.searchsorted(jnp.asarray(steps), now)
         due, which = (jax.lax.dynamic_slice_in_dim(jnp.asarray(x), begin, most) for x in (steps, order))
         heights = jnp.where(due == now, self.weights[which] if self.weights.ndim else self.weights, 0)
         spikes = jnp.zeros(int(np.prod(self.varshape)), heights.dtype)
         spikes = spikes.at[jnp.asarray(self.indices)[which]].add(heights)
         return self._spread(spikes.reshape(self.varshape), self.unit)
+
+    def _asked(self, index: Any, time: Any) -> Any:
+        if index is None:
+            with environ.context(t=time):
+                return self._step()
+        if not jnp.issubdtype(jnp.result_type(index), jnp.integer):
+            raise TypeError(f"{self.path}: index must be a whole number, that of a step; given {index!r}.")
+        return jnp.asarray(index, jnp.int32)
 
     def _schedule(self) -> tuple[np.ndarray, np.ndarray, int]:
         """(the sorted steps of all spikes, which they are, the most in one step), and so many more that never come."""

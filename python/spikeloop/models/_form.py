@@ -147,7 +147,7 @@ class Form(Module):
             delattr(cls, name)
         cls.options = {k: v for base in reversed(cls.__mro__) for k, v in vars(base).get("options", {}).items()}
         cls.state_names = (*cls.state_vars, *cls.state_names)
-        cls.__signature__ = _signature(cls)
+        cls.__signature__ = signature(cls)
 
     def __init__(self, *args: Any, **kwargs: Any):
         values = bind(type(self), self.__signature__, args, kwargs)
@@ -291,7 +291,8 @@ def time_step(where: str) -> Any:
     return number_in(dt, u.ms, f"environ dt (used by {where})")
 
 
-def _signature(cls: type[Form]) -> inspect.Signature:
+def signature(cls: type[Form]) -> inspect.Signature:
+    """The signature of the constructor."""
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter("in_size", kind)] if cls.has_size else []
     defaults = {

@@ -18,7 +18,7 @@ from ..kernels import Drive, Pass
 from ..kernels._neuron import CURRENT, DELTA, REF_LEFT, REF_STEPS, SPIKE, step
 from ._arrival_ring import ArrivalRing
 from ._arriving import collect, currents, jumps
-from ._form import Form, check_input, check_not_negative, check_unit, number_in, with_unit
+from ._form import Form, check_input, check_not_negative, check_unit, number_in, signature, with_unit
 from ._inputs import CurrentOfV, OneStep
 from ._part import Part
 from ._receptor import Receptor, receptor_of
@@ -45,6 +45,10 @@ class Neuron(Form):
 
     `edge`: the model is not reset; it spikes where V rises above the threshold. `holds_all`: a refractory neuron keeps
     all its states, not only V. `delta_into` is the state that delta input adds to.
+
+    | parameter | meaning | default |
+    |---|---|---|
+    | `ref_var` | of models with `tau_ref`: let `refractory.value` tell which neurons are refractory | False |
     """
 
     options: ClassVar[dict[str, Any]] = {"spk_fun": surrogate.ReluGrad(), "spk_reset": "soft"}
@@ -71,6 +75,9 @@ class Neuron(Form):
             cls.kernel = None  # other equations than those of the native kernel it would inherit
         if cls.derive is Neuron.derive:
             cls.operands = (*cls.params, "dt")
+        if "tau_ref" in cls.params:
+            cls.options = {**cls.options, "ref_var": False}
+            cls.__signature__ = signature(cls)
 
     @staticmethod
     def derive(p: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
@@ -164,6 +171,15 @@ class Neuron(Form):
     def is_refractory(self) -> bool:
         """Whether the model has a refractory period."""
         return self.period in self.params
+
+    @property
+    def refractory(self) -> SimpleNamespace:
+        """With `ref_var=True`: its `value` tells which neurons are refractory, those that just spiked included."""
+        if not getattr(self, "ref_var", False):
+            raise AttributeError(
+                f"{self.path}.refractory is there with ref_var=True only; `ref_left` counts the steps."
+            )
+        return SimpleNamespace(value=self.ref_left.value > 0)
 
     @property
     def takes_delta(self) -> bool:

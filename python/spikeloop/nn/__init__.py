@@ -39,7 +39,6 @@ from ._activations import swish as swish
 from ._activations import tanh as tanh
 from ._delay import Delay as Delay
 from ._delay import DelayAccess as DelayAccess
-from ._delay import Prefetch as Prefetch
 from ._environ_context import EnvironContext as EnvironContext
 from ._event import EventFixedNumConn as EventFixedNumConn
 from ._event import EventFixedProb as EventFixedProb
@@ -55,4 +54,9 @@ from ._linear import OneToOne as OneToOne
 from ._linear import SignedWLinear as SignedWLinear
 from ._parameters import clip_grad_norm as clip_grad_norm
 from ._parameters import count_parameters as count_parameters
+from ._prefetch import OutputDelayAt as OutputDelayAt
+from ._prefetch import Prefetch as Prefetch
+from ._prefetch import PrefetchDelay as PrefetchDelay
+from ._prefetch import PrefetchDelayAt as PrefetchDelayAt
+from ._prefetch import StateWithDelay as StateWithDelay
 from ._sequential import Sequential as Sequential

@@ -14,15 +14,15 @@ from .. import environ
 from .._delay_steps import check_ring, delay_steps, delay_times, nearest
 from .._errors import NotInitializedError, ShapeError, UnitError
 from .._jax import is_tracer
-from .._state import DelayState, HiddenState, State
+from .._state import DelayState
 from .._steps import steps_since
 from ..kernels._ring import look, put
-from ._module import Module, as_size
+from ._module import Module
 
 INTERPOLATIONS = {"nearest": "nearest", "round": "nearest", "linear": "linear", "linear_interp": "linear"}
 
 
-class _Entry(NamedTuple):
+class Entry(NamedTuple):
     time: Any  # one delay, or one for each neuron; None is the latest value
     index: Any  # of the neurons that are looked at; None for all
 
@@ -41,7 +41,10 @@ class Delay(Module):
     | `time` | longest delay that is looked at, if it is longer than those of the entries | |
     | `init` | past before the first `update`: a value, or a function of the shape | `target_info`, 0 for a struct |
     | `entries` | {name: delay} to register | |
-    | `interpolation` | between steps: 'nearest', or 'linear' | 'nearest' |
+    | `interpolation` | between steps: 'nearest' (or 'round'), or 'linear' | `interp_method` |
+    | `interp_method` | the same, also as 'linear_interp' | 'nearest' |
+    | `take_aware_unit`, `delay_method` | for call compatibility: units are always kept, the ring is never copied | |
+    | `update_every` | for call compatibility: must be None | None |
 
     A delay is one time or one for each neuron. Nearest means the nearest step, at least one for a delay above 0, with
     a warning if it is no multiple of dt. Delays need dt when states are initialised.
@@ -61,25 +64,35 @@ class Delay(Module):
         time: Any = None,
         init: Any = None,
         entries: Mapping[str, Any] | None = None,
-        interpolation: str = "nearest",
+        interpolation: str | None = None,
+        take_aware_unit: bool = True,
+        update_every: Any = None,
+        delay_method: str = "rotation",
+        interp_method: str = "nearest",
         *,
         name: str | None = None,
     ):
         super().__init__(name)
+        del take_aware_unit
+        interpolation = interp_method if interpolation is None else interpolation
         if interpolation not in INTERPOLATIONS:
             raise ValueError(f"{self.path}: interpolation must be 'nearest' or 'linear'; given {interpolation!r}.")
+        if delay_method not in ("rotation", "concat"):
+            raise ValueError(f"{self.path}: delay_method must be 'rotation' or 'concat'; given {delay_method!r}.")
+        if update_every is not None:
+            raise ValueError(f"{self.path}: a delay is written in every update; given update_every={update_every}.")
         self.target_info, self.time, self.init = target_info, time, init
         self.interpolation = INTERPOLATIONS[interpolation]
         if time is not None and delay_times(time, f"{self.path}: time").ndim:
             raise ShapeError(f"{self.path}: time must be one time; given shape {time.shape}.")
-        self.entries: dict[str, _Entry] = {}
+        self.entries: dict[str, Entry] = {}
         for entry, delay in (entries or {}).items():
             self.register_entry(entry, delay)
 
     def register_entry(self, entry: str, time: Any = None, index: Any = None) -> Delay:
         """Let `at(entry)` be the variable `time` ago, only of the neurons `index` if given, counted along all axes."""
-        new = _Entry(time, index if index is None else np.asarray(index))
-        if entry in self.entries and not _same(self.entries[entry], new):
+        new = Entry(time, index if index is None else np.asarray(index))
+        if entry in self.entries and not same(self.entries[entry], new):
             raise ValueError(f"{self.path} has an entry {entry!r} already, for {self.entries[entry].time}.")
         if time is not None:
             delay_times(time, f"{self.path}: entry {entry!r}")
@@ -98,10 +111,10 @@ class Delay(Module):
         self._dt = self._time_step()
         steps = [self._reach(e.time, f"{self.path}: entry {name!r}") for name, e in self.entries.items()]
         self._slots = 1 + max([self._reach(self.time, f"{self.path}: time"), *steps])
-        self.past = DelayState(_on_numbers(lambda x: jnp.broadcast_to(x, (self._slots, *x.shape)) + 0, value))
+        self.past = DelayState(on_numbers(lambda x: jnp.broadcast_to(x, (self._slots, *x.shape)) + 0, value))
         self.cursor = DelayState(jnp.zeros((), jnp.int32))
         self.latest = DelayState(jnp.asarray(-1, jnp.int32))  # the step of the last update
-        self.values = {name: DelayState(_on_numbers(lambda x: x + 0, self._read(e, name)))
+        self.values = {name: DelayState(on_numbers(lambda x: x + 0, self._read(e, name)))
                        for name, e in self.entries.items()}  # fmt: skip
 
     def update(self, value: Any) -> None:
@@ -114,7 +127,7 @@ class Delay(Module):
             raise ShapeError(f"{self.path} keeps values of shape {past.shape[1:]}; given {numbers.shape}. "
                              "For a batch, call init_all_states(model, batch_size=...).")  # fmt: skip
         cursor = (self.cursor.value + 1) % past.shape[0]
-        self.past.value = _on_numbers(lambda ring: put(ring, cursor, numbers), past)
+        self.past.value = on_numbers(lambda ring: put(ring, cursor, numbers), past)
         self.cursor.value = cursor
         step = environ.get("i", None)
         self.latest.value = self.latest.value + 1 if step is None else jnp.asarray(step, jnp.int32)
@@ -166,7 +179,7 @@ class Delay(Module):
         init = (jnp.zeros(shape, like.dtype) if struct else like) if self.init is None else self.init
         value = init(shape) if callable(init) else init
         full = (*(() if batch_size is None else (batch_size,)), *shape)
-        return _on_numbers(lambda x: jnp.broadcast_to(jnp.asarray(x), full), value)
+        return on_numbers(lambda x: jnp.broadcast_to(jnp.asarray(x), full), value)
 
     def _time_step(self) -> float:
         dt = environ.get("dt", desc=f"the time step, by {self.path}")
@@ -180,7 +193,7 @@ class Delay(Module):
             return int(np.ceil(np.max(delay_times(time, where) / self._dt, initial=0) - 1e-6))
         return int(np.max(delay_steps(time, self._dt, where), initial=0))
 
-    def _read(self, entry: _Entry, name: str) -> Any:
+    def _read(self, entry: Entry, name: str) -> Any:
         if entry.time is None:
             return self._pick(jnp.zeros((), jnp.int32), entry.index)
         where = f"{self.path}: entry {name!r}"
@@ -206,7 +219,7 @@ class Delay(Module):
                 return look(ring, slot)
             return self._pick_neurons(ring.reshape(*ring.shape[: ring.ndim - len(size)], -1), slot, index, size)
 
-        return _on_numbers(pick, self.past.value)
+        return on_numbers(pick, self.past.value)
 
     def _pick_neurons(self, ring: Any, slot: Any, index: Any, size: tuple[int, ...]) -> Any:
         """Neurons `index` of a ring (slots, ..., all neurons), each from a slot of its own or all from one."""
@@ -233,97 +246,9 @@ class DelayAccess(Module):
         return self.delay.at(self.entry)
 
 
-class StateDelay(Delay):
-    """The past of a State of the Module that owns this delay, written after each of its calls."""
+def same(a: Entry, b: Entry) -> bool:
+    """Whether two entries look at the same neurons at the same time."""
 
-    def __init__(self, item: str, init: Any, interpolation: str):
-        super().__init__(None, init=init, interpolation=interpolation)
-        self.item = item
-
-    def store(self, owner: Module, output: Any) -> None:
-        """Store the State as a call has left it."""
-        del output
-        self.update(_state(owner, self.item).value)
-
-    def _initial(self, batch_size: int | None) -> Any:
-        owner = self._owner[0]() if self._owner else None
-        assert owner is not None, "a StateDelay belongs to the Module whose State it keeps"
-        state = _state(owner, self.item)
-        shape = state.value.shape
-        size = shape if batch_size is None else shape[1:]
-        self.target_info = jax.ShapeDtypeStruct(size, u.get_mantissa(state.value).dtype)
-        if self.init is None:
-            return state.value if isinstance(state, HiddenState) else _on_numbers(jnp.zeros_like, state.value)
-        return super()._initial(batch_size)
-
-
-class OutputDelay(Delay):
-    """The past of what the Module that owns this delay returns."""
-
-    def store(self, owner: Module, output: Any) -> None:
-        """Store what a call has returned."""
-        del owner
-        self.update(output)
-
-    def _initial(self, batch_size: int | None) -> Any:
-        owner = self._owner[0]() if self._owner else None
-        if owner is None or owner.out_size is None:
-            raise ValueError(f"{self.path}: the module needs an out_size, the shape of its output without batch.")
-        self.target_info = jax.ShapeDtypeStruct(as_size(owner.out_size, "out_size"), environ.dftype())
-        return super()._initial(batch_size)
-
-
-class Prefetch(Module):
-    """A function that returns the present value of a State of a Module, whatever it is called with."""
-
-    def __init__(self, module: Module, item: str):
-        super().__init__()
-        self._module, self.item = module, item  # not its owner: no name of it for messages
-
-    @property
-    def module(self) -> Module:
-        """The Module whose State it is."""
-        return self._module
-
-    def update(self, *_: Any) -> Any:
-        """The value."""
-        return _state(self._module, self.item).value
-
-    @property
-    def delay(self) -> PrefetchDelay:
-        """The past of the State, as in `module.prefetch('V').delay.at(1. * u.ms)`."""
-        return PrefetchDelay(self._module, self.item)
-
-
-class PrefetchDelay(NamedTuple):
-    """The past of a State of a Module."""
-
-    module: Module
-    item: str
-
-    def at(self, time: Any, index: Any = None) -> DelayAccess:
-        """A function that returns the State `time` ago."""
-        return self.module.prefetch_delay(self.item, time, index)
-
-
-def delay_access(owner: Module, key: str, make: Any, time: Any, index: Any) -> DelayAccess:
-    """The access to a delay of `owner`, which is made if there is none yet under this key."""
-    if key not in owner.delays:
-        owner.delays = {**owner.delays, key: make()}
-    delay = owner.delays[key]
-    new = _Entry(time, index if index is None else np.asarray(index))
-    found = [name for name, entry in delay.entries.items() if _same(entry, new)]
-    return DelayAccess(delay, found[0]) if found else delay.access(str(len(delay.entries)), time, index)
-
-
-def _state(owner: Module, item: str) -> State:
-    state = getattr(owner, item)
-    if not isinstance(state, State):
-        raise TypeError(f"{owner.path}.{item} is no State, but {type(state).__name__}; only States are prefetched.")
-    return state
-
-
-def _same(a: _Entry, b: _Entry) -> bool:
     def equal(x: Any, y: Any) -> bool:
         if x is None or y is None:
             return x is y
@@ -333,7 +258,7 @@ def _same(a: _Entry, b: _Entry) -> bool:
     return equal(a.time, b.time) and equal(a.index, b.index)
 
 
-def _on_numbers(fun: Any, value: Any) -> Any:
+def on_numbers(fun: Any, value: Any) -> Any:
     """`fun` of the numbers, with their unit."""
     return (
         u.Quantity(fun(value.mantissa), unit=value.unit) if isinstance(value, u.Quantity) else fun(jnp.asarray(value))

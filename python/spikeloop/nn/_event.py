@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .. import init
+from .. import init, random
 from .._state import ParamState, State
 from ..connect import Connection, FixedInDegree, FixedOutDegree, FixedProb, Rule
+from ..connect._rows import rows_of
+from ..connect._rule import check_prob
 from ._linear import AllToAll
-from ._module import Module, as_size
+from ._module import Module
 
 
-class _Drawn(Connection):
-    """A connection that draws its own synapses."""
-
-    def __init__(self, rule: Rule, in_size: Any, out_size: Any, name: str | None):
-        Module.__init__(self, name)
-        self.in_size, self.out_size = in_size, out_size
-        self._keep(rule.synapses(in_size, out_size), rule.param_type)
-
-
-class EventFixedNumConn(_Drawn):
+class EventFixedNumConn(Connection):
     """Every source has the same number of targets; work grows with the number of spikes.
 
     | name | meaning | default |
@@ -32,8 +26,10 @@ class EventFixedNumConn(_Drawn):
     | `conn_num` | targets per source: a number, or a fraction of the target population | |
     | `conn_weight` | one weight, one per synapse, or an initializer | |
     | `efferent_target` | 'post': every source has `conn_num` targets; 'pre': every target as many sources | 'post' |
+    | `afferent_ratio` | probability that a source keeps its synapses; others have none | 1 |
     | `allow_multi_conn` | whether a source may reach the same target several times | True |
     | `seed` | seed of the draw | from `sl.random` |
+    | `conn_init` | 'vmap' or 'for_loop', for call compatibility: synapses are drawn by native code | 'vmap' |
     | `param_type` | kind of State that holds the weights | ParamState |
     """
 
@@ -44,48 +40,46 @@ class EventFixedNumConn(_Drawn):
         conn_num: int | float,
         conn_weight: Any,
         efferent_target: str = "post",
-        *,
+        afferent_ratio: float = 1.0,
         allow_multi_conn: bool = True,
         seed: int | None = None,
         name: str | None = None,
+        conn_init: str = "vmap",
         param_type: Callable[..., State] = ParamState,
     ):
-        if efferent_target not in _RULES:
-            raise ValueError(f"efferent_target must be 'post' or 'pre'; given {efferent_target!r}.")
-        rule, size = _RULES[efferent_target], out_size if efferent_target == "post" else in_size
-        num = _partners(conn_num, int(np.prod(as_size(size, "in_size or out_size"))))
-        drawn = rule(num, conn_weight, multapses=allow_multi_conn, seed=seed, param_type=param_type)
-        super().__init__(drawn, in_size, out_size, name)
+        Module.__init__(self, name)
+        self.in_size, self.out_size = in_size, out_size
+        _check_choice("efferent_target", efferent_target, ("post", "pre"))
+        _check_choice("conn_init", conn_init, ("vmap", "for_loop"))
+        rule = self._rule(conn_num, efferent_target, allow_multi_conn)(conn_weight, seed=seed, param_type=param_type)
+        synapses = rule.synapses(in_size, out_size)
+        check_prob(afferent_ratio, "afferent_ratio")
+        if afferent_ratio < 1:
+            rng = random.DEFAULT if seed is None else random.RandomState(seed)
+            synapses = rows_of(synapses, np.asarray(rng.rand(self.n_pre)) < afferent_ratio)
+        self._keep(synapses, param_type)
+
+    def _rule(self, conn_num: int | float, target: str, multapses: bool) -> Callable[..., Rule]:
+        """What draws the synapses, but for weights and seed."""
+        rule, size = (FixedOutDegree, self.n_post) if target == "post" else (FixedInDegree, self.n_pre)
+        return functools.partial(rule, _partners(conn_num, size), multapses=multapses)
 
 
 class FixedNumConn(EventFixedNumConn):
     """`EventFixedNumConn` under its name for inputs that are numbers rather than spikes; it takes both."""
 
 
-class EventFixedProb(_Drawn):
-    """Every pair of neurons is connected with the same probability, independently; work grows with spikes.
+class EventFixedProb(EventFixedNumConn):
+    """Every pair of neurons is connected with the probability `conn_num`, independently; work grows with spikes.
 
-    | name | meaning | default |
-    |---|---|---|
-    | `in_size`, `out_size` | shapes of source and target | |
-    | `conn_num` | probability of a synapse | |
-    | `conn_weight` | one weight, one per synapse, or an initializer | |
-    | `seed` | seed of the draw | from `sl.random` |
-    | `param_type` | kind of State that holds the weights | ParamState |
+    A whole number as `conn_num` is a number of targets, and all parameters are those of `EventFixedNumConn`. With a
+    probability, no pair is connected twice, whatever `allow_multi_conn`.
     """
 
-    def __init__(
-        self,
-        in_size: Any,
-        out_size: Any,
-        conn_num: float,
-        conn_weight: Any,
-        *,
-        seed: int | None = None,
-        name: str | None = None,
-        param_type: Callable[..., State] = ParamState,
-    ):
-        super().__init__(FixedProb(conn_num, conn_weight, seed=seed, param_type=param_type), in_size, out_size, name)
+    def _rule(self, conn_num: int | float, target: str, multapses: bool) -> Callable[..., Rule]:
+        if isinstance(conn_num, (int, np.integer)):
+            return super()._rule(conn_num, target, multapses)
+        return functools.partial(FixedProb, conn_num)
 
 
 class EventLinear(AllToAll):
@@ -96,7 +90,8 @@ class EventLinear(AllToAll):
     | `in_size`, `out_size` | shapes of source and target, alike but for the last axis | |
     | `weight` | one weight, an array (in, out), or an initializer | |
     | `float_as_event` | for call compatibility; spikes that are numbers count as what they are | True |
-    | `param_type` | kind of State that holds {'weight'} | ParamState |
+    | `block_size` | for call compatibility; without effect | 64 |
+    | `param_type` | kind of State that holds the weights | ParamState |
     """
 
     def __init__(
@@ -105,11 +100,18 @@ class EventLinear(AllToAll):
         out_size: Any,
         weight: Any,
         float_as_event: bool = True,
+        block_size: int = 64,
         name: str | None = None,
         param_type: type = ParamState,
     ):
-        del float_as_event
+        del float_as_event, block_size
         super().__init__(in_size, out_size, weight, None, name=name, param_type=param_type)
+
+    def _hold(self, param_type: type, params: dict[str, Any]) -> None:
+        self.weight = param_type(params["weight"])
+
+    def _values(self) -> dict[str, Any]:
+        return {"weight": self.weight.value}
 
 
 class SparseLinear(Module):
@@ -149,7 +151,9 @@ class SparseLinear(Module):
         return y if self.bias is None else y + self.bias.value
 
 
-_RULES: dict[str, type[FixedOutDegree] | type[FixedInDegree]] = {"post": FixedOutDegree, "pre": FixedInDegree}
+def _check_choice(name: str, given: str, choices: tuple[str, str]) -> None:
+    if given not in choices:
+        raise ValueError(f"{name} must be {choices[0]!r} or {choices[1]!r}; given {given!r}.")
 
 
 def _partners(conn_num: int | float, size: int) -> int:

@@ -47,11 +47,17 @@ class Dense(Module):
 
     def update(self, x: Any) -> Any:
         """The output x W + b."""
-        params = self.weight.value
+        params = self._values()
         x, x_unit = self._input(x)
         weight, unit = split(self._effective(params["weight"]))
         x = x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(weight.dtype)  # spikes may be bool
         return self._with_bias(self._product(x, weight), x_unit * unit, params)
+
+    def _hold(self, param_type: type, params: dict[str, Any]) -> None:
+        self.weight = param_type(params)
+
+    def _values(self) -> dict[str, Any]:
+        return self.weight.value
 
     def _effective(self, weight: Any) -> Any:
         return weight
@@ -107,7 +113,7 @@ class Linear(Dense):
     ):
         super().__init__(in_size, out_size, name)
         self.w_mask = init.param(w_mask, self._shape, name="Linear: w_mask")
-        self.weight = param_type(self._parameters(w_init, b_init, self._shape[1:]))
+        self._hold(param_type, self._parameters(w_init, b_init, self._shape[1:]))
 
     def _effective(self, weight: Any) -> Any:
         return weight if self.w_mask is None else weight * self.w_mask
@@ -130,7 +136,7 @@ class SignedWLinear(Dense):
     ):
         super().__init__(in_size, out_size, name)
         self.w_sign = init.param(w_sign, self._shape, name="SignedWLinear: w_sign")
-        self.weight = param_type(self._parameters(w_init, None, ()))
+        self._hold(param_type, self._parameters(w_init, None, ()))
 
     def _effective(self, weight: Any) -> Any:
         return abs(weight) if self.w_sign is None else abs(weight) * self.w_sign
@@ -155,7 +161,7 @@ class AllToAll(Dense):
     ):
         super().__init__(in_size, out_size, name)
         self.include_self = include_self
-        self.weight = param_type(self._parameters(w_init, b_init, self._shape[1:], one=True))
+        self._hold(param_type, self._parameters(w_init, b_init, self._shape[1:], one=True))
 
     def _product(self, x: Any, weight: Any) -> Any:
         if weight.ndim == 0:
@@ -185,7 +191,7 @@ class OneToOne(Dense):
     ):
         super().__init__(in_size, in_size, name)
         self._shape = as_size(in_size, "OneToOne: in_size")
-        self.weight = param_type(self._parameters(w_init, b_init, self._shape, one=True))
+        self._hold(param_type, self._parameters(w_init, b_init, self._shape, one=True))
 
     def _product(self, x: Any, weight: Any) -> Any:
         return x * weight

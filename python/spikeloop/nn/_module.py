@@ -20,7 +20,7 @@ from ..util.filter import to_predicate
 from ._desc import Desc
 
 if TYPE_CHECKING:
-    from ._delay import DelayAccess, Prefetch
+    from ._prefetch import OutputDelayAt, Prefetch, PrefetchDelayAt
 
 _UNWALKED = (str, bytes, int, float, bool, type(None), jax.Array, weakref.ref)
 
@@ -77,27 +77,27 @@ class Module(NamesKeywords):
 
     def prefetch(self, item: str) -> Prefetch:
         """A function that returns the State `item` as it is when called; for the front of projections."""
-        from ._delay import Prefetch
+        from ._prefetch import Prefetch
 
         return Prefetch(self, item)
 
     def prefetch_delay(
-        self, item: str, time: Any, index: Any = None, *, init: Any = None, interpolation: str = "nearest"
-    ) -> DelayAccess:
+        self, item: str, time: Any, index: Any = None, *, init: Any = None, interpolation: str | None = None
+    ) -> PrefetchDelayAt:
         """A function that returns the State `item` as it was `time` before the last call of this Module.
 
         `time` is one delay or one for each neuron; `index` selects neurons. The first request for an item decides the
         past before the first call, `init` (by default the initial value, and 0 for spikes), and the `interpolation`.
         """
-        from ._delay import StateDelay, delay_access
+        from ._prefetch import PrefetchDelayAt
 
-        return delay_access(self, item, lambda: StateDelay(item, init, interpolation), time, index)
+        return PrefetchDelayAt(self, item, time, index, delay_init=init, interpolation=interpolation)
 
-    def output_delay(self, time: Any, index: Any = None) -> DelayAccess:
+    def output_delay(self, time: Any, index: Any = None) -> OutputDelayAt:
         """A function that returns what a call of this Module returned `time` before its last call."""
-        from ._delay import OutputDelay, delay_access
+        from ._prefetch import OutputDelayAt
 
-        return delay_access(self, "()", lambda: OutputDelay(None), time, index)
+        return OutputDelayAt(self, time, index)
 
     @classmethod
     def desc(cls, *args: Any, **kwargs: Any) -> Desc:
@@ -154,6 +154,9 @@ class Module(NamesKeywords):
             _own(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
+        declared = getattr(type(self), name, None)
+        if isinstance(declared, property) and declared.fget is not None:
+            return declared.fget(self)  # again, for the AttributeError that led here, such as NotInitializedError
         if name.startswith("_") or not made_by_init_state(type(self), name):
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
         raise NotInitializedError(
