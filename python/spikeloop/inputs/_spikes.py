@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +17,7 @@ from .._jax import is_tracer
 from .._shapes import fits
 from .._state import value_of
 from .._steps import MOST
-from ..models._form import time_step
+from ..models._form import check_unit, time_step
 from ..random._units import common_unit
 from ._poisson import checked_rate, events, happens, is_mean, mean_number
 from ._source import Source, TimedSource, named, times_in_ms
@@ -158,6 +159,7 @@ class SpikeTime(TimedSource):
 
     def _asked(self, index: Any, time: Any) -> Any:
         if index is None:
+            check_unit(time, u.ms, f"{self.path}: time")
             with environ.context(t=time):
                 return self._step()
         if not jnp.issubdtype(jnp.result_type(index), jnp.integer):
