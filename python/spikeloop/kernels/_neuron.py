@@ -48,7 +48,7 @@ class Pass:
     """A neuron model with its options; it fixes the order of the operands."""
 
     model: Any
-    refractory: bool
+    refractory: bool  # counts the steps left; of an `edge` model always
     delta: bool
     hard: bool
     surrogate: Any
@@ -70,7 +70,7 @@ class Pass:
             params=len(self.model.operands),
             n_ref=int(self.refractory),
             receptor_params=tuple(len(kind.params) for kind in self.receptors),
-            surrogate=4,
+            surrogate=len(self.surrogate.parameters()),
             states=len(self.model.state_vars),
             left=int(self.refractory),
             receptor_states=tuple(len(kind.states) for kind in self.receptors),
@@ -158,8 +158,8 @@ def _release(p: Any, s: Any, a: Any, config: Pass) -> list[Any]:
 
 def _fire(p: Any, s: Any, a: Any, config: Pass) -> list[Any]:
     """States and spikes after a reset, a step of the equations, jumps and the refractory hold."""
-    model, like = config.model, a.states[0]
-    last = config.surrogate(model.threshold(p, s))
+    model, like, surrogate = config.model, a.states[0], config.surrogate.bound(a.surrogate)
+    last = last_spike(model, surrogate, p, s, a.spike, a.left[0] if a.left else None)
     if not model.edge:
         model.reset(p, s, last, config.hard)
     held = SimpleNamespace(**vars(s))
@@ -174,14 +174,31 @@ def _fire(p: Any, s: Any, a: Any, config: Pass) -> list[Any]:
         waiting = jnp.maximum(a.left[0] - 1, 0)
         for name in model.state_vars if model.holds_all else ("V",):
             setattr(s, name, jnp.where(waiting > 0, getattr(held, name), getattr(s, name)))
-    spike = config.surrogate(model.threshold(p, s))
-    if model.edge:
-        spike = spike * (1 - last)
+    # A refractory neuron does not spike, wherever it is held.
+    above = jnp.where(waiting > 0, 0, surrogate(model.threshold(p, s)))
+    spike = above * (1 - last) if model.edge else above
     if config.refractory:
-        left = [jnp.where(spike > 0, jnp.broadcast_to(a.n_ref[0], like.shape), waiting)]
+        steps = jnp.where(spike > 0, jnp.broadcast_to(a.n_ref[0], like.shape), waiting)
+        left = [jnp.maximum(steps, above) if model.edge else steps]
     decayed = [g for kind, q, states in receptors for g in kind.decay(q, states)]
     cleared = [jnp.zeros_like(d) for d in a.delta]
     return [*(getattr(s, name) for name in model.state_vars), *left, *decayed, *cleared, spike]
+
+
+def last_spike(model: Any, surrogate: Any, p: Any, s: Any, spike: Any, left: Any) -> Any:
+    """Where the last step spiked; of an `edge` model, where it ended above threshold.
+
+    A potential above threshold does not tell: it may have been assigned since, or held there by a refractory period.
+    Where it tells something else, there is no spike whose derivative a reset could have.
+    `spike` is what the last step sent, `left` its refractory steps left, None if these are not counted.
+    """
+    fired, seen = surrogate(model.threshold(p, s)), left if model.edge else spike
+    tells = (seen > 0) == (fired > 0)
+    if left is not None and not model.edge:  # a neuron that was held could not spike, whatever its potential
+        tells = tells & ~((left > 0) & (spike == 0))
+    fixed = jax.lax.stop_gradient(fired)
+    fired = jnp.where(tells, fired, fixed)
+    return jnp.where(seen > 0, fired, fired - fixed)
 
 
 def step(config: Pass, args: Sequence[Any]) -> list[Any]:
@@ -190,7 +207,7 @@ def step(config: Pass, args: Sequence[Any]) -> list[Any]:
     args = [jnp.asarray(arg, dtype) for arg in args]
     if not config.is_native or dtype not in (jnp.float32, jnp.float64):
         if config.has_kernel and not config.is_native and config.model.kernel in _library.targets:
-            name = type(config.surrogate).__name__
+            name = config.surrogate.label
             _library.fall_back(f"{config.model.kernel} with {name}", f"there is no native code for {name}")
         return reference(*args, config=config)
     return _flattened(args, config.layout(), lambda flat: step_p.bind(*flat, config=config))

@@ -22,7 +22,7 @@ from .._errors import ShapeError, UnitError
 from .._jax import is_tracer
 from .._shapes import fits as fits
 from .._state import State, value_of
-from ..nn import Module
+from ..nn import Dynamics
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _show(value: Any) -> str:
     return text if not unit.is_unitless else f"{text} without a unit" if jnp.ndim(value) == 0 else "a plain array"
 
 
-class Form(Module):
+class Form(Dynamics):
     """Base of models that are declared by `param` and `variable`."""
 
     params: ClassVar[dict[str, Param]] = {}
@@ -123,6 +123,7 @@ class Form(Module):
     state_names: ClassVar[tuple[str, ...]] = ()  # made by init_state
     options: ClassVar[dict[str, Any]] = {}  # further arguments of the constructor: name -> default
     has_size: ClassVar[bool] = True  # the first argument is the shape of the population
+    _form: ClassVar[inspect.Signature]  # of the constructor here, which one of a subclass's own calls
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -135,13 +136,15 @@ class Form(Module):
             delattr(cls, name)
         cls.options = {k: v for base in reversed(cls.__mro__) for k, v in vars(base).get("options", {}).items()}
         cls.state_names = (*cls.state_vars, *cls.state_names)
-        cls.__signature__ = _signature(cls)
+        cls._form = _signature(cls)
+        own = next(base for base in cls.__mro__ if "__init__" in vars(base))
+        cls.__signature__ = cls._form if own is Form else _without_self(own.__init__)
 
     def __init__(self, *args: Any, **kwargs: Any):
-        given = self.__signature__.bind(*args, **kwargs)
+        given = self._form.bind(*args, **kwargs)
         given.apply_defaults()
         values = given.arguments
-        super().__init__(values.pop("name"))
+        super().__init__(name=values.pop("name"))
         if self.has_size:
             self.in_size = self.out_size = values.pop("in_size")
         self._initializers = {name: values.pop(f"{name}_initializer") for name in self.state_vars}
@@ -155,12 +158,6 @@ class Form(Module):
         """Take the arguments that are neither parameters nor initial values."""
         for name, value in options.items():
             setattr(self, name, value)
-
-    @property
-    def varshape(self) -> tuple[int, ...]:
-        """The shape of the population."""
-        assert self.in_size is not None
-        return self.in_size
 
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
         """Make the states, with a first axis of `batch_size` samples if given."""
@@ -265,6 +262,11 @@ def time_step(where: str) -> Any:
     """The time step in ms, with an error that names who asked."""
     dt = environ.get("dt", desc=f"the time step, by {where}")
     return number_in(dt, u.ms, f"environ dt (used by {where})")
+
+
+def _without_self(init: Callable[..., None]) -> inspect.Signature:
+    signature = inspect.signature(init)
+    return signature.replace(parameters=[*signature.parameters.values()][1:])
 
 
 def _signature(cls: type[Form]) -> inspect.Signature:

@@ -13,6 +13,11 @@ from ._module import Module as Module
 from ._delay import Delay as Delay
 from ._delay import DelayAccess as DelayAccess
 from ._delay import Prefetch as Prefetch
+from ._dynamics import Dynamics as Dynamics
+from ._dynamics import not_receive_update_input as not_receive_update_input
+from ._dynamics import not_receive_update_output as not_receive_update_output
+from ._dynamics import receive_update_input as receive_update_input
+from ._dynamics import receive_update_output as receive_update_output
 from ._event import EventFixedNumConn as EventFixedNumConn
 from ._event import EventFixedProb as EventFixedProb
 from ._event import EventLinear as EventLinear
@@ -26,3 +31,5 @@ from ._linear import Linear as Linear
 from ._linear import OneToOne as OneToOne
 from ._linear import SignedWLinear as SignedWLinear
 from ._sequential import Sequential as Sequential
+
+DynamicsGroup = Dynamics

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import reprlib
 import threading
 import weakref
@@ -50,7 +51,7 @@ class Module:
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
         if "init_state" in cls.__dict__:
-            cls.init_state = _refilling(cls.__dict__["init_state"])
+            cls.init_state = refilling(cls.__dict__["init_state"])
 
     def update(self, *args: Any, **kwargs: Any) -> Any:
         """One step."""
@@ -206,7 +207,7 @@ def as_size(size: Any, where: str) -> tuple[int, ...]:
     return tuple(int(n) for n in sizes)
 
 
-def _refilling(init_state: Callable[..., None]) -> Callable[..., None]:
+def refilling(init_state: Callable[..., None]) -> Callable[..., None]:
     """`init_state`, during which a new State goes into the State object that is already there."""
 
     @functools.wraps(init_state)
@@ -282,8 +283,8 @@ def _passes(criterion: Any, path: tuple[Any, ...], state: State) -> bool:
 def made_by_init_state(cls: type, name: str) -> bool:
     """Whether some `init_state` of `cls` assigns the attribute `name`."""
     for base in cls.__mro__:
-        init = getattr(base.__dict__.get("init_state"), "__wrapped__", None)
-        if init is not None and name in init.__code__.co_names:
+        init = base.__dict__.get("init_state")
+        if init is not None and name in inspect.unwrap(init).__code__.co_names:
             return True
     return name in getattr(cls, "state_names", ())
 
