@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, NamedTuple, Protocol
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -21,7 +22,6 @@ from ._receptors import ReceptorKind
 
 # Operands of every pass, beside those of the model and its receptors. A space keeps them apart from a model's names.
 REF_STEPS, REF_LEFT = "refractory steps", "steps left"
-SURROGATE = tuple(f"surrogate {k}" for k in range(4))
 DELTA, SPIKE, CURRENT = "delta input", "last spike", "input current"
 
 
@@ -53,7 +53,7 @@ class Pass:
     """A neuron model with its options; it fixes the order of the operands."""
 
     model: Any
-    refractory: bool
+    refractory: bool  # counts the steps left; of an `edge` model always
     delta: bool
     hard: bool
     surrogate: Any
@@ -70,7 +70,7 @@ class Pass:
         """What the native code of the model has no formula for: a receptor or the surrogate gradient."""
         foreign = [f"{kind.dynamics} → {kind.output}" for kind in self.receptors if not kind.is_native]
         if self.surrogate.code is None:
-            foreign.append(type(self.surrogate).__name__)
+            foreign.append(self.surrogate.label)
         return foreign[0] if foreign else None
 
     @property
@@ -83,7 +83,7 @@ class Pass:
         model, held = self.model, [REF_LEFT] * self.refractory
         return (
             *params(*model.operands, *[REF_STEPS] * self.refractory),
-            *params(*(name for names in self.receptor_params for name in names), *SURROGATE),
+            *params(*(name for names in self.receptor_params for name in names), *self.surrogate_params),
             *state(*model.state_vars, *held, *(name for names in self.receptor_states for name in names)),
             *state(*[DELTA] * self.delta, SPIKE),
             *inputs(CURRENT),
@@ -99,9 +99,14 @@ class Pass:
         """The states of each receptor."""
         return [[f"receptors[{k}].{name}" for name in kind.states] for k, kind in enumerate(self.receptors)]
 
+    @property
+    def surrogate_params(self) -> list[str]:
+        """The operands of the surrogate gradient."""
+        return [f"surrogate {k}" for k in range(len(self.surrogate.parameters()))]
+
     def smooth(self) -> Smooth:
         """What may carry tangents; the emptied delta and the last spikes are constants."""
-        fixed = {REF_STEPS, REF_LEFT, *SURROGATE}
+        fixed = {REF_STEPS, REF_LEFT, *self.surrogate_params}
         operands = [x for x in self.operands() if x.name not in fixed]
         return Smooth(
             tuple(x.name for x in operands if x.name != SPIKE),
@@ -116,10 +121,12 @@ class Pass:
             params=some(self.model.operands),
             n_ref=some([REF_STEPS] * self.refractory),
             receptor_params=[some(names) for names in self.receptor_params],
+            surrogate=some(self.surrogate_params),
             states=some(self.model.state_vars),
             left=some([REF_LEFT] * self.refractory),
             receptor_states=[some(names) for names in self.receptor_states],
             delta=some([DELTA] * self.delta),
+            spike=named[SPIKE],
             current=named[CURRENT],
         )
 
@@ -142,8 +149,8 @@ def _release(p: Any, s: Any, a: Any, config: Pass) -> list[Any]:
 
 def _fire(p: Any, s: Any, a: Any, config: Pass) -> list[Any]:
     """States and spikes after a reset, a step of the equations, jumps and the refractory hold."""
-    model, like = config.model, a.states[0]
-    last = config.surrogate(model.threshold(p, s))
+    model, like, surrogate = config.model, a.states[0], config.surrogate.bound(a.surrogate)
+    last = last_spike(model, surrogate, p, s, a.spike, a.left[0] if a.left else None)
     if not model.edge:
         model.reset(p, s, last, config.hard)
     held = SimpleNamespace(**vars(s))
@@ -158,23 +165,40 @@ def _fire(p: Any, s: Any, a: Any, config: Pass) -> list[Any]:
         waiting = jnp.maximum(a.left[0] - 1, 0)
         for name in model.state_vars if model.holds_all else ("V",):
             setattr(s, name, jnp.where(waiting > 0, getattr(held, name), getattr(s, name)))
-    spike = config.surrogate(model.threshold(p, s))
-    if model.edge:
-        spike = spike * (1 - last)
+    # A refractory neuron does not spike, wherever it is held.
+    above = jnp.where(waiting > 0, 0, surrogate(model.threshold(p, s)))
+    spike = above * (1 - last) if model.edge else above
     if config.refractory:
-        left = [jnp.where(spike > 0, jnp.broadcast_to(a.n_ref[0], like.shape), waiting)]
+        steps = jnp.where(spike > 0, jnp.broadcast_to(a.n_ref[0], like.shape), waiting)
+        left = [jnp.maximum(steps, above) if model.edge else steps]
     decayed = [g for kind, q, states in receptors for g in kind.decay(q, states)]
     cleared = [jnp.zeros_like(d) for d in a.delta]
     return [*(getattr(s, name) for name in model.state_vars), *left, *decayed, *cleared, spike]
 
 
+def last_spike(model: Any, surrogate: Any, p: Any, s: Any, spike: Any, left: Any) -> Any:
+    """Where the last step spiked; of an `edge` model, where it ended above threshold.
+
+    A potential above threshold does not tell: it may have been assigned since, or held there by a refractory period.
+    Where it tells something else, there is no spike whose derivative a reset could have.
+    `spike` is what the last step sent, `left` its refractory steps left, None if these are not counted.
+    """
+    fired, seen = surrogate(model.threshold(p, s)), left if model.edge else spike
+    tells = (seen > 0) == (fired > 0)
+    if left is not None and not model.edge:  # a neuron that was held could not spike, whatever its potential
+        tells = tells & ~((left > 0) & (spike == 0))
+    fixed = jax.lax.stop_gradient(fired)
+    fired = jnp.where(tells, fired, fixed)
+    return jnp.where(seen > 0, fired, fired - fixed)
+
+
 def step(config: Pass, operands: Mapping[str, Any]) -> dict[str, Any]:
     """One pass over operands by name: the new states by name. Native where the platform has a kernel.
 
-    The operands of the surrogate gradient, and room for the spikes, need not be given.
+    Operands of the surrogate gradient that are plain numbers need not be given.
     """
     V = operands[next(iter(config.model.state_vars))]
-    given = {**dict(zip(SURROGATE, config.surrogate.parameters(), strict=True)), **operands}
+    given = {**dict(zip(config.surrogate_params, config.surrogate.parameters(), strict=True)), **operands}
     groups = dict(config.operands())
     args = {name: jnp.asarray(given[name], V.dtype) for name in groups}
     if config.is_native and V.dtype in FLOATS:

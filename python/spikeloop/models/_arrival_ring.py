@@ -30,7 +30,7 @@ class ArrivalRing(Module):
     full: DelayState  # 0 as long as nothing has been put into the ring
     cursor: DelayState
 
-    def __init__(self, size: Any, unit: Any):
+    def __init__(self, size: Any, unit: Any):  # a unit of None is found when the ring is made
         super().__init__()
         self.in_size = self.out_size = size
         self.unit, self.slots = unit, 1
@@ -39,9 +39,15 @@ class ArrivalRing(Module):
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
         """Make the ring, empty."""
         shape = (self.slots, *(() if batch_size is None else (batch_size,)), *(self.in_size or ()))
-        self.ring = DelayState(with_unit(jnp.zeros(shape, environ.dftype()), self.unit))
+        self.ring = DelayState(with_unit(jnp.zeros(shape, environ.dftype()), self.present_unit))
         self.full = DelayState(jnp.zeros((), jnp.int32))
         self.cursor = DelayState(jnp.zeros((), jnp.int32))
+
+    @property
+    def present_unit(self) -> Any:
+        """The unit of what arrives; a population with an `init_state` of its own may know it only then."""
+        owner = self._owner[0]() if self._owner else None
+        return owner.delta_unit if self.unit is None and owner is not None else self.unit
 
     def make_room(self, slots: int) -> None:
         """Have at least so many slots, from the next initialisation on."""

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import brainunit as u
 import jax.numpy as jnp
 
-from ._form import number_in, with_unit
-from ._inputs import CurrentOfV
+from ._form import check_input, number_in, unit_of, with_unit
 
 if TYPE_CHECKING:
     from ._neuron import Neuron
+    from ._receptor import Receptor
+
+
+@dataclass
+class OwnStep:
+    """A step of a model with an `update` of its own: its receptors as they act in this step."""
+
+    states: list[tuple[Receptor, list[Any]]]
+    by_kernel: bool = False  # that `update` calls the one of the form, which takes the receptors a step further
 
 
 def collect(owner: Any, receiver: Any) -> None:
@@ -19,24 +29,68 @@ def collect(owner: Any, receiver: Any) -> None:
         owner.arrivals.collect(receiver)
 
 
-def currents(neuron: Neuron, V: Any) -> Any:
-    """The sum of all currents but the external one at the potential `V`; takes the receptors one step further."""
-    V, dt = jnp.asarray(number_in(V, neuron.state_unit("V"), f"{neuron.path}: V")), neuron.dt()
-    total = CurrentOfV(neuron.current_functions, V, neuron).current
-    for receptor in neuron.receptors:
-        collect(receptor, receptor.syn)
-        kind, states = receptor.kind, receptor.state_numbers()
-        operands = receptor.operands(neuron, 1.0, dt)
-        total = total + kind.drive(operands, states, V)[0]
-        receptor.take(
-            iter([new.astype(old.dtype) for new, old in zip(kind.decay(operands, states), states, strict=True)])
-        )
+def begin(neuron: Neuron) -> OwnStep:
+    """Start a step: what arrives now acts in it."""
+    collect(neuron, neuron)
+    return OwnStep(_collected(neuron))
+
+
+def finish(neuron: Neuron, step: OwnStep) -> None:
+    """End a step: receptors decay, once, however often the step has asked for their currents."""
+    if not step.by_kernel:
+        for receptor, states in step.states:
+            _advance(neuron, receptor, states)
+
+
+def _advance(neuron: Neuron, receptor: Receptor, states: list[Any]) -> None:
+    decayed = receptor.kind.decay(receptor.operands(neuron, 1.0, neuron.dt()), states)
+    receptor.take(iter([new.astype(old.dtype) for new, old in zip(decayed, states, strict=True)]))
+
+
+def currents(neuron: Neuron, V: Any, label: str | None) -> Any:
+    """The sum of the currents at the potential `V`, of projections with a label if given; None if there are none.
+
+    Outside of a step of the neuron, a call takes the receptors one step further.
+    """
+    step = neuron.own_step
+    chosen = [pair for pair in _present(neuron) if label is None or pair[0].label == label]
+    functions = _labelled(neuron, label)
+    if not functions and not chosen:
+        return None
+    total = jnp.zeros_like(u.get_mantissa(V))
+    for key, function in functions.items():
+        where = f"{neuron.path}: current input {key!r}"
+        current = number_in(function(V), neuron.current_unit, where)
+        check_input(current, total.shape, where)
+        total = total + jnp.asarray(current, total.dtype)
+    x = number_in(V, u.mV, "V") if unit_of(V).has_same_dim(u.mV) else u.get_mantissa(V)
+    for receptor, numbers in chosen:
+        total = total + receptor.kind.drive(receptor.operands(neuron, 1.0, neuron.dt()), numbers, x)[0]
+        if step is None:
+            _advance(neuron, receptor, numbers)
     return with_unit(total, neuron.current_unit)
 
 
-def jumps(neuron: Neuron) -> Any:
-    """The jumps in V that wait for the end of this step; clears them."""
-    collect(neuron, neuron)
+def _present(neuron: Neuron) -> list[tuple[Receptor, list[Any]]]:
+    return _collected(neuron) if neuron.own_step is None else neuron.own_step.states
+
+
+def _collected(neuron: Neuron) -> list[tuple[Receptor, list[Any]]]:
+    """The receptors and their states, after what arrives now."""
+    for receptor in neuron.receptors:
+        collect(receptor, receptor.syn)
+    return [(receptor, receptor.state_numbers()) for receptor in neuron.receptors]
+
+
+def _labelled(neuron: Neuron, label: str | None) -> dict[str, Any]:
+    return {k: f for k, f in neuron.current_functions.items() if label is None or k.startswith(f"{label} // ")}
+
+
+def jumps(neuron: Neuron, keep: bool) -> Any:
+    """The jumps in V that wait for the end of this step; clears them, unless they are to be kept."""
+    if neuron.own_step is None:
+        collect(neuron, neuron)
     waiting = neuron.delta.value
-    neuron.delta.value = 0 * waiting
+    if not keep:
+        neuron.delta.value = 0 * waiting
     return waiting

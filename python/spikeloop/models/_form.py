@@ -23,7 +23,7 @@ from .._jax import is_tracer
 from .._keywords import bind
 from .._shapes import fits as fits
 from .._state import State, value_of
-from ..nn import Module
+from ..nn import Dynamics
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _show(value: Any) -> str:
     return text if not unit.is_unitless else f"{text} without a unit" if jnp.ndim(value) == 0 else "a plain array"
 
 
-class Form(Module):
+class Form(Dynamics):
     """Base of models that are declared by `param` and `variable`."""
 
     params: ClassVar[dict[str, Param]] = {}
@@ -135,6 +135,7 @@ class Form(Module):
     state_names: ClassVar[tuple[str, ...]] = ()  # made by init_state
     options: ClassVar[dict[str, Any]] = {}  # further arguments of the constructor: name -> default
     has_size: ClassVar[bool] = True  # the first argument is the shape of the population
+    _form: ClassVar[inspect.Signature]  # of the constructor here, which one of a subclass's own calls
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -147,11 +148,11 @@ class Form(Module):
             delattr(cls, name)
         cls.options = {k: v for base in reversed(cls.__mro__) for k, v in vars(base).get("options", {}).items()}
         cls.state_names = (*cls.state_vars, *cls.state_names)
-        cls.__signature__ = signature(cls)
+        declare_constructor(cls)
 
     def __init__(self, *args: Any, **kwargs: Any):
-        values = bind(type(self), self.__signature__, args, kwargs)
-        super().__init__(values.pop("name"))
+        values = bind(type(self), self._form, args, kwargs)
+        super().__init__(name=values.pop("name"))
         if self.has_size:
             self.in_size = self.out_size = values.pop("in_size")
         self._initializers = {name: values.pop(f"{name}_initializer") for name in self.state_vars}
@@ -170,13 +171,6 @@ class Form(Module):
         if name in self.params and "_initializers" in vars(self):
             value = self._checked(name, self.params[name], value)
         super().__setattr__(name, value)
-
-    @property
-    def varshape(self) -> tuple[int, ...]:
-        """The shape of the population."""
-        if self.in_size is None:
-            raise AttributeError(f"{type(self).__name__} is no population, so it has no shape.")
-        return self.in_size
 
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
         """Make the states, with a first axis of `batch_size` samples if given."""
@@ -291,7 +285,19 @@ def time_step(where: str) -> Any:
     return number_in(dt, u.ms, f"environ dt (used by {where})")
 
 
-def signature(cls: type[Form]) -> inspect.Signature:
+def declare_constructor(cls: type[Form]) -> None:
+    """Let `cls` have the constructor that its declarations ask for; one of its own keeps its signature."""
+    cls._form = _signature(cls)
+    own = next(base for base in cls.__mro__ if "__init__" in vars(base))
+    cls.__signature__ = cls._form if own is Form else _without_self(own.__init__)
+
+
+def _without_self(init: Callable[..., None]) -> inspect.Signature:
+    signature = inspect.signature(init)
+    return signature.replace(parameters=[*signature.parameters.values()][1:])
+
+
+def _signature(cls: type[Form]) -> inspect.Signature:
     """The signature of the constructor."""
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter("in_size", kind)] if cls.has_size else []

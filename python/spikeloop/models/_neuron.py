@@ -13,13 +13,24 @@ import numpy as np
 
 from .. import environ, surrogate
 from .._jax import is_tracer
-from .._state import HiddenState, ShortTermState
+from .._state import HiddenState, ShortTermState, State
 from ..kernels import Drive, Pass
-from ..kernels._neuron import CURRENT, DELTA, REF_LEFT, REF_STEPS, SPIKE, step
+from ..kernels._neuron import CURRENT, DELTA, REF_LEFT, REF_STEPS, SPIKE, last_spike, step
+from ..surrogate._function import spike_function
 from ._arrival_ring import ArrivalRing
-from ._arriving import collect, currents, jumps
-from ._form import Form, check_input, check_not_negative, check_unit, number_in, signature, with_unit
+from ._arriving import OwnStep, begin, currents, jumps
+from ._form import (
+    Form,
+    check_input,
+    check_not_negative,
+    check_unit,
+    declare_constructor,
+    number_in,
+    unit_of,
+    with_unit,
+)
 from ._inputs import CurrentOfV, OneStep
+from ._own_update import numbers_like, potential_of, stepping, with_buffers
 from ._part import Part
 from ._receptor import Receptor, receptor_of
 from .output import CUBA
@@ -41,7 +52,9 @@ class Neuron(Form):
 
     They work on plain numbers in the units of the declarations and are the reference of the native kernel that
     `kernel` names. A step resets what spiked in the step before, integrates, and compares with the threshold, so a
-    recorded V may exceed the threshold for one step. A model with a constant `tau_ref` is refractory.
+    recorded V may exceed the threshold for one step. A V that is set above threshold, at the start or between two
+    steps, is not reset: it spikes at the end of the next step. A model with a constant `tau_ref` is refractory: after
+    a spike V is held, and nothing makes the neuron spike, until the period is over.
 
     `edge`: the model is not reset; it spikes where V rises above the threshold. `holds_all`: a refractory neuron keeps
     all its states, not only V. `delta_into` is the state that delta input adds to.
@@ -68,8 +81,13 @@ class Neuron(Form):
     ref_left: ShortTermState
     delta: ShortTermState
     arrivals: ArrivalRing | None = None  # delta input of synapses that have a delay each
+    own_step: OwnStep | None = None  # while an `update` of a model's own runs
+    _has_buffers: bool = False
 
     def __init_subclass__(cls, **kwargs: Any):
+        for name, wrap in (("update", stepping), ("init_state", with_buffers), ("reset_state", with_buffers)):
+            if name in vars(cls):
+                setattr(cls, name, wrap(vars(cls)[name]))
         super().__init_subclass__(**kwargs)
         if "kernel" not in vars(cls) and any(name in vars(cls) for name in _DEFINED_BY_KERNEL):
             cls.kernel = None  # other equations than those of the native kernel it would inherit
@@ -77,7 +95,7 @@ class Neuron(Form):
             cls.operands = (*cls.params, "dt")
         if "tau_ref" in cls.params:
             cls.options = {**cls.options, "ref_var": False}
-            cls.__signature__ = signature(cls)
+            declare_constructor(cls)
 
     @staticmethod
     def derive(p: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
@@ -113,14 +131,9 @@ class Neuron(Form):
         spk_fun, spk_reset = options.pop("spk_fun"), options.pop("spk_reset")
         if spk_reset not in ("soft", "hard"):
             raise ValueError(f"{type(self).__name__}: spk_reset must be 'soft' or 'hard'; given {spk_reset!r}.")
-        if not isinstance(spk_fun, surrogate.Surrogate):
-            raise TypeError(
-                f"{type(self).__name__}: spk_fun must be a surrogate such as sl.surrogate.ReluGrad(), or an instance "
-                f"of a subclass of sl.surrogate.Surrogate; given {spk_fun!r}."
-            )
         if self.is_refractory:
             check_not_negative(getattr(self, self.period), f"{type(self).__name__}: {self.period}")
-        self.spk_fun: Any = spk_fun
+        self.spk_fun: Any = spike_function(spk_fun, type(self).__name__)
         self.spk_reset = spk_reset
         self.receptors: list[Receptor] = []
         self._takes_delta = False
@@ -132,6 +145,8 @@ class Neuron(Form):
     def _check_threshold(self) -> None:
         """Refuse a model without a threshold, and known constants for which it divides by 0."""
         name = type(self).__name__
+        if not self.state_vars and self.has_own_update:
+            return  # its `init_state` makes the States
         if next(iter(self.state_vars), None) != "V":
             raise TypeError(f"{name}: a neuron model declares its potential V as its first variable.")
         if type(self).threshold is Neuron.threshold and not {"V_th", "V_reset"} <= {*self.operands}:
@@ -152,20 +167,32 @@ class Neuron(Form):
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
         """Make the states, with a first axis of `batch_size` samples if given."""
         super().init_state(batch_size)
-        numbers = self.state_numbers()
-        like = numbers[0]
-        s = SimpleNamespace(**dict(zip(self.state_vars, numbers, strict=True)))
-        above = self.threshold(self._operand_space(self.derive(self.numbers(), 1.0)), s) >= 0
-        above = above & (not self.edge)
-        self.spike = ShortTermState(jnp.broadcast_to(above, like.shape).astype(like.dtype))
-        if self.is_refractory:
-            self.ref_left = ShortTermState(jnp.zeros_like(like))
+        if self.state_vars:
+            self.make_buffers(with_unit(self.state_numbers()[0], self.state_vars["V"].unit))
+
+    def make_buffers(self, V: Any) -> None:
+        """Make the States that do not depend on the model: spikes, refractory steps left, and waiting jumps in V."""
+        zero = jnp.zeros_like(u.get_mantissa(V))
+        self.spike = ShortTermState(zero)
+        if self._counts_steps:
+            self.ref_left = ShortTermState(zero + 0)
         if self._takes_delta:
-            self.delta = ShortTermState(with_unit(jnp.zeros_like(like), self.state_vars["V"].unit))
+            self.delta = ShortTermState(with_unit(zero + 0, unit_of(V)))
+        object.__setattr__(self, "_has_buffers", True)
+
+    def note_spikes(self) -> None:
+        """Store the spikes of a step that a model with a `get_spike` of its own has made."""
+        if type(self).get_spike is not Neuron.get_spike and self._has_buffers:
+            self.spike.value = numbers_like(self.get_spike(), self.spike.value)
 
     def __getitem__(self, index: slice) -> Part:
         """A part of the population, as the source or target of projections: `neurons[:3200]`."""
         return Part(self, index)
+
+    @property
+    def has_own_update(self) -> bool:
+        """Whether the class writes `update` itself."""
+        return type(self).update is not Neuron.update
 
     @property
     def is_refractory(self) -> bool:
@@ -182,14 +209,26 @@ class Neuron(Form):
         return SimpleNamespace(value=self.ref_left.value > 0)
 
     @property
+    def _counts_steps(self) -> bool:
+        """Whether `ref_left` is there; of an `edge` model it is at least 1 as long as V is above threshold."""
+        return self.is_refractory or self.edge
+
+    @property
     def takes_delta(self) -> bool:
         """Whether jumps in V have a buffer."""
         return self._takes_delta
 
     @property
     def delta_unit(self) -> Any:
-        """The unit of delta input."""
+        """The unit of delta input; None if `init_state` has still to make the State that it adds to."""
         return self.state_unit(self.delta_into)
+
+    def state_unit(self, name: str) -> Any:
+        """The unit of a state; None if the model does not declare it and `init_state` has still to make it."""
+        if name in self.state_vars:
+            return super().state_unit(name)
+        state = potential_of(self) if name == "V" else vars(self).get(name)
+        return unit_of(state.value) if isinstance(state, State) else None
 
     def take_delta(self) -> None:
         """Keep a buffer of jumps in V, to be filled between steps."""
@@ -210,46 +249,86 @@ class Neuron(Form):
         """Let the current `inp` flow during the next step only, or, if it is a function of V, from now on.
 
         A function is called in every step with V after the reset, and enters to first order in the change of V.
+        `label` is what an `update` of a model's own can ask `sum_current_inputs` for.
         """
-        del label
+        key = key if label is None else f"{label} // {key}"
         if callable(inp):
             if self.current_functions.get(key, inp) is not inp:
                 raise ValueError(f"{self.path} has another current input {key!r} already; choose another key.")
             self.current_functions[key] = inp
         elif self._waiting is None:
             raise ValueError(f"{self.path}: call take_current() before init_all_states to use add_current_input.")
+        elif label is not None:
+            raise ValueError(f"{self.path}: of current inputs only functions and projections have labels, {key!r} has.")
         else:
             check_unit(inp, self.current_unit, f"{self.path}: current input {key!r}")
             self._waiting.receive(inp)
 
+    def get_input(self, key: str) -> Callable[[Any], Any]:
+        """The function that was given to `add_current_input` under `key`."""
+        if key not in self.current_functions:
+            known = ", ".join(map(repr, self.current_functions)) or "none"
+            raise ValueError(f"{self.path} has no current input {key!r}; it has {known}.")
+        return self.current_functions[key]
+
     def add_delta_input(self, key: str, inp: Any, label: str | None = None) -> None:
         """Let V jump by `inp` at the end of the next step."""
-        del key, label
+        del label
         if not self._takes_delta and self.delta_into == "V":
             raise ValueError(f"{self.path}: call take_delta() before init_all_states to use add_delta_input.")
+        if self.delta_unit is not None:
+            check_unit(inp, self.delta_unit, f"{self.path}: delta input {key!r}")
         self.receive(inp)
 
-    def sum_current_inputs(self, init: Any = None, V: Any = None) -> Any:
-        """`init` and what flows through the receptors at `V`; an `update` of one's own calls it once in a step."""
-        current = currents(self, self.V.value if V is None else V)
-        return current if init is None else init + current
+    def sum_current_inputs(self, init: Any = None, V: Any = None, *, label: str | None = None) -> Any:
+        """`init` and the currents at `V`, for an `update` of a model's own: all of them, or those with a `label`.
 
-    def sum_delta_inputs(self, init: Any) -> Any:
-        """`init` and the jumps that wait for the end of this step; as `sum_current_inputs`."""
-        return init + jumps(self) if self._takes_delta else init
+        It may be called several times in a step, also inside of `nn.exp_euler_step`.
+        """
+        V = self._potential().value if V is None else V
+        current = currents(self, V, label)
+        if init is None:
+            return self._no_current(V) if current is None else current
+        if current is None or (isinstance(init, (int, float)) and init == 0):
+            return init if current is None else current
+        check_unit(init, self.current_unit, f"{self.path}, whose class sets current_unit: the input")
+        return init + current
+
+    def sum_delta_inputs(self, init: Any, *, label: str | None = None, pop: bool = True) -> Any:
+        """`init` and the jumps that wait for the end of this step; once in a step, unless with `pop=False`."""
+        if label is not None:
+            raise ValueError(f"{self.path}: delta input has no labels, but all adds up; leave out label={label!r}.")
+        if not self._takes_delta:
+            return init
+        check_unit(init, self.delta_unit, f"{self.path}: what delta input adds to")
+        return init + jumps(self, keep=not pop)
+
+    def _no_current(self, V: Any) -> Any:
+        return with_unit(jnp.zeros_like(u.get_mantissa(V)), self.current_unit)
+
+    def _potential(self) -> State:
+        """The State V, or what takes its place."""
+        state = potential_of(self)
+        return self.V if state is None else state  # which tells to call init_all_states
 
     def get_spike(self, V: Any = None) -> Any:
         """1 where the last step spiked, else 0; or the same for a potential `V`."""
         if V is None:
             return self.spike.value
+        if not self.state_vars:
+            raise TypeError(f"{type(self).__name__}: a model that does not declare its variables defines get_spike(V).")
         p = self._operand_space(self.derive(self.numbers(), 1.0))
         numbers = [number_in(V, self.state_vars["V"].unit, f"{self.path}: V"), *self.state_numbers()[1:]]
         return self.spk_fun(self.threshold(p, SimpleNamespace(**dict(zip(self.state_vars, numbers, strict=True)))))
 
     def update(self, x: Any = None) -> Any:
         """One step with the external current `x`, one number or one per neuron; returns the spikes (0 or 1)."""
-        for owner, receiver in ((self, self), *((r, r.syn) for r in self.receptors)):
-            collect(owner, receiver)
+        if self.own_step is None:
+            begin(self)
+        else:
+            self.own_step.by_kernel = True
+        if not self.state_vars:
+            raise TypeError(f"{type(self).__name__}: a model without an `update` of its own declares its variables.")
         current, p, dt = self._current(x), self.numbers(), self.dt()
         receptors: list[Any] = [*self.receptors]
         if self.current_functions:
@@ -258,6 +337,7 @@ class Neuron(Form):
         config = self._pass(receptors)
         operands = {
             **dict(zip(self.operands, self.derive(p, dt), strict=True)),
+            **dict(zip(config.surrogate_params, self.spk_fun.parameters(), strict=True)),
             SPIKE: self.spike.value,
             CURRENT: current,
         }
@@ -288,18 +368,23 @@ class Neuron(Form):
         operands = self._operand_space(self.derive(p, dt))
         s = SimpleNamespace(**dict(zip(self.state_vars, self.state_numbers(), strict=True)))
         if not self.edge:
-            self.reset(operands, s, self.spk_fun(self.threshold(operands, s)), self.spk_reset == "hard")
+            left = self.ref_left.value if self._counts_steps else None
+            last = last_spike(type(self), self.spk_fun, operands, s, self.spike.value, left)
+            self.reset(operands, s, last, self.spk_reset == "hard")
         return s.V
 
     def _pass(self, receptors: list[Any]) -> Pass:
         kinds = tuple(receptor.kind for receptor in receptors)
-        return Pass(type(self), self.is_refractory, self._takes_delta, self.spk_reset == "hard", self.spk_fun, kinds)
+        is_hard, spk_fun = self.spk_reset == "hard", self.spk_fun.structure()
+        return Pass(type(self), self._counts_steps, self._takes_delta, is_hard, spk_fun, kinds)
 
     def _operand_space(self, operands: tuple[Any, ...]) -> SimpleNamespace:
         return SimpleNamespace(**dict(zip(self.operands, operands, strict=True)))
 
     def _refractory_steps(self, dt: Any) -> Any:
-        """The refractory period in steps, rounded to the nearest."""
+        """The refractory period in steps, rounded to the nearest; 0 without one."""
+        if not self.is_refractory:
+            return 0.0
         tau_ref = self.number(self.period)
         if is_tracer(tau_ref) or is_tracer(dt):
             return jnp.round(tau_ref / dt)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from .._errors import ShapeError
 from ..kernels import ReceptorKind
+from ..kernels._receptors import DYNAMICS, OUTPUTS
 from ..nn import Desc, Module
 from ._claims import claim
+from ._synapse import Synapse
 
 if TYPE_CHECKING:
     from ._arrival_ring import ArrivalRing
@@ -23,9 +25,9 @@ class Receptor(Module):
 
     arrivals: ArrivalRing | None = None  # input of synapses that have a delay each
 
-    def __init__(self, syn: Any, out: Any, described_by: tuple[Desc, Desc] | None = None):
+    def __init__(self, syn: Any, out: Any, described_by: tuple[Desc, Desc] | None = None, label: str | None = None):
         super().__init__()
-        self.syn, self.out = syn, out
+        self.syn, self.out, self.label = syn, out, label
         self._described_by = described_by
 
     @property
@@ -46,13 +48,17 @@ class Receptor(Module):
         self.syn.take(values)
 
 
-def receptor_of(post: Neuron, syn: Any, out: Any, where: str) -> Receptor:
-    """The receptor of `post` for this synapse and output; an equal description finds the one that is there."""
+def receptor_of(post: Neuron, syn: Any, out: Any, where: str, label: str | None = None) -> Receptor:
+    """The receptor of `post` for this synapse and output; an equal description finds the one that is there.
+
+    Receptors with different labels are told apart where an `update` of the model's own may ask for one of them.
+    """
+    label = label if post.has_own_update else None
     if isinstance(syn, Desc) != isinstance(out, Desc):
         raise TypeError(f"{where}: give syn and out both as descriptions (Expon.desc(...)) or both as objects.")
     descriptions = (syn, out) if isinstance(syn, Desc) else None
     for receptor in post.receptors:
-        is_described = descriptions is not None and receptor._described_by == descriptions
+        is_described = descriptions is not None and (receptor._described_by, receptor.label) == (descriptions, label)
         if is_described or (receptor.syn is syn and receptor.out is out):
             return receptor
         if receptor.syn is syn:
@@ -61,22 +67,58 @@ def receptor_of(post: Neuron, syn: Any, out: Any, where: str) -> Receptor:
         syn, out = syn(), out()
     _check(syn, out, post, where)
     claim(syn, post, where)
-    receptor = Receptor(syn, out, descriptions)
+    receptor = Receptor(syn, out, descriptions, label)
     post.receptors.append(receptor)
     return receptor
 
 
 def _check(syn: Any, out: Any, post: Neuron, where: str) -> None:
-    if not getattr(syn, "dynamics", ""):
-        raise TypeError(
-            f"{where}: {type(syn).__name__} cannot be aligned to the target population; use Expon, DualExpon or Alpha, "
-            "or align_pre_projection."
-        )
-    if not getattr(out, "output", ""):
-        raise TypeError(f"{where}: out must be a synaptic output such as COBA or CUBA; given {out!r}.")
+    check_dynamics(syn, where)
+    check_output(out, where)
     if syn.varshape != post.varshape:
         raise ShapeError(
             f"{where}: the synapse has the shape {syn.varshape}, but the target population has {post.varshape}. "
             "Synapses of AlignPostProj have one conductance per target neuron."
         )
-    out.derive(post, 1.0, syn.unit)  # refuses units that do not make a current
+    operands = out.derive(post, 1.0, syn.unit)  # refuses units that do not make a current
+    if len(operands) != len(OUTPUTS[out.output].params):
+        raise TypeError(
+            f"{where}: {type(out).__name__} has output = {out.output!r}, so it defines constants(), which returns a tuple "
+            f"of {', '.join(OUTPUTS[out.output].params[1:]) or 'nothing'}."
+        )
+
+
+def check_dynamics(syn: Any, where: str) -> None:
+    """Refuse a synapse that a neuron cannot step."""
+    name = type(syn).__name__
+    named, known = getattr(syn, "dynamics", ""), None
+    if isinstance(syn, Synapse):
+        known = DYNAMICS.get(named)
+    if known is None:
+        given = f", not {named!r}" if named else ""
+        raise TypeError(
+            f"{where}: {name} cannot be aligned to the target population; use Expon, DualExpon or Alpha, or "
+            f"align_pre_projection. A class of your own sets `dynamics` to one of {', '.join(DYNAMICS)}{given}."
+        )
+    own = type(syn).derive is not Synapse.derive
+    operands = syn.derive(syn.numbers(), 1.0) if own else ()
+    if (
+        len(syn.state_vars) != len(known.states)
+        or not isinstance(operands, tuple)
+        or len(operands) != len(known.params)
+    ):
+        raise TypeError(
+            f"{where}: {name} has dynamics = {named!r}, so it declares the variables {', '.join(known.states)} "
+            f"and defines derive(p, dt), which returns a tuple of {', '.join(known.params)}."
+        )
+
+
+def check_output(out: Any, where: str) -> None:
+    """Refuse an output whose formula is not known."""
+    if not hasattr(out, "output"):
+        raise TypeError(f"{where}: out must be a synaptic output such as COBA or CUBA; given {out!r}.")
+    if out.output not in OUTPUTS:
+        raise TypeError(
+            f"{where}: {type(out).__name__} sets `output` to the name of a formula, one of {', '.join(OUTPUTS)}; given "
+            f"{out.output!r}. For another one, give post.add_current_input a function of V."
+        )

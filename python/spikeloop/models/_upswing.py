@@ -24,7 +24,7 @@ class Upswing(Neuron):
         if hard:
             s.V = hard_reset(s.V, p.V_reset, spike)
         else:
-            s.V = jnp.minimum(s.V, p.V_th) - (p.V_th - p.V_reset) * spike
+            s.V = jnp.where(spike > 0, p.V_th, s.V) - (p.V_th - p.V_reset) * spike
 
     @staticmethod
     def rise(p: SimpleNamespace, s: SimpleNamespace, dt: Any, rate: Any, slope: Any) -> None:

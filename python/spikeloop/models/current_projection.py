@@ -14,7 +14,7 @@ from ._form import check_unit, unit_of, with_unit
 from ._inputs import OneStep
 from ._neuron import Neuron
 from ._part import Part, whole
-from ._receptor import receptor_of
+from ._receptor import check_output, receptor_of
 from ._synapse import Synapse
 from .projection import CommProjection
 
@@ -53,12 +53,14 @@ class CurrentProj(CommProjection):
         if getattr(self.comm, "has_own_delays", False):
             raise TypeError(f"{self.where}: a delay of each synapse needs AlignPostProj or DeltaProj; here give one.")
         self.out = out() if isinstance(out, Desc) else out
-        if not hasattr(self.out, "output"):
-            raise TypeError(f"{self.where}: out must be a synaptic output such as COBA or CUBA; given {out!r}.")
+        check_output(self.out, self.where)
         population = whole(post)
         arriving = OneStep(population.varshape, g_initializer=with_unit(0.0, self.out.conductance_unit(population)))
-        self.arriving = receptor_of(population, arriving, self.out, self.where).syn
+        self.arriving = receptor_of(population, arriving, self.out, self.where, label).syn
         self.post = population
+        made_by = modules[-1] if modules else None  # spikes if weights change by them, else unknown
+        values = made_by.unit if isinstance(made_by, Synapse) else None if plasticity is None else u.UNITLESS
+        self.check_weight(self.arriving.unit, f"{type(self.out).__name__} of {population.path}", values)
         self.learn_behind(len(modules), plasticity)
 
     def learn_behind(self, front: int, plasticity: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +12,8 @@ import numpy as np
 from .. import init
 from .._errors import ShapeError
 from .._state import ParamState, State
-from ._form import check_unit, unit_of, with_unit
+from ..nn._module import made_by_init_state
+from ._form import check_unit, number_in, unit_of, with_unit
 from ._neuron import Neuron
 from .projection import Projection
 
@@ -50,7 +50,7 @@ class _GapJunction(Projection):
     def _deliver(self, population: Neuron, currents: Any, targets: Any) -> None:
         """Add up the currents of each target."""
         unit = population.current_unit
-        numbers = currents.to_decimal(unit) if isinstance(currents, u.Quantity) else currents
+        numbers = number_in(currents, unit, f"{self.path}: weight × {self.pre_state}")
         n = int(np.prod(population.varshape))
         sums = jnp.moveaxis(jax.ops.segment_sum(jnp.moveaxis(numbers, -1, 0), targets, n), 0, -1)
         sums = sums.reshape((*numbers.shape[:-1], *population.varshape))
@@ -65,8 +65,10 @@ class _GapJunction(Projection):
                 f"{where}: weight must have the shape {self.weights_of_pair} or {full}; given {jnp.shape(weight)}."
             )
         for population in (self.pre, self.post):
-            current = 1.0 * (unit_of(weight) * self.pre.state_unit(self.pre_state))
-            check_unit(current, population.current_unit, f"{where}: weight × {self.pre_state}")
+            unit = self.pre.state_unit(self.pre_state)
+            if unit is not None:
+                current = 1.0 * (unit_of(weight) * unit)
+                check_unit(current, population.current_unit, f"{where}: weight × {self.pre_state}")
         return init.param(weight, full)
 
 
@@ -147,7 +149,7 @@ class AsymmetryGapJunction(_GapJunction):
 def _check_side(where: str, side: str, population: Any, state: Any) -> None:
     if not isinstance(population, Neuron):
         raise TypeError(f"{where}: {side} must be a neuron population; given {population!r}.")
-    if state not in population.state_vars:
+    if state not in population.state_vars and not made_by_init_state(type(population), state):
         known = ", ".join(population.state_vars)
         raise ValueError(f"{where}: {side} has no state {state!r}; {type(population).__name__} has {known}.")
 

@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import brainunit as u
 import jax.numpy as jnp
 
-from .._errors import ShapeError
+from .._errors import ShapeError, UnitError
 from .._state import State
 from ..connect import Connection, Connectivity, Rule
-from ..nn import Module
+from ..nn import (
+    AllToAll,
+    EventFixedNumConn,
+    EventLinear,
+    FixedNumConn,
+    Linear,
+    Module,
+    OneToOne,
+    SignedWLinear,
+    SparseLinear,
+)
 from ..plasticity._weight_rule import WeightRule
 from ._arrival_ring import ArrivalRing, arrival_ring
 from ._delay_line import DelayLine, delay_line
@@ -52,6 +63,16 @@ class CommProjection(Projection):
             self.comm = post.embed(self.comm, where)
         self.delay = delay_line(delay, self.comm, pre, where)
 
+    def check_weight(self, unit: Any, takes: str, values: Any = u.UNITLESS) -> None:
+        """Refuse weights that, times `values`, are not in the unit of the target; where a unit is unknown, nothing."""
+        weight = weight_unit(self.comm)
+        if weight is None or unit is None or values is None or (weight * values).has_same_dim(unit):
+            return
+        wanted = unit / values
+        example = "a plain number" if wanted.is_unitless else f"such as weight=1.0 * u.{wanted}"
+        given = "have no unit" if weight.is_unitless else f"are in {weight}"
+        raise UnitError(f"{self.comm.path}.weight: the weights {given}, but {takes} takes {unit}; give them {example}.")
+
     def source(self, inputs: tuple[Any, ...]) -> Any:
         """What goes into `comm`: the input after the modules in front."""
         return self.through(self.modules, inputs)
@@ -68,7 +89,7 @@ class CommProjection(Projection):
         """Let the weights, in `unit`, change by `plasticity`: None, a rule, or several."""
         self.plasticity = tuple(plasticity) if isinstance(plasticity, (list, tuple)) else plasticity
         self.rules = _rules(self.plasticity, self.where)
-        line = self.delay
+        line, unit = self.delay, weight_unit(self.comm) if unit is None else unit
         for rule in self.rules:
             rule.attach(self.comm, self.post, unit, self.where, line)
             if rule.delay is not None:
@@ -175,8 +196,9 @@ class AlignPostProj(CommProjection):
     ):
         super().__init__(modules, comm, post, pre, label, delay)
         population = whole(post)
-        receptor = receptor_of(population, syn, out, self.where)
+        receptor = receptor_of(population, syn, out, self.where, label)
         self.syn, self.out, self.post = receptor.syn, receptor.out, population
+        self.check_weight(receptor.syn.unit, f"{type(receptor.syn).__name__}.g")
         self.delay_each(receptor, population.varshape, receptor.syn.unit)
         self.learn(plasticity, receptor.syn.unit)
 
@@ -212,6 +234,7 @@ class DeltaProj(CommProjection):
         super().__init__(modules, comm, post, pre, label, delay)
         self.post = population = whole(post)
         population.take_delta()
+        self.check_weight(population.delta_unit, f"{population.path}.{population.delta_into}")
         if getattr(self.comm, "has_own_delays", False) and population.shares_delta:
             raise TypeError(
                 f"{self.where}: {type(population).__name__} shares delta input out between its currents, which has to "
@@ -237,6 +260,17 @@ def _rules(plasticity: Any, where: str) -> tuple[WeightRule, ...]:
             "Write one rule that does what both do, or use two projections."
         )
     return rules
+
+
+_LAYERS = (AllToAll, EventFixedNumConn, EventLinear, FixedNumConn, Linear, OneToOne, SignedWLinear, SparseLinear)
+
+
+def weight_unit(comm: Any) -> Any:
+    """The unit of the weights of a connection or layer of the library; None if it is not known."""
+    if not isinstance(comm, Connectivity) and type(comm) not in _LAYERS:
+        return None
+    value = comm.weight.value
+    return unit_of(value["weight"] if isinstance(value, dict) else value)
 
 
 def _connected(comm: Any, pre: Any, post: Neuron | Part, where: str) -> Any:

@@ -39,6 +39,11 @@ from ._activations import swish as swish
 from ._activations import tanh as tanh
 from ._delay import Delay as Delay
 from ._delay import DelayAccess as DelayAccess
+from ._dynamics import Dynamics as Dynamics
+from ._dynamics import not_receive_update_input as not_receive_update_input
+from ._dynamics import not_receive_update_output as not_receive_update_output
+from ._dynamics import receive_update_input as receive_update_input
+from ._dynamics import receive_update_output as receive_update_output
 from ._environ_context import EnvironContext as EnvironContext
 from ._event import EventFixedNumConn as EventFixedNumConn
 from ._event import EventFixedProb as EventFixedProb
@@ -60,3 +65,5 @@ from ._prefetch import PrefetchDelay as PrefetchDelay
 from ._prefetch import PrefetchDelayAt as PrefetchDelayAt
 from ._prefetch import StateWithDelay as StateWithDelay
 from ._sequential import Sequential as Sequential
+
+DynamicsGroup = Dynamics

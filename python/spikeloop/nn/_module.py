@@ -306,8 +306,8 @@ def _selected(found: dict[tuple[Any, ...], Any], filters: tuple[Any, ...]) -> An
 def made_by_init_state(cls: type, name: str) -> bool:
     """Whether some `init_state` of `cls` assigns the attribute `name`."""
     for base in cls.__mro__:
-        init = getattr(base.__dict__.get("init_state"), "__wrapped__", None)
-        if init is not None and name in init.__code__.co_names:
+        init = base.__dict__.get("init_state")
+        if init is not None and name in inspect.unwrap(init).__code__.co_names:
             return True
     return name in getattr(cls, "state_names", ())
 

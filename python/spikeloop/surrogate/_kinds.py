@@ -19,6 +19,9 @@ class Sigmoid(Surrogate, code=0):
     def derivative(self, x: Any) -> Any:
         return _sigmoid_slope(self.alpha, x)
 
+    def surrogate_fun(self, x: Any) -> Any:
+        return jax.nn.sigmoid(self.alpha * x)
+
 
 class ReluGrad(Surrogate, code=1):
     """max(α (width − |x|), 0); a triangle, α·width high (Neftci et al., 2019)."""
@@ -29,6 +32,10 @@ class ReluGrad(Surrogate, code=1):
     def derivative(self, x: Any) -> Any:
         return jnp.maximum(self.alpha * self.width - self.alpha * jnp.abs(x), 0)
 
+    def surrogate_fun(self, x: Any) -> Any:
+        y = jnp.clip(x, -self.width, self.width)
+        return self.alpha * (self.width * (self.width / 2 + y) - y * jnp.abs(y) / 2)
+
 
 class InvSquareGrad(Surrogate, code=2):
     """1 / (α|x| + 1)²; SuperSpike (Zenke and Ganguli, 2018)."""
@@ -38,6 +45,9 @@ class InvSquareGrad(Surrogate, code=2):
     def derivative(self, x: Any) -> Any:
         return 1 / (self.alpha * jnp.abs(x) + 1) ** 2
 
+    def surrogate_fun(self, x: Any) -> Any:
+        return x / (self.alpha * jnp.abs(x) + 1) + 1 / self.alpha
+
 
 class Arctan(Surrogate, code=3):
     """(α/2) / (1 + (π α x / 2)²) (Fang et al., 2021)."""
@@ -46,6 +56,9 @@ class Arctan(Surrogate, code=3):
 
     def derivative(self, x: Any) -> Any:
         return self.alpha / 2 / (1 + (math.pi / 2 * self.alpha * x) ** 2)
+
+    def surrogate_fun(self, x: Any) -> Any:
+        return jnp.arctan(math.pi / 2 * self.alpha * x) / math.pi + 0.5
 
 
 class GaussianGrad(Surrogate, code=4):
@@ -57,6 +70,9 @@ class GaussianGrad(Surrogate, code=4):
     def derivative(self, x: Any) -> Any:
         return self.alpha * _normal(x, self.sigma)
 
+    def surrogate_fun(self, x: Any) -> Any:
+        return self.alpha * jax.scipy.stats.norm.cdf(x / self.sigma)
+
 
 class PiecewiseQuadratic(Surrogate, code=5):
     """max(α − α²|x|, 0); a triangle of area 1."""
@@ -66,6 +82,10 @@ class PiecewiseQuadratic(Surrogate, code=5):
     def derivative(self, x: Any) -> Any:
         return jnp.maximum(self.alpha - self.alpha**2 * jnp.abs(x), 0)
 
+    def surrogate_fun(self, x: Any) -> Any:
+        y = jnp.clip(self.alpha * x, -1, 1)
+        return 0.5 + y - y * jnp.abs(y) / 2
+
 
 class PiecewiseExp(Surrogate, code=6):
     """(α/2) exp(−α|x|)."""
@@ -74,6 +94,10 @@ class PiecewiseExp(Surrogate, code=6):
 
     def derivative(self, x: Any) -> Any:
         return self.alpha / 2 * jnp.exp(-self.alpha * jnp.abs(x))
+
+    def surrogate_fun(self, x: Any) -> Any:
+        tail = jnp.exp(-self.alpha * jnp.abs(x)) / 2
+        return jnp.where(x < 0, tail, 1 - tail)
 
 
 class S2NN(Surrogate, code=7):
@@ -90,6 +114,10 @@ class S2NN(Surrogate, code=7):
         above = jnp.maximum(x, 0)  # so that the branch not taken has finite derivatives too
         return jnp.where(x < 0, _sigmoid_slope(self.alpha, x), self.beta / (above + 1))
 
+    def surrogate_fun(self, x: Any) -> Any:
+        above = jnp.maximum(x, 0)
+        return jnp.where(x < 0, jax.nn.sigmoid(self.alpha * x), 0.5 + self.beta * jnp.log(above + 1 + self.epsilon))
+
 
 class LeakyRelu(Surrogate, code=8):
     """α for x < 0, else β."""
@@ -99,6 +127,9 @@ class LeakyRelu(Surrogate, code=8):
 
     def derivative(self, x: Any) -> Any:
         return jnp.where(x < 0, _full(x, self.alpha), _full(x, self.beta))
+
+    def surrogate_fun(self, x: Any) -> Any:
+        return jnp.where(x < 0, self.alpha * x, self.beta * x)
 
 
 class MultiGaussianGrad(Surrogate, code=9):
@@ -114,6 +145,11 @@ class MultiGaussianGrad(Surrogate, code=9):
         sides = _normal(x - self.sigma, wide) + _normal(x + self.sigma, wide)
         return self.scale * ((1 + self.h) * _normal(x, self.sigma) - self.h * sides)
 
+    def surrogate_fun(self, x: Any) -> Any:
+        cdf, wide = jax.scipy.stats.norm.cdf, self.s * self.sigma
+        sides = cdf((x - self.sigma) / wide) + cdf((x + self.sigma) / wide)
+        return self.scale * ((1 + self.h) * cdf(x / self.sigma) - self.h * sides)
+
 
 class SlayerGrad(Surrogate):
     """exp(−α|x|) (Shrestha and Orchard, 2018)."""
@@ -122,6 +158,9 @@ class SlayerGrad(Surrogate):
 
     def derivative(self, x: Any) -> Any:
         return jnp.exp(-self.alpha * jnp.abs(x))
+
+    def surrogate_fun(self, x: Any) -> Any:
+        return jnp.sign(x) * (1 - jnp.exp(-self.alpha * jnp.abs(x))) / self.alpha
 
 
 class SoftSign(Surrogate):
@@ -132,6 +171,9 @@ class SoftSign(Surrogate):
     def derivative(self, x: Any) -> Any:
         return self.alpha / 2 / (1 + jnp.abs(self.alpha * x)) ** 2
 
+    def surrogate_fun(self, x: Any) -> Any:
+        return self.alpha * x / (2 + 2 * jnp.abs(self.alpha * x)) + 0.5
+
 
 class ERF(Surrogate):
     """α/√π exp(−α²x²) (Esser et al., 2015)."""
@@ -140,6 +182,9 @@ class ERF(Surrogate):
 
     def derivative(self, x: Any) -> Any:
         return self.alpha / math.sqrt(math.pi) * jnp.exp(-((self.alpha * x) ** 2))
+
+    def surrogate_fun(self, x: Any) -> Any:
+        return (1 + jax.scipy.special.erf(self.alpha * x)) / 2
 
 
 class PiecewiseLeakyRelu(Surrogate):
@@ -150,6 +195,10 @@ class PiecewiseLeakyRelu(Surrogate):
 
     def derivative(self, x: Any) -> Any:
         return jnp.where(jnp.abs(x) > self.w, _full(x, self.c), _full(x, 1 / (2 * self.w)))
+
+    def surrogate_fun(self, x: Any) -> Any:
+        y = jnp.clip(x, -self.w, self.w)
+        return 0.5 + y / (2 * self.w) + self.c * (x - y)
 
 
 class SquarewaveFourierSeries(Surrogate):
@@ -162,6 +211,11 @@ class SquarewaveFourierSeries(Surrogate):
         omega = 2 * math.pi / self.t_period
         return 4 / self.t_period * sum(jnp.cos((2 * k - 1) * omega * x) for k in range(1, self.n + 1))
 
+    def surrogate_fun(self, x: Any) -> Any:
+        omega = 2 * math.pi / self.t_period
+        odd = range(1, 2 * self.n, 2)
+        return 0.5 + 2 / math.pi * sum(jnp.sin(k * omega * x) / k for k in odd)
+
 
 class NonzeroSignLog(Surrogate):
     """1 / (1/α + |x|)."""
@@ -170,6 +224,9 @@ class NonzeroSignLog(Surrogate):
 
     def derivative(self, x: Any) -> Any:
         return 1 / (1 / self.alpha + jnp.abs(x))
+
+    def surrogate_fun(self, x: Any) -> Any:
+        return jnp.sign(x) * jnp.log1p(self.alpha * jnp.abs(x))
 
 
 class LogTailedRelu(Surrogate):
@@ -180,6 +237,9 @@ class LogTailedRelu(Surrogate):
     def derivative(self, x: Any) -> Any:
         return jnp.where(x > 0, 1 / jnp.maximum(x, 1), _full(x, self.alpha))
 
+    def surrogate_fun(self, x: Any) -> Any:
+        return jnp.where(x > 0, jnp.minimum(x, 1) + jnp.log(jnp.maximum(x, 1)), self.alpha * x)
+
 
 class QPseudoSpike(Surrogate):
     """(1 + 2|x| / (α + 1))^(−α) (Herranz-Celotti and Rouat, 2022)."""
@@ -188,6 +248,11 @@ class QPseudoSpike(Surrogate):
 
     def derivative(self, x: Any) -> Any:
         return (1 + 2 / (self.alpha + 1) * jnp.abs(x)) ** -self.alpha
+
+    def surrogate_fun(self, x: Any) -> Any:
+        rest, base = 1 - self.alpha, 1 + 2 / (self.alpha + 1) * jnp.abs(x)
+        power = jnp.where(rest == 0, jnp.log(base), (base**rest - 1) / jnp.where(rest == 0, 1, rest))
+        return 0.5 + jnp.sign(x) * (self.alpha + 1) / 2 * power
 
 
 sigmoid = function_form(Sigmoid)

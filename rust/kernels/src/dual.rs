@@ -106,6 +106,15 @@ impl<L: Lane, const K: usize> Real for Dual<L, K> {
         Self { re: self.re.mul_add(a.re, b.re), eps }
     }
     #[inline(always)]
+    fn with_value(self, re: L) -> Self {
+        Self { re, eps: self.eps }
+    }
+    #[inline(always)]
+    fn fixed_where(self, mask: L::Mask) -> Self {
+        let zero = L::constant(0.0);
+        Self { re: self.re, eps: self.eps.map(|e| L::select(mask, zero, e)) }
+    }
+    #[inline(always)]
     fn exp(self) -> Self {
         let y = math::exp(self.re);
         self.chain(y, y)

@@ -56,6 +56,8 @@ pub unsafe trait Lane:
     fn gt(self, other: Self) -> Self::Mask;
     /// `self != other`; also where one of them is NaN.
     fn ne(self, other: Self) -> Self::Mask;
+    /// Where both masks are true.
+    fn both(a: Self::Mask, b: Self::Mask) -> Self::Mask;
     /// Whether no element of the mask is true.
     fn none(mask: Self::Mask) -> bool;
     /// The mask as bits, the first element the lowest.

@@ -16,6 +16,13 @@ pub struct Spike<T: Real> {
 }
 
 impl<T: Real> Spike<T> {
+    /// A spike where `on` is true, with the tangent of this one.
+    #[inline(always)]
+    pub fn only_at(self, on: <T::Lane as Lane>::Mask) -> Self {
+        let value = <T::Lane as Lane>::select(on, Lane::constant(1.0), Lane::constant(0.0));
+        Self { on, value: self.value.with_value(value) }
+    }
+
     /// What is sent may be any number: a release of transmitter.
     #[inline(always)]
     pub fn graded(value: T) -> Self {
@@ -37,6 +44,12 @@ pub trait Real:
     /// `self * a + b`.
     #[must_use]
     fn mul_add(self, a: Self, b: Self) -> Self;
+    /// `value`, with the tangent of this.
+    #[must_use]
+    fn with_value(self, value: Self::Lane) -> Self;
+    /// This, without a tangent where the mask is true.
+    #[must_use]
+    fn fixed_where(self, mask: <Self::Lane as Lane>::Mask) -> Self;
     /// eˣ.
     #[must_use]
     fn exp(self) -> Self;
@@ -128,6 +141,14 @@ impl<L: Lane> Real for L {
     #[inline(always)]
     fn mul_add(self, a: L, b: L) -> L {
         Lane::mul_add(self, a, b)
+    }
+    #[inline(always)]
+    fn with_value(self, value: L) -> L {
+        value
+    }
+    #[inline(always)]
+    fn fixed_where(self, _: L::Mask) -> L {
+        self
     }
     #[inline(always)]
     fn exp(self) -> L {

@@ -132,6 +132,38 @@ fn refractory_period() {
     assert!(case.get("V")[0] > reset);
 }
 
+/// Far above threshold, as after a soft reset of a strong input, a neuron fires once in a period.
+#[test]
+fn no_spike_within_the_period() {
+    let mut case = Case::new(1, 1, (true, true, false), &[], 1);
+    case.set("n_ref", &[5.0]);
+    case.set("V", &[-60.0]);
+    case.set("left", &[0.0]);
+    case.set("spike", &[0.0]);
+    let mut spikes = Vec::new();
+    for t in 0..60 {
+        case.set("delta", &[if t % 7 == 3 { 100.0 } else { 0.0 }]);
+        case.step_in_place();
+        if case.get("spike")[0] == 1.0 {
+            spikes.push(t);
+        }
+    }
+    assert!(spikes.len() > 5 && spikes.windows(2).all(|pair| pair[1] - pair[0] >= 5), "{spikes:?}");
+}
+
+/// A potential above threshold is reset where the last step has sent a spike; else it spikes.
+#[test]
+fn assigned_potential() {
+    let mut case = Case::new(1, 2, (false, false, true), &[], 1);
+    case.set("current", &[0.0]);
+    case.set("dt_tau", &[0.005]);
+    case.set("V", &[-20.0, -20.0]);
+    case.set("spike", &[0.0, 1.0]);
+    case.step_in_place();
+    assert_eq!(case.get("spike"), [1.0, 0.0]);
+    assert!(case.get("V")[0] > -25.0 && case.get("V")[1] < -50.0);
+}
+
 #[test]
 fn threads_do_not_matter() {
     let case = Case::new(3, 50_001, (true, true, false), &[0, 1], 5);

@@ -84,6 +84,10 @@ unsafe impl<L: Lane> Lane for Pair<L> {
         (self.0.ne(other.0), self.1.ne(other.1))
     }
     #[inline(always)]
+    fn both(a: Self::Mask, b: Self::Mask) -> Self::Mask {
+        (L::both(a.0, b.0), L::both(a.1, b.1))
+    }
+    #[inline(always)]
     fn none(mask: Self::Mask) -> bool {
         L::none(mask.0) & L::none(mask.1)
     }

@@ -100,6 +100,10 @@ macro_rules! portable {
                 from_fn(|k| self.0[k] != other.0[k])
             }
             #[inline(always)]
+            fn both(a: [bool; N], b: [bool; N]) -> [bool; N] {
+                from_fn(|k| a[k] && b[k])
+            }
+            #[inline(always)]
             fn none(mask: [bool; N]) -> bool {
                 !mask.iter().any(|&m| m)
             }

@@ -13,7 +13,7 @@ macro_rules! lane {
      [$splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident
       $fma:ident $max:ident $min:ident $sqrt:ident],
      [$bits:ident $float_bits:ident $and:ident $or:ident $shl:ident $shr:ident],
-     ge $ge:expr, gt $gt:expr, ne $ne:expr, none $none:expr, bits $to_bits:expr, sum $sum:expr, select $select:expr) => {
+     ge $ge:expr, gt $gt:expr, ne $ne:expr, both $both:expr, none $none:expr, bits $to_bits:expr, sum $sum:expr, select $select:expr) => {
         #[doc = $doc]
         #[derive(Clone, Copy)]
         pub struct $name($vector);
@@ -90,6 +90,11 @@ macro_rules! lane {
             fn ne(self, other: Self) -> $mask {
                 // SAFETY: see the impl.
                 unsafe { $ne(self.0, other.0) }
+            }
+            #[inline(always)]
+            fn both(a: $mask, b: $mask) -> $mask {
+                // SAFETY: see the impl.
+                unsafe { $both(a, b) }
             }
             #[inline(always)]
             fn none(mask: $mask) -> bool {
@@ -194,7 +199,7 @@ lane!(F32x4, "4 `f32`, SSE2.", f32 x 4, mantissa 23, __m128, mask __m128, wide S
     [_mm_castps_si128 _mm_castsi128_ps _mm_and_si128 _mm_or_si128
      _mm_slli_epi32 _mm_srli_epi32],
     ge _mm_cmpge_ps, gt _mm_cmpgt_ps, ne _mm_cmpneq_ps,
-    none |m| _mm_movemask_ps(m) == 0, bits |m| _mm_movemask_ps(m) as u32,
+    both _mm_and_ps, none |m| _mm_movemask_ps(m) == 0, bits |m| _mm_movemask_ps(m) as u32,
     sum sum_ps, select select_ps);
 
 lane!(F64x2, "2 `f64`, SSE2.", f64 x 2, mantissa 52, __m128d, mask __m128d, wide Self, eight Self,
@@ -203,7 +208,7 @@ lane!(F64x2, "2 `f64`, SSE2.", f64 x 2, mantissa 52, __m128d, mask __m128d, wide
     [_mm_castpd_si128 _mm_castsi128_pd _mm_and_si128 _mm_or_si128
      _mm_slli_epi64 _mm_srli_epi64],
     ge _mm_cmpge_pd, gt _mm_cmpgt_pd, ne _mm_cmpneq_pd,
-    none |m| _mm_movemask_pd(m) == 0, bits |m| _mm_movemask_pd(m) as u32,
+    both _mm_and_pd, none |m| _mm_movemask_pd(m) == 0, bits |m| _mm_movemask_pd(m) as u32,
     sum sum_pd, select select_pd);
 
 lane!(F32x8, "8 `f32`, AVX2 and FMA.", f32 x 8, mantissa 23, __m256, mask __m256, wide Self, eight Self,
@@ -212,7 +217,7 @@ lane!(F32x8, "8 `f32`, AVX2 and FMA.", f32 x 8, mantissa 23, __m256, mask __m256
     [_mm256_castps_si256 _mm256_castsi256_ps _mm256_and_si256 _mm256_or_si256
      _mm256_slli_epi32 _mm256_srli_epi32],
     ge _mm256_cmp_ps::<_CMP_GE_OQ>, gt _mm256_cmp_ps::<_CMP_GT_OQ>, ne _mm256_cmp_ps::<_CMP_NEQ_UQ>,
-    none |m| _mm256_movemask_ps(m) == 0, bits |m| _mm256_movemask_ps(m) as u32,
+    both _mm256_and_ps, none |m| _mm256_movemask_ps(m) == 0, bits |m| _mm256_movemask_ps(m) as u32,
     sum |v| sum_ps(_mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v))), select |m, yes, no| _mm256_blendv_ps(no, yes, m));
 
 lane!(F64x4, "4 `f64`, AVX2 and FMA.", f64 x 4, mantissa 52, __m256d, mask __m256d, wide Self, eight Self,
@@ -221,7 +226,7 @@ lane!(F64x4, "4 `f64`, AVX2 and FMA.", f64 x 4, mantissa 52, __m256d, mask __m25
     [_mm256_castpd_si256 _mm256_castsi256_pd _mm256_and_si256 _mm256_or_si256
      _mm256_slli_epi64 _mm256_srli_epi64],
     ge _mm256_cmp_pd::<_CMP_GE_OQ>, gt _mm256_cmp_pd::<_CMP_GT_OQ>, ne _mm256_cmp_pd::<_CMP_NEQ_UQ>,
-    none |m| _mm256_movemask_pd(m) == 0, bits |m| _mm256_movemask_pd(m) as u32,
+    both _mm256_and_pd, none |m| _mm256_movemask_pd(m) == 0, bits |m| _mm256_movemask_pd(m) as u32,
     sum |v| sum_pd(_mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd::<1>(v))), select |m, yes, no| _mm256_blendv_pd(no, yes, m));
 
 lane!(F32x16, "16 `f32`, AVX-512.", f32 x 16, mantissa 23, __m512, mask __mmask16, wide Pair<Self>, eight F32x8,
@@ -230,7 +235,7 @@ lane!(F32x16, "16 `f32`, AVX-512.", f32 x 16, mantissa 23, __m512, mask __mmask1
     [_mm512_castps_si512 _mm512_castsi512_ps _mm512_and_si512 _mm512_or_si512
      _mm512_slli_epi32 _mm512_srli_epi32],
     ge _mm512_cmp_ps_mask::<_CMP_GE_OQ>, gt _mm512_cmp_ps_mask::<_CMP_GT_OQ>, ne _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>,
-    none |m| _kortestz_mask16_u8(m, m) == 1, bits |m| _cvtmask16_u32(m),
+    both |a, b| a & b, none |m| _kortestz_mask16_u8(m, m) == 1, bits |m| _cvtmask16_u32(m),
     sum |v| F32x8(_mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v))).sum(), select |m, yes, no| _mm512_mask_blend_ps(m, no, yes));
 
 lane!(F64x8, "8 `f64`, AVX-512.", f64 x 8, mantissa 52, __m512d, mask __mmask8, wide Pair<Self>, eight Self,
@@ -239,5 +244,5 @@ lane!(F64x8, "8 `f64`, AVX-512.", f64 x 8, mantissa 52, __m512d, mask __mmask8, 
     [_mm512_castpd_si512 _mm512_castsi512_pd _mm512_and_si512 _mm512_or_si512
      _mm512_slli_epi64 _mm512_srli_epi64],
     ge _mm512_cmp_pd_mask::<_CMP_GE_OQ>, gt _mm512_cmp_pd_mask::<_CMP_GT_OQ>, ne _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>,
-    none |m| _kortestz_mask8_u8(m, m) == 1, bits |m| _cvtmask8_u32(m),
+    both |a, b| a & b, none |m| _kortestz_mask8_u8(m, m) == 1, bits |m| _cvtmask8_u32(m),
     sum |v| F64x4(_mm256_add_pd(_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd::<1>(v))).sum(), select |m, yes, no| _mm512_mask_blend_pd(m, no, yes));

@@ -79,6 +79,11 @@ impl<I: Mode> Inputs<I::Real> for Ports<'_, I> {
     }
 
     #[inline(always)]
+    fn sent(&self) -> Lanes<I> {
+        self.io.plain_state(self.layout.spike)
+    }
+
+    #[inline(always)]
     fn delta(&self) -> Option<I::Real> {
         if self.layout.config.delta { Some(self.io.input(self.layout.delta)) } else { None }
     }

@@ -64,7 +64,7 @@ pub struct Drive<T> {
 /// Steps left in which the potential is held, and how many a spike starts.
 #[derive(Clone, Copy)]
 pub struct Refractory<L> {
-    /// Steps left.
+    /// Steps left; of an `EDGE` model at least 1 where it is above threshold.
     pub left: L,
     /// Steps after a spike.
     pub steps: L,
@@ -88,6 +88,8 @@ pub trait Inputs<T: Real> {
     fn drive(&self, v: T) -> Drive<T>;
     /// A spike where `x >= 0`, with the chosen surrogate tangent.
     fn spike(&self, x: T) -> Spike<T>;
+    /// What the population sent in the last step.
+    fn sent(&self) -> T::Lane;
     /// Voltage that arrives as jumps, if the population takes any.
     fn delta(&self) -> Option<T>;
     /// The refractory state, if the population has one.
@@ -134,19 +136,32 @@ pub trait Neuron: 'static {
     /// One time step without spikes.
     fn integrate<T: Real>(p: &Self::Params<T>, s: &mut Self::State<T>, drive: Drive<T>);
 
-    /// Where the state at the end of a step spikes, `last` being where that at its start did.
+    /// Where the last step spiked; of an `EDGE` model, where it ended above threshold. A potential
+    /// above threshold does not tell: it may have been assigned since, or held there. Where it
+    /// tells something else, there is no spike whose derivative a reset could have.
     #[inline(always)]
-    fn fire<T: Real>(
-        p: &Self::Params<T>,
-        s: &Self::State<T>,
-        last: Spike<T>,
-        inputs: &impl Inputs<T>,
-    ) -> Spike<T> {
-        let spike = inputs.spike(Self::threshold(p, s));
-        if !Self::EDGE {
-            return spike;
+    fn last<T: Real>(p: &Self::Params<T>, s: &Self::State<T>, inputs: &impl Inputs<T>) -> Spike<T> {
+        let [zero, half, one]: [T::Lane; 3] = [0.0, 0.5, 1.0].map(Lane::constant);
+        let (mut spike, sent) = (inputs.spike(Self::threshold(p, s)), inputs.sent());
+        let left = inputs.refractory().map(|refractory| refractory.left);
+        if let (false, Some(left)) = (Self::EDGE, left) {
+            // A neuron that was held could not spike, whatever its potential.
+            let held = <T::Lane as Lane>::select(Lane::gt(sent, half), zero, left);
+            spike.value = spike.value.fixed_where(Lane::gt(held, zero));
         }
-        let value = spike.value * (T::constant(1.0) - last.value);
+        let seen = Lane::gt(if Self::EDGE { left.unwrap_or(one) } else { sent }, half);
+        let differs = Lane::ne(<T::Lane as Lane>::select(seen, one, zero), spike.value.value());
+        spike.value = spike.value.fixed_where(differs);
+        spike.only_at(<T::Lane as Lane>::both(spike.on, seen))
+    }
+
+    /// The spike of a step that ends `above` threshold, `last` being what [`Neuron::last`] tells.
+    #[inline(always)]
+    fn rise<T: Real>(above: Spike<T>, last: Spike<T>) -> Spike<T> {
+        if !Self::EDGE {
+            return above;
+        }
+        let value = above.value * (T::constant(1.0) - last.value);
         Spike { on: value.gt(T::constant(0.0)), value }
     }
 }
@@ -159,7 +174,7 @@ impl<M: Neuron> Step for M {
 
     #[inline(always)]
     fn step<T: Real>(p: &M::Params<T>, s: &mut M::State<T>, inputs: &mut impl Inputs<T>) -> Spike<T> {
-        let last = inputs.spike(M::threshold(p, s));
+        let last = M::last(p, s, inputs);
         if !M::EDGE {
             M::reset(p, s, last, inputs.hard());
         }
@@ -168,19 +183,23 @@ impl<M: Neuron> Step for M {
         if let Some(delta) = inputs.delta() {
             *s.first() = *s.first() + delta;
         }
-        if let Some(refractory) = inputs.refractory() {
-            let (left, hold) = refractory.count_down();
-            if M::HOLDS_ALL {
-                *s = held.zip(*s, |held, new| T::select(hold, held, new));
-            } else {
-                *s.first() = T::select(hold, *held.first(), *s.first());
-            }
-            let spike = M::fire(p, s, last, inputs);
-            inputs.set_left(<T::Lane as Lane>::select(spike.on, refractory.steps, left));
-            spike
+        let Some(refractory) = inputs.refractory() else {
+            return M::rise(inputs.spike(M::threshold(p, s)), last);
+        };
+        let (left, hold) = refractory.count_down();
+        if M::HOLDS_ALL {
+            *s = held.zip(*s, |held, new| T::select(hold, held, new));
         } else {
-            M::fire(p, s, last, inputs)
+            *s.first() = T::select(hold, *held.first(), *s.first());
         }
+        // A refractory neuron does not spike, wherever it is held.
+        let mut above = inputs.spike(M::threshold(p, s));
+        above.value = above.value.fixed_where(hold);
+        let above = above.only_at(<T::Lane as Lane>::both(above.on, Lane::ge(Lane::constant(0.0), left)));
+        let spike = M::rise(above, last);
+        let left = <T::Lane as Lane>::select(spike.on, refractory.steps, left);
+        inputs.set_left(if M::EDGE { Lane::max(left, above.value.value()) } else { left });
+        spike
     }
 }
 

@@ -36,7 +36,7 @@ pub unsafe fn step<M: Step, T: Float>(config: &Config<'_>, args: &[Arg<T>], rets
     let (layout, model) = (&layout, PhantomData::<fn() -> M>);
     // SAFETY: the plan holds the layout's ports, and the caller vouches for the buffers.
     unsafe {
-        if let Some(params) = plan.uniform(layout.state, layout.spike) {
+        if let Some(params) = plan.uniform(layout.state, layout.current) {
             let params = &params[..];
             plan.run(|span| dispatch(UniformSpan { layout, span, params, model }));
         } else {

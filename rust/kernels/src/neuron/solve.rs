@@ -101,7 +101,10 @@ pub(super) fn upswing<T: Real>(v: T, dt: T, rate: T, slope: T, threshold: T, res
 /// The reset of such a potential; a soft one takes no overshoot along.
 #[inline(always)]
 pub(super) fn end_upswing<T: Real>(v: T, threshold: T, reset: T, spike: Spike<T>, hard: bool) -> T {
-    if hard { v.reset_to(reset, spike) } else { (reset - threshold).mul_add(spike.value, v.min(threshold)) }
+    if hard {
+        return v.reset_to(reset, spike);
+    }
+    T::select(spike.on, threshold, v).add_spike(reset - threshold, spike)
 }
 
 /// e², e⁴ and e⁸.

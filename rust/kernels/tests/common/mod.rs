@@ -30,7 +30,7 @@ impl Case {
             let (low, high) = range(name);
             let scalar = case.layout().state() > case.args.len();
             let count = if scalar { 1 } else { case.shape.len() };
-            let whole = name == "left" || name == "n_ref";
+            let whole = ["left", "n_ref", "spike"].contains(&name.as_str());
             let value = |_| low + (high - low) * f64::from(random.word()) / f64::from(u32::MAX);
             case.args.push((0..count).map(value).map(|x| if whole { x.floor() } else { x }).collect());
         }
@@ -220,6 +220,7 @@ fn range(name: &str) -> (f64, f64) {
         "E" => (-80.0, 0.0),
         "V" => (-65.0, -48.0),
         "left" => (0.0, 3.0),
+        "spike" => (0.0, 2.0),
         "g" | "h" => (0.0, 0.5),
         "delta" => (-1.0, 1.0),
         "current" => (0.0, 30.0),
@@ -249,7 +250,7 @@ fn neuron(case: &Case, get: &dyn Fn(&str) -> f64) -> Vec<f64> {
     let (refractory, delta, hard) = case.flags;
     let (rest, th, reset) = (get("V_rest"), get("V_th"), get("V_reset"));
     let mut v = get("V");
-    if v >= th {
+    if v >= th && get("spike") > 0.5 {
         v = if hard { reset } else { v + (reset - th) };
     }
     let held = v;
@@ -289,7 +290,7 @@ fn neuron(case: &Case, get: &dyn Fn(&str) -> f64) -> Vec<f64> {
         left = (get("left") - 1.0).max(0.0);
         v = if left > 0.0 { held } else { v };
     }
-    let spike = v >= th;
+    let spike = v >= th && left == 0.0;
     let mut out = vec![v];
     if refractory {
         out.push(if spike { get("n_ref") } else { left });
