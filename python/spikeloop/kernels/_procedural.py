@@ -142,13 +142,18 @@ def _attributes(spec: Any) -> dict[str, Any]:
         "rule": RULES.index(spec.rule),
         "num": spec.num,
         "multapses": spec.multapses,
-        "autapses": spec.autapses,
+        "own": _line(spec.own),
         "wide": spec.wide,
         "seed": _halves(np.uint64(spec.seed)),
         "prob": _halves(np.float64(spec.prob)),
         "weight": _distribution(spec.weight),
         "delay": _distribution(spec.delay),
     }
+
+
+def _line(own: range | None) -> np.ndarray:
+    """The first target that a source is, and how many lie between two; empty if no autapses are left out."""
+    return np.zeros(0, np.int32) if own is None else _halves(np.array([own.start, own.step], np.int64))
 
 
 def _halves(numbers: Any) -> np.ndarray:
