@@ -14,6 +14,7 @@ from .. import environ
 from .._errors import ShapeError, UnitError
 from .._info import get_num_threads
 from .._state import ParamState, State
+from ..nn._module import as_size
 from ._memory import check_fits
 from ._rows import row_lengths
 from ._rule import Rule
@@ -46,8 +47,11 @@ class Blocks(Rule):
         param_type: Callable[..., State] = ParamState,
     ):
         super().__init__(0.0, param_type=param_type)  # the rules have weights of their own
-        self.sources, self.targets, self.rules = tuple(sources), tuple(targets), dict(rules)
-        for i, j in self.rules:
+        self.sources, self.targets = (as_size(sizes, "Blocks: the sizes of parts") for sizes in (sources, targets))
+        self.rules = dict(rules)
+        for (i, j), rule in self.rules.items():
+            if not isinstance(rule, Rule):
+                raise TypeError(f"Blocks: rules must be rules of sl.connect; given {rule!r} for {(i, j)}.")
             if not (0 <= i < len(self.sources) and 0 <= j < len(self.targets)):
                 raise ValueError(
                     f"Blocks: there are {len(self.sources)} parts of the sources and {len(self.targets)} of the "
@@ -62,7 +66,11 @@ class Blocks(Rule):
         kind = np.dtype(np.float64 if environ.get_precision() == 64 else np.float32)
         check_fits(repr(self), self.expected(source, target), n_pre, n_post, kind.itemsize, 1)
         layout = _Layout(np.uint16 if n_post <= 1 << 16 else np.uint32, kind)
-        parts = [part for i in range(len(self.sources)) for part in layout.merged(*self._blocks(i, source, target), self.sources[i])]
+        parts = [
+            part
+            for i in range(len(self.sources))
+            for part in layout.merged(*self._blocks(i, source, target), self.sources[i])
+        ]
         columns = {name: [getattr(part, name) for part in parts] for name in ("indices", "indptr", "weight", "delay")}
         del parts  # each column goes as soon as it is joined
         indptr = np.concatenate([np.zeros(1, np.int64), *columns.pop("indptr")]).cumsum()
@@ -78,6 +86,9 @@ class Blocks(Rule):
     def expected(self, source: View, target: View) -> float:
         sources, targets = _cut(source, self.sources), _cut(target, self.targets)
         return sum(rule.expected(sources[i], targets[j]) for (i, j), rule in self.rules.items())
+
+    def with_delay(self, delay: Any, where: str) -> Rule:
+        raise ValueError(f"{where}: the rules of {self!r} have delays of their own; give it to them.")
 
     def _blocks(self, part: int, source: View, target: View) -> tuple[list[Synapses], list[int]]:
         """The synapses of a part of the sources, and where the targets of each block begin."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import init
 from .._errors import ShapeError
+from .._jax import is_tracer
 from .._state import State
 from ._positions import Positions
 from ._view import View
@@ -48,6 +49,9 @@ class Expression:
         except Exception as error:
             error.add_note(f"{self.where} is called with arrays, an element for each pair: use functions of NumPy.")
             raise
+        numbers = u.get_mantissa(values)
+        if not is_tracer(numbers) and np.asarray(numbers).dtype.kind not in "biuf":
+            raise TypeError(f"{self.where} must return real numbers; it gives {values!r}.")
         if np.shape(values) not in ((), i.shape):
             raise ShapeError(f"{self.where} must return a value for each of {i.size} pairs; given {np.shape(values)}.")
         return u.math.broadcast_to(values, i.shape) if np.shape(values) == () else values
@@ -62,7 +66,7 @@ def expression(value: Any, positions: Positions | None, where: str) -> Expressio
         raise TypeError(f"{where} cannot be a text; given {value!r}. Write a function: {EXAMPLE}.")
     if not callable(value) or isinstance(value, (init.Initializer, State)):
         return None
-    return Expression(value, positions, where) if set(_needed(value)) & set(_NAMES) else None
+    return Expression(value, positions, where) if _needed(value) else None
 
 
 def _needed(function: Any) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._jax import is_tracer
 from ._expression import EXAMPLE, Expression, expression
-from ._rule import Rule, Shared, check_prob
+from ._rule import Rule, Shared, check_flag, check_prob
 from ._view import View
 
 _LOOKED_AT = 64  # sources, for an estimate of the number of synapses
@@ -35,7 +35,7 @@ class FixedProb(Rule):
         self, prob: float | Callable[..., Any], weight: Any, *, autapses: bool = True, **shared: Unpack[Shared]
     ):
         super().__init__(weight, **shared)
-        self.autapses = autapses
+        self.autapses = check_flag(autapses, "FixedProb: autapses")
         self.prob: float | Expression
         found = expression(prob, self.positions, "FixedProb: prob")
         if found is not None:

@@ -29,7 +29,7 @@ class Pairs:
         return expression(self.source, self.target, *self.places)
 
     def each(self, values: Any, where: str) -> Any:
-        """One number, or an array (n,) of one for each synapse, from an array of one of these shapes:
+        """One number, or an array (n,) of one for each synapse, from an array of one of these shapes.
 
         | shape | meaning |
         |---|---|
@@ -50,8 +50,3 @@ class Pairs:
                 f"given shape {shape}."
             )
         return values.reshape(-1) if shape else values
-
-
-def no_pairs(source: View, target: View) -> Pairs:
-    """Of synapses that are not listed: only one value for all fits."""
-    return Pairs(source, target, 1, lambda: (np.zeros(0, np.int64),) * 2)

@@ -11,6 +11,7 @@ import numpy as np
 
 from .._errors import ShapeError, UnitError
 from .._jax import is_tracer
+from ..nn._module import as_size
 from ..random._units import attach, common_unit
 from ._view import View
 
@@ -89,7 +90,7 @@ class Positions:
 
 def grid(size: Any, extent: Any = 1.0) -> Any:
     """Positions (neurons, axes) of a population of shape `size` in the middle of the cells of `extent`."""
-    size = tuple(size) if isinstance(size, (tuple, list)) else (size,)
+    size = as_size(size, "grid: size")
     unit, (lengths,) = lengths_in_common("grid", extent=extent)
     lengths = _checked_extent(lengths)
     if lengths.size not in (1, len(size)):
@@ -102,13 +103,22 @@ def lengths_in_common(where: str, **lengths: Any) -> tuple[Any, list[Any]]:
     for name, value in lengths.items():
         if any(map(is_tracer, jax.tree.leaves(value))):
             raise TypeError(f"{where}: {name} decides which synapses there are, so it must be known before tracing.")
-        if isinstance(u.get_mantissa(value), (str, bool)) or callable(value):
-            raise TypeError(f"{where}: {name} must be a length such as `0.1` or `100. * u.um`; given {value!r}.")
+        if value is not None and not _is_real(u.get_mantissa(value)):
+            raise TypeError(
+                f"{where}: {name} must be a length such as `0.1` or `100. * u.um`, or an array; given {value!r}."
+            )
     unit, numbers = common_unit(where, **lengths)
     if not (unit == u.UNITLESS or unit.has_same_dim(u.um)):
         raise UnitError(f"{where}: {', '.join(lengths)} must be lengths such as `100. * u.um`, or plain numbers; "
                         f"given a value in {unit}.")  # fmt: skip
     return unit, numbers
+
+
+def _is_real(value: Any) -> bool:
+    try:
+        return np.asarray(value).dtype.kind in "iuf"
+    except ValueError:  # lists of different lengths
+        return False
 
 
 def _grid(size: tuple[int, ...], lengths: tuple[float, ...]) -> np.ndarray:

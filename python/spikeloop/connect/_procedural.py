@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import environ
 from .._errors import ShapeError
-from .._state import State
+from .._state import State, value_of
 from ..kernels import _procedural as kernel
 from ..kernels._ring import look, put
 from ._connection import Connection
@@ -21,8 +21,8 @@ from ._connectivity import Connectivity
 from ._delays import steps_of
 from ._describe import Description, delay_text, weight_text
 from ._memory import check_fits, readable
+from ._pairs import Pairs
 from ._reference import most_steps
-from ._pairs import Pairs, no_pairs
 from ._rows import check_population, weights_of
 from ._rule import Rule, Values
 from ._spec import Spec, Synapses, build
@@ -64,6 +64,9 @@ class Procedural(Rule):
 
     def __call__(self, source: Any, target: Any) -> ProceduralConnection:  # pyright: ignore[reportIncompatibleMethodOverride]
         return ProceduralConnection(self.of, source, target)
+
+    def with_delay(self, delay: Any, where: str) -> Rule:
+        return Procedural(self.of.with_delay(delay, where))
 
     def build(self, source: View, target: View) -> Synapses:
         return self.of.build(source, target)
@@ -112,7 +115,7 @@ class ProceduralConnection(Connectivity):
             build(dataclasses.replace(spec, n_pre=min(spec.n_pre, 1), own=None))
         self._drawn = _Drawn(**{f.name: getattr(spec, f.name) for f in dataclasses.fields(spec)})
         self.seed = spec.seed
-        pairs = no_pairs(source, target)
+        pairs = Pairs(source, target, 1, lambda: (np.zeros(1, int),) * 2)  # one value for all
         one = _one_weight(rule, weight, pairs)
         with jax.ensure_compile_time_eval():  # also within a trace the weight is known
             self.weight = rule.param_type(jax.tree.map(lambda leaf: jnp.asarray(leaf, environ.dftype()), one))
@@ -169,7 +172,10 @@ def _one_weight(rule: Rule, weight: Values, pairs: Pairs) -> Any:
             f"Procedural: {type(rule).__name__}: weight {weight.given!r} cannot be drawn one by one. Use one number, "
             "or init.Uniform, Normal, TruncatedNormal, LogNormal, Exponential with single numbers, in 32 or 64 bits."
         )
-    found = weights_of(weight.given, pairs, f"Procedural: {type(rule).__name__}: weight")
+    where = f"Procedural: {type(rule).__name__}: weight"
+    if (shape := jnp.shape(value_of(weight.given))) not in ((), (1,)):
+        raise ShapeError(f"{where} must be one number or a distribution; given shape {shape}.")
+    found = weights_of(weight.given, pairs, where)
     return found if np.ndim(u.get_mantissa(found)) == 0 else found.reshape(())
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from .. import environ
 from .._jax import is_tracer
 from .._state import State
-from ..random._units import attach
+from ..random._units import attach, common_unit
 from ._expression import expression
 from ._pairs import Pairs
 from ._positions import Positions
@@ -54,7 +54,10 @@ def split_weight(weight: Any, where: str) -> tuple[Any, Any]:
             f"{where} must be a number such as `0.5 * u.mV`, an array, an initializer or a function of d, i or j; "
             f"given {weight!r}."
         )
-    numbers, unit = (weight.mantissa, weight.unit) if isinstance(weight, u.Quantity) else (weight, u.UNITLESS)
+    if isinstance(weight, (list, tuple)) and any(isinstance(x, u.Quantity) for x in weight):
+        unit, numbers = common_unit(where, **{f"[{k}]": x for k, x in enumerate(weight)})
+    else:
+        numbers, unit = (weight.mantissa, weight.unit) if isinstance(weight, u.Quantity) else (weight, u.UNITLESS)
     if is_tracer(numbers):
         return numbers, unit
     numbers = np.asarray(numbers)

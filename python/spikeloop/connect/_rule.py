@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import operator
 import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, TypedDict
@@ -14,7 +16,7 @@ import numpy as np
 from .. import environ, random
 from .._delay_steps import delay_times
 from .._jax import is_tracer
-from .._state import ParamState, State
+from .._state import ParamState, State, value_of
 from ..random._units import attach
 from ._connection import Connection
 from ._delays import steps_of, time_step
@@ -78,7 +80,7 @@ class Rule:
         self.weight, self.delay, self.seed, self.positions = weight, delay, seed, positions
         self.param_type = param_type
         if expression(weight, positions, f"{where}: weight") is None and not callable(weight):
-            split_weight(weight.value if isinstance(weight, State) else weight, f"{where}: weight")
+            split_weight(value_of(weight), f"{where}: weight")
         expression(delay, positions, f"{where}: delay")
 
     def __call__(self, source: Any, target: Any) -> Connection:
@@ -119,6 +121,14 @@ class Rule:
         seed = _fresh_seed(self) if self.seed is None else _checked_seed(self.seed)
         spec = Spec(self.rule, seed, source.size, target.size, weight=weight, delay=delay, wide=_wide())
         return dataclasses.replace(spec, **self.numbers(source, target))
+
+    def with_delay(self, delay: Any, where: str) -> Rule:
+        """A copy of this rule with the delay that a projection was given."""
+        if self.delay is not None:
+            raise ValueError(f"{where}: delays are given twice, here and by the rule {self!r}; remove one of them.")
+        new = copy.copy(self)
+        new.delay = delay
+        return new
 
     rule: str
     """The name of the rule among the builders."""
@@ -172,17 +182,28 @@ class Values(NamedTuple):
 def check_count(value: Any, what: str) -> int:
     """A number of synapses."""
     _check_known(value, what)
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 0:
+    try:
+        number = -1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = -1
+    if number < 0:
         raise ValueError(f"{what}, not negative; given {value!r}.")
-    return int(value)
+    return number
+
+
+def check_flag(value: Any, what: str) -> bool:
+    """True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{what} must be True or False; given {value!r}.")
+    return bool(value)
 
 
 def check_prob(value: Any, what: str) -> float:
-    """A probability."""
+    """A probability; `what` says what it must be."""
     _check_known(value, what)
     plain = isinstance(value, (int, float, np.ndarray, np.generic, jax.Array)) and np.ndim(value) == 0
     if not plain or not 0.0 <= value <= 1.0:
-        raise ValueError(f"{what} must lie in [0, 1]; given {value!r}.")
+        raise ValueError(f"{what}, without a unit; given {value}.")
     return float(value)
 
 
@@ -194,8 +215,8 @@ def _check_known(value: Any, what: str) -> None:
 
 def _is_single(value: Any) -> bool:
     """Whether this is one weight or delay for all synapses."""
-    value = value.value if isinstance(value, State) else value
-    return not callable(value) and np.ndim(getattr(value, "mantissa", value)) == 0
+    value = u.get_mantissa(value_of(value))
+    return not callable(value) and not isinstance(value, (list, tuple)) and np.ndim(value) == 0
 
 
 def _wide() -> bool:

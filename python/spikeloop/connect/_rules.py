@@ -6,7 +6,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from ._rule import Rule, Shared, check_count, check_prob
+from ._rule import Rule, Shared, check_count, check_flag, check_prob
 from ._view import View, has_own, own_places
 
 
@@ -40,7 +40,7 @@ class AllToAll(Rule):
 
     def __init__(self, weight: Any, *, autapses: bool = True, **shared: Unpack[Shared]):
         super().__init__(weight, **shared)
-        self.autapses = autapses
+        self.autapses = check_flag(autapses, "AllToAll: autapses")
 
     def numbers(self, source: View, target: View) -> dict[str, Any]:
         return {"own": self.own(source, target)}
@@ -60,7 +60,8 @@ class _FixedNumber(Rule):
     ):
         super().__init__(weight, **shared)
         self.num = check_count(num, f"{type(self).__name__}: num must be a number of {self.counted}")
-        self.multapses, self.autapses = multapses, autapses
+        self.multapses = check_flag(multapses, f"{type(self).__name__}: multapses")
+        self.autapses = check_flag(autapses, f"{type(self).__name__}: autapses")
 
     def numbers(self, source: View, target: View) -> dict[str, Any]:
         own = self.own(source, target)

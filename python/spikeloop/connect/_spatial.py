@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar, Unpack
 
+import brainunit as u
 import numpy as np
 
 from ..random._units import attach
 from ._positions import AXES, Positions, lengths_in_common
-from ._rule import Rule, Shared, check_prob
+from ._rule import Rule, Shared, check_flag, check_prob
 from ._spec import Space
 from ._view import View
 
@@ -23,6 +24,8 @@ class Profile:
 
     def __init__(self, scale: Any, p_max: float = 1.0, cutoff: Any = None):
         name = type(self).__name__
+        if scale is None:
+            raise ValueError(f"{name}: the scale of the profile must be a positive length; given None.")
         unit, (number, limit) = lengths_in_common(name, scale=scale, cutoff=cutoff)
         _check_length(number, f"{name}: the scale of the profile", scale)
         if limit is not None:
@@ -101,10 +104,12 @@ class DistanceDependent(Rule):
         unit, (scale, cutoff, *rest) = lengths_in_common(
             "DistanceDependent", scale=profile.scale, cutoff=profile.cutoff, **lengths
         )
+        if extent is None and unit != u.UNITLESS and (periodic or source is None or target is None):
+            raise ValueError(f"DistanceDependent: extent has to be given where lengths are in {unit}.")
         places = (None if x is None else attach(x, unit) for x in rest)
         self.space = Positions(*places, periodic=periodic)
         super().__init__(weight, **{"positions": self.space, **shared})
-        self.profile, self.autapses = profile, autapses
+        self.profile, self.autapses = profile, check_flag(autapses, "DistanceDependent: autapses")
         self._scale, self._cutoff = float(scale), float(cutoff)
 
     def numbers(self, source: View, target: View) -> dict[str, Any]:

@@ -156,8 +156,8 @@ class Neuron(Form):
         if self._takes_delta:
             self.delta = ShortTermState(with_unit(jnp.zeros_like(like), self.state_vars["V"].unit))
 
-    def __getitem__(self, index: slice) -> Part:
-        """A part of the population, as the source or target of projections: `neurons[:3200]`."""
+    def __getitem__(self, index: Any) -> Part:
+        """A part of the population, `neurons[:3200]`, `neurons[::2]`, `neurons[[1, 5, 7]]` or a mask; see `Part`."""
         return Part(self, index)
 
     @property

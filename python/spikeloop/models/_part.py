@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import brainunit as u
@@ -51,6 +52,14 @@ class Part(View):
     def get_spike(self) -> Any:
         """The spikes of these neurons."""
         return self.take(self.population.get_spike())
+
+    def prefetch(self, item: str) -> Callable[..., Any]:
+        """A function that returns this part of the State `item` as it is when called; for the front of projections."""
+        return lambda *_: getattr(self, item).value
+
+    def prefetch_delay(self, item: str, time: Any, **options: Any) -> Any:
+        """`population.prefetch_delay` for these neurons."""
+        return self.population.prefetch_delay(item, time, self.indices, **options)
 
     def __getattr__(self, name: str) -> PartOfState:
         if name.startswith("_"):

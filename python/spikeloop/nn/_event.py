@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -53,7 +54,7 @@ class EventFixedNumConn(_Drawn):
         if efferent_target not in _RULES:
             raise ValueError(f"efferent_target must be 'post' or 'pre'; given {efferent_target!r}.")
         rule, size = _RULES[efferent_target], out_size if efferent_target == "post" else in_size
-        num = _partners(conn_num, int(np.prod(as_size(size, "in_size or out_size"))))
+        num = _partners(conn_num, math.prod(as_size(size, "in_size or out_size")))
         drawn = rule(num, conn_weight, multapses=allow_multi_conn, seed=seed, param_type=param_type)
         super().__init__(drawn, in_size, out_size, name)
 
@@ -155,6 +156,8 @@ _RULES: dict[str, type[FixedOutDegree] | type[FixedInDegree]] = {"post": FixedOu
 def _partners(conn_num: int | float, size: int) -> int:
     if isinstance(conn_num, (int, np.integer)):
         return int(conn_num)
-    if not 0.0 <= conn_num <= 1.0:
-        raise ValueError(f"conn_num as a fraction must lie in [0, 1]; given {conn_num}. A number of targets is an int.")
+    if not isinstance(conn_num, (float, np.floating)) or not 0.0 <= conn_num <= 1.0:
+        raise ValueError(
+            f"conn_num as a fraction must lie in [0, 1]; given {conn_num!r}. A number of targets is an int."
+        )
     return int(conn_num * size)
