@@ -13,6 +13,7 @@ import numpy as np
 from .. import environ
 from .._errors import ShapeError, UnitError
 from .._info import get_num_threads
+from .._jax import is_tracer
 from .._state import ParamState, State
 from ..nn._module import as_size
 from ._memory import check_fits
@@ -140,6 +141,8 @@ class _Layout:
         return Synapses(targets[places].astype(self.index), places, weight[places], delay[places])
 
     def _number(self, weight: Any) -> Any:
+        if is_tracer(u.get_mantissa(weight)):
+            raise TypeError("Blocks: weights must be known before tracing. Assign a traced one to `.weight.value`.")
         if self.unit.is_unitless and not isinstance(weight, u.Quantity):
             return weight
         if not _unit_of(weight).has_same_dim(self.unit):

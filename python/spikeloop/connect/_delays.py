@@ -27,12 +27,10 @@ def steps_of(
     """
     dt = None if dt is None else _in_ms(dt, where)
     if (found := expression(delay, positions, where)) is not None:
-        delay = pairs.values(found)
+        delay = pairs.values(found, known=True)
     if callable(delay):
         dt = time_step(where) if dt is None else dt
-        with jax.ensure_compile_time_eval():  # also within a trace the synapses are known
-            drawn = delay((pairs.n,))
-        delay = np.maximum(nearest(delay_times(drawn, where) / dt), 1).astype(np.int64)
+        delay = np.maximum(nearest(delay_times(delay((pairs.n,)), where) / dt), 1).astype(np.int64)
     if delay is None:
         return None, dt
     if isinstance(delay, u.Quantity):

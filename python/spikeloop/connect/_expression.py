@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from .. import init
 from .._errors import ShapeError
 from .._jax import is_tracer
 from .._state import State
+from ..random._units import attach
 from ._positions import Positions
 from ._view import View
 
@@ -37,24 +39,25 @@ class Expression:
                 "sl.connect.Positions(extent=...) for a grid, or with source= and target= for places of each neuron."
             )
 
-    def __call__(self, source: View, target: View, i: np.ndarray, j: np.ndarray) -> Any:
-        """The values for pairs of places in `source` and `target`."""
+    def __call__(self, source: View, target: View, i: np.ndarray, j: np.ndarray, *, known: bool) -> Any:
+        """The values for pairs of places in `source` and `target`; `known` also while a program is traced."""
         given: dict[str, Any] = {"i": source.numbers(i), "j": target.numbers(j)}
         if "d" in self.names:
             assert self.positions is not None
             given["d"] = self.positions.distances(source, target, i, j)
         try:
-            with jax.ensure_compile_time_eval():  # also within a trace the pairs are known
+            with jax.ensure_compile_time_eval() if known else contextlib.nullcontext():
                 values = self.function(**{name: given[name] for name in self.names})
         except Exception as error:
-            error.add_note(f"{self.where} is called with arrays, an element for each pair: use functions of NumPy.")
+            error.add_note(f"{self.where} is called with arrays, an element for each pair. Use functions of NumPy"
+                           f"{', and nothing that a trace does not know' if known else ''}.")  # fmt: skip
             raise
-        numbers = u.get_mantissa(values)
+        numbers, unit = (values.mantissa, values.unit) if isinstance(values, u.Quantity) else (values, u.UNITLESS)
         if not is_tracer(numbers) and np.asarray(numbers).dtype.kind not in "biuf":
             raise TypeError(f"{self.where} must return real numbers; it gives {values!r}.")
         if np.shape(values) not in ((), i.shape):
             raise ShapeError(f"{self.where} must return a value for each of {i.size} pairs; given {np.shape(values)}.")
-        return u.math.broadcast_to(values, i.shape) if np.shape(values) == () else values
+        return attach(numbers * np.ones(i.shape), unit) if np.shape(values) == () else values
 
     def __repr__(self) -> str:
         return f"<function of {', '.join(self.names)}>"

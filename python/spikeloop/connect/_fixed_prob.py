@@ -65,7 +65,7 @@ class FixedProb(Rule):
 def _probs(prob: Expression, source: View, target: View, rows: np.ndarray) -> np.ndarray:
     """The probabilities (rows, targets)."""
     i, j = (x.reshape(-1) for x in np.meshgrid(rows, np.arange(target.size), indexing="ij"))
-    values = prob(source, target, i, j)
+    values = prob(source, target, i, j, known=True)
     if isinstance(values, u.Quantity) or is_tracer(values):
         raise TypeError(f"FixedProb: prob must return known numbers without a unit; it gives {values}.")
     values = np.asarray(values, np.float64)

@@ -24,9 +24,9 @@ class Pairs:
         """The places of the sources and targets, one synapse after the other."""
         return self._listed()
 
-    def values(self, expression: Expression) -> Any:
+    def values(self, expression: Expression, *, known: bool) -> Any:
         """The value of an expression for each synapse."""
-        return expression(self.source, self.target, *self.places)
+        return expression(self.source, self.target, *self.places, known=known)
 
     def each(self, values: Any, where: str) -> Any:
         """One number, or an array (n,) of one for each synapse, from an array of one of these shapes.

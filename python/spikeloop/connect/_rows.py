@@ -38,10 +38,9 @@ def weights_of(weight: Any, pairs: Pairs, where: str, positions: Positions | Non
     """One weight, or one for each synapse; an expression is evaluated, an initializer called."""
     weight = weight.value if isinstance(weight, State) else weight
     if (found := expression(weight, positions, where)) is not None:
-        weight = pairs.values(found)
+        weight = pairs.values(found, known=False)
     elif callable(weight):
-        with jax.ensure_compile_time_eval():  # also within a trace the synapses are known
-            weight = weight((pairs.n,))
+        weight = weight((pairs.n,))
     numbers, unit = split_weight(weight, where)
     numbers = pairs.each(numbers, where)
     return attach(numbers if is_tracer(numbers) else np.array(numbers), unit)  # others may write to theirs
@@ -62,7 +61,8 @@ def split_weight(weight: Any, where: str) -> tuple[Any, Any]:
         return numbers, unit
     numbers = np.asarray(numbers)
     if not (jnp.issubdtype(numbers.dtype, jnp.number) or numbers.dtype == bool) or np.iscomplexobj(numbers):
-        raise TypeError(f"{where} must be real numbers; given {numbers.dtype}.")
+        what = repr(weight) if numbers.dtype == object else f"numbers of {numbers.dtype}"
+        raise TypeError(f"{where} must be real numbers; given {what}.")
     with np.errstate(over="ignore"):
         finite = np.isfinite(numbers.astype(environ.dftype(), copy=False))  # also once they are stored
     if not finite.all():

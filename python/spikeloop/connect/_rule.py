@@ -62,6 +62,8 @@ class Rule:
     """
 
     autapses: bool = True
+    is_drawn: ClassVar[bool] = True
+    """Whether which synapses there are depends on the seed."""
     by_target: ClassVar[bool] = False
     """Whether the rule draws the sources of a target, rather than the targets of a source."""
 
@@ -118,7 +120,8 @@ class Rule:
 
     def spec(self, source: View, target: View, weight: Draw | None, delay: Draw | None) -> Spec:
         """What the builder is told."""
-        seed = _fresh_seed(self) if self.seed is None else _checked_seed(self.seed)
+        drawn = self.is_drawn or weight is not None or delay is not None
+        seed = (_fresh_seed(self) if drawn else 0) if self.seed is None else _checked_seed(self.seed)
         spec = Spec(self.rule, seed, source.size, target.size, weight=weight, delay=delay, wide=_wide())
         return dataclasses.replace(spec, **self.numbers(source, target))
 

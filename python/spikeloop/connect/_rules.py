@@ -16,7 +16,7 @@ class OneToOne(Rule):
     Neurons of parts count from 0: the first neuron of one part reaches the first of the other.
     """
 
-    rule = "one_to_one"
+    rule, is_drawn = "one_to_one", False
 
     def numbers(self, source: View, target: View) -> dict[str, Any]:
         check_same_size(self, source, target)
@@ -36,7 +36,7 @@ class AllToAll(Rule):
     stand for one population; two populations have no autapses. The rest is as in `Rule`.
     """
 
-    rule = "all_to_all"
+    rule, is_drawn = "all_to_all", False
 
     def __init__(self, weight: Any, *, autapses: bool = True, **shared: Unpack[Shared]):
         super().__init__(weight, **shared)
@@ -153,7 +153,7 @@ class SmallWorld(Rule):
         n = check_same_size(self, source, target)
         known = source.population is not None and target.population is not None
         own = own_places(source, target, repr(self)) if known else None
-        if has_own(own, n) and own != range(n):
+        if has_own(own, n) and not np.array_equal(own, range(n)):
             raise ValueError(f"{self!r} connects a part with itself or with another one; given two that overlap.")
         if 0 < n <= self.num:
             raise ValueError(f"{self!r}: {n} neurons have at most {n - 1} neighbours; num must be smaller than {n}.")

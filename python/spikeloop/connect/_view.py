@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import jax
 import numpy as np
 
 from .._errors import ShapeError
@@ -69,6 +70,8 @@ def as_view(neurons: Any, where: str) -> View:
         return neurons
     if hasattr(neurons, "varshape"):
         return View(neurons, as_size(neurons.varshape, where))
+    if any(map(is_tracer, jax.tree.leaves(neurons))):
+        raise TypeError(f"{where} must be known before tracing; given {neurons}.")
     return View(None, as_size(neurons, where))
 
 

@@ -36,7 +36,7 @@ class Part(View):
         if len(whole_one.varshape) != 1:
             raise ShapeError(f"{where}: only a population with one axis has parts; this one is {whole_one.varshape}.")
         of = population if isinstance(population, Part) else View(whole_one, whole_one.varshape)
-        super().__init__(whole_one, whole_one.varshape, of.among(index, where).indices)
+        super().__init__(whole_one, whole_one.varshape, of.among(index, where).members)
 
     def __getitem__(self, index: Any) -> Part:
         """A part of this part."""
