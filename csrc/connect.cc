@@ -30,6 +30,7 @@ auto to_slice(const Array &array) {
 struct Spec : SpikeloopSpec {
   std::string rule_name, profile_name;
   Input<double, 2> sources, targets;
+  Input<uint32_t, 1> owns;
 };
 
 // Rust's memory as a NumPy array of one axis, without a copy; None where there is no array.
@@ -61,6 +62,10 @@ class Built {
   }
 
   SpikeloopBuilt &get() {
+    if (built_.error && built_.no_memory) {
+      PyErr_SetString(PyExc_MemoryError, built_.error);
+      throw nb::python_error();
+    }
     if (built_.error) throw std::invalid_argument(built_.error);
     return built_;
   }
@@ -71,7 +76,7 @@ class Built {
 
 nb::tuple build(const Spec &spec) {
   Built built([&] { return spikeloop_build(&spec); });
-  auto &[indices, indptr, weight, delay, error] = built.get();
+  auto &[indices, indptr, weight, delay, error, no_memory] = built.get();
   return nb::make_tuple(to_array(indices), to_array(indptr), to_array(weight), to_array(delay));
 }
 
@@ -107,6 +112,11 @@ void set_target(Spec &spec, Input<double, 2> positions) {
   spec.target = to_slice(spec.targets);
 }
 
+void set_own(Spec &spec, Input<uint32_t, 1> own) {
+  spec.owns = std::move(own);
+  spec.own = to_slice(spec.owns);
+}
+
 void set_period(Spec &spec, std::array<double, 3> period) {
   std::copy(period.begin(), period.end(), spec.period);
 }
@@ -124,7 +134,6 @@ void bind_connect(nb::module_ &m) {
       .def_rw("num", &Spec::num)
       .def_rw("prob", &Spec::prob)
       .def_rw("multapses", &Spec::multapses)
-      .def_rw("autapses", &Spec::autapses)
       .def_rw("wide", &Spec::wide)
       .def_rw("scale", &Spec::scale)
       .def_rw("cutoff", &Spec::cutoff)
@@ -134,6 +143,7 @@ void bind_connect(nb::module_ &m) {
       .def_prop_rw("profile", nullptr, &set_profile)
       .def_prop_rw("source", nullptr, &set_source)
       .def_prop_rw("target", nullptr, &set_target)
+      .def_prop_rw("own", nullptr, &set_own)
       .def_prop_rw("period", nullptr, &set_period);
   m.def("build", &build, "spec"_a, "Synapses of a rule: indices, indptr, and weight and delay where drawn.");
   m.def("order", &order, "sources"_a, "targets"_a, "delay"_a, "n_pre"_a,

@@ -55,7 +55,8 @@ struct SpikeloopSpec {
   uint64_t seed = 0;
   size_t n_pre = 0, n_post = 0, num = 0;
   double prob = 0;
-  bool multapses = true, autapses = true, wide = false;
+  bool multapses = true, wide = false;
+  SpikeloopSlice<uint32_t> own;  // empty if no synapses are left out
   SpikeloopSlice<double> source, target;
   size_t axes = 0;
   double period[3] = {0, 0, 0};
@@ -72,10 +73,11 @@ struct SpikeloopArray {
   void *owner;
 };
 
-// Arrays, or, where `error` is not null, why there are none.
+// Arrays, or, where `error` is not null, why there are none: for lack of memory, or another reason.
 struct SpikeloopBuilt {
   SpikeloopArray indices, indptr, weight, delay;
   char *error;
+  bool no_memory;
 };
 
 SpikeloopBuilt spikeloop_build(const SpikeloopSpec *spec);

@@ -173,7 +173,7 @@ def test_works_inside_jit():
         (lambda: init.Mixture([init.OneInit(), init.OneInit(u.mV)])(3), UnitError, "rule 0 has no unit"),
         (lambda: init.Conditional(len, init.OneInit(), init.ZeroInit())(3), ShapeError, "condition_fn must return"),
         (lambda: init.LogNormal(-1.0, 1.0)(3), ValueError, "mean must be positive; given -1.0"),
-        (lambda: init.Normal(0.0, -1.0)(3), ValueError, "scale must be at least 0"),
+        (lambda: init.Normal(0.0, -1.0)(3), ValueError, "Normal: std must not be negative; given -1.0"),
     ],
 )
 def test_errors_say_what_is_wrong(make, error, message):

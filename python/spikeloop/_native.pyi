@@ -23,7 +23,7 @@ class Spec:
     num: int
     prob: float
     multapses: bool
-    autapses: bool
+    own: npt.NDArray[np.uint32]
     wide: bool
     profile: str
     scale: float

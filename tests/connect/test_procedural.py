@@ -201,7 +201,7 @@ def test_what_it_says_of_itself():
         (lambda: Procedural(connect.SmallWorld(2, 0.1, 1.0)), TypeError, "Use SmallWorld without Procedural"),
         (lambda: Procedural(0.5), TypeError, "takes a rule of connect"),
         (lambda: Procedural(Procedural(OneToOne(1.0))), TypeError, "takes a rule of connect"),
-        (lambda: Procedural(FixedProb(0.5, np.ones(9)))(5, 5), ShapeError, "Weights must be one number"),
+        (lambda: Procedural(FixedProb(0.5, np.ones(9)))(5, 5), ShapeError, "weight must be one number"),
         (lambda: Procedural(FixedProb(0.5, init.KaimingNormal()))(5, 5), TypeError, "cannot be drawn one by one"),
         (lambda: Procedural(FixedProb(0.5, 1.0, delay=np.ones(9, int)))(5, 5), ShapeError, "delay must be one time"),
         (lambda: Procedural(FixedOutDegree(9, 1.0, multapses=False))(5, 5), ValueError, "9 distinct targets"),

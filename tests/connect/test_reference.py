@@ -87,32 +87,46 @@ def assert_native_equals_reference(spec):
             np.testing.assert_array_equal(ours, theirs, err_msg=str(spec))
 
 
+LINES = (None, 0, 1, -1)  # which partner the first neuron is, if autapses are left out
+
+
+def drawing(rule, n_pre, n_post):
+    """The number of neurons whose partners the rule draws."""
+    return n_post if rule == "fixed_in_degree" else n_pre
+
+
 @pytest.mark.parametrize("rule", [*NUMBERED, "one_to_one", "all_to_all", "fixed_prob"])
 def test_native_equals_reference_at_the_smallest_sizes(native, rule):
     flags = [False, True]
-    for n_pre, n_post, num, multapses, autapses in itertools.product(range(3), range(3), range(3), flags, flags):
+    for n_pre, n_post, num, multapses, first in itertools.product(range(3), range(3), range(3), flags, LINES):
         if rule != "one_to_one" or n_pre == n_post:
-            assert_native_equals_reference(Spec(rule, 1, n_pre, n_post, num, num / 2, multapses, autapses))
+            own = None if first is None else range(first, first + drawing(rule, n_pre, n_post))
+            assert_native_equals_reference(Spec(rule, 1, n_pre, n_post, num, num / 2, multapses, own))
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(
     rule=st.sampled_from(RULES), seed=st.one_of(st.integers(0, 5), st.integers(0, 2**64 - 1)),
     n_pre=st.integers(0, 12), n_post=st.integers(0, 30), num=st.integers(0, 30), prob=st.floats(0, 1),
-    multapses=st.booleans(), autapses=st.booleans(), weight=st.none() | DRAWS, delay=st.none() | DRAWS,
+    multapses=st.booleans(),
+    own=st.none() | st.tuples(st.integers(-9, 9), st.integers(-3, 3)) | st.permutations(range(40)),
+    weight=st.none() | DRAWS, delay=st.none() | DRAWS,
     wide=st.booleans(), axes=st.integers(1, 3), profile=st.sampled_from(["gaussian", "exponential", "box"]),
     cutoff=st.floats(0.05, 2), periodic=st.booleans(),
 )  # fmt: skip
-def test_native_equals_reference(native, rule, seed, n_pre, n_post, num, prob, multapses, autapses, weight, delay,
+def test_native_equals_reference(native, rule, seed, n_pre, n_post, num, prob, multapses, own, weight, delay,
                                  wide, axes, profile, cutoff, periodic):  # fmt: skip
     n_post = n_pre if rule in SQUARE else n_post
     num = num // 2 * 2 if rule == "small_world" else num
     if rule == "small_world" and num >= n_pre:
         num = 0
+    if own is not None:
+        n = drawing(rule, n_pre, n_post)
+        own = np.arange(n) * own[1] + own[0] if len(own) == 2 else np.asarray(own, np.uint32)[:n]
     places = np.random.default_rng(seed).random((n_pre + n_post, axes))
     space = Space(profile, 0.3, cutoff, places[:n_pre], places[n_pre:], (float(periodic),) * axes + (0.0,) * (3 - axes))
     assert_native_equals_reference(
-        Spec(rule, seed, n_pre, n_post, num, prob, multapses, autapses, space, weight, delay, wide)
+        Spec(rule, seed, n_pre, n_post, num, prob, multapses, own, space, weight, delay, wide)
     )
 
 
@@ -121,7 +135,7 @@ def test_large_builds_do_not_depend_on_the_number_of_threads(native, rule):
     n = 700
     places = np.random.default_rng(0).random((n, 2))
     space = Space("gaussian", 0.2, 0.5, places, places)
-    spec = Spec(rule, 9, n, n, 200 if rule != "fixed_total_number" else 140_000, 0.3, False, False, space,
+    spec = Spec(rule, 9, n, n, 200 if rule != "fixed_total_number" else 140_000, 0.3, False, range(n), space,
                 Draw(NORMAL, 1.0, 0.1), Draw(NORMAL, 15.0, 7.0))  # fmt: skip
     before, built = sl.get_num_threads(), []
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,11 +13,14 @@ import numpy as np
 from .. import environ
 from .._errors import ShapeError, UnitError
 from .._info import get_num_threads
+from .._jax import is_tracer
 from .._state import ParamState, State
+from ..nn._module import as_size
 from ._memory import check_fits
 from ._rows import row_lengths
 from ._rule import Rule
 from ._spec import Synapses, order
+from ._view import View
 
 _CHUNK = 1 << 24  # synapses that are ordered at once
 _ALIGNMENT = 64  # bytes; XLA copies memory that is aligned worse
@@ -45,24 +47,31 @@ class Blocks(Rule):
         *,
         param_type: Callable[..., State] = ParamState,
     ):
-        super().__init__(None, param_type=param_type)
-        self.sources, self.targets, self.rules = tuple(sources), tuple(targets), dict(rules)
-        for i, j in self.rules:
+        super().__init__(0.0, param_type=param_type)  # the rules have weights of their own
+        self.sources, self.targets = (as_size(sizes, "Blocks: the sizes of parts") for sizes in (sources, targets))
+        self.rules = dict(rules)
+        for (i, j), rule in self.rules.items():
+            if not isinstance(rule, Rule):
+                raise TypeError(f"Blocks: rules must be rules of sl.connect; given {rule!r} for {(i, j)}.")
             if not (0 <= i < len(self.sources) and 0 <= j < len(self.targets)):
                 raise ValueError(
                     f"Blocks: there are {len(self.sources)} parts of the sources and {len(self.targets)} of the "
                     f"targets, counted from 0; given a rule for {(i, j)}."
                 )
 
-    def build(self, in_size: tuple[int, ...], out_size: tuple[int, ...]) -> Synapses:
-        n_pre, n_post = math.prod(in_size), math.prod(out_size)
+    def build(self, source: View, target: View) -> Synapses:
+        n_pre, n_post = source.size, target.size
         for what, parts, n in (("sources", self.sources, n_pre), ("targets", self.targets, n_post)):
             if sum(parts) != n:
                 raise ShapeError(f"Blocks: the parts of the {what} have {sum(parts)} neurons, the population {n}.")
         kind = np.dtype(np.float64 if environ.get_precision() == 64 else np.float32)
-        check_fits(repr(self), self.expected(n_pre, n_post), n_pre, n_post, kind.itemsize, 1)
+        check_fits(repr(self), self.expected(source, target), n_pre, n_post, kind.itemsize, 1)
         layout = _Layout(np.uint16 if n_post <= 1 << 16 else np.uint32, kind)
-        parts = [part for i in range(len(self.sources)) for part in layout.merged(*self._blocks(i), self.sources[i])]
+        parts = [
+            part
+            for i in range(len(self.sources))
+            for part in layout.merged(*self._blocks(i, source, target), self.sources[i])
+        ]
         columns = {name: [getattr(part, name) for part in parts] for name in ("indices", "indptr", "weight", "delay")}
         del parts  # each column goes as soon as it is joined
         indptr = np.concatenate([np.zeros(1, np.int64), *columns.pop("indptr")]).cumsum()
@@ -75,15 +84,19 @@ class Blocks(Rule):
             layout.dt,
         )
 
-    def expected(self, n_pre: int, n_post: int) -> float:
-        return sum(rule.expected(self.sources[i], self.targets[j]) for (i, j), rule in self.rules.items())
+    def expected(self, source: View, target: View) -> float:
+        sources, targets = _cut(source, self.sources), _cut(target, self.targets)
+        return sum(rule.expected(sources[i], targets[j]) for (i, j), rule in self.rules.items())
 
-    def _blocks(self, part: int) -> tuple[list[Synapses], list[int]]:
+    def with_delay(self, delay: Any, where: str) -> Rule:
+        raise ValueError(f"{where}: the rules of {self!r} have delays of their own; give it to them.")
+
+    def _blocks(self, part: int, source: View, target: View) -> tuple[list[Synapses], list[int]]:
         """The synapses of a part of the sources, and where the targets of each block begin."""
         reached = sorted(j for i, j in self.rules if i == part)
         starts = list(itertools.accumulate(self.targets, initial=0))
-        size = (self.sources[part],)
-        return [self.rules[part, j].build(size, (self.targets[j],)) for j in reached], [starts[j] for j in reached]
+        of, targets = _cut(source, self.sources)[part], _cut(target, self.targets)
+        return [self.rules[part, j].build(of, targets[j]) for j in reached], [starts[j] for j in reached]
 
     def __repr__(self) -> str:
         return f"Blocks({len(self.rules)} rules)"
@@ -128,11 +141,19 @@ class _Layout:
         return Synapses(targets[places].astype(self.index), places, weight[places], delay[places])
 
     def _number(self, weight: Any) -> Any:
+        if is_tracer(u.get_mantissa(weight)):
+            raise TypeError("Blocks: weights must be known before tracing. Assign a traced one to `.weight.value`.")
         if self.unit.is_unitless and not isinstance(weight, u.Quantity):
             return weight
         if not _unit_of(weight).has_same_dim(self.unit):
             raise UnitError(f"Blocks: weights are in {self.unit} in one rule and in {_unit_of(weight)} in another.")
         return weight.mantissa if weight.unit == self.unit else weight.to_decimal(self.unit)
+
+
+def _cut(neurons: View, sizes: Sequence[int]) -> list[View]:
+    """The parts of these sizes, one after the other."""
+    edges = itertools.pairwise(itertools.accumulate(sizes, initial=0))
+    return [neurons.among(slice(start, stop), "Blocks") for start, stop in edges]
 
 
 def _unit_of(weight: Any) -> Any:

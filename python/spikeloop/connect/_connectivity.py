@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import brainunit as u
 import jax.numpy as jnp
-import numpy as np
 
 from .._delay_steps import is_other_step
 from .._errors import ShapeError, UnitError
@@ -109,12 +109,12 @@ class Connectivity(Module):
     @property
     def n_pre(self) -> int:
         """Number of sources."""
-        return int(np.prod(self.in_size or ()))
+        return math.prod(self.in_size or ())
 
     @property
     def n_post(self) -> int:
         """Number of targets."""
-        return int(np.prod(self.out_size or ()))
+        return math.prod(self.out_size or ())
 
     @property
     def has_own_delays(self) -> bool:

@@ -5,37 +5,44 @@ from __future__ import annotations
 from typing import Any
 
 import brainunit as u
+import jax
 import numpy as np
 
 from .. import environ
 from .._delay_steps import LONGEST, delay_steps, delay_times, nearest
-from .._errors import ShapeError, UnitError
+from .._errors import UnitError
+from .._jax import is_tracer
 from .._steps import check_dt
+from ._expression import expression
+from ._pairs import Pairs
+from ._positions import Positions
 
 
-def steps_of(delay: Any, dt: Any, nnz: int, where: str) -> tuple[Any, float | None]:
+def steps_of(
+    delay: Any, dt: Any, pairs: Pairs, where: str, positions: Positions | None = None
+) -> tuple[Any, float | None]:
     """(steps, dt in ms): None, one number, or one for each synapse in 8 or 16 bits.
 
-    A delay is a time, which needs dt, or a whole number of steps, or an initializer of times.
+    A delay is a time, which needs dt, or a whole number of steps; or an expression or initializer of times. An array
+    has one of the shapes of `Pairs.each`.
     """
     dt = None if dt is None else _in_ms(dt, where)
+    if (found := expression(delay, positions, where)) is not None:
+        delay = pairs.values(found, known=True)
     if callable(delay):
         dt = time_step(where) if dt is None else dt
-        delay = np.maximum(nearest(delay_times(delay((nnz,)), where) / dt), 1).astype(np.int64)
+        delay = np.maximum(nearest(delay_times(delay((pairs.n,)), where) / dt), 1).astype(np.int64)
     if delay is None:
         return None, dt
     if isinstance(delay, u.Quantity):
         dt = time_step(where) if dt is None else dt
         steps = delay_steps(delay, dt, where)
     else:
-        steps = _checked(np.asarray(delay), where)
-    if steps.ndim == 0:
-        return int(steps), dt
-    if steps.size not in (1, nnz) or steps.ndim > 2:
-        raise ShapeError(f"{where} must be one time or one for each of the {nnz} synapses; given shape {steps.shape}.")
-    if steps.size == 1 != nnz:
+        steps = _checked(delay, where)
+    steps = pairs.each(steps, where)
+    if steps.ndim == 0 or steps.size == 1 != pairs.n:
         return int(steps.reshape(())), dt
-    return steps.reshape(-1).astype(np.uint8 if np.max(steps, initial=0) < 256 else np.uint16, copy=False), dt
+    return steps.astype(np.uint8 if np.max(steps, initial=0) < 256 else np.uint16, copy=False), dt
 
 
 def time_step(where: str) -> float:
@@ -51,7 +58,10 @@ def _in_ms(dt: Any, where: str) -> float:
     return float(dt.to_decimal(u.ms) if with_unit else dt)
 
 
-def _checked(steps: np.ndarray, where: str) -> np.ndarray:
+def _checked(delay: Any, where: str) -> np.ndarray:
+    if any(map(is_tracer, jax.tree.leaves(delay))):
+        raise TypeError(f"{where} decides the size of a State, so it must be known before tracing.")
+    steps = np.asarray(delay)
     if not np.issubdtype(steps.dtype, np.integer):
         raise UnitError(f"{where} needs a time such as `1.5 * u.ms`, or whole numbers of steps; given {steps.dtype}.")
     if steps.size and (steps.min() < 0 or steps.max() > LONGEST):

@@ -27,6 +27,12 @@ class Draw:
     part: tuple[float, float] = _ALL
     bounds: tuple[float, float] = _FREE
 
+    @property
+    def lowest(self) -> float:
+        """A bound that no value is below."""
+        low = {UNIFORM: self.a, NORMAL: -math.inf if self.b else self.a}.get(self.family, 0.0)
+        return max(low, self.bounds[0])
+
     def scaled(self, factor: float) -> Draw:
         """The distribution of `factor` times the values."""
         a, b = self.a * factor, self.b * factor

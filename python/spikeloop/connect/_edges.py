@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,18 +9,23 @@ import brainunit as u
 import numpy as np
 
 from .._errors import ShapeError
+from .._jax import is_tracer
 from .._state import ParamState, State
 from ._connection import Connection
 from ._delays import steps_of
-from ._rows import check_population, checked_weight, taken
+from ._pairs import Pairs
+from ._positions import Positions
+from ._rows import taken, weights_of
 from ._rule import Rule
 from ._spec import Synapses, order
+from ._view import View
 
 
 class Edges(Rule):
     """The given synapses: number k leads from `sources[k]` to `targets[k]`.
 
-    `weight` and `delay` may hold one value for each; a pair may be given several times. The rest is as in `Rule`.
+    `weight` and `delay` may hold one value for each, in this order; a pair may be given several times. The numbers
+    count the neurons of a part from 0. The rest is as in `Rule`.
     """
 
     def __init__(
@@ -31,21 +35,22 @@ class Edges(Rule):
         weight: Any,
         *,
         delay: Any = None,
+        positions: Positions | None = None,
         param_type: Callable[..., State] = ParamState,
     ):
-        super().__init__(weight, delay=delay, param_type=param_type)
+        super().__init__(weight, delay=delay, positions=positions, param_type=param_type)
         self.sources, self.targets = _neurons(sources, "sources"), _neurons(targets, "targets")
         if self.sources.shape != self.targets.shape:
             raise ShapeError(f"Edges: {self.sources.size} sources but {self.targets.size} targets.")
 
-    def build(self, in_size: tuple[int, ...], out_size: tuple[int, ...]) -> Synapses:
-        n_pre, n_post, n = math.prod(in_size), math.prod(out_size), self.sources.size
+    def build(self, source: View, target: View) -> Synapses:
+        n_pre, n_post, n = source.size, target.size, self.sources.size
         for name, given, size in (("sources", self.sources, n_pre), ("targets", self.targets, n_post)):
-            check_population(size)
             if n and given.max() >= size:
                 raise ValueError(f"Edges: {name} must lie in 0 … {size - 1}; given {given.max()}.")
-        steps, dt = steps_of(self.delay, None, n, "Edges: delay")
-        weight = checked_weight(self.weight, n)
+        pairs = Pairs(source, target, n, lambda: (self.sources, self.targets))
+        steps, dt = steps_of(self.delay, None, pairs, "Edges: delay", self.positions)
+        weight = weights_of(self.weight, pairs, "Edges: weight", self.positions)
         indptr, places = order(self.sources, self.targets, steps if isinstance(steps, np.ndarray) else None, n_pre)
         indices = self.targets[places].astype(np.uint16 if n_post <= 1 << 16 else np.uint32)
         return Synapses(indices, indptr, taken(weight, places), taken(steps, places), dt)
@@ -57,7 +62,7 @@ class Edges(Rule):
 def from_coo(weight: Any, sources: Any, targets: Any, shape: tuple[Any, Any], **options: Any) -> Connection:
     """The connection of the synapses from `sources[k]` to `targets[k]` between populations of `shape` (pre, post).
 
-    `delay` and `param_type` are as in `Edges`.
+    `delay`, `positions` and `param_type` are as in `Edges`.
     """
     return Edges(sources, targets, weight, **options)(*shape)
 
@@ -83,6 +88,8 @@ def from_scipy(matrix: Any, *, unit: Any = u.UNITLESS, **options: Any) -> Connec
 
 
 def _neurons(given: Any, name: str) -> np.ndarray:
+    if is_tracer(given):
+        raise TypeError(f"Edges: {name} must be known before tracing, as arrays of NumPy are; given {given}.")
     array = np.asarray(given).reshape(-1)
     if array.size and not np.issubdtype(array.dtype, np.integer):
         raise TypeError(f"Edges: {name} must be whole numbers; given an array of {array.dtype}.")

@@ -13,19 +13,20 @@ import numpy as np
 
 from .. import environ
 from .._errors import ShapeError
-from .._state import State
+from .._state import State, value_of
 from ..kernels import _procedural as kernel
 from ..kernels._ring import look, put
-from ..nn._module import as_size
 from ._connection import Connection
 from ._connectivity import Connectivity
 from ._delays import steps_of
 from ._describe import Description, delay_text, weight_text
 from ._memory import check_fits, readable
+from ._pairs import Pairs
 from ._reference import most_steps
-from ._rows import check_population, checked_weight
+from ._rows import check_population, weights_of
 from ._rule import Rule, Values
 from ._spec import Spec, Synapses, build
+from ._view import View, as_view
 
 _INSTEAD = {
     "fixed_in_degree": "FixedOutDegree, which gives every source as many targets",
@@ -62,10 +63,13 @@ class Procedural(Rule):
         self.of = of
 
     def __call__(self, source: Any, target: Any) -> ProceduralConnection:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return ProceduralConnection(self.of, getattr(source, "varshape", source), getattr(target, "varshape", target))
+        return ProceduralConnection(self.of, source, target)
 
-    def build(self, in_size: tuple[int, ...], out_size: tuple[int, ...]) -> Synapses:
-        return self.of.build(in_size, out_size)
+    def with_delay(self, delay: Any, where: str) -> Rule:
+        return Procedural(self.of.with_delay(delay, where))
+
+    def build(self, source: View, target: View) -> Synapses:
+        return self.of.build(source, target)
 
     def __repr__(self) -> str:
         return f"Procedural({self.of!r})"
@@ -90,31 +94,35 @@ class ProceduralConnection(Connectivity):
     | `delay` | None, a number of steps for all, or the distribution |
     | `seed` | seed of the draw |
     | `dt` | time step in ms that delays were counted in; None if they were given in steps |
+    | `num_synapses` | the number of synapses to expect |
     """
 
     def __init__(self, rule: Rule, in_size: Any, out_size: Any, *, name: str | None = None):
         super().__init__(name)
-        in_size, out_size = as_size(in_size, "source size"), as_size(out_size, "target size")
-        self.in_size, self.out_size = in_size, out_size
+        source, target = as_view(in_size, "source size"), as_view(out_size, "target size")
+        self.in_size, self.out_size = source.varshape, target.varshape
         self.rule = rule
-        check_population(self.n_pre)
-        check_population(self.n_post)
+        check_population(self.n_pre, "source size")
+        check_population(self.n_post, "target size")
         weight, delay = rule.weights(), rule.delays()
-        spec = rule.spec(in_size, out_size, weight.draw, delay.draw)
+        spec = rule.spec(source, target, weight.draw, delay.draw)
+        if isinstance(spec.own, np.ndarray):
+            raise TypeError(
+                f"Procedural: {rule!r} without autapses needs a slice of the population as source; given a list of "
+                "neurons. Use the rule without Procedural, which stores its synapses."
+            )
         if spec.rule != "one_to_one":  # one row, as a check of the numbers
-            build(dataclasses.replace(spec, n_pre=min(spec.n_pre, 1)))
+            build(dataclasses.replace(spec, n_pre=min(spec.n_pre, 1), own=None))
         self._drawn = _Drawn(**{f.name: getattr(spec, f.name) for f in dataclasses.fields(spec)})
         self.seed = spec.seed
-        one = _one_weight(rule, weight)
-        self.weight = rule.param_type(jax.tree.map(lambda leaf: jnp.asarray(leaf, environ.dftype()), one))
-        self.delay, self.dt, self.longest_delay = _one_delay(rule, delay)
+        pairs = Pairs(source, target, 1, lambda: (np.zeros(1, int),) * 2)  # one value for all
+        one = _one_weight(rule, weight, pairs)
+        with jax.ensure_compile_time_eval():  # also within a trace the weight is known
+            self.weight = rule.param_type(jax.tree.map(lambda leaf: jnp.asarray(leaf, environ.dftype()), one))
+        self.delay, self.dt, self.longest_delay = _one_delay(rule, delay, pairs)
+        self.num_synapses = round(rule.expected(source, target))  # to expect
         if self.num_synapses == 0:
-            warnings.warn(f"{rule!r} from {in_size} to {out_size} makes no synapse at all.", stacklevel=3)
-
-    @property
-    def num_synapses(self) -> int:
-        """Number of synapses to expect."""
-        return round(self.rule.expected(self.n_pre, self.n_post))
+            warnings.warn(f"{rule!r} from {self.in_size} to {self.out_size} makes no synapse at all.", stacklevel=3)
 
     def add(self, spikes: Any, weight: Any, target: Any) -> Any:
         return kernel.scatter(spikes.astype(target.dtype) * weight, target, self.n_pre, self._drawn)
@@ -156,7 +164,7 @@ class ProceduralConnection(Connectivity):
         return (0 if spec.weight is None else 8 if spec.wide else 4), steps
 
 
-def _one_weight(rule: Rule, weight: Values) -> Any:
+def _one_weight(rule: Rule, weight: Values, pairs: Pairs) -> Any:
     if weight.draw is not None:
         return jnp.asarray(1.0) if weight.unit.is_unitless else u.Quantity(1.0, unit=weight.unit)
     if callable(weight.given) and not isinstance(weight.given, State):
@@ -164,11 +172,14 @@ def _one_weight(rule: Rule, weight: Values) -> Any:
             f"Procedural: {type(rule).__name__}: weight {weight.given!r} cannot be drawn one by one. Use one number, "
             "or init.Uniform, Normal, TruncatedNormal, LogNormal, Exponential with single numbers, in 32 or 64 bits."
         )
-    found = checked_weight(weight.given, 1)
+    where = f"Procedural: {type(rule).__name__}: weight"
+    if (shape := jnp.shape(value_of(weight.given))) not in ((), (1,)):
+        raise ShapeError(f"{where} must be one number or a distribution; given shape {shape}.")
+    found = weights_of(weight.given, pairs, where)
     return found if np.ndim(u.get_mantissa(found)) == 0 else found.reshape(())
 
 
-def _one_delay(rule: Rule, delay: Values) -> tuple[Any, float | None, int]:
+def _one_delay(rule: Rule, delay: Values, pairs: Pairs) -> tuple[Any, float | None, int]:
     """(delay, dt in ms, longest delay in steps)."""
     where = f"Procedural: {type(rule).__name__}: delay"
     if delay.draw is not None:
@@ -180,6 +191,6 @@ def _one_delay(rule: Rule, delay: Values) -> tuple[Any, float | None, int]:
         raise TypeError(f"{where} {delay.given!r} cannot be drawn one by one. Use one time, or a distribution of init.")
     if np.size(u.get_mantissa(delay.given)) > 1:
         raise ShapeError(f"{where} must be one time or a distribution; given shape {np.shape(delay.given)}.")
-    steps, dt = steps_of(delay.given, None, 1, where)
+    steps, dt = steps_of(delay.given, None, pairs, where)
     steps = None if steps is None else int(np.reshape(steps, ()))
     return steps, dt, steps or 0

@@ -35,7 +35,7 @@ def build(spec: Spec) -> Synapses:
     indptr = np.concatenate([[0], np.cumsum(lengths)]) if spec.rule in _UNEQUAL or len(set(lengths)) > 1 else []
     return Synapses(
         indices.astype(np.uint16 if spec.n_post <= 1 << 16 else np.uint32),
-        np.asarray(indptr, np.int32),
+        np.asarray(indptr, np.int32 if len(indices) < 1 << 31 else np.int64),
         None if spec.weight is None else _weights(spec, lengths),
         None if spec.delay is None else _narrow(np.concatenate(delays) if rows else np.zeros(0), spec.delay),
     )
@@ -87,7 +87,8 @@ def _one_to_one(spec: Spec) -> Iterator[list[int]]:
 
 
 def _all_to_all(spec: Spec) -> Iterator[list[int]]:
-    return ([j for j in range(spec.n_post) if spec.autapses or j != i] for i in range(spec.n_pre))
+    everyone = range(spec.n_post)
+    return ([j for j in everyone if j != _own(spec, i, spec.n_post)] for i in range(spec.n_pre))
 
 
 def _fixed_prob(spec: Spec) -> Iterator[np.ndarray]:
@@ -178,6 +179,19 @@ def _distance_dependent(spec: Spec) -> Iterator[np.ndarray]:
         yield np.flatnonzero(drawn)
 
 
+def _pair_prob(spec: Spec) -> Iterator[np.ndarray]:
+    """Each pair with a probability of its own, drawn as in `_distance_dependent`."""
+    assert spec.pairs is not None
+    rows = max(_BLOCK * 16 // max(spec.n_post, 1), 1)
+    for first in range(0, spec.n_pre, rows):
+        last = min(first + rows, spec.n_pre)
+        for i, probs in zip(range(first, last), spec.pairs(first, last), strict=True):
+            drawn = Stream(spec.seed, i, _DISTANCE).unit_at(np.arange(spec.n_post)) < probs
+            if (own := _own(spec, i, spec.n_post)) is not None:
+                drawn[own] = False
+            yield np.flatnonzero(drawn)
+
+
 def _small_world(spec: Spec) -> Iterator[list[int]]:
     n = spec.n_pre
     for i in range(n):
@@ -201,18 +215,20 @@ _RULES: dict[str, Callable[[Spec], Iterable[Any]]] = {
     "fixed_in_degree": _fixed_in_degree,
     "fixed_total_number": _fixed_total_number,
     "distance_dependent": _distance_dependent,
+    "pair_prob": _pair_prob,
     "small_world": _small_world,
 }
-_UNEQUAL = {"fixed_prob", "fixed_in_degree", "fixed_total_number", "distance_dependent"}
+_UNEQUAL = {"fixed_prob", "fixed_in_degree", "fixed_total_number", "distance_dependent", "pair_prob"}
 
 
 def _own(spec: Spec, i: int, size: int) -> int | None:
-    """The neuron's own number, where it may not be drawn."""
-    return i if not spec.autapses and i < size else None
+    """The partner that the neuron itself is, where it may not be drawn."""
+    own = None if spec.own is None else int(spec.own[i])
+    return own if own is not None and 0 <= own < size else None
 
 
 def _check_available(spec: Spec, n: int, size: int) -> None:
-    available = size - (n > 0 and size > 0 and not spec.autapses)
+    available = size - any(_own(spec, i, size) is not None for i in range(n))
     if n > 0 and spec.num > 0 and (available == 0 or (not spec.multapses and spec.num > available)):
         raise ValueError(f"{spec.num} distinct targets asked for, but there are only {available}")
 

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._errors import ShapeError
+from .. import environ
+from .._jax import is_tracer
 from .._state import State
+from ..random._units import attach, common_unit
+from ._expression import expression
+from ._pairs import Pairs
+from ._positions import Positions
 from ._spec import Synapses, order
+from ._view import View
 
 _LARGEST = 1 << 31  # neurons of a population
 
 
 def given_rows(indices: Any, indptr: Any, n_pre: int, n_post: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows in the types in which they are stored."""
+    for name, array in (("indices", indices), ("indptr", indptr)):
+        if is_tracer(array):
+            raise TypeError(f"{name} must be known before tracing, as arrays of NumPy are; given {array}.")
     indices, indptr = np.asarray(indices).reshape(-1), np.asarray(indptr)
     _check_rows(indices, indptr, n_pre, n_post)
     indices = indices.astype(np.uint16 if n_post <= 1 << 16 else np.uint32)  # a copy, for others may write to theirs
@@ -24,25 +34,52 @@ def given_rows(indices: Any, indptr: Any, n_pre: int, n_post: int) -> tuple[np.n
     return indices, indptr
 
 
-def checked_weight(weight: Any, n: int) -> Any:
-    """One weight, or one for each of `n` synapses; an initializer is called."""
-    weight = weight((n,)) if callable(weight) and not isinstance(weight, State) else weight
+def weights_of(weight: Any, pairs: Pairs, where: str, positions: Positions | None = None) -> Any:
+    """One weight, or one for each synapse; an expression is evaluated, an initializer called."""
     weight = weight.value if isinstance(weight, State) else weight
-    weight = np.asarray(weight) if isinstance(weight, (list, tuple)) else weight
-    shape = jnp.shape(weight)
-    if int(np.prod(shape)) not in (1, n) or len(shape) > 2:
-        raise ShapeError(f"Weights must be one number or one for each of the {n} synapses; given shape {shape}.")
-    leaves, tree = jax.tree.flatten(weight)
-    if not np.isrealobj(leaves[0]):
-        raise TypeError(f"Weights must be real numbers; given {np.result_type(leaves[0])}.")
-    if np.isnan(np.asarray(leaves[0])).any():
-        raise ValueError("Weights hold NaN.")
-    return tree.unflatten([np.array(leaf) if shape == () else np.array(leaf).reshape(-1) for leaf in leaves])
+    if (found := expression(weight, positions, where)) is not None:
+        weight = pairs.values(found, known=False)
+    elif callable(weight):
+        weight = weight((pairs.n,))
+    numbers, unit = split_weight(weight, where)
+    numbers = pairs.each(numbers, where)
+    return attach(numbers if is_tracer(numbers) else np.array(numbers), unit)  # others may write to theirs
+
+
+def split_weight(weight: Any, where: str) -> tuple[Any, Any]:
+    """(the numbers as an array, their unit), after a look at what is known of them."""
+    if weight is None or isinstance(weight, (str, dict)):
+        raise ValueError(
+            f"{where} must be a number such as `0.5 * u.mV`, an array, an initializer or a function of d, i or j; "
+            f"given {weight!r}."
+        )
+    if isinstance(weight, (list, tuple)) and any(isinstance(x, u.Quantity) for x in weight):
+        unit, numbers = common_unit(where, **{f"[{k}]": x for k, x in enumerate(weight)})
+    else:
+        numbers, unit = (weight.mantissa, weight.unit) if isinstance(weight, u.Quantity) else (weight, u.UNITLESS)
+    if is_tracer(numbers):
+        return numbers, unit
+    numbers = np.asarray(numbers)
+    if not (jnp.issubdtype(numbers.dtype, jnp.number) or numbers.dtype == bool) or np.iscomplexobj(numbers):
+        what = repr(weight) if numbers.dtype == object else f"numbers of {numbers.dtype}"
+        raise TypeError(f"{where} must be real numbers; given {what}.")
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(numbers.astype(environ.dftype(), copy=False))  # also once they are stored
+    if not finite.all():
+        wrong = numbers[~finite].reshape(-1)[0]
+        name = "NaN" if np.isnan(wrong) else f"{wrong}, which is infinite in {np.dtype(environ.dftype())}"
+        raise ValueError(f"{where} must be finite; given {name}.")
+    return numbers, unit
 
 
 def sources_of(indices: np.ndarray, indptr: np.ndarray, n_pre: int) -> np.ndarray:
     """The source of each synapse."""
     return np.repeat(np.arange(n_pre, dtype=np.uint32), row_lengths(indices, indptr, n_pre))
+
+
+def pairs_of(indices: np.ndarray, indptr: np.ndarray, source: View, target: View) -> Pairs:
+    """The synapses of compressed rows."""
+    return Pairs(source, target, indices.size, lambda: (sources_of(indices, indptr, source.size), indices))
 
 
 def row_lengths(indices: Any, indptr: Any, n_pre: int) -> np.ndarray:
@@ -81,15 +118,16 @@ def taken(values: Any, places: np.ndarray) -> Any:
     """The values of the synapses at these places; one value for all stays."""
     if values is None or np.ndim(getattr(values, "mantissa", values)) == 0:
         return values
-    return jax.tree.map(lambda leaf: leaf if leaf.size == 1 else np.asarray(leaf)[places], values)
+    known = lambda leaf: leaf if is_tracer(leaf) else np.asarray(leaf)  # noqa: E731
+    return jax.tree.map(lambda leaf: leaf if leaf.size == 1 else known(leaf)[places], values)
 
 
 def _check_rows(indices: np.ndarray, indptr: np.ndarray, n_pre: int, n_post: int) -> None:
     for name, array in (("indices", indices), ("indptr", indptr)):
         if array.size and not np.issubdtype(array.dtype, np.integer):
             raise TypeError(f"{name} must be whole numbers; given an array of {array.dtype}.")
-    check_population(n_pre)
-    check_population(n_post)
+    check_population(n_pre, "source size")
+    check_population(n_post, "target size")
     if indices.size and (indices.min() < 0 or indices.max() >= n_post):
         raise ValueError(f"Indices must lie in 0 … {n_post - 1}; given {indices.min()} … {indices.max()}.")
     if indptr.size == 0:
@@ -97,14 +135,14 @@ def _check_rows(indices: np.ndarray, indptr: np.ndarray, n_pre: int, n_post: int
             raise ValueError(f"Without indptr all rows are equally long, but {indices.size} synapses / {n_pre} rows.")
         return
     fits = indptr.shape == (n_pre + 1,) and indptr[0] == 0 and indptr[-1] == indices.size
-    if not fits or (np.diff(indptr) < 0).any():
+    if not fits or (indptr[1:] < indptr[:-1]).any():  # differences of unsigned numbers never are below 0
         raise ValueError(
             f"indptr must have {n_pre + 1} numbers that rise from 0 to the number of synapses {indices.size}; "
             f"given {indptr.shape} from {indptr[:1]} to {indptr[-1:]}."
         )
 
 
-def check_population(n: int) -> None:
+def check_population(n: int, where: str) -> None:
     """Refuse more neurons than indices can count."""
     if n > _LARGEST:
-        raise ValueError(f"A population can have at most 2**31 neurons; given {n}.")
+        raise ValueError(f"{where}: a population can have at most 2**31 neurons; given {n}.")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import operator
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, ClassVar, NamedTuple, TypedDict
 
 import brainunit as u
 import jax
@@ -15,15 +17,17 @@ from .. import environ, random
 from .._delay_steps import delay_times
 from .._jax import is_tracer
 from .._keywords import NamesKeywords
-from .._state import ParamState, State
-from ..nn._module import as_size
+from .._state import ParamState, State, value_of
 from ..random._units import attach
 from ._connection import Connection
 from ._delays import steps_of, time_step
 from ._draws import Draw, draw_of
+from ._expression import expression
 from ._memory import check_fits
-from ._rows import checked_weight, ordered
+from ._positions import Positions
+from ._rows import check_population, ordered, pairs_of, split_weight, weights_of
 from ._spec import Spec, Synapses, build
+from ._view import View, as_view, own_places
 
 
 class Shared(TypedDict, total=False):
@@ -31,25 +35,38 @@ class Shared(TypedDict, total=False):
 
     delay: Any
     seed: int | None
+    positions: Positions | None
     param_type: Callable[..., State]
 
 
 class Rule(NamesKeywords):
-    """Base of connection rules. `rule(source, target)` draws a `Connection` between two populations or sizes.
+    """Base of connection rules. `rule(source, target)` draws a `Connection` between two populations, parts or sizes.
 
     The same seed gives the same synapses on every machine and for any number of threads. All rules take:
 
     | name | meaning | default |
     |---|---|---|
-    | `weight` | one weight, one per synapse in the order of the rows, or an initializer | |
-    | `delay` | a time, one per synapse, an initializer of times; rounded to steps of dt | none |
+    | `weight` | a number, an array of a shape as below, an initializer, or a function of d, i or j | |
+    | `delay` | likewise, as times; rounded to steps of dt | none |
     | `seed` | seed of the draw | from `sl.random` |
+    | `positions` | where the neurons are, for functions of the distance d | unknown |
     | `param_type` | kind of State that holds the weights | ParamState |
 
+    Arrays of weights or delays have the shape (synapses,) in the order of the rows, (sources, 1) for each source,
+    (1, targets) for each target, or (sources, targets) for each pair. Functions such as `lambda d: ...`,
+    `lambda i, j: ...` or `lambda d, i, j: ...` are called once with arrays over all synapses; i and j are the numbers
+    of source and target in their populations, also where parts of these are connected.
+
     Weights and delays of `init.Uniform`, `Normal`, `TruncatedNormal`, `LogNormal`, `Exponential` and `Clipped` ones
-    are drawn while the synapses are built, without further memory. Raises MemoryError before building what will not
-    fit.
+    are drawn while the synapses are built, without further memory; a drawn delay is one step at least. Raises
+    MemoryError before building what will not fit.
     """
+
+    autapses: bool = True
+    is_drawn: ClassVar[bool] = True
+    """Whether which synapses there are depends on the seed."""
+    by_target: ClassVar[bool] = False
+    """Whether the rule draws the sources of a target, rather than the targets of a source."""
 
     def __init__(
         self,
@@ -57,71 +74,90 @@ class Rule(NamesKeywords):
         *,
         delay: Any = None,
         seed: int | None = None,
+        positions: Positions | None = None,
         param_type: Callable[..., State] = ParamState,
     ):
-        self.weight, self.delay, self.seed, self.param_type = weight, delay, seed, param_type
+        where = type(self).__name__
+        if positions is not None and not isinstance(positions, Positions):
+            raise TypeError(f"{where}: positions must be sl.connect.Positions(...); given {positions!r}.")
+        self.weight, self.delay, self.seed, self.positions = weight, delay, seed, positions
+        self.param_type = param_type
+        if expression(weight, positions, f"{where}: weight") is None and not callable(weight):
+            split_weight(value_of(weight), f"{where}: weight")
+        expression(delay, positions, f"{where}: delay")
 
     def __call__(self, source: Any, target: Any) -> Connection:
-        in_size, out_size = _size(source, "source size"), _size(target, "target size")
-        return Connection.of(self.synapses(in_size, out_size), in_size, out_size, param_type=self.param_type)
+        source, target = as_view(source, "source size"), as_view(target, "target size")
+        synapses = self.synapses(source, target)
+        return Connection.of(synapses, source.varshape, target.varshape, param_type=self.param_type)
 
-    def synapses(self, in_size: Any, out_size: Any) -> Synapses:
-        """The synapses between populations of these shapes."""
-        in_size, out_size = as_size(in_size, "source size"), as_size(out_size, "target size")
-        n_pre, n_post = int(np.prod(in_size)), int(np.prod(out_size))
-        for what, n in (("source", n_pre), ("target", n_post)):
-            if n > 1 << 31:
-                raise ValueError(f"{self!r}: a population can have at most 2**31 neurons; given {n} as {what}.")
-        synapses = self.build(in_size, out_size)
+    def synapses(self, source: Any, target: Any) -> Synapses:
+        """The synapses between two populations, parts or sizes."""
+        source, target = as_view(source, "source size"), as_view(target, "target size")
+        for what, neurons in (("source", source), ("target", target)):
+            check_population(neurons.size, f"{self!r}: {what} size")
+        synapses = self.build(source, target)
         if synapses.indices.size == 0:
-            warnings.warn(f"{self!r} from {in_size} to {out_size} makes no synapse at all.", stacklevel=3)
+            warnings.warn(f"{self!r} from {source.varshape} to {target.varshape} makes no synapse at all.",
+                          stacklevel=3)  # fmt: skip
         return synapses
 
-    def build(self, in_size: tuple[int, ...], out_size: tuple[int, ...]) -> Synapses:
+    def build(self, source: View, target: View) -> Synapses:
         """The synapses, from the builder."""
-        n_pre, n_post = int(np.prod(in_size)), int(np.prod(out_size))
         weight, delay = self.weights(), self.delays()
-        check_fits(f"{self!r} from {in_size} to {out_size}", self.expected(n_pre, n_post), n_pre, n_post,
-                   weight.bytes, delay.bytes)  # fmt: skip
-        found = build(self.spec(in_size, out_size, weight.draw, delay.draw))
-        n = found.indices.size
+        what = f"{self!r} from {source.varshape} to {target.varshape}"
+        check_fits(what, self.expected(source, target), source.size, target.size, weight.bytes, delay.bytes)
+        found = build(self.spec(source, target, weight.draw, delay.draw))
+        pairs, where = pairs_of(found.indices, found.indptr, source, target), type(self).__name__
         if weight.draw is not None:
             found = found._replace(weight=attach(found.weight, weight.unit))
         else:
-            found = found._replace(weight=checked_weight(weight.given, n))
+            found = found._replace(weight=weights_of(weight.given, pairs, f"{where}: weight", self.positions))
         if delay.draw is not None:
             return found._replace(dt=delay.unit)
-        steps, dt = steps_of(delay.given, None, n, f"{self!r}: delay")
+        steps, dt = steps_of(delay.given, None, pairs, f"{where}: delay", self.positions)
         found = found._replace(delay=steps, dt=dt)
-        return found if np.ndim(found.delay) == 0 else ordered(found, n_pre)
+        return found if np.ndim(found.delay) == 0 else ordered(found, source.size)
 
-    def spec(
-        self, in_size: tuple[int, ...], out_size: tuple[int, ...], weight: Draw | None, delay: Draw | None
-    ) -> Spec:
+    def spec(self, source: View, target: View, weight: Draw | None, delay: Draw | None) -> Spec:
         """What the builder is told."""
-        n_pre, n_post = int(np.prod(in_size)), int(np.prod(out_size))
-        seed = _fresh_seed() if self.seed is None else _checked_seed(self.seed)
-        spec = Spec(self.rule, seed, n_pre, n_post, weight=weight, delay=delay, wide=_wide())
-        return dataclasses.replace(spec, **self.numbers(in_size, out_size))
+        drawn = self.is_drawn or weight is not None or delay is not None
+        seed = (_fresh_seed(self) if drawn else 0) if self.seed is None else _checked_seed(self.seed)
+        spec = Spec(self.rule, seed, source.size, target.size, weight=weight, delay=delay, wide=_wide())
+        return dataclasses.replace(spec, **self.numbers(source, target))
+
+    def with_delay(self, delay: Any, where: str) -> Rule:
+        """A copy of this rule with the delay that a projection was given."""
+        if self.delay is not None:
+            raise ValueError(f"{where}: delays are given twice, here and by the rule {self!r}; remove one of them.")
+        new = copy.copy(self)
+        new.delay = delay
+        return new
 
     rule: str
     """The name of the rule among the builders."""
 
-    def numbers(self, in_size: tuple[int, ...], out_size: tuple[int, ...]) -> dict[str, Any]:
+    def numbers(self, source: View, target: View) -> dict[str, Any]:
         """What the builder needs to know besides sizes, and checks of it."""
-        raise NotImplementedError(f"{type(self).__name__} does not define numbers(in_size, out_size).")
+        raise NotImplementedError(f"{type(self).__name__} does not define numbers(source, target).")
 
-    def expected(self, n_pre: int, n_post: int) -> float:
+    def expected(self, source: View, target: View) -> float:
         """The number of synapses to expect."""
-        raise NotImplementedError(f"{type(self).__name__} does not define expected(n_pre, n_post).")
+        raise NotImplementedError(f"{type(self).__name__} does not define expected(source, target).")
+
+    def own(self, source: View, target: View) -> range | np.ndarray | None:
+        """The synapses that are left out if autapses are not wanted, as in `Spec`."""
+        if self.autapses:
+            return None
+        sides = (target, source) if self.by_target else (source, target)
+        return own_places(*sides, f"{self!r}")
 
     def weights(self) -> Values:
         """The weights: a distribution, or what was given."""
         found = draw_of(self.weight, f"{type(self).__name__}: weight")
         each = 8 if _wide() else 4
         if found is None or environ.get_precision() not in (32, 64):
-            single = not callable(self.weight) and np.ndim(_mantissa(self.weight)) == 0
-            return Values(None, None, self.weight, 0 if single else each)
+            return Values(None, None, self.weight, 0 if _is_single(self.weight) else each)
         return Values(*found, None, each)
 
     def delays(self) -> Values:
@@ -129,10 +165,11 @@ class Rule(NamesKeywords):
         where = f"{type(self).__name__}: delay"
         found = draw_of(self.delay, where)
         if found is None:
-            single = not callable(self.delay) and np.ndim(_mantissa(self.delay)) == 0
-            return Values(None, None, self.delay, 0 if single else 1)
+            return Values(None, None, self.delay, 0 if _is_single(self.delay) else 1)
         draw, unit = found
         delay_times(u.Quantity(0.0, unit=unit), where)
+        if draw.lowest < 0 and (np.isfinite(draw.lowest) or draw.a < 0):
+            raise ValueError(f"{where}: {self.delay!r} gives negative times. Clip it: init.Clipped(..., 0.1 * u.ms).")
         dt = time_step(where)
         return Values(draw.scaled(float(np.asarray(u.Quantity(1.0, unit=unit).to_decimal(u.ms))) / dt), dt, None, 1)
 
@@ -148,37 +185,60 @@ class Values(NamedTuple):
 
 def check_count(value: Any, what: str) -> int:
     """A number of synapses."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 0:
+    _check_known(value, what)
+    try:
+        number = -1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = -1
+    if number < 0:
         raise ValueError(f"{what}, not negative; given {value!r}.")
-    return int(value)
+    return number
+
+
+def check_flag(value: Any, what: str) -> bool:
+    """True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{what} must be True or False; given {value!r}.")
+    return bool(value)
 
 
 def check_prob(value: Any, what: str) -> float:
-    """A probability."""
-    if is_tracer(value) or not 0.0 <= value <= 1.0:
-        raise ValueError(f"{what} must lie in [0, 1]; given {value!r}.")
+    """A probability; `what` says what it must be."""
+    _check_known(value, what)
+    plain = isinstance(value, (int, float, np.ndarray, np.generic, jax.Array)) and np.ndim(value) == 0
+    if not plain or not 0.0 <= value <= 1.0:
+        raise ValueError(f"{what}, without a unit; given {value}.")
     return float(value)
 
 
-def _size(population: Any, where: str) -> tuple[int, ...]:
-    return as_size(getattr(population, "varshape", population), where)
+def _check_known(value: Any, what: str) -> None:
+    if any(map(is_tracer, jax.tree.leaves(value))):
+        raise TypeError(f"{what}; it decides which synapses there are, so it must be known before tracing. "
+                        f"Given {value}.")  # fmt: skip
 
 
-def _mantissa(value: Any) -> Any:
-    value = value.value if isinstance(value, State) else value
-    return getattr(value, "mantissa", value)
+def _is_single(value: Any) -> bool:
+    """Whether this is one weight or delay for all synapses."""
+    value = u.get_mantissa(value_of(value))
+    return not callable(value) and not isinstance(value, (list, tuple)) and np.ndim(value) == 0
 
 
 def _wide() -> bool:
     return environ.get_precision() == 64
 
 
-def _fresh_seed() -> int:
-    data = np.asarray(jax.random.key_data(random.split_key()))
-    return int.from_bytes(data.tobytes()[:8], "little")
+def _fresh_seed(rule: Rule) -> int:
+    data = jax.random.key_data(random.split_key())
+    if is_tracer(data):
+        raise TypeError(
+            f"{rule!r}: inside a traced function the keys of sl.random are not known, but the synapses must be. "
+            "Pass seed=, as in FixedProb(0.1, weight, seed=1)."
+        )
+    return int.from_bytes(np.asarray(data).tobytes()[:8], "little")
 
 
 def _checked_seed(seed: int) -> int:
+    _check_known(seed, "A seed is a whole number")
     if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed < 1 << 64:
         raise ValueError(f"A seed is a whole number from 0 to 2**64 - 1; given {seed!r}.")
     return int(seed)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Unpack
 
-from ._rule import Rule, Shared, check_count, check_prob
+import numpy as np
+
+from ._rule import Rule, Shared, check_count, check_flag, check_prob
+from ._view import View, has_own, own_places
 
 
 class OneToOne(Rule):
-    """Source i reaches target i; the populations are of one size. Parameters as in `Rule`."""
+    """Source i reaches target i; the populations are of one size. Parameters as in `Rule`.
 
-    rule = "one_to_one"
+    Neurons of parts count from 0: the first neuron of one part reaches the first of the other.
+    """
 
-    def numbers(self, in_size: tuple[int, ...], out_size: tuple[int, ...]) -> dict[str, Any]:
-        check_same_size(self, in_size, out_size)
+    rule, is_drawn = "one_to_one", False
+
+    def numbers(self, source: View, target: View) -> dict[str, Any]:
+        check_same_size(self, source, target)
         return {}
 
-    def expected(self, n_pre: int, n_post: int) -> float:
-        return n_pre
+    def expected(self, source: View, target: View) -> float:
+        return source.size
 
     def __repr__(self) -> str:
         return "OneToOne()"
@@ -27,49 +32,24 @@ class OneToOne(Rule):
 class AllToAll(Rule):
     """Every source reaches every target.
 
-    `autapses=False` leaves out the synapses from neuron i to neuron i. The rest is as in `Rule`.
+    `autapses=False` leaves out the synapses from a neuron to itself, also between parts of one population. Two sizes
+    stand for one population; two populations have no autapses. The rest is as in `Rule`.
     """
 
-    rule = "all_to_all"
+    rule, is_drawn = "all_to_all", False
 
     def __init__(self, weight: Any, *, autapses: bool = True, **shared: Unpack[Shared]):
         super().__init__(weight, **shared)
-        self.autapses = autapses
+        self.autapses = check_flag(autapses, "AllToAll: autapses")
 
-    def numbers(self, in_size: tuple[int, ...], out_size: tuple[int, ...]) -> dict[str, Any]:
-        return {"autapses": self.autapses}
+    def numbers(self, source: View, target: View) -> dict[str, Any]:
+        return {"own": self.own(source, target)}
 
-    def expected(self, n_pre: int, n_post: int) -> float:
-        return n_pre * n_post
+    def expected(self, source: View, target: View) -> float:
+        return source.size * target.size
 
     def __repr__(self) -> str:
         return "AllToAll()"
-
-
-class FixedProb(Rule):
-    """Every pair of neurons is connected with the same probability, independently (Bernoulli).
-
-    | name | meaning | default |
-    |---|---|---|
-    | `prob` | probability of a synapse, from 0 to 1 | |
-    | `weight`, `delay`, `seed`, `param_type` | as in `Rule` | |
-    | `autapses` | whether source i may reach target i | True |
-    """
-
-    rule = "fixed_prob"
-
-    def __init__(self, prob: float, weight: Any, *, autapses: bool = True, **shared: Unpack[Shared]):
-        super().__init__(weight, **shared)
-        self.prob, self.autapses = check_prob(prob, "FixedProb: prob"), autapses
-
-    def numbers(self, in_size: tuple[int, ...], out_size: tuple[int, ...]) -> dict[str, Any]:
-        return {"prob": self.prob, "autapses": self.autapses}
-
-    def expected(self, n_pre: int, n_post: int) -> float:
-        return n_pre * n_post * self.prob
-
-    def __repr__(self) -> str:
-        return f"FixedProb({self.prob:g})"
 
 
 class _FixedNumber(Rule):
@@ -80,10 +60,19 @@ class _FixedNumber(Rule):
     ):
         super().__init__(weight, **shared)
         self.num = check_count(num, f"{type(self).__name__}: num must be a number of {self.counted}")
-        self.multapses, self.autapses = multapses, autapses
+        self.multapses = check_flag(multapses, f"{type(self).__name__}: multapses")
+        self.autapses = check_flag(autapses, f"{type(self).__name__}: autapses")
 
-    def numbers(self, in_size: tuple[int, ...], out_size: tuple[int, ...]) -> dict[str, Any]:
-        return {"num": self.num, "multapses": self.multapses, "autapses": self.autapses}
+    def numbers(self, source: View, target: View) -> dict[str, Any]:
+        own = self.own(source, target)
+        self.check_available(*((target, source) if self.by_target else (source, target)), own)
+        return {"num": self.num, "multapses": self.multapses, "own": own}
+
+    def check_available(self, neurons: View, partners: View, own: range | np.ndarray | None) -> None:
+        """Refuse more partners of a neuron than there are."""
+        available = partners.size - has_own(own, partners.size)
+        if neurons.size and self.num and (available == 0 or (not self.multapses and self.num > available)):
+            raise ValueError(f"{self!r}: {self.num} distinct {self.counted} asked for, but there are only {available}.")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.num})"
@@ -95,17 +84,17 @@ class FixedOutDegree(_FixedNumber):
     | name | meaning | default |
     |---|---|---|
     | `num` | targets per source | |
-    | `weight`, `delay`, `seed`, `param_type` | as in `Rule` | |
+    | `weight`, `delay`, `seed`, `positions`, `param_type` | as in `Rule` | |
     | `multapses` | whether a source may reach the same target several times | True |
-    | `autapses` | whether source i may reach target i | True |
+    | `autapses` | whether a neuron may reach itself, as in `AllToAll` | True |
 
     Raises ValueError if `num` distinct targets are asked for and there are fewer.
     """
 
     rule, counted = "fixed_out_degree", "targets"
 
-    def expected(self, n_pre: int, n_post: int) -> float:
-        return n_pre * self.num
+    def expected(self, source: View, target: View) -> float:
+        return source.size * self.num
 
 
 class FixedInDegree(_FixedNumber):
@@ -114,10 +103,10 @@ class FixedInDegree(_FixedNumber):
     `num` is the number of sources per target; the rest is as in `FixedOutDegree`.
     """
 
-    rule, counted = "fixed_in_degree", "sources"
+    rule, counted, by_target = "fixed_in_degree", "sources", True
 
-    def expected(self, n_pre: int, n_post: int) -> float:
-        return n_post * self.num
+    def expected(self, source: View, target: View) -> float:
+        return target.size * self.num
 
 
 class FixedTotalNumber(_FixedNumber):
@@ -128,20 +117,24 @@ class FixedTotalNumber(_FixedNumber):
 
     rule, counted = "fixed_total_number", "synapses"
 
-    def expected(self, n_pre: int, n_post: int) -> float:
+    def check_available(self, neurons: View, partners: View, own: range | np.ndarray | None) -> None:
+        """Left to the builder, which counts the pairs."""
+
+    def expected(self, source: View, target: View) -> float:
         return self.num
 
 
 class SmallWorld(Rule):
     """A ring in which every neuron reaches its `num` nearest neighbours; with probability `prob` a synapse is rewired.
 
-    A rewired synapse keeps its source and gets a target drawn uniformly among those not yet reached.
+    A rewired synapse keeps its source and gets a target drawn uniformly among those not yet reached. Neurons of a part
+    count from 0.
 
     | name | meaning | default |
     |---|---|---|
     | `num` | neighbours, an even number, half of them on each side | |
     | `prob` | probability that a synapse is rewired | |
-    | `weight`, `delay`, `seed`, `param_type` | as in `Rule` | |
+    | `weight`, `delay`, `seed`, `positions`, `param_type` | as in `Rule` | |
 
     Watts DJ, Strogatz SH (1998) Collective dynamics of 'small-world' networks. Nature 393, 440–442; here for directed
     synapses.
@@ -152,26 +145,29 @@ class SmallWorld(Rule):
     def __init__(self, num: int, prob: float, weight: Any, **shared: Unpack[Shared]):
         super().__init__(weight, **shared)
         self.num = check_count(num, "SmallWorld: num must be a number of neighbours")
-        self.prob = check_prob(prob, "SmallWorld: prob")
+        self.prob = check_prob(prob, "SmallWorld: prob must lie in [0, 1]")
         if self.num % 2:
             raise ValueError(f"SmallWorld: num must be even, half of it on each side; given {num}.")
 
-    def numbers(self, in_size: tuple[int, ...], out_size: tuple[int, ...]) -> dict[str, Any]:
-        n = check_same_size(self, in_size, out_size)
+    def numbers(self, source: View, target: View) -> dict[str, Any]:
+        n = check_same_size(self, source, target)
+        known = source.population is not None and target.population is not None
+        own = own_places(source, target, repr(self)) if known else None
+        if has_own(own, n) and not np.array_equal(own, range(n)):
+            raise ValueError(f"{self!r} connects a part with itself or with another one; given two that overlap.")
         if 0 < n <= self.num:
             raise ValueError(f"{self!r}: {n} neurons have at most {n - 1} neighbours; num must be smaller than {n}.")
         return {"num": self.num, "prob": self.prob}
 
-    def expected(self, n_pre: int, n_post: int) -> float:
-        return n_pre * self.num
+    def expected(self, source: View, target: View) -> float:
+        return source.size * self.num
 
     def __repr__(self) -> str:
         return f"SmallWorld({self.num}, {self.prob:g})"
 
 
-def check_same_size(rule: Rule, in_size: tuple[int, ...], out_size: tuple[int, ...]) -> int:
+def check_same_size(rule: Rule, source: View, target: View) -> int:
     """The number of neurons of both populations."""
-    n_pre, n_post = math.prod(in_size), math.prod(out_size)
-    if n_pre != n_post:
-        raise ValueError(f"{rule!r} needs populations of one size; given {in_size} and {out_size}.")
-    return n_pre
+    if source.size != target.size:
+        raise ValueError(f"{rule!r} needs populations of one size; given {source.varshape} and {target.varshape}.")
+    return source.size

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..kernels import _library
 from ._draws import Draw
+from ._view import NOWHERE
 
 
 class Synapses(NamedTuple):
@@ -44,7 +46,12 @@ class Space:
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
-    """A rule by name with its numbers, of which each rule uses its own, and what to draw for each synapse."""
+    """A rule by name with its numbers, of which each rule uses its own, and what to draw for each synapse.
+
+    `own` leaves out the synapses from a neuron to itself: for each source which target it is, or, in a rule that draws
+    the sources of a target, for each target which source it is; a number that is none of them stands for none.
+    `pairs(first, last)` are the probabilities (last − first, n_post) of the synapses of some sources.
+    """
 
     rule: str
     seed: int
@@ -53,17 +60,18 @@ class Spec:
     num: int = 0
     prob: float = 0.0
     multapses: bool = True
-    autapses: bool = True
+    own: range | np.ndarray | None = None
     space: Space | None = None
     weight: Draw | None = None
     delay: Draw | None = None
     wide: bool = False
+    pairs: Callable[[int, int], np.ndarray] | None = None
 
 
 def build(spec: Spec) -> Synapses:
     """The synapses of a rule, from the native builder if there is one; both give the same."""
     native = _library.native
-    if native is None:
+    if native is None or spec.pairs is not None:
         from . import _reference
 
         return _reference.build(spec)
@@ -74,9 +82,18 @@ def build(spec: Spec) -> Synapses:
             value = getattr(part, field.name)
             if isinstance(value, Draw):
                 value = native.Draw(*dataclasses.astuple(value))
-            if value is not None and field.name != "space":
+            if field.name == "own" and value is not None:
+                value = _places(value, spec)
+            if value is not None and field.name not in ("space", "pairs"):
                 setattr(told, field.name, value)
     return Synapses(*native.build(told))
+
+
+def _places(own: range | np.ndarray, spec: Spec) -> np.ndarray:
+    """The places of `own` as the native builder takes them."""
+    places = np.asarray(own)
+    inside = (places >= 0) & (places < max(spec.n_pre, spec.n_post))
+    return np.ascontiguousarray(np.where(inside, places, NOWHERE), np.uint32)
 
 
 def order(sources: np.ndarray, targets: np.ndarray, delay: np.ndarray | None, n_pre: int) -> tuple[np.ndarray, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
@@ -18,8 +19,9 @@ from ._connectivity import Connectivity
 from ._delays import steps_of
 from ._describe import Description, described
 from ._plot import figure
-from ._rows import checked_weight, given_rows, ordered, row_lengths, sources_of, taken
+from ._rows import given_rows, ordered, pairs_of, row_lengths, sources_of, taken, weights_of
 from ._spec import Synapses, order
+from ._view import View, as_view
 
 _CHUNK = 1 << 22
 PIECE = 16  # synapses of a row with the same delay, from which on walking them one delay after the other is faster
@@ -53,8 +55,10 @@ class Stored(Connectivity):
         super().__init__(name)
         self.in_size, self.out_size = in_size, out_size
         indices, indptr = given_rows(indices, indptr, self.n_pre, self.n_post)
-        steps, dt = steps_of(delay, dt, indices.size, f"{type(self).__name__}: delay")
-        synapses = Synapses(indices, indptr, checked_weight(weight, indices.size), steps, dt)
+        where = type(self).__name__
+        pairs = pairs_of(indices, indptr, as_view(in_size, where), as_view(out_size, where))
+        steps, dt = steps_of(delay, dt, pairs, f"{where}: delay")
+        synapses = Synapses(indices, indptr, weights_of(weight, pairs, f"{where}: weight"), steps, dt)
         self._keep(ordered(synapses, self.n_pre), param_type)
 
     @classmethod
@@ -117,15 +121,26 @@ class Stored(Connectivity):
         )
         return type(self).of(synapses, self.out_size, self.in_size, param_type=type(self.weight))
 
-    def among(self, out_size: Any, first: int) -> Self:
-        """The same synapses to the targets from `first` on in a larger population; the weights are the same State."""
-        wide = object.__new__(type(self))
-        Module.__init__(wide)
-        wide.in_size, wide.out_size = self.in_size or (), out_size
-        dtype = np.uint16 if wide.n_post <= 1 << 16 else np.uint32
-        wide.indices = _taken_over(np.add(self.indices, first, dtype=dtype, casting="unsafe"))
-        wide.indptr, wide.weight, wide.delay = self.indptr, self.weight, self.delay
-        wide.longest_delay, wide.dt = self.longest_delay, self.dt
+    def into(self, targets: View, where: str, *, may_reorder: bool = False) -> Self:
+        """The same synapses to these targets of a larger population; the weights are the same State.
+
+        Targets that do not ascend change the order of the synapses, and so that of weights for each of them. Unless
+        the weights `may_reorder`, into a State of their own, this is refused.
+        """
+        dtype = np.uint16 if math.prod(targets.shape) <= 1 << 16 else np.uint32
+        indices = targets.numbers(self.indices, dtype)
+        synapses = Synapses(indices, np.asarray(self.indptr), self.weight.value, self.delay, self.dt)
+        falls = (np.diff(targets.indices) < 0).any()
+        moved = falls and np.size(u.get_mantissa(synapses.weight)) > 1
+        if moved and not may_reorder:
+            raise ValueError(
+                f"{where}: the neurons of the part must ascend for a connection with a weight for each synapse, which "
+                "keeps the order of its rows. Sort them, or give a rule of sl.connect."
+            )
+        synapses = ordered(synapses, self.n_pre) if falls else synapses
+        wide = type(self).of(synapses, self.in_size, targets.shape, param_type=type(self.weight))
+        if not moved:
+            wide.weight = self.weight
         return wide
 
     def prune(self, below: Any) -> Self:
@@ -178,7 +193,7 @@ class Stored(Connectivity):
 
 def _taken_over(values: Any, dtype: Any = None) -> jax.Array:
     """An array of JAX in the memory of a NumPy array where the device allows it: `jnp.asarray` would copy gigabytes."""
-    if isinstance(values, np.ndarray) and values.ndim:
-        with jax.ensure_compile_time_eval():  # also within a trace the synapses are known
+    with jax.ensure_compile_time_eval():  # also within a trace the synapses are known
+        if isinstance(values, np.ndarray) and values.ndim:
             return jax.device_put(values if dtype is None else values.astype(dtype, copy=False))
-    return jnp.asarray(values, dtype)
+        return jnp.asarray(values, dtype)

@@ -17,9 +17,9 @@ from .._errors import ShapeError
 from .._jax import is_tracer
 from .._keywords import name_keywords
 from .._shapes import fits
-from .._state import State
+from .._state import State, value_of
 from ..random import DEFAULT, RandomState
-from ..random._units import attach, common_unit
+from ..random._units import attach, check_finite, common_unit
 
 
 @dataclass_transform(frozen_default=True, eq_default=False)
@@ -33,6 +33,16 @@ class Initializer:
 
     sized: ClassVar[tuple[str, ...]] = ()
     """The parameters that have the dimension of the result."""
+    positive: ClassVar[tuple[str, ...]] = ()
+    """The parameters that must be above 0."""
+    not_negative: ClassVar[tuple[str, ...]] = ()
+    """The parameters that must be 0 or more."""
+    ascending: ClassVar[tuple[str, ...]] = ()
+    """A lower and an upper bound."""
+    infinite: ClassVar[tuple[str, ...]] = ()
+    """The parameters that may be infinite."""
+    finite: ClassVar[tuple[str, ...]] = ()
+    """The parameters that are numbers, besides those above."""
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -41,13 +51,31 @@ class Initializer:
 
     def __post_init__(self) -> None:
         unit = getattr(self, "unit", None)
+        if unit is not None and not isinstance(unit, u.Unit):
+            raise TypeError(f"{type(self).__name__}: unit must be a unit such as u.mV; given {unit!r}.")
         if unit is not None and self.sized:
             for name in self.sized:
                 value = getattr(self, name)
                 if value is not None and not isinstance(value, u.Quantity):
                     object.__setattr__(self, name, attach(value, unit))
             object.__setattr__(self, "unit", None)
-        common_unit(type(self).__name__, **self.values())
+        self._check()
+
+    def _check(self) -> None:
+        """Refuse parameters that are no numbers, or no possible ones."""
+        name, given = type(self).__name__, {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        for field in dataclasses.fields(self):
+            if given[field.name] is None and field.default is dataclasses.MISSING:
+                raise ValueError(f"{name}: {field.name} must be given; it is None.")
+        numbers = {*self.sized, *self.positive, *self.not_negative, *self.finite} - {*self.infinite}
+        _, plain = common_unit(name, **self.values())
+        check_finite(name, **{key: given[key] for key in given if key in numbers})
+        check_finite(name, above=0, **{key: given[key] for key in self.positive})
+        check_finite(name, least=0, **{key: given[key] for key in self.not_negative})
+        bounds = [dict(zip(self.sized, plain, strict=True))[key] for key in self.ascending]
+        known = [np.asarray(value_of(x)) for x in bounds if x is not None and not is_tracer(value_of(x))]
+        if any(np.isnan(x).any() for x in known) or (len(known) == 2 and not (known[0] <= known[1]).all()):
+            raise ValueError(f"{name}: {' must not be above '.join(self.ascending)}; given {self!r}.")
 
     def values(self) -> dict[str, Any]:
         """The parameters that have the dimension of the result."""

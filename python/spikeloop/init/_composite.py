@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from .._errors import ShapeError
 from ..random import RandomState
-from ..random._units import attach, common_unit
+from ..random._units import attach, check_finite, common_unit
 from ._base import Initializer
 
 Shape = tuple[int, ...]
@@ -23,6 +24,10 @@ class Scaled(Initializer):
     base: Initializer
     scale_factor: Any
 
+    def __post_init__(self) -> None:
+        _check_rules(self, base=self.base)
+        check_finite("Scaled", scale_factor=self.scale_factor)
+
     def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
         unit, (value,) = common_unit("Scaled", base=self.base.draw(shape, rng, key, dtype))
         factor_unit, (factor,) = common_unit("Scaled", scale_factor=self.scale_factor)
@@ -32,10 +37,14 @@ class Scaled(Initializer):
 class Clipped(Initializer):
     """`base`, with values outside [min_val, max_val] moved to the nearer bound."""
 
-    sized = ("min_val", "max_val")
+    sized = ascending = infinite = ("min_val", "max_val")
     base: Initializer
     min_val: Any = None
     max_val: Any = None
+
+    def __post_init__(self) -> None:
+        _check_rules(self, base=self.base)
+        super().__post_init__()
 
     def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
         value = self.base.draw(shape, rng, key, dtype)
@@ -52,6 +61,7 @@ class Mixture(Initializer):
 
     def __post_init__(self) -> None:
         n = len(self.distributions)
+        _check_rules(self, **{f"distributions[{k}]": rule for k, rule in enumerate(self.distributions)})
         weights = np.full(n, 1 / max(n, 1)) if self.weights is None else np.asarray(self.weights, float)
         if n == 0 or weights.shape != (n,):
             raise ValueError(f"Mixture: {n} distributions but {weights.size} weights; needs as many, at least one.")
@@ -77,14 +87,29 @@ class Conditional(Initializer):
     true_dist: Initializer
     false_dist: Initializer
 
+    def __post_init__(self) -> None:
+        _check_rules(self, true_dist=self.true_dist, false_dist=self.false_dist)
+        if not callable(self.condition_fn):
+            raise TypeError(
+                f"Conditional: condition_fn must be a function of the indices; given {self.condition_fn!r}."
+            )
+
     def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
         both = self.true_dist, self.false_dist
         unit, values = _drawn("Conditional", both, shape, rng, _keys(rng, key, 2), dtype)
-        n = int(np.prod(shape))
+        n = math.prod(shape)
         holds = np.asarray(self.condition_fn(np.arange(n)))
         if holds.shape != (n,):
             raise ShapeError(f"Conditional: condition_fn must return shape ({n},); it returns {holds.shape}.")
         return attach(jnp.where(holds.astype(bool).reshape(shape), *values), unit)
+
+
+def _check_rules(owner: Initializer, **rules: Any) -> None:
+    for name, rule in rules.items():
+        if not isinstance(rule, Initializer):
+            raise TypeError(
+                f"{type(owner).__name__}: {name} must be an initializer such as init.Constant(1.0); given {rule!r}."
+            )
 
 
 def _keys(rng: RandomState, key: Any, n: int) -> list[Any]:

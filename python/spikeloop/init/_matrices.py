@@ -32,12 +32,14 @@ class VarianceScaling(Initializer):
     The fans are the numbers of rows and of columns of a matrix (in, out); further axes in front multiply both.
     """
 
+    not_negative = ("scale",)
     scale: Any = 1.0
     mode: str = "fan_in"
     distribution: str = "normal"
     unit: Any = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check_one_of(self, "mode", _MODES)
         _check_one_of(self, "distribution", tuple(_DISTRIBUTIONS))
 
@@ -49,6 +51,7 @@ class VarianceScaling(Initializer):
 
 class _Kaiming(Initializer):
     distribution: ClassVar[str]
+    not_negative, finite = ("scale",), ("negative_slope",)
     scale: Any = None
     mode: str = "fan_in"
     nonlinearity: str = "relu"
@@ -56,6 +59,7 @@ class _Kaiming(Initializer):
     unit: Any = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check_one_of(self, "mode", _MODES)
         _check_one_of(self, "nonlinearity", ("relu", "leaky_relu"))
 
@@ -80,6 +84,7 @@ class KaimingUniform(_Kaiming):
 class _Balanced(Initializer):
     distribution: ClassVar[str]
     mode: ClassVar[str]
+    not_negative = ("scale",)
     scale: Any = 1.0
     unit: Any = None
 
@@ -117,6 +122,7 @@ class Orthogonal(Initializer):
     Axes before the last count as one.
     """
 
+    finite = ("scale",)
     scale: float = 1.0
     unit: Any = None
 
@@ -137,6 +143,7 @@ class DeltaOrthogonal(Initializer):
     For kernels of convolutions, (…, in, out) with in ≤ out: 3 to 5 axes.
     """
 
+    finite = ("scale",)
     scale: float = 1.0
     unit: Any = None
 
@@ -152,6 +159,7 @@ class DeltaOrthogonal(Initializer):
 class Identity(Initializer):
     """`scale` on the diagonal of the last two axes, 0 elsewhere; a vector is filled with `scale`."""
 
+    finite = ("scale",)
     scale: float = 1.0
     unit: Any = u.UNITLESS
 

@@ -9,7 +9,7 @@ import brainunit as u
 import jax.numpy as jnp
 
 from ..random import RandomState
-from ..random._units import attach, check_range, common_unit, known
+from ..random._units import attach, common_unit
 from ._base import Initializer, fill
 
 Shape = tuple[int, ...]
@@ -48,7 +48,7 @@ class OneInit(Initializer):
 class Uniform(Initializer):
     """Uniform on [low, high)."""
 
-    sized = ("low", "high")
+    sized = ascending = ("low", "high")
     low: Any = 0.0
     high: Any = 1.0
     unit: Any = None
@@ -61,6 +61,7 @@ class Normal(Initializer):
     """Normal with this mean and standard deviation."""
 
     sized = ("mean", "std")
+    not_negative = ("std",)
     mean: Any = 0.0
     std: Any = 1.0
     unit: Any = None
@@ -73,6 +74,8 @@ class TruncatedNormal(Initializer):
     """Normal with this mean and standard deviation, given that the value lies in [low, high]."""
 
     sized = ("mean", "std", "low", "high")
+    not_negative = ("std",)
+    ascending = infinite = ("low", "high")
     mean: Any = 0.0
     std: Any = 1.0
     low: Any = None
@@ -89,15 +92,13 @@ class LogNormal(Initializer):
     """Log-normal with this mean and standard deviation (of the values, not of their logarithm)."""
 
     sized = ("mean", "std")
+    positive, not_negative = ("mean",), ("std",)
     mean: Any
     std: Any
     unit: Any = None
 
     def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
         unit, (mean, std) = common_unit("LogNormal", **self.values())
-        check_range("LogNormal", 0, std=std)
-        if (number := known(mean)) is not None and not (number > 0).all():
-            raise ValueError(f"LogNormal: mean must be positive; given {self.mean}.")
         mean, std = jnp.asarray(mean, dtype), jnp.asarray(std, dtype)
         variance = jnp.log1p((std / mean) ** 2)  # of the logarithm
         return attach(rng.lognormal(jnp.log(mean) - variance / 2, jnp.sqrt(variance), shape, key, dtype), unit)
@@ -106,7 +107,8 @@ class LogNormal(Initializer):
 class Gamma(Initializer):
     """Gamma with mean `shape`·`scale`."""
 
-    sized = ("scale",)
+    sized = not_negative = ("scale",)
+    positive = ("shape",)
     shape: Any
     scale: Any
     unit: Any = None
@@ -118,7 +120,7 @@ class Gamma(Initializer):
 class Exponential(Initializer):
     """Exponential with mean `scale`."""
 
-    sized = ("scale",)
+    sized = not_negative = ("scale",)
     scale: Any
     unit: Any = None
 
@@ -129,7 +131,8 @@ class Exponential(Initializer):
 class Weibull(Initializer):
     """Weibull: distribution function 1 − exp(−(x/scale)^shape)."""
 
-    sized = ("scale",)
+    sized = not_negative = ("scale",)
+    positive = ("shape",)
     shape: Any
     scale: Any
     unit: Any = None
@@ -141,7 +144,8 @@ class Weibull(Initializer):
 class Beta(Initializer):
     """Beta(alpha, beta), stretched from [0, 1] to [low, high]."""
 
-    sized = ("low", "high")
+    sized = ascending = ("low", "high")
+    positive = ("alpha", "beta")
     alpha: Any
     beta: Any
     low: Any = 0.0

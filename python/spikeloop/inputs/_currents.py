@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..models._form import number_in
+from ._sections import same_length
 from ._source import TimedSource, amplitudes, named, time_in_ms, times_in_ms
 
 
@@ -44,7 +45,7 @@ class SectionInput(_Pieces):
 
     def __init__(self, in_size: Any, values: Sequence[Any], durations: Sequence[Any], name: str | None = None):
         super().__init__(in_size, name)
-        _same_length(self, values=values, durations=durations)
+        same_length("SectionInput", values=values, durations=durations)
         edges = np.cumsum(times_in_ms(durations, "SectionInput: durations"))
         self._set_pieces(edges, {**named("values", values), "after": 0.0})
 
@@ -75,16 +76,16 @@ class StepInput(_Pieces):
     |---|---|---|
     | `in_size` | shape of the result | |
     | `amplitudes` | one number or an array of shape `in_size` for each step | any |
-    | `step_times` | as many times, in any order | ms |
+    | `step_times` | as many times, which do not fall | ms |
     """
 
     def __init__(self, in_size: Any, amplitudes: Sequence[Any], step_times: Sequence[Any], name: str | None = None):
         super().__init__(in_size, name)
-        _same_length(self, amplitudes=amplitudes, step_times=step_times)
+        same_length("StepInput", amplitudes=amplitudes, step_times=step_times)
         starts = times_in_ms(step_times, "StepInput: step_times")
-        order = np.argsort(starts, kind="stable")
-        given = list(named("amplitudes", amplitudes).items())
-        self._set_pieces(starts[order], {"before": 0.0, **dict(given[k] for k in order)})
+        if (np.diff(starts) < 0).any():
+            raise ValueError(f"StepInput: step_times must not fall; given {step_times}.")
+        self._set_pieces(starts, {"before": 0.0, **named("amplitudes", amplitudes)})
 
 
 class RampInput(TimedSource):
@@ -138,7 +139,9 @@ class SinusoidalInput(TimedSource):
         name: str | None = None,
     ):
         super().__init__(in_size, name)
-        self.unit, (self.amplitude, self.bias) = amplitudes(self, amplitude=amplitude, bias=bias)
+        given = {"amplitude": amplitude} if bias is None else {"amplitude": amplitude, "bias": bias}
+        self.unit, (self.amplitude, *rest) = amplitudes(self, **given)
+        self.bias = rest[0] if rest else None
         self.frequency = np.asarray(number_in(frequency, u.kHz, "SinusoidalInput: frequency"), float)
         amplitudes(self, frequency=self.frequency)
         self.duration = time_in_ms(duration, "SinusoidalInput: duration")
@@ -158,9 +161,3 @@ def _turns(step: Any, per_step: np.ndarray) -> Any:
     """The turns up to `step`, without most of the whole ones: their product in float32 would lose the phase."""
     digits = [step & 1023, (step >> 10) & 1023, step >> 20]
     return sum(jnp.mod(digit * np.mod(per_step * 1024.0**k, 1.0), 1.0) for k, digit in enumerate(digits))
-
-
-def _same_length(source: TimedSource, **lists: Sequence[Any]) -> None:
-    (one, first), (two, second) = lists.items()
-    if len(first) != len(second):
-        raise ValueError(f"{type(source).__name__}: {len(first)} {one} but {len(second)} {two}.")

@@ -14,7 +14,7 @@ from .. import environ
 from .._errors import UnitError
 from .._jax import is_tracer
 from .._steps import MOST
-from ..random._units import attach, common_unit
+from ..random._units import attach, check_finite, common_unit
 
 _ROUNDING = 1e-6  # relative errors of times that were computed in float32
 
@@ -49,6 +49,7 @@ class Grid:
 
     def rate(self, name: str, value: Any) -> Any:
         """A rate or frequency as plain number(s) per plain time."""
+        check_finite(self.where, **{name: value})
         return self.number(name, value, u.kHz if self.unit == u.ms else u.UNITLESS)
 
     def number(self, name: str, value: Any, unit: Any) -> Any:
@@ -60,6 +61,12 @@ class Grid:
             return 0.0
         expected = "a plain number, as dt is" if unit == u.UNITLESS else f"a value such as 10. * u.{unit}"
         raise UnitError(f"{self.where}: {name} must be {expected}; given {value}.")
+
+    def whole(self, name: str, value: Any) -> int:
+        """A whole number that is not negative."""
+        if isinstance(value, bool) or not hasattr(value, "__index__") or value < 0:
+            raise ValueError(f"{self.where}: {name} must be a whole number, not negative; given {value!r}.")
+        return int(value)
 
     def step(self, name: str, value: Any) -> int:
         """The first step at or after a time that is not negative."""
@@ -97,6 +104,7 @@ def placed(
     length: int, where: slice, wave: np.ndarray, amplitude: Any, name: str = "amplitude", offset: Any = 0
 ) -> Any:
     """`amplitude`·(wave + offset) in the steps `where` and 0 elsewhere; the axes of `amplitude` follow that of time."""
+    check_finite("inputs", **{name: amplitude})
     unit, (amplitude,) = common_unit(name, **{name: amplitude})
     shape = np.zeros(length)
     shape[where] = wave + offset

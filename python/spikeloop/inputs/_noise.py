@@ -17,7 +17,7 @@ import numpy as np
 from .. import environ, random
 from .._errors import ShapeError
 from .._shapes import fits
-from ..random._units import attach, check_range, common_unit
+from ..random._units import attach, check_finite, check_range, common_unit
 from ._grid import Grid
 from ._poisson import events
 from ._waves import sinusoidal
@@ -38,6 +38,7 @@ def wiener_process(
     `sigma` has the unit of the result and stands for its value per √ms (per √time if dt has no unit).
     """
     grid, shape, placed = _window("inputs.wiener_process", duration, n, t_start, t_end, dt)
+    check_finite(grid.where, least=0, sigma=sigma)
     unit, (sigma,) = common_unit(grid.where, sigma=sigma)
     noise = random.standard_normal(shape, seed) * (jnp.asarray(sigma, environ.dftype()) * math.sqrt(grid.dt))
     return placed(noise, unit)
@@ -61,6 +62,8 @@ def ou_process(
     its value per √ms (per √time if dt has no unit).
     """
     grid, shape, placed = _window("inputs.ou_process", duration, n, t_start, t_end, dt)
+    check_finite(grid.where, mean=mean)
+    check_finite(grid.where, least=0, sigma=sigma)
     unit, (mean, sigma) = common_unit(grid.where, mean=mean, sigma=sigma)
     decay, spread = ou_step(grid.positive("tau", tau), grid.dt)
     dtype = environ.dftype()
@@ -86,6 +89,7 @@ def noisy_sinusoidal(
 ) -> Any:
     """`amplitude` · sin(2π f t) plus independent normal noise with standard deviation `noise_amplitude`."""
     grid, shape, placed = _window("inputs.noisy_sinusoidal", duration, 1, t_start, t_end, dt)
+    check_finite(grid.where, least=0, noise_amplitude=noise_amplitude)
     unit, (amplitude, spread) = common_unit(grid.where, amplitude=amplitude, noise_amplitude=noise_amplitude)
     wave = sinusoidal(amplitude, frequency, duration, t_start, t_end, dt=dt)
     return attach(wave, unit) + placed(random.standard_normal(shape, seed) * spread, unit)
@@ -104,6 +108,7 @@ def poisson(
 ) -> Any:
     """`amplitude` times the number of spikes of a Poisson process in each step; `rate` may be an array."""
     grid, shape, placed = _window("inputs.poisson", duration, n, t_start, t_end, dt)
+    check_finite(grid.where, amplitude=amplitude)
     unit, (amplitude,) = common_unit(grid.where, amplitude=amplitude)
     rate = np.asarray(grid.rate("rate", rate))
     check_range(grid.where, 0, rate=rate)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from .. import environ, random
 from .._state import HiddenState
-from ..random._units import attach, split
+from ..random._units import attach, check_finite, split
 from ._noise import ou_step
 from ._source import TimedSource, amplitudes, time_in_ms
 
@@ -27,6 +27,7 @@ class WienerProcessInput(TimedSource):
     def __init__(self, in_size: Any, sigma: Any, duration: Any = None, name: str | None = None):
         super().__init__(in_size, name)
         self.unit, (self.sigma,) = amplitudes(self, sigma=sigma)
+        check_finite("WienerProcessInput", least=0, sigma=sigma)
         self.duration = time_in_ms(duration, "WienerProcessInput: duration")
 
     def update(self) -> Any:
@@ -60,6 +61,7 @@ class OUProcessInput(TimedSource):
     def __init__(self, in_size: Any, mean: Any, sigma: Any, tau: Any, duration: Any = None, name: str | None = None):
         super().__init__(in_size, name)
         self.unit, (self.mean, self.sigma) = amplitudes(self, mean=mean, sigma=sigma)
+        check_finite("OUProcessInput", least=0, sigma=sigma)
         self.tau = time_in_ms(tau, "OUProcessInput: tau", positive=True)
         self.duration = time_in_ms(duration, "OUProcessInput: duration")
 

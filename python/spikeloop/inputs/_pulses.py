@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import environ
-from ..random._units import attach, common_unit
+from ..random._units import attach, check_finite, common_unit
 from ._grid import Grid, placed
 
 
@@ -22,6 +22,7 @@ def spike(sp_times: Sequence[Any], sp_lens: Any, sp_sizes: Any, duration: Any, *
     length = grid.step("duration", duration)
     lens, sizes = _each(sp_lens, len(sp_times), "sp_lens"), _each(sp_sizes, len(sp_times), "sp_sizes")
     unit, numbers = common_unit("inputs.spike", **{f"sp_sizes[{k}]": size for k, size in enumerate(sizes)})
+    check_finite("inputs.spike", **{f"sp_sizes[{k}]": size for k, size in enumerate(sizes)})
     which = np.zeros(length, int)
     for k, (time, lasts) in enumerate(zip(sp_times, lens, strict=True)):
         begin = grid.step("sp_times", time)
@@ -37,7 +38,7 @@ def gaussian_pulse(amplitude: Any, center: Any, sigma: Any, duration: Any, n: in
     length, where, t = grid.window(duration, None, None)
     wave = np.exp(-0.5 * ((t - grid.time("center", center)) / grid.positive("sigma", sigma)) ** 2)
     unit, (number,) = common_unit("inputs.gaussian_pulse", amplitude=amplitude)
-    columns = number if n == 1 else jnp.broadcast_to(jnp.asarray(number, environ.dftype()), (n,))
+    columns = number if grid.whole("n", n) == 1 else jnp.broadcast_to(jnp.asarray(number, environ.dftype()), (n,))
     return attach(placed(length, where, wave, columns), unit)
 
 
@@ -88,7 +89,10 @@ def burst(
     grid = Grid("inputs.burst", dt)
     length, where, t = grid.window(duration, None, None)
     lasts = grid.positive("burst_duration", burst_duration)
+    n_bursts = grid.whole("n_bursts", n_bursts)
     pause = grid.time("inter_burst_interval", inter_burst_interval)
+    if pause < 0:
+        raise ValueError(f"inputs.burst: inter_burst_interval must not be negative; given {inter_burst_interval}.")
     period, tiny = lasts + pause, 1e-6 * grid.dt
     count = np.floor((t + tiny) / period)
     since = t - count * period

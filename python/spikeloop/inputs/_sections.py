@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import environ
-from ..random._units import attach, common_unit
+from ..random._units import attach, check_finite, common_unit
 from ._grid import Grid, placed
 
 
@@ -18,8 +18,7 @@ def section(values: Sequence[Any], durations: Sequence[Any], return_length: bool
 
     Values may be arrays that broadcast; time comes first in the result. `return_length=True` also gives the total time.
     """
-    if len(values) != len(durations):
-        raise ValueError(f"inputs.section: {len(values)} values but {len(durations)} durations.")
+    same_length("inputs.section", values=values, durations=durations)
     grid = Grid("inputs.section", dt)
     for duration in durations:
         grid.step("durations", duration)
@@ -36,20 +35,20 @@ def constant(I_and_duration: Sequence[tuple[Any, Any]], *, dt: Any = None) -> An
 
 
 def step(amplitudes: Sequence[Any], step_times: Sequence[Any], duration: Any = None, *, dt: Any = None) -> Any:
-    """0, then `amplitudes[k]` from `step_times[k]` on until the next of these times.
+    """0, then `amplitudes[k]` from `step_times[k]` on until the next of these times, which must not fall.
 
     Without `duration` the total time is the sum of `step_times`.
     """
-    if len(amplitudes) != len(step_times):
-        raise ValueError(f"inputs.step: {len(amplitudes)} amplitudes but {len(step_times)} step_times.")
+    same_length("inputs.step", amplitudes=amplitudes, step_times=step_times)
     grid = Grid("inputs.step", dt)
     total = sum(grid.time("step_times", time) for time in step_times)
     length = grid.ceil(total) if duration is None else grid.step("duration", duration)
     starts = np.array([min(grid.step("step_times", time), length) for time in step_times], int)
-    order = np.argsort(starts, kind="stable")
+    if (np.diff(starts) < 0).any():
+        raise ValueError(f"inputs.step: step_times must not fall; given {step_times}.")
     zero = 0 if not len(amplitudes) else amplitudes[0] * 0
-    counts = np.diff(np.concatenate([[0], starts[order], [length]]).astype(int))
-    return _pieces("step", [zero, *(amplitudes[k] for k in order)], counts)
+    counts = np.diff(np.concatenate([[0], starts, [length]]).astype(int))
+    return _pieces("step", [zero, *amplitudes], counts)
 
 
 def ramp(c_start: Any, c_end: Any, duration: Any, t_start: Any = None, t_end: Any = None, *, dt: Any = None) -> Any:
@@ -60,9 +59,20 @@ def ramp(c_start: Any, c_end: Any, duration: Any, t_start: Any = None, t_end: An
     return attach(placed(length, where, 1 - up, first) + placed(length, where, up, last), unit)
 
 
+def same_length(where: str, **lists: Any) -> None:
+    """Refuse two arguments that are no lists of the same length."""
+    for name, values in lists.items():
+        if isinstance(values, str) or not hasattr(values, "__len__"):
+            raise TypeError(f"{where}: {name} must be a list or an array; given {values!r}.")
+    (one, first), (two, second) = lists.items()
+    if len(first) != len(second):
+        raise ValueError(f"{where}: {len(first)} {one} but {len(second)} {two}.")
+
+
 def _pieces(where: str, values: Sequence[Any], counts: np.ndarray) -> Any:
     """Each value repeated as often as `counts` says, along a first axis."""
     names = {f"value {k}": value for k, value in enumerate(values)}
+    check_finite(f"inputs.{where}", **names)
     unit, numbers = common_unit(f"inputs.{where}", **names)
     dtype = environ.dftype()
     numbers = [jnp.asarray(number, dtype) for number in numbers]

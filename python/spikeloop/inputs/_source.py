@@ -15,7 +15,7 @@ from .._shapes import fits
 from .._state import BatchState, ShortTermState
 from ..models._form import check_unit, number_in, time_step
 from ..nn import Module
-from ..random._units import attach, common_unit
+from ..random._units import attach, check_finite, common_unit
 from ._grid import Grid
 
 
@@ -111,12 +111,16 @@ def time_in_ms(value: Any, where: str, *, positive: bool = False) -> float | Non
 
 
 def amplitudes(source: Source, **values: Any) -> tuple[Any, list[Any]]:
-    """(the unit that the values share, the plain numbers in it); each must fit the size of `source`."""
+    """(the unit that the values share, the plain numbers in it); each must be known and fit the size of `source`."""
     name = type(source).__name__
+    for key, value in values.items():
+        if value is None:
+            raise ValueError(f"{name}: {key} must be a number or an array; given None.")
+    check_finite(name, **values)
     unit, numbers = common_unit(name, **values)
-    arrays = [None if number is None else jnp.asarray(number, environ.dftype()) for number in numbers]
+    arrays = [jnp.asarray(number, environ.dftype()) for number in numbers]
     for key, array in zip(values, arrays, strict=True):
-        if array is not None and not fits(array.shape, source.varshape):
+        if not fits(array.shape, source.varshape):
             raise ShapeError(f"{name}: {key} of shape {array.shape} does not fit in_size {source.varshape}.")
     return unit, arrays
 

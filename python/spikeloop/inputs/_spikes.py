@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,7 +19,7 @@ from .._shapes import fits
 from .._state import value_of
 from .._steps import MOST
 from ..models._form import check_unit, time_step
-from ..random._units import common_unit
+from ..random._units import check_finite, common_unit
 from ._poisson import checked_rate, events, happens, is_mean, mean_number
 from ._source import Source, TimedSource, named, times_in_ms
 
@@ -135,7 +136,7 @@ class SpikeTime(TimedSource):
     ):
         super().__init__(in_size, name)
         self.times = times_in_ms(times, "SpikeTime: times")
-        self.indices = _indices(indices, len(self.times), int(np.prod(self.varshape)))
+        self.indices = _indices(indices, len(self.times), math.prod(self.varshape))
         self.unit, self.weights = _weights(weights)
         if self.weights.ndim and self.weights.shape != self.times.shape:
             raise ShapeError(f"SpikeTime: {len(self.times)} times but weights of shape {self.weights.shape}.")
@@ -153,7 +154,7 @@ class SpikeTime(TimedSource):
         begin = jnp.searchsorted(jnp.asarray(steps), now)
         due, which = (jax.lax.dynamic_slice_in_dim(jnp.asarray(x), begin, most) for x in (steps, order))
         heights = jnp.where(due == now, self.weights[which] if self.weights.ndim else self.weights, 0)
-        spikes = jnp.zeros(int(np.prod(self.varshape)), heights.dtype)
+        spikes = jnp.zeros(math.prod(self.varshape), heights.dtype)
         spikes = spikes.at[jnp.asarray(self.indices)[which]].add(heights)
         return self._spread(spikes.reshape(self.varshape), self.unit)
 
@@ -181,6 +182,7 @@ def _weights(weights: Any) -> tuple[Any, Any]:
         unit, numbers = common_unit("SpikeTime", **named("weights", weights))
     else:
         unit, (numbers,) = common_unit("SpikeTime", weights=weights)
+    check_finite("SpikeTime", weights=numbers)
     return unit, jnp.asarray(numbers, environ.dftype())
 
 

@@ -96,7 +96,7 @@ def _attributes(target: Any, rows: Rows, drawn: Drawn) -> dict[str, Any]:
         "rule": RULES.index(spec.rule),
         "num": spec.num,
         "multapses": spec.multapses,
-        "autapses": spec.autapses,
+        "own": _line(spec.own),
         "wide": spec.wide,
         "seed": _halves(np.uint64(spec.seed)),
         "prob": _halves(np.float64(spec.prob)),
@@ -104,6 +104,11 @@ def _attributes(target: Any, rows: Rows, drawn: Drawn) -> dict[str, Any]:
         "delay": _distribution(spec.delay),
         **ring_attributes(target, rows),
     }
+
+
+def _line(own: range | None) -> np.ndarray:
+    """The first target that a source is, and how many lie between two; empty if no autapses are left out."""
+    return np.zeros(0, np.int32) if own is None else _halves(np.array([own.start, own.step], np.int64))
 
 
 def _halves(numbers: Any) -> np.ndarray:

@@ -185,8 +185,8 @@ class Neuron(Form):
         if type(self).get_spike is not Neuron.get_spike and self._has_buffers:
             self.spike.value = numbers_like(self.get_spike(), self.spike.value)
 
-    def __getitem__(self, index: slice) -> Part:
-        """A part of the population, as the source or target of projections: `neurons[:3200]`."""
+    def __getitem__(self, index: Any) -> Part:
+        """A part of the population, `neurons[:3200]`, `neurons[::2]`, `neurons[[1, 5, 7]]` or a mask; see `Part`."""
         return Part(self, index)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -51,7 +52,7 @@ class _GapJunction(Projection):
         """Add up the currents of each target."""
         unit = population.current_unit
         numbers = number_in(currents, unit, f"{self.path}: weight × {self.pre_state}")
-        n = int(np.prod(population.varshape))
+        n = math.prod(population.varshape)
         sums = jnp.moveaxis(jax.ops.segment_sum(jnp.moveaxis(numbers, -1, 0), targets, n), 0, -1)
         sums = sums.reshape((*numbers.shape[:-1], *population.varshape))
         population.add_current_input(self.path, with_unit(sums, unit))
@@ -170,7 +171,7 @@ def _pairs(conn: Any, pre: tuple[int, ...], post: tuple[int, ...], where: str) -
             f"{where}: conn must give as many sources as targets; given {sources.shape} and {targets.shape}."
         )
     for ids, size in ((sources, pre), (targets, post)):
-        n = int(np.prod(size))
+        n = math.prod(size)
         if not np.issubdtype(ids.dtype, np.integer):
             raise TypeError(f"{where}: conn must hold whole numbers; given an array of {ids.dtype}.")
         if ids.size and (ids.min() < 0 or ids.max() >= n):

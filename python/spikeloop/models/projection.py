@@ -7,10 +7,12 @@ from typing import Any
 
 import brainunit as u
 import jax.numpy as jnp
+import numpy as np
 
 from .._errors import ShapeError, UnitError
 from .._state import State
 from ..connect import Connection, Connectivity, Rule
+from ..connect._view import as_view
 from ..nn import (
     AllToAll,
     EventFixedNumConn,
@@ -53,14 +55,14 @@ class CommProjection(Projection):
         super().__init__(label)
         self.where = where = label or type(self).__name__
         if not isinstance(whole(post), Neuron):
-            raise TypeError(f"{where}: post must be a neuron population or a slice of one; given {post!r}.")
+            raise TypeError(f"{where}: post must be a neuron population or a part of one; given {post!r}.")
         for module in modules:
             if not callable(module) and not isinstance(module, State):
                 raise TypeError(f"{where}: what stands in front must be callable or a State; given {module!r}.")
         self.modules = modules
-        self.comm = _connected(comm, pre, post, where)
+        self.comm, delay = _connected(comm, pre, post, delay, where)
         if isinstance(post, Part):
-            self.comm = post.embed(self.comm, where)
+            self.comm = post.embed(self.comm, where, may_reorder=isinstance(comm, Rule))
         self.delay = delay_line(delay, self.comm, pre, where)
 
     def check_weight(self, unit: Any, takes: str, values: Any = u.UNITLESS) -> None:
@@ -93,6 +95,9 @@ class CommProjection(Projection):
         for rule in self.rules:
             rule.attach(self.comm, self.post, unit, self.where, line)
             if rule.delay is not None:
+                if line is not None and line.has_each:
+                    raise ValueError(f"{self.where}: in the dendrite, all synapses have one delay; given one for each "
+                                     "source.")  # fmt: skip
                 self.delay, self.delay_in_dendrite = DelayLine(rule.delay.time, self.post.varshape), True
 
     def deliver(self, spikes: Any, receiver: Any) -> None:
@@ -175,9 +180,10 @@ class AlignPostProj(CommProjection):
     | `*modules` | called on the input in this order first, such as short-term plasticity; a State gives its value |
     | `comm` | weights between source and target: a connection, a layer, a rule of `connect`, any function |
     | `syn`, `out` | synapse and output; as descriptions (`Expon.desc(...)`) equal ones are shared by projections |
-    | `post` | the target population, or a slice of it, `neurons[3200:]` |
-    | `delay` | a time that passes before spikes are delivered |
-    | `pre` | the source population or its size, needed if `comm` is a rule, or a function with a `delay` |
+    | `post` | the target population, or a part of it, `neurons[3200:]` |
+    | `delay` | a time that passes before spikes are delivered; an array of the shape of the source holds one for \
+    each source; if `comm` is a rule, also a delay for each synapse, in all forms that the `delay` of a rule has |
+    | `pre` | the source population, a part of it, or its size, if `comm` is a rule, or a function with a `delay` |
     | `plasticity` | a rule of `sl.plasticity` by which weights change, or a list of one and `HomeostaticScaling` |
     | `label` | a name for messages |
     """
@@ -273,11 +279,14 @@ def weight_unit(comm: Any) -> Any:
     return unit_of(value["weight"] if isinstance(value, dict) else value)
 
 
-def _connected(comm: Any, pre: Any, post: Neuron | Part, where: str) -> Any:
+def _connected(comm: Any, pre: Any, post: Neuron | Part, delay: Any, where: str) -> tuple[Any, Any]:
+    """(what a rule makes, or what is given; the delay that is not in there yet)."""
     if not callable(comm):
         raise TypeError(f"{where}: comm must be a connection, a layer, a rule or a function; given {comm!r}.")
     if not isinstance(comm, Rule):
-        return comm
+        return comm, delay
     if pre is None:
         raise TypeError(f"{where}: comm is the rule {comm!r}, which needs to know the source; pass pre=population.")
-    return comm(getattr(pre, "varshape", pre), post.varshape)
+    if delay is None or (not callable(delay) and np.shape(delay) in ((), as_view(pre, where).varshape)):
+        return comm(pre, post), delay
+    return comm.with_delay(delay, where)(pre, post), None

@@ -8,7 +8,7 @@ import brainunit as u
 
 from .. import connect, init
 from ..models import AlignPostProj, Expon, LIFRef, Neuron
-from .network import Network
+from .network import Network, whole
 
 
 class Balanced(Network):
@@ -16,7 +16,7 @@ class Balanced(Network):
 
     | name | meaning | default |
     |---|---|---|
-    | `size` | number of neurons | `default_size` |
+    | `size` | number of neurons, 2 or more | `default_size` |
     | `out_degree` | targets of each neuron | `default_out_degree` |
     | `seed` | seed of the connectivity | 0 |
 
@@ -31,11 +31,14 @@ class Balanced(Network):
     start: ClassVar[Any] = init.Uniform(-60.0 * u.mV, -50.0 * u.mV)
     default_size: ClassVar[int] = 4000
     default_out_degree: ClassVar[int] = 80
+    least_out_degree: ClassVar[int] = 1
 
     def __init__(self, size: int | None = None, *, out_degree: int | None = None, seed: int = 0):
         super().__init__()
-        self.size = self.default_size if size is None else size
-        self.out_degree = self.default_out_degree if out_degree is None else out_degree
+        name = type(self).__name__
+        self.size = whole(self.default_size if size is None else size, 2, f"{name}: size")
+        out_degree = self.default_out_degree if out_degree is None else out_degree
+        self.out_degree = whole(out_degree, self.least_out_degree, f"{name}: out_degree")
         self.num_excitatory = 4 * self.size // 5
         self.populations = {"E": slice(0, self.num_excitatory), "I": slice(self.num_excitatory, self.size)}
         self.N = self.model(self.size, V_initializer=self.start, **self.neuron)

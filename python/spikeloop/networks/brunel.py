@@ -38,6 +38,7 @@ class Brunel(Balanced):
     expected_rate = (39.0, 47.0)
     default_size = 10_000
     default_out_degree = 1_000
+    least_out_degree = 2  # one excitatory source
 
     def __init__(self, size: int | None = None, *, out_degree: int | None = None, seed: int = 0):
         super().__init__(size, out_degree=out_degree, seed=seed)

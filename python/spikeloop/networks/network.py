@@ -49,3 +49,10 @@ class Network(nn.Module):
         return {
             name: float(self.count.value[..., part].mean()) / seconds * u.Hz for name, part in self.populations.items()
         }
+
+
+def whole(value: Any, least: int, where: str) -> int:
+    """A whole number that is not less than `least`."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
+        raise ValueError(f"{where} must be a whole number, {least} or more; given {value!r}.")
+    return int(value)

@@ -51,7 +51,7 @@ class PD14(Network):
         seed: int = 0,
     ):
         super().__init__()
-        if not 0 < scale <= 1:
+        if not isinstance(scale, (int, float)) or not 0 < scale <= 1:
             raise ValueError(f"PD14: scale must lie in (0, 1]; given {scale!r}.")
         if drive not in ("poisson", "dc"):
             raise ValueError(f"PD14: drive must be 'poisson' or 'dc'; given {drive!r}.")

@@ -159,6 +159,8 @@ def _check_choice(name: str, given: str, choices: tuple[str, str]) -> None:
 def _partners(conn_num: int | float, size: int) -> int:
     if isinstance(conn_num, (int, np.integer)):
         return int(conn_num)
-    if not 0.0 <= conn_num <= 1.0:
-        raise ValueError(f"conn_num as a fraction must lie in [0, 1]; given {conn_num}. A number of targets is an int.")
+    if not isinstance(conn_num, (float, np.floating)) or not 0.0 <= conn_num <= 1.0:
+        raise ValueError(
+            f"conn_num as a fraction must lie in [0, 1]; given {conn_num!r}. A number of targets is an int."
+        )
     return int(conn_num * size)

@@ -10,6 +10,7 @@ import numpy as np
 
 from .._errors import UnitError
 from .._jax import is_tracer
+from .._state import value_of
 
 
 def common_unit(where: str, **values: Any) -> tuple[Any, list[Any]]:
@@ -49,6 +50,28 @@ def check_range(where: str, low: float = -np.inf, high: float = np.inf, **values
         if array is not None and not ((array >= low) & (array <= high)).all():
             text = f"be at least {low:g}" if high == np.inf else f"lie between {low:g} and {high:g}"
             raise ValueError(f"{where}: {name} must {text}; given {value!r}.")
+
+
+def check_finite(where: str, *, least: float = -np.inf, above: float = -np.inf, **values: Any) -> None:
+    """Refuse what is no number, and numbers that are known and infinite, less than `least`, or not above `above`.
+
+    None and what a trace does not know yet are let through.
+    """
+    for name, value in values.items():
+        numbers = u.get_mantissa(value_of(value))
+        if value is None or is_tracer(numbers):
+            continue
+        numbers = np.asarray(numbers)
+        if not (jnp.issubdtype(numbers.dtype, jnp.number) or numbers.dtype == bool):
+            raise TypeError(f"{where}: {name} must be a number or an array; given {value!r}.")
+        if not np.isfinite(numbers).all():
+            raise ValueError(f"{where}: {name} must be finite; given {value}.")
+        if not (numbers >= least).all():
+            raise ValueError(f"{where}: {name} must not be {'negative' if least == 0 else f'less than {least:g}'}; "
+                             f"given {value}.")  # fmt: skip
+        if not (numbers > above).all():
+            raise ValueError(f"{where}: {name} must be {'positive' if above == 0 else f'above {above:g}'}; "
+                             f"given {value}.")  # fmt: skip
 
 
 def _number(where: str, name: str, value: Any, unit: Any) -> Any:

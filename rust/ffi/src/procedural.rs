@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::event::{by_float, in_place, operand, result};
 use crate::frame::Frame;
 use spikeloop_kernels::Float;
-use spikeloop_kernels::connect::{Draw, Family, Number, Procedural, Rule, Spec};
+use spikeloop_kernels::connect::{Draw, Family, Number, Own, Procedural, Rule, Spec};
 use spikeloop_kernels::event::{self, Delays, Dims, Ring};
 
 /// `values, [cursor,] target` to `target`, in place.
@@ -60,21 +60,17 @@ fn ring(frame: Frame<'_>, timed: bool) -> Result<Ring<'_>> {
 
 /// The rule of a call.
 fn rule(frame: Frame<'_>, n_post: usize) -> Result<Procedural<'_>> {
-    let number = Number {
-        num: frame.count("num")?,
-        multapses: frame.flag("multapses")?,
-        autapses: frame.flag("autapses")?,
-    };
-    let autapses = number.autapses;
+    let number = Number { num: frame.count("num")?, multapses: frame.flag("multapses")? };
     let rule = match frame.int("rule")? {
         0 => Rule::OneToOne,
-        1 => Rule::AllToAll { autapses },
-        2 => Rule::FixedProb { prob: f64::from_bits(word(frame.ints("prob")?)?), autapses },
+        1 => Rule::AllToAll,
+        2 => Rule::FixedProb { prob: f64::from_bits(word(frame.ints("prob")?)?) },
         3 => Rule::FixedOutDegree(number),
         given => return Err(Error::invalid(format!("attribute 'rule' is {given}, expected 0 to 3"))),
     };
     Ok(Procedural::new(Spec {
         rule,
+        own: own(frame.ints("own")?)?,
         seed: word(frame.ints("seed")?)?,
         n_pre: frame.count("n_pre")?,
         n_post,
@@ -82,6 +78,15 @@ fn rule(frame: Frame<'_>, n_post: usize) -> Result<Procedural<'_>> {
         delay: draw(frame.ints("delay")?)?,
         wide: frame.flag("wide")?,
     })?)
+}
+
+/// Which target each source is: halves of the first and of the step; empty if none is left out.
+fn own(halves: &[i32]) -> Result<Own<'static>> {
+    match *halves {
+        [] => Ok(Own::None),
+        [a, b, c, d] => Ok(Own::Line { first: word(&[a, b])? as i64, step: word(&[c, d])? as i64 }),
+        _ => Err(Error::invalid(format!("{} halves in 'own', expected 0 or 4", halves.len()))),
+    }
 }
 
 /// The 64 bits of two halves, the lower one first.
@@ -122,20 +127,21 @@ mod tests {
 
     fn rule(call: Call, code: i64, n_pre: i64) -> Call {
         let call = call.int("rule", code).int("n_pre", n_pre).int("num", 2).ints("prob", &[0, 0]);
-        let call = call.flag("multapses", true).flag("autapses", false).flag("wide", false);
+        let call = call.flag("multapses", true).ints("own", &[-1, -1, 1, 0]).flag("wide", false);
         call.ints("seed", &[5, 0]).ints("weight", &[]).ints("delay", &[])
     }
 
     #[test]
     fn all_to_all_without_autapses() {
+        // Source i is target i - 1, and source 0 none.
         let call = Call::default().vector(&[1.0_f32, 0.0, 2.0]).vector(&[0.5_f32; 3]).alias(1);
         let mut call = rule(call, 1, 3);
         assert_eq!(call.run(handler("spikeloop.procedural_scatter")), Ok(()));
-        assert_eq!(call.result::<f32>(0), [2.5, 3.5, 1.5]);
+        assert_eq!(call.result::<f32>(0), [3.5, 1.5, 3.5]);
         let call = Call::default().vector(&[1.0_f64, 2.0, 4.0]).ret(&[9.0_f64; 3], &[3]);
         let mut call = rule(call, 1, 3);
         assert_eq!(call.run(handler("spikeloop.procedural_gather")), Ok(()));
-        assert_eq!(call.result::<f64>(0), [6.0, 5.0, 3.0]);
+        assert_eq!(call.result::<f64>(0), [7.0, 6.0, 5.0]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use spikeloop_kernels::connect::{Draw, Family, Number, Rule, Spec, build};
+use spikeloop_kernels::connect::{Draw, Family, Number, Own, Rule, Spec, build};
 use spikeloop_kernels::event::{Delays, Dims, Indices, Indptr, Ring, Rows, Spikes, scatter};
 use spikeloop_kernels::neuron::{Config, Lif, jvp, step, vjp};
 use spikeloop_kernels::random::Stream;
@@ -217,10 +217,13 @@ fn delays(c: &mut Criterion) {
 fn connectivity(c: &mut Criterion) {
     threads::set(1);
     let mut group = c.benchmark_group("connect");
-    let number = |num| Number { num, multapses: true, autapses: true };
+    let number = |num| Number { num, multapses: true };
     let normal = |a, b| Draw { family: Family::Normal, a, b, part: [0.0, 1.0], bounds: [0.0, 1e3] };
     let n = 4_000;
-    let plain = |rule| Spec { rule, seed: 1, n_pre: n, n_post: n, weight: None, delay: None, wide: false };
+    let plain = |rule| {
+        let (own, weight, delay) = (Own::None, None, None);
+        Spec { rule, own, seed: 1, n_pre: n, n_post: n, weight, delay, wide: false }
+    };
     let drawn =
         |rule| Spec { weight: Some(normal(88.0, 8.8)), delay: Some(normal(15.0, 7.5)), ..plain(rule) };
     let total = Rule::FixedTotalNumber(number(320_000));
@@ -228,7 +231,7 @@ fn connectivity(c: &mut Criterion) {
     for (name, spec) in [
         ("fixed_out_degree", plain(Rule::FixedOutDegree(number(80)))),
         ("fixed_in_degree", plain(Rule::FixedInDegree(number(80)))),
-        ("fixed_prob", plain(Rule::FixedProb { prob: 0.02, autapses: true })),
+        ("fixed_prob", plain(Rule::FixedProb { prob: 0.02 })),
         ("fixed_total_number", plain(total)),
         ("fixed_total_number/weights_and_delays", drawn(total)),
     ] {

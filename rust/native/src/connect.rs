@@ -1,7 +1,7 @@
 //! Connectivity builders for `csrc/module.cc`.
 
 use spikeloop_kernels::connect::{
-    Column, Draw, Edges, Family, Number, Profile, Rule, Space, Spec, Synapses, build, order,
+    Column, Draw, Edges, Family, Number, Own, Profile, Rule, Space, Spec, Synapses, build, order,
 };
 use spikeloop_kernels::{Error, Result};
 use std::ffi::{CString, c_char, c_void};
@@ -51,8 +51,9 @@ pub struct CSpec {
     num: usize,
     prob: f64,
     multapses: bool,
-    autapses: bool,
     wide: bool,
+    /// Empty if no synapses are left out.
+    own: Slice<u32>,
     source: Slice<f64>,
     target: Slice<f64>,
     axes: usize,
@@ -82,6 +83,8 @@ pub struct Built {
     weight: CArray,
     delay: CArray,
     error: *mut c_char,
+    /// Whether the error is a lack of memory.
+    no_memory: bool,
 }
 
 impl CArray {
@@ -105,11 +108,12 @@ impl CArray {
 impl Built {
     fn empty() -> Self {
         let [indices, indptr, weight, delay] = [CArray::NONE; 4];
-        Self { indices, indptr, weight, delay, error: ptr::null_mut() }
+        Self { indices, indptr, weight, delay, error: ptr::null_mut(), no_memory: false }
     }
 
     /// The result of `body`. A panic that reached the C++ caller would abort the process.
     fn of(body: impl FnOnce() -> Result<Synapses> + UnwindSafe) -> Self {
+        let mut no_memory = false;
         let message = match catch_unwind(body) {
             Ok(Ok(synapses)) => {
                 let Synapses { indices, indptr, weight, delay } = synapses;
@@ -122,10 +126,13 @@ impl Built {
                     ..Self::empty()
                 };
             }
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => {
+                no_memory = matches!(error, Error::Memory { .. });
+                error.to_string()
+            }
             Err(_) => "panic in a native connectivity builder".into(),
         };
-        Self { error: CString::new(message).unwrap_or_default().into_raw(), ..Self::empty() }
+        Self { error: CString::new(message).unwrap_or_default().into_raw(), no_memory, ..Self::empty() }
     }
 }
 
@@ -149,12 +156,12 @@ impl CSpec {
     unsafe fn get<'a>(self) -> Result<Spec<'a>> {
         // SAFETY: by the contract of this function.
         let (rule, source, target) = unsafe { (self.rule.get(), self.source.get(), self.target.get()) };
-        let Self { num, prob, multapses, autapses, .. } = self;
-        let number = Number { num, multapses, autapses };
+        let Self { num, prob, multapses, .. } = self;
+        let number = Number { num, multapses };
         let rule = match rule {
             b"one_to_one" => Rule::OneToOne,
-            b"all_to_all" => Rule::AllToAll { autapses },
-            b"fixed_prob" => Rule::FixedProb { prob, autapses },
+            b"all_to_all" => Rule::AllToAll,
+            b"fixed_prob" => Rule::FixedProb { prob },
             b"fixed_in_degree" => Rule::FixedInDegree(number),
             b"fixed_out_degree" => Rule::FixedOutDegree(number),
             b"fixed_total_number" => Rule::FixedTotalNumber(number),
@@ -169,13 +176,18 @@ impl CSpec {
                     _ => return Err(Error::Rule("no profile has this name")),
                 };
                 let space = Space { source, target, axes, period, profile, scale, cutoff };
-                Rule::DistanceDependent { prob, autapses, space }
+                Rule::DistanceDependent { prob, space }
             }
             _ => return Err(Error::Rule("no rule has this name")),
         };
         let (weight, delay) = (self.weight.get()?, self.delay.get()?);
+        // SAFETY: by the contract of this function.
+        let own = match unsafe { self.own.get() } {
+            [] => Own::None,
+            own => Own::Each(own),
+        };
         let Self { seed, n_pre, n_post, wide, .. } = self;
-        Ok(Spec { rule, seed, n_pre, n_post, weight, delay, wide })
+        Ok(Spec { rule, own, seed, n_pre, n_post, weight, delay, wide })
     }
 }
 

@@ -1,27 +1,26 @@
 //! Every source reaches every target, itself excepted if so wanted.
 
-use super::choice::Seen;
+use super::choice::{Own, Seen};
 use super::rows::{Lengths, Partners};
 
-pub(crate) struct AllToAll {
+pub(crate) struct AllToAll<'a> {
     pub(crate) n_pre: usize,
     pub(crate) n_post: u32,
-    pub(crate) autapses: bool,
+    pub(crate) own: Own<'a>,
 }
 
-impl Partners for AllToAll {
+impl Partners for AllToAll<'_> {
     fn lengths(&self) -> Lengths {
         let n_post = self.n_post as usize;
-        if self.autapses {
-            Lengths::Equal(n_post)
-        } else if self.n_pre <= n_post || n_post == 0 {
-            Lengths::Equal(n_post.saturating_sub(1))
-        } else {
-            Lengths::Drawn
+        match self.own.count(self.n_pre, self.n_post) {
+            0 => Lengths::Equal(n_post),
+            left_out if left_out == self.n_pre => Lengths::Equal(n_post - 1),
+            _ => Lengths::Drawn,
         }
     }
 
     fn list(&self, i: usize, _: &mut Seen, partners: &mut Vec<u32>) {
-        partners.extend((0..self.n_post).filter(|&j| self.autapses || j as usize != i));
+        let own = self.own.of(i, self.n_post);
+        partners.extend((0..self.n_post).filter(|&j| Some(j) != own));
     }
 }

@@ -3,21 +3,63 @@
 use crate::error::{Error, Result};
 use crate::random::Stream;
 
+/// Which partner is the neuron itself, where synapses from a neuron to itself are left out.
+#[derive(Debug, Clone, Copy)]
+pub enum Own<'a> {
+    /// No partner is left out.
+    None,
+    /// Neuron i is partner `first + i * step`, if there is one of this number.
+    Line {
+        /// The partner that neuron 0 is.
+        first: i64,
+        /// Partners between two neurons.
+        step: i64,
+    },
+    /// Neuron i is the partner in place i; a number beyond the last partner stands for none.
+    Each(&'a [u32]),
+}
+
+impl Own<'_> {
+    /// Neurons and partners are counted alike.
+    pub const SAME: Self = Self::Line { first: 0, step: 1 };
+
+    /// Which of `size` partners neuron `i` is.
+    pub(crate) fn of(&self, i: usize, size: u32) -> Option<u32> {
+        let own = match *self {
+            Self::None => None,
+            Self::Line { first, step } => {
+                let own = step.checked_mul(i as i64).and_then(|away| away.checked_add(first));
+                own.and_then(|own| u32::try_from(own).ok())
+            }
+            Self::Each(own) => own.get(i).copied(),
+        };
+        own.filter(|&own| own < size)
+    }
+
+    /// How many of `n` neurons are among their `size` partners.
+    pub(crate) fn count(&self, n: usize, size: u32) -> usize {
+        if matches!(self, Self::None) {
+            return 0;
+        }
+        (0..n).filter(|&i| self.of(i, size).is_some()).count()
+    }
+}
+
 /// How the partners of a neuron are drawn: with or without repeats, with or without itself.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Choice {
+pub(crate) struct Choice<'a> {
     pub(crate) seed: u64,
     pub(crate) purpose: u32,
     /// The population they are drawn from.
     pub(crate) size: u32,
     pub(crate) multapses: bool,
-    pub(crate) autapses: bool,
+    pub(crate) own: Own<'a>,
 }
 
-impl Choice {
+impl Choice<'_> {
     /// The neuron itself, where it may not be drawn.
     pub(crate) fn own(&self, i: usize) -> Option<u32> {
-        u32::try_from(i).ok().filter(|&own| !self.autapses && own < self.size)
+        self.own.of(i, self.size)
     }
 
     /// The number of different partners that neuron `i` may have.
@@ -27,8 +69,7 @@ impl Choice {
 
     /// Whether each of `n` neurons can have `k` partners.
     pub(crate) fn check(&self, n: usize, k: usize) -> Result<()> {
-        // Neuron 0 is the first that must not reach itself.
-        let available = if n == 0 { self.size } else { self.available(0) } as usize;
+        let available = self.size as usize - usize::from(self.own.count(n, self.size) > 0);
         let enough = if self.multapses { available > 0 } else { k <= available };
         if n == 0 || k == 0 || enough { Ok(()) } else { Err(Error::Targets { given: k, available }) }
     }

@@ -41,14 +41,14 @@ pub struct Space<'a> {
 }
 
 pub(crate) struct DistanceDependent<'a> {
-    choice: Choice,
+    choice: Choice<'a>,
     prob: f64,
     space: Space<'a>,
     cells: Cells,
 }
 
 impl<'a> DistanceDependent<'a> {
-    pub(crate) fn new(choice: Choice, n_pre: usize, prob: f64, space: Space<'a>) -> Result<Self> {
+    pub(crate) fn new(choice: Choice<'a>, n_pre: usize, prob: f64, space: Space<'a>) -> Result<Self> {
         let lengths = [space.source.len(), space.target.len()];
         if !(1..=AXES).contains(&space.axes)
             || lengths != [n_pre, choice.size as usize].map(|n| n * space.axes)

@@ -4,19 +4,19 @@ use super::choice::{Choice, Seen};
 use super::rows::{Lengths, Partners};
 use crate::error::Result;
 
-pub(crate) struct FixedInDegree {
-    choice: Choice,
+pub(crate) struct FixedInDegree<'a> {
+    choice: Choice<'a>,
     num: usize,
 }
 
-impl FixedInDegree {
-    pub(crate) fn new(choice: Choice, n_post: usize, num: usize) -> Result<Self> {
+impl<'a> FixedInDegree<'a> {
+    pub(crate) fn new(choice: Choice<'a>, n_post: usize, num: usize) -> Result<Self> {
         choice.check(n_post, num)?;
         Ok(Self { choice, num })
     }
 }
 
-impl Partners for FixedInDegree {
+impl Partners for FixedInDegree<'_> {
     fn lengths(&self) -> Lengths {
         Lengths::Equal(self.num)
     }

@@ -4,19 +4,19 @@ use super::choice::{Choice, Seen};
 use super::rows::{Lengths, Partners};
 use crate::error::Result;
 
-pub(crate) struct FixedOutDegree {
-    choice: Choice,
+pub(crate) struct FixedOutDegree<'a> {
+    choice: Choice<'a>,
     num: usize,
 }
 
-impl FixedOutDegree {
-    pub(crate) fn new(choice: Choice, n_pre: usize, num: usize) -> Result<Self> {
+impl<'a> FixedOutDegree<'a> {
+    pub(crate) fn new(choice: Choice<'a>, n_pre: usize, num: usize) -> Result<Self> {
         choice.check(n_pre, num)?;
         Ok(Self { choice, num })
     }
 }
 
-impl Partners for FixedOutDegree {
+impl Partners for FixedOutDegree<'_> {
     fn lengths(&self) -> Lengths {
         Lengths::Equal(self.num)
     }

@@ -6,15 +6,15 @@ use super::rows::{Lengths, Partners};
 use crate::error::{Error, Result};
 use crate::random::Stream;
 
-pub(crate) struct FixedProb {
-    choice: Choice,
+pub(crate) struct FixedProb<'a> {
+    choice: Choice<'a>,
     prob: f64,
     /// The logarithm of the probability of no synapse.
     ln_none: f64,
 }
 
-impl FixedProb {
-    pub(crate) fn new(choice: Choice, prob: f64) -> Result<Self> {
+impl<'a> FixedProb<'a> {
+    pub(crate) fn new(choice: Choice<'a>, prob: f64) -> Result<Self> {
         if !(0.0..=1.0).contains(&prob) {
             return Err(Error::Rule("a probability lies between 0 and 1"));
         }
@@ -23,7 +23,7 @@ impl FixedProb {
     }
 }
 
-impl Partners for FixedProb {
+impl Partners for FixedProb<'_> {
     fn lengths(&self) -> Lengths {
         Lengths::Drawn
     }

@@ -15,17 +15,16 @@ use crate::threads;
 /// Pairs drawn from one stream.
 const BLOCK: usize = 1 << 16;
 
-pub(crate) struct FixedTotalNumber {
-    choice: Choice,
+pub(crate) struct FixedTotalNumber<'a> {
+    choice: Choice<'a>,
     counts: Vec<usize>,
 }
 
-impl FixedTotalNumber {
-    pub(crate) fn new(choice: Choice, n_pre: usize, num: usize) -> Result<Self> {
+impl<'a> FixedTotalNumber<'a> {
+    pub(crate) fn new(choice: Choice<'a>, n_pre: usize, num: usize) -> Result<Self> {
         let size = u32::try_from(n_pre)
             .map_err(|_| Error::Targets { given: n_pre, available: u32::MAX as usize })?;
-        let own = if choice.autapses { 0 } else { size.min(choice.size) };
-        let pairs = (n_pre * choice.size as usize) - own as usize;
+        let pairs = n_pre * choice.size as usize - choice.own.count(n_pre, choice.size);
         if num > 0 && (pairs == 0 || (!choice.multapses && num > pairs)) {
             return Err(Error::Targets { given: num, available: pairs });
         }
@@ -43,7 +42,7 @@ impl FixedTotalNumber {
     }
 }
 
-impl Partners for FixedTotalNumber {
+impl Partners for FixedTotalNumber<'_> {
     fn lengths(&self) -> Lengths {
         Lengths::Each(self.counts.clone())
     }
@@ -54,12 +53,12 @@ impl Partners for FixedTotalNumber {
 }
 
 /// The sources of pairs drawn uniformly.
-struct Sources {
-    choice: Choice,
+struct Sources<'a> {
+    choice: Choice<'a>,
     size: u32,
 }
 
-impl Sources {
+impl Sources<'_> {
     /// One source more. A pair counts as met before if its target is among the first `taken(source)`.
     #[inline]
     fn draw(&self, stream: &mut Stream, taken: impl Fn(u32) -> u32) -> u32 {

@@ -24,6 +24,7 @@ mod store;
 mod tests;
 
 pub use array::{Array, Column};
+pub use choice::Own;
 pub use distance_dependent::{Profile, Space};
 pub use draw::{Draw, Family};
 pub use edges::{Edges, order};
@@ -54,16 +55,11 @@ pub enum Rule<'a> {
     /// Source i and target i.
     OneToOne,
     /// All.
-    AllToAll {
-        /// Whether neuron i may reach neuron i.
-        autapses: bool,
-    },
+    AllToAll,
     /// Each with this probability.
     FixedProb {
         /// The probability.
         prob: f64,
-        /// As above.
-        autapses: bool,
     },
     /// This many sources for each target.
     FixedInDegree(Number),
@@ -75,8 +71,6 @@ pub enum Rule<'a> {
     DistanceDependent {
         /// The probability at distance 0.
         prob: f64,
-        /// As above.
-        autapses: bool,
         /// Where neurons are.
         space: Space<'a>,
     },
@@ -96,8 +90,6 @@ pub struct Number {
     pub num: usize,
     /// Whether a pair may be connected more than once.
     pub multapses: bool,
-    /// Whether neuron i may reach neuron i.
-    pub autapses: bool,
 }
 
 /// What to build.
@@ -105,6 +97,9 @@ pub struct Number {
 pub struct Spec<'a> {
     /// The rule.
     pub rule: Rule<'a>,
+    /// The synapses from a neuron to itself that are left out: for each source which target it is, or, where a rule
+    /// draws the sources of a target, for each target which source it is.
+    pub own: Own<'a>,
     /// The seed of all draws.
     pub seed: u64,
     /// Sources.
@@ -129,31 +124,37 @@ pub fn build(spec: &Spec) -> Result<Synapses> {
 
 /// The rule that lists the partners of a neuron.
 fn partners<'a>(spec: &Spec<'a>) -> Result<Box<dyn Partners + 'a>> {
-    let Spec { seed, n_pre, n_post, .. } = *spec;
+    let Spec { seed, n_pre, n_post, own, .. } = *spec;
     let size = |n| u32::try_from(n).map_err(|_| Error::Targets { given: n, available: u32::MAX as usize });
     let (pre, post) = (size(n_pre)?, size(n_post)?);
-    let from = |size, purpose, multapses, autapses| Choice { seed, purpose, size, multapses, autapses };
+    let neurons = if matches!(spec.rule, Rule::FixedInDegree(_)) { n_post } else { n_pre };
+    if let Own::Each(own) = own
+        && own.len() != neurons
+    {
+        return Err(Error::Length { name: "own", given: own.len(), expected: neurons });
+    }
+    let from = |size, purpose, multapses| Choice { seed, purpose, size, multapses, own };
     Ok(match spec.rule {
         Rule::OneToOne => Box::new(one_to_one::OneToOne::new(n_pre, n_post)?),
-        Rule::AllToAll { autapses } => Box::new(all_to_all::AllToAll { n_pre, n_post: post, autapses }),
-        Rule::FixedProb { prob, autapses } => {
-            let choice = from(post, purpose::FIXED_PROB, false, autapses);
+        Rule::AllToAll => Box::new(all_to_all::AllToAll { n_pre, n_post: post, own }),
+        Rule::FixedProb { prob } => {
+            let choice = from(post, purpose::FIXED_PROB, false);
             Box::new(fixed_prob::FixedProb::new(choice, prob)?)
         }
-        Rule::FixedInDegree(Number { num, multapses, autapses }) => {
-            let choice = from(pre, purpose::FIXED_IN_DEGREE, multapses, autapses);
+        Rule::FixedInDegree(Number { num, multapses }) => {
+            let choice = from(pre, purpose::FIXED_IN_DEGREE, multapses);
             Box::new(fixed_in_degree::FixedInDegree::new(choice, n_post, num)?)
         }
-        Rule::FixedOutDegree(Number { num, multapses, autapses }) => {
-            let choice = from(post, purpose::FIXED_OUT_DEGREE, multapses, autapses);
+        Rule::FixedOutDegree(Number { num, multapses }) => {
+            let choice = from(post, purpose::FIXED_OUT_DEGREE, multapses);
             Box::new(fixed_out_degree::FixedOutDegree::new(choice, n_pre, num)?)
         }
-        Rule::FixedTotalNumber(Number { num, multapses, autapses }) => {
-            let choice = from(post, purpose::FIXED_TOTAL_NUMBER, multapses, autapses);
+        Rule::FixedTotalNumber(Number { num, multapses }) => {
+            let choice = from(post, purpose::FIXED_TOTAL_NUMBER, multapses);
             Box::new(fixed_total_number::FixedTotalNumber::new(choice, n_pre, num)?)
         }
-        Rule::DistanceDependent { prob, autapses, space } => {
-            let choice = from(post, purpose::DISTANCE_DEPENDENT, false, autapses);
+        Rule::DistanceDependent { prob, space } => {
+            let choice = from(post, purpose::DISTANCE_DEPENDENT, false);
             Box::new(distance_dependent::DistanceDependent::new(choice, n_pre, prob, space)?)
         }
         Rule::SmallWorld { num, prob } => {

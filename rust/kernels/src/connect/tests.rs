@@ -3,11 +3,11 @@ use crate::threads;
 use proptest::prelude::*;
 
 fn spec(rule: Rule<'_>, seed: u64, n_pre: usize, n_post: usize) -> Spec<'_> {
-    Spec { rule, seed, n_pre, n_post, weight: None, delay: None, wide: false }
+    Spec { rule, own: Own::None, seed, n_pre, n_post, weight: None, delay: None, wide: false }
 }
 
-fn number(num: usize, multapses: bool, autapses: bool) -> Number {
-    Number { num, multapses, autapses }
+fn number(num: usize, multapses: bool) -> Number {
+    Number { num, multapses }
 }
 
 /// The targets of each source.
@@ -45,13 +45,13 @@ fn all_rules(positions: &[f64]) -> Vec<Rule<'_>> {
     };
     vec![
         Rule::OneToOne,
-        Rule::AllToAll { autapses: false },
-        Rule::FixedProb { prob: 0.3, autapses: false },
-        Rule::FixedInDegree(number(150, false, false)),
-        Rule::FixedOutDegree(number(150, true, true)),
-        Rule::FixedTotalNumber(number(120_000, true, false)),
-        Rule::FixedTotalNumber(number(120_000, false, false)),
-        Rule::DistanceDependent { prob: 0.9, autapses: true, space },
+        Rule::AllToAll,
+        Rule::FixedProb { prob: 0.3 },
+        Rule::FixedInDegree(number(150, false)),
+        Rule::FixedOutDegree(number(150, true)),
+        Rule::FixedTotalNumber(number(120_000, true)),
+        Rule::FixedTotalNumber(number(120_000, false)),
+        Rule::DistanceDependent { prob: 0.9, space },
         Rule::SmallWorld { num: 150, prob: 0.2 },
     ]
 }
@@ -76,6 +76,7 @@ fn threads_do_not_matter() {
     let positions: Vec<f64> = (0..2 * n).map(|k| f64::from(k).sin().abs()).collect();
     for rule in all_rules(&positions) {
         let spec = Spec {
+            own: Own::SAME,
             weight: Some(draw(Family::Normal, 1.0, 0.1)),
             delay: Some(draw(Family::Normal, 15.0, 7.5)),
             ..spec(rule, 3, n as usize, n as usize)
@@ -104,33 +105,46 @@ fn threads_do_not_matter() {
 proptest! {
     #[test]
     fn degrees_are_exact(
-        seed: u64, n_pre in 1usize..20, n_post in 1usize..20, num in 0usize..20, multapses: bool, autapses: bool,
+        seed: u64, n_pre in 1usize..20, n_post in 1usize..20, num in 0usize..20, multapses: bool,
+        first in -20i64..20, step in -3i64..4, kind in 0usize..3,
     ) {
-        let given = number(num, multapses, autapses);
-        if let Ok(synapses) = build(&spec(Rule::FixedOutDegree(given), seed, n_pre, n_post)) {
+        let line = Own::Line { first, step };
+        let each = |n: usize, size| (0..n).map(|i| line.of(i, size).unwrap_or(u32::MAX)).collect::<Vec<_>>();
+        let (by_source, by_target) = (each(n_pre, n_post as u32), each(n_post, n_pre as u32));
+        let own = |each| [Own::None, line, Own::Each(each)][kind];
+        let given = number(num, multapses);
+        let of = |rule| Spec { own: own(&by_source[..]), ..spec(rule, seed, n_pre, n_post) };
+        if let Ok(synapses) = build(&of(Rule::FixedOutDegree(given))) {
             prop_assert_eq!(synapses.indices.len(), n_pre * num);
-            for (i, row) in rows(&spec(Rule::FixedOutDegree(given), seed, n_pre, n_post)).iter().enumerate() {
-                check_row(row, i, n_post, multapses, autapses);
+            for (i, row) in rows(&of(Rule::FixedOutDegree(given))).iter().enumerate() {
+                check_row(row, own(&by_source[..]).of(i, n_post as u32), n_post, multapses);
             }
         }
-        if build(&spec(Rule::FixedInDegree(given), seed, n_pre, n_post)).is_ok() {
-            let rows = rows(&spec(Rule::FixedInDegree(given), seed, n_pre, n_post));
+        let of_targets = Spec { own: own(&by_target[..]), ..of(Rule::FixedInDegree(given)) };
+        if build(&of_targets).is_ok() {
+            let rows = rows(&of_targets);
             let mut degree = vec![0; n_post];
             for (i, row) in rows.iter().enumerate() {
-                check_row(row, i, n_post, multapses, autapses);
+                check_row(row, None, n_post, multapses);
+                prop_assert!(row.iter().all(|&j| own(&by_target[..]).of(j as usize, n_pre as u32) != Some(i as u32)));
                 for &j in row {
                     degree[j as usize] += 1;
                 }
             }
             prop_assert!(degree.iter().all(|&k| k == num));
         }
-        let total = number(num * n_post / 2, multapses, autapses);
-        if build(&spec(Rule::FixedTotalNumber(total), seed, n_pre, n_post)).is_ok() {
-            let rows = rows(&spec(Rule::FixedTotalNumber(total), seed, n_pre, n_post));
+        let total = number(num * n_post / 2, multapses);
+        if build(&of(Rule::FixedTotalNumber(total))).is_ok() {
+            let rows = rows(&of(Rule::FixedTotalNumber(total)));
             prop_assert_eq!(rows.iter().map(Vec::len).sum::<usize>(), total.num);
             for (i, row) in rows.iter().enumerate() {
-                check_row(row, i, n_post, multapses, autapses);
+                check_row(row, own(&by_source[..]).of(i, n_post as u32), n_post, multapses);
             }
+        }
+        for (i, row) in rows(&of(Rule::AllToAll)).iter().enumerate() {
+            let own = own(&by_source[..]).of(i, n_post as u32);
+            check_row(row, own, n_post, false);
+            prop_assert_eq!(row.len(), n_post - usize::from(own.is_some()));
         }
     }
 
@@ -144,7 +158,7 @@ proptest! {
             source: &positions, target: &positions, axes, period: [f64::from(u8::from(periodic)); 3],
             profile: Profile::Exponential, scale: 1.0, cutoff,
         };
-        let within = |space| rows(&spec(Rule::DistanceDependent { prob: 1.0, autapses: true, space }, seed, n, n));
+        let within = |space| rows(&spec(Rule::DistanceDependent { prob: 1.0, space }, seed, n, n));
         let (near, all) = (within(space(cutoff)), within(space(f64::INFINITY)));
         for i in 0..n {
             let wanted: Vec<u32> = all[i].iter().copied().filter(|&j| {
@@ -160,8 +174,8 @@ proptest! {
     }
 }
 
-fn check_row(row: &[u32], i: usize, n_post: usize, multapses: bool, autapses: bool) {
-    assert!(row.iter().all(|&j| (j as usize) < n_post && (autapses || j as usize != i)));
+fn check_row(row: &[u32], own: Option<u32>, n_post: usize, multapses: bool) {
+    assert!(row.iter().all(|&j| (j as usize) < n_post && Some(j) != own));
     assert!(row.is_sorted_by(|a, b| if multapses { a <= b } else { a < b }));
 }
 
@@ -171,7 +185,7 @@ fn a_small_world_keeps_its_degree_and_rewires_in_part() {
     let some = rows(&spec(Rule::SmallWorld { num: 10, prob: 0.3 }, 1, 1000, 1000));
     let mut kept = 0;
     for (i, (a, b)) in ring.iter().zip(&some).enumerate() {
-        check_row(b, i, 1000, false, false);
+        check_row(b, Some(i as u32), 1000, false);
         assert_eq!((a.len(), b.len()), (10, 10));
         kept += b.iter().filter(|j| a.contains(j)).count();
     }
@@ -182,7 +196,7 @@ fn a_small_world_keeps_its_degree_and_rewires_in_part() {
 fn rows_ascend_in_delay_then_target() {
     let spec = Spec {
         delay: Some(draw(Family::Uniform, 1.0, 300.0)),
-        ..spec(Rule::FixedOutDegree(number(50, true, true)), 5, 40, 70_000)
+        ..spec(Rule::FixedOutDegree(number(50, true)), 5, 40, 70_000)
     };
     let synapses = build(&spec).expect("fits");
     let (Some(Column::U16(delay)), Column::U32(target)) = (&synapses.delay, &synapses.indices) else {
@@ -213,20 +227,24 @@ fn edges_are_ordered_stably() {
 fn what_does_not_fit_is_refused() {
     let refused = |rule, n_pre, n_post| build(&spec(rule, 1, n_pre, n_post)).expect_err("does not fit");
     let few = Error::Targets { given: 11, available: 10 };
-    assert_eq!(refused(Rule::FixedOutDegree(number(11, false, true)), 2, 10), few);
-    assert_eq!(refused(Rule::FixedInDegree(number(11, false, true)), 10, 2), few);
-    refused(Rule::FixedOutDegree(number(1, true, true)), 2, 0);
-    refused(Rule::FixedTotalNumber(number(1, true, true)), 0, 5);
-    refused(Rule::FixedTotalNumber(number(13, false, false)), 4, 4);
+    assert_eq!(refused(Rule::FixedOutDegree(number(11, false)), 2, 10), few);
+    assert_eq!(refused(Rule::FixedInDegree(number(11, false)), 10, 2), few);
+    refused(Rule::FixedOutDegree(number(1, true)), 2, 0);
+    refused(Rule::FixedTotalNumber(number(1, true)), 0, 5);
+    refused(Rule::FixedTotalNumber(number(17, false)), 4, 4);
     refused(Rule::OneToOne, 2, 3);
-    refused(Rule::FixedProb { prob: f64::NAN, autapses: true }, 2, 3);
+    refused(Rule::FixedProb { prob: f64::NAN }, 2, 3);
     refused(Rule::SmallWorld { num: 3, prob: 0.1 }, 9, 9);
     refused(Rule::SmallWorld { num: 4, prob: 0.1 }, 4, 4);
-    let huge = refused(Rule::FixedOutDegree(number(1 << 40, true, true)), 1 << 30, 10);
+    let huge = refused(Rule::FixedOutDegree(number(1 << 40, true)), 1 << 30, 10);
     assert!(matches!(huge, Error::Memory { .. }));
     let long = Spec {
         delay: Some(draw(Family::Uniform, 1e5, 1e6)),
-        ..spec(Rule::FixedOutDegree(number(1, true, true)), 1, 2, 2)
+        ..spec(Rule::FixedOutDegree(number(1, true)), 1, 2, 2)
     };
     assert!(matches!(build(&long).expect_err("too long"), Error::Rule(_)));
+    let own = Spec { own: Own::SAME, ..spec(Rule::FixedTotalNumber(number(13, false)), 1, 4, 4) };
+    assert_eq!(build(&own).expect_err("12 pairs"), Error::Targets { given: 13, available: 12 });
+    let short = Spec { own: Own::Each(&[0]), ..spec(Rule::AllToAll, 1, 2, 2) };
+    assert_eq!(build(&short).expect_err("2 sources"), Error::Length { name: "own", given: 1, expected: 2 });
 }

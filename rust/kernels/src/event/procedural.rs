@@ -102,12 +102,13 @@ fn timed<'a, T>(ring: &Ring<'a>, block: &'a Block<T>) -> Ring<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connect::{Draw, Family, Number, Rule, Spec};
+    use crate::connect::{Draw, Family, Number, Own, Rule, Spec};
 
     fn spec(rule: Rule<'_>) -> Spec<'_> {
         let draw = |family, a, b| Draw { family, a, b, part: [0.0, 1.0], bounds: [0.0, 20.0] };
         Spec {
             rule,
+            own: Own::SAME,
             seed: 7,
             n_pre: 401,
             n_post: 401,
@@ -120,16 +121,13 @@ mod tests {
     /// The sums of both kernels along the synapses of all rows at once, and block by block.
     #[test]
     fn blocks_and_threads_do_not_matter() {
-        let number = Number { num: 37, multapses: true, autapses: false };
+        let number = Number { num: 37, multapses: true };
         let dims = Dims { batch: 2, n_total: 401, offset: 0, n_post: 401 };
         let values: Vec<f32> =
             (0..802).map(|k: i32| if k % 3 == 0 { (k as f32).sin() } else { 0.0 }).collect();
-        for rule in [
-            Rule::OneToOne,
-            Rule::AllToAll { autapses: false },
-            Rule::FixedProb { prob: 0.1, autapses: false },
-            Rule::FixedOutDegree(number),
-        ] {
+        for rule in
+            [Rule::OneToOne, Rule::AllToAll, Rule::FixedProb { prob: 0.1 }, Rule::FixedOutDegree(number)]
+        {
             for delayed in [false, true] {
                 let all = spec(rule);
                 let spec = if delayed { all } else { Spec { weight: None, delay: None, ..all } };
@@ -155,7 +153,7 @@ mod tests {
 
     #[test]
     fn rules_by_target_and_wrong_lengths_are_refused() {
-        let number = Number { num: 3, multapses: true, autapses: true };
+        let number = Number { num: 3, multapses: true };
         assert!(Procedural::new(spec(Rule::FixedInDegree(number))).is_err());
         let rule = Procedural::new(spec(Rule::OneToOne)).expect("fits");
         let dims = Dims { batch: 1, n_total: 401, offset: 0, n_post: 401 };
