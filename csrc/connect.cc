@@ -61,8 +61,10 @@ class Built {
   }
 
   SpikeloopBuilt &get() {
-    if (built_.error) throw std::invalid_argument(built_.error);
-    return built_;
+    if (!built_.error) return built_;
+    if (!built_.no_memory) throw std::invalid_argument(built_.error);
+    PyErr_SetString(PyExc_MemoryError, built_.error);
+    throw nb::python_error();
   }
 
  private:
@@ -71,7 +73,7 @@ class Built {
 
 nb::tuple build(const Spec &spec) {
   Built built([&] { return spikeloop_build(&spec); });
-  auto &[indices, indptr, weight, delay, error] = built.get();
+  auto &[indices, indptr, weight, delay, error, no_memory] = built.get();
   return nb::make_tuple(to_array(indices), to_array(indptr), to_array(weight), to_array(delay));
 }
 

@@ -46,7 +46,11 @@ def _version() -> str:
 
 
 def set_num_threads(n: int) -> None:
-    """The number of threads that native kernels use; results do not depend on it."""
+    """The number of threads that native kernels use; results do not depend on it.
+
+    At first it is the number of cores that the process may use. More threads than cores are slower; more than 64, or
+    than there are cores if these are more, are refused. A thread is started when there is work for it.
+    """
     from .kernels import _library
 
     if isinstance(n, bool) or not hasattr(n, "__index__") or n < 1:

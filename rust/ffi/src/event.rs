@@ -8,7 +8,7 @@ use crate::buffer::{Buffer, Dtype, Element};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use spikeloop_kernels::Float;
-use spikeloop_kernels::event::{self, Delays, Dims, Indices, Indptr, Past, Ring, Rows, Spikes};
+use spikeloop_kernels::event::{self, Delays, Dims, Indices, Indptr, Names, Past, Ring, Rows, Spikes};
 
 /// Calls a function for the float that a buffer holds.
 macro_rules! by_float {
@@ -96,16 +96,13 @@ pub(crate) fn collect(frame: Frame) -> Result<()> {
 
 fn collect_as<T: Float + Element>(frame: Frame) -> Result<()> {
     let cursor = operand::<i32>(&frame.arg(0), "cursor")?;
-    let full = operand::<i32>(&frame.arg(1), "full")?;
+    let full = one::<i32>(&frame.arg(1), "full")?;
     let (lanes, slots) = (frame.count("lanes")?, frame.count("slots")?);
     // SAFETY: the other operands are other buffers, and these two are not borrowed.
     let target = unsafe { in_place::<T>(&frame.arg(2), "target", &frame.ret(0))? };
     // SAFETY: as above.
     let ring = unsafe { in_place::<T>(&frame.arg(3), "ring", &frame.ret(1))? };
-    if full == [0] {
-        return Ok(());
-    }
-    Ok(event::collect(lanes, slots, cursor, target, ring)?)
+    Ok(event::collect(lanes, slots, cursor, full == 0, target, ring)?)
 }
 
 /// The elements of a result that continues an operand, filled with it if XLA did not alias the two.
@@ -120,7 +117,8 @@ pub(crate) unsafe fn in_place<'a, T: Element>(
     expect::<T>(from, name)?;
     expect::<T>(to, "result")?;
     if to.dims != from.dims {
-        return Err(Error::invalid(format!("the result is {:?}, the {name} {:?}", to.dims, from.dims)));
+        let (to, from) = (to.dims, from.dims);
+        return Err(Error::invalid(format!("the result is {to:?}, but operand '{name}' is {from:?}")));
     }
     if to.ptr::<T>() != from.ptr::<T>() {
         // SAFETY: without an alias the result is memory of its own; nothing else borrows either.
@@ -142,10 +140,10 @@ fn expect_either(frame: Frame, plain: usize) -> Result<usize> {
 fn dims(frame: Frame, spikes: &Buffer, targets: &Buffer, ring: &Ring<'_>) -> Result<Dims> {
     let (pre, post) = (spikes.population(), targets.population());
     if pre.batch * ring.slots != post.batch {
+        let (given, slots, found) = (pre.batch, ring.slots, post.batch);
         return Err(Error::invalid(format!(
-            "{} batches of spikes, but {} of targets",
-            pre.batch,
-            post.batch / ring.slots
+            "'spikes' has {given} batches and a ring {slots} slots, but 'target' has {found} rows, expected {}",
+            given * slots
         )));
     }
     Ok(Dims { batch: pre.batch, n_total: pre.n, offset: frame.count("offset")?, n_post: post.n })
@@ -192,16 +190,28 @@ pub(crate) fn rows(frame: Frame<'_>, at: usize, indptr: usize) -> Result<Rows<'_
 
 /// `n` rows in the operands `indices` and `indptr`.
 pub(crate) fn rows_of(frame: Frame<'_>, at: usize, indptr: usize, n: usize) -> Result<Rows<'_>> {
-    let indices = indices(&frame.arg(at), "indices")?;
+    rows_named(Names::ROWS, frame, at, indptr, n)
+}
+
+/// `n` columns in the operands `places` and `ends`.
+pub(crate) fn columns_of(frame: Frame<'_>, at: usize, ends: usize, n: usize) -> Result<Rows<'_>> {
+    rows_named(Names::COLUMNS, frame, at, ends, n)
+}
+
+fn rows_named(names: Names, frame: Frame<'_>, at: usize, indptr: usize, n: usize) -> Result<Rows<'_>> {
+    let indices = indices(&frame.arg(at), names.indices.name)?;
     let indptr = frame.arg(indptr);
     let indptr = match indptr.dtype {
         // SAFETY: connectivity is only read, and aliases no result.
         Dtype::I32 => Indptr::I32(unsafe { indptr.slice() }),
         // SAFETY: as above.
         Dtype::I64 => Indptr::I64(unsafe { indptr.slice() }),
-        other => return Err(Error::invalid(format!("operand 'indptr' is {other}, expected int32 or int64"))),
+        other => {
+            let name = names.indptr;
+            return Err(Error::invalid(format!("operand '{name}' is {other}, expected int32 or int64")));
+        }
     };
-    Ok(Rows::new(indices, indptr, n)?)
+    Ok(Rows::named(names, indices, indptr, n)?)
 }
 
 pub(crate) fn spikes_as<'a, T: Element>(spikes: &Buffer<'a>) -> Result<Spikes<'a, T>> {
@@ -222,6 +232,14 @@ pub(crate) fn operand<'a, T: Element>(buffer: &Buffer<'a>, name: &str) -> Result
     expect::<T>(buffer, name)?;
     // SAFETY: the operands that come here alias no result.
     Ok(unsafe { buffer.slice() })
+}
+
+/// An operand that is one number.
+pub(crate) fn one<T: Element>(buffer: &Buffer<'_>, name: &str) -> Result<T> {
+    match operand(buffer, name)? {
+        &[x] => Ok(x),
+        more => Err(Error::invalid(format!("'{name}' has {} elements, expected 1", more.len()))),
+    }
 }
 
 /// The result of a call that aliases nothing.
@@ -321,7 +339,10 @@ mod tests {
             call.run(handler("spikeloop.event_scatter")).map_err(|(_, message)| message)
         };
         assert_eq!(message(1, 3), Ok(()));
-        assert_eq!(message(1, 12).unwrap_err(), "event_scatter: index 12 out of range for 4 targets");
+        assert_eq!(
+            message(1, 12).unwrap_err(),
+            "event_scatter: 'indices' holds 12 at place 0, which is out of range for 4 targets"
+        );
         assert_eq!(message(0, 3).unwrap_err(), "event_scatter: 'spikes' has 0 elements, expected 1");
         let wide = Call::default().vector(&[1.0_f64]).vector(&[1.0_f32]).vector(&[0_u32]);
         let mut wide = wide
@@ -380,7 +401,8 @@ mod tests {
         };
         assert_eq!(run(1, 1), Ok(()));
         let error = run(2, 1).unwrap_err();
-        assert_eq!(error, "event_scatter: a delay of 2 steps does not fit into a ring of 2 slots");
-        assert_eq!(run(1, 2).unwrap_err(), "event_scatter: 'cursor' is 2, but the ring has 2 slots");
+        assert_eq!(error, "event_scatter: 'delay' holds 2 at place 0, which is out of range for 2 slots");
+        let error = run(1, 2).unwrap_err();
+        assert_eq!(error, "event_scatter: 'cursor' holds 2 at place 0, which is out of range for 2 slots");
     }
 }

@@ -8,6 +8,10 @@ mod error;
 mod event;
 mod frame;
 mod handler;
+#[cfg(test)]
+mod lengths;
+#[cfg(test)]
+mod lengths_of_neurons;
 mod list;
 mod neuron;
 mod plastic;

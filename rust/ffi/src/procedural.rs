@@ -145,6 +145,6 @@ mod tests {
             rule(call, code, n_pre).run(handler("spikeloop.procedural_scatter")).unwrap_err().1
         };
         assert_eq!(message(7, 3), "procedural_scatter: attribute 'rule' is 7, expected 0 to 3");
-        assert_eq!(message(1, 4), "procedural_scatter: 'spikes' has 3 elements, expected 4");
+        assert_eq!(message(1, 4), "procedural_scatter: 'values' has 3 elements, expected 4");
     }
 }

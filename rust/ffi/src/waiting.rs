@@ -119,6 +119,6 @@ mod tests {
         assert_eq!(deliver(1, starts), (Ok(()), vec![1, 0, 0], vec![10.0; 3]));
         assert_eq!(deliver(2, starts), (Ok(()), vec![0, 0, 0], vec![11.5, 12.0, 10.0]));
         let (done, ..) = deliver(2, [0, 1, 1, 1, 0, 1, 1, 4]);
-        assert!(done.unwrap_err().contains("row 1"));
+        assert!(done.unwrap_err().contains("'starts' holds 4 at place 7"));
     }
 }

@@ -82,6 +82,7 @@ pub struct Built {
     weight: CArray,
     delay: CArray,
     error: *mut c_char,
+    no_memory: bool,
 }
 
 impl CArray {
@@ -105,12 +106,12 @@ impl CArray {
 impl Built {
     fn empty() -> Self {
         let [indices, indptr, weight, delay] = [CArray::NONE; 4];
-        Self { indices, indptr, weight, delay, error: ptr::null_mut() }
+        Self { indices, indptr, weight, delay, error: ptr::null_mut(), no_memory: false }
     }
 
     /// The result of `body`. A panic that reached the C++ caller would abort the process.
     fn of(body: impl FnOnce() -> Result<Synapses> + UnwindSafe) -> Self {
-        let message = match catch_unwind(body) {
+        let (message, no_memory) = match catch_unwind(body) {
             Ok(Ok(synapses)) => {
                 let Synapses { indices, indptr, weight, delay } = synapses;
                 let array = |column: Option<Column>| column.map_or(CArray::NONE, CArray::new);
@@ -122,10 +123,10 @@ impl Built {
                     ..Self::empty()
                 };
             }
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "panic in a native connectivity builder".into(),
+            Ok(Err(error)) => (error.to_string(), matches!(error, Error::Memory { .. })),
+            Err(_) => ("panic in a native connectivity builder".into(), false),
         };
-        Self { error: CString::new(message).unwrap_or_default().into_raw(), ..Self::empty() }
+        Self { error: CString::new(message).unwrap_or_default().into_raw(), no_memory, ..Self::empty() }
     }
 }
 

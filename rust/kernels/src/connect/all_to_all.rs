@@ -1,7 +1,9 @@
 //! Every source reaches every target, itself excepted if so wanted.
 
 use super::choice::Seen;
+use super::room::push;
 use super::rows::{Lengths, Partners};
+use crate::error::Result;
 
 pub(crate) struct AllToAll {
     pub(crate) n_pre: usize,
@@ -10,7 +12,7 @@ pub(crate) struct AllToAll {
 }
 
 impl Partners for AllToAll {
-    fn lengths(&self) -> Lengths {
+    fn lengths(&self) -> Lengths<'_> {
         let n_post = self.n_post as usize;
         if self.autapses {
             Lengths::Equal(n_post)
@@ -21,7 +23,8 @@ impl Partners for AllToAll {
         }
     }
 
-    fn list(&self, i: usize, _: &mut Seen, partners: &mut Vec<u32>) {
-        partners.extend((0..self.n_post).filter(|&j| self.autapses || j as usize != i));
+    fn list(&self, i: usize, _: &mut Seen, partners: &mut Vec<u32>) -> Result<()> {
+        let mut others = (0..self.n_post).filter(|&j| self.autapses || j as usize != i);
+        others.try_for_each(|j| push(partners, j))
     }
 }

@@ -20,7 +20,7 @@ pub use outer::outer;
 pub use procedural::{procedural_gather, procedural_scatter};
 pub use relay::{Past, relay};
 pub use ring::{Delays, Ring};
-pub use rows::{Index, Indices, Indptr, Rows};
+pub use rows::{Bounded, Index, Indices, Indptr, Names, Rows};
 pub use scatter::scatter;
 pub use spikes::Spikes;
 pub use waiting::{Starts, Waiting, deliver, remember, starts};
