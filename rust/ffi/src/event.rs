@@ -7,19 +7,9 @@
 use crate::buffer::{Buffer, Dtype, Element};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
+use crate::operand::{by_float, in_place, one, operand, result};
 use spikeloop_kernels::Float;
 use spikeloop_kernels::event::{self, Delays, Dims, Indices, Indptr, Names, Past, Ring, Rows, Spikes};
-
-/// Calls a function for the float that a buffer holds.
-macro_rules! by_float {
-    ($buffer:expr, $name:literal, $function:ident($($arg:expr),*)) => {
-        match $crate::event::float(&$buffer, $name)? {
-            $crate::buffer::Dtype::F32 => $function::<f32>($($arg),*),
-            _ => $function::<f64>($($arg),*),
-        }
-    };
-}
-pub(crate) use by_float;
 
 /// `spikes, weight, indices, indptr, [delay, cursor,] target` to `target`, in place.
 pub(crate) fn scatter(frame: Frame) -> Result<()> {
@@ -105,30 +95,6 @@ fn collect_as<T: Float + Element>(frame: Frame) -> Result<()> {
     Ok(event::collect(lanes, slots, cursor, full == 0, target, ring)?)
 }
 
-/// The elements of a result that continues an operand, filled with it if XLA did not alias the two.
-///
-/// # Safety
-/// Neither buffer is borrowed.
-pub(crate) unsafe fn in_place<'a, T: Element>(
-    from: &Buffer<'a>,
-    name: &str,
-    to: &Buffer<'a>,
-) -> Result<&'a mut [T]> {
-    expect::<T>(from, name)?;
-    expect::<T>(to, "result")?;
-    if to.dims != from.dims {
-        let (to, from) = (to.dims, from.dims);
-        return Err(Error::invalid(format!("the result is {to:?}, but operand '{name}' is {from:?}")));
-    }
-    if to.ptr::<T>() != from.ptr::<T>() {
-        // SAFETY: without an alias the result is memory of its own; nothing else borrows either.
-        let (from, to) = unsafe { (from.slice::<T>(), to.slice_mut::<T>()) };
-        to.copy_from_slice(from);
-    }
-    // SAFETY: promised to this function.
-    Ok(unsafe { to.slice_mut::<T>() })
-}
-
 /// Fails unless there is one result, and `plain` operands or two more; returns their number.
 fn expect_either(frame: Frame, plain: usize) -> Result<usize> {
     let timed = if frame.arg_count() == plain { plain } else { plain + 2 };
@@ -198,6 +164,11 @@ pub(crate) fn columns_of(frame: Frame<'_>, at: usize, ends: usize, n: usize) -> 
     rows_named(Names::COLUMNS, frame, at, ends, n)
 }
 
+/// `n` lines in the operands `others` and `ends`.
+pub(crate) fn lines_of(frame: Frame<'_>, at: usize, ends: usize, n: usize) -> Result<Rows<'_>> {
+    rows_named(Names::LINES, frame, at, ends, n)
+}
+
 fn rows_named(names: Names, frame: Frame<'_>, at: usize, indptr: usize, n: usize) -> Result<Rows<'_>> {
     let indices = indices(&frame.arg(at), names.indices.name)?;
     let indptr = frame.arg(indptr);
@@ -224,43 +195,6 @@ pub(crate) fn events_as<'a, T: Element>(spikes: &Buffer<'a>, name: &str) -> Resu
         // SAFETY: spikes are only read, and alias no result.
         Dtype::PRED => Ok(Spikes::Bool(unsafe { spikes.slice() })),
         _ => Ok(Spikes::Float(operand(spikes, name)?)),
-    }
-}
-
-/// A read-only operand.
-pub(crate) fn operand<'a, T: Element>(buffer: &Buffer<'a>, name: &str) -> Result<&'a [T]> {
-    expect::<T>(buffer, name)?;
-    // SAFETY: the operands that come here alias no result.
-    Ok(unsafe { buffer.slice() })
-}
-
-/// An operand that is one number.
-pub(crate) fn one<T: Element>(buffer: &Buffer<'_>, name: &str) -> Result<T> {
-    match operand(buffer, name)? {
-        &[x] => Ok(x),
-        more => Err(Error::invalid(format!("'{name}' has {} elements, expected 1", more.len()))),
-    }
-}
-
-/// The result of a call that aliases nothing.
-pub(crate) fn result<T: Element>(frame: Frame<'_>) -> Result<&mut [T]> {
-    let buffer = frame.ret(0);
-    expect::<T>(&buffer, "result")?;
-    // SAFETY: it is memory of its own, and asked for once a call.
-    Ok(unsafe { buffer.slice_mut() })
-}
-
-fn expect<T: Element>(buffer: &Buffer, name: &str) -> Result<()> {
-    if buffer.dtype == T::DTYPE {
-        return Ok(());
-    }
-    Err(Error::invalid(format!("operand '{name}' is {}, expected {}", buffer.dtype, T::DTYPE)))
-}
-
-pub(crate) fn float(buffer: &Buffer, name: &str) -> Result<Dtype> {
-    match buffer.dtype {
-        float @ (Dtype::F32 | Dtype::F64) => Ok(float),
-        other => Err(Error::invalid(format!("operand '{name}' is {other}, expected float32 or float64"))),
     }
 }
 

@@ -8,12 +8,12 @@ mod error;
 mod event;
 mod frame;
 mod handler;
+mod late;
 #[cfg(test)]
 mod lengths;
-#[cfg(test)]
-mod lengths_of_neurons;
 mod list;
 mod neuron;
+mod operand;
 mod plastic;
 mod procedural;
 mod random;

@@ -2,8 +2,9 @@
 
 use crate::buffer::{Buffer, Dtype, Element};
 use crate::error::{Error, Result};
-use crate::event::{by_float, columns_of, events_as, in_place, one, operand, rows_of};
+use crate::event::{columns_of, events_as, rows_of};
 use crate::frame::Frame;
+use crate::operand::{by_float, in_place, one, operand};
 use spikeloop_kernels::Float;
 use spikeloop_kernels::event::Rows;
 use spikeloop_kernels::plasticity::{
@@ -109,7 +110,11 @@ fn side<'a, T: Float + Element>(
     })
 }
 
-fn law<T: Float + Element>(numbers: &Buffer, frame: Frame<'_>, dependence: &str) -> Result<Law<T>> {
+pub(crate) fn law<T: Float + Element>(
+    numbers: &Buffer,
+    frame: Frame<'_>,
+    dependence: &str,
+) -> Result<Law<T>> {
     Ok(Law::new(operand(numbers, "law")?, Dependence::of(frame.int(dependence)?)?)?)
 }
 

@@ -5,8 +5,8 @@
 
 use crate::buffer::Element;
 use crate::error::{Error, Result};
-use crate::event::{by_float, in_place, operand, result};
 use crate::frame::Frame;
+use crate::operand::{by_float, in_place, operand, result};
 use spikeloop_kernels::Float;
 use spikeloop_kernels::connect::{Draw, Family, Number, Procedural, Rule, Spec};
 use spikeloop_kernels::event::{self, Delays, Dims, Ring};

@@ -5,6 +5,7 @@ use crate::lane::Float;
 
 mod collect;
 mod gather;
+mod history;
 mod outer;
 mod procedural;
 mod relay;
@@ -16,6 +17,7 @@ mod waiting;
 
 pub use collect::collect;
 pub use gather::gather;
+pub use history::{History, Steps, deliver_arriving, record};
 pub use outer::outer;
 pub use procedural::{procedural_gather, procedural_scatter};
 pub use relay::{Past, relay};

@@ -22,7 +22,7 @@ pub enum Delays<'a> {
 
 impl Delays<'_> {
     /// Checks that there is one for each synapse, if there are any.
-    pub(super) fn check_len(&self, nnz: usize) -> Result<()> {
+    pub(crate) fn check_len(&self, nnz: usize) -> Result<()> {
         match self {
             Self::None => Ok(()),
             Self::U8(d) => length("delay", d.len(), nnz),
@@ -30,8 +30,27 @@ impl Delays<'_> {
         }
     }
 
+    /// The delay of a synapse.
+    #[inline(always)]
+    pub(crate) fn get(&self, j: usize) -> usize {
+        match self {
+            Self::None => 0,
+            Self::U8(d) => d[j].get(),
+            Self::U16(d) => d[j].get(),
+        }
+    }
+
+    /// The synapses of a row with this delay, by which rows ascend.
+    pub(crate) fn arriving(&self, row: Range<usize>, delay: usize) -> Result<Range<usize>> {
+        match self {
+            Self::None => Ok(if delay == 0 { row } else { row.start..row.start }),
+            Self::U8(d) => within(d, row, &(delay..delay + 1)),
+            Self::U16(d) => within(d, row, &(delay..delay + 1)),
+        }
+    }
+
     /// Checks that the delays of these synapses are slots.
-    pub(super) fn check(&self, part: Range<usize>, slots: usize) -> Result<()> {
+    pub(crate) fn check(&self, part: Range<usize>, slots: usize) -> Result<()> {
         match self {
             Self::None => Ok(()),
             Self::U8(d) => Index::check(d, part, slots, DELAYS),

@@ -100,6 +100,8 @@ impl Names {
     pub const ROWS: Self = Self { indices: Bounded { name: "indices", of: "targets" }, indptr: "indptr" };
     /// Of the places among the weights of the synapses of each target.
     pub const COLUMNS: Self = Self { indices: Bounded { name: "places", of: "weights" }, indptr: "ends" };
+    /// Of the neurons on the other side of the synapses of each neuron.
+    pub const LINES: Self = Self { indices: Bounded { name: "others", of: "neurons" }, indptr: "ends" };
 }
 
 impl Index for u8 {

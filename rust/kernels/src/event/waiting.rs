@@ -231,7 +231,7 @@ impl<T: Float> Arriving<'_, T> {
 fn width<I>(places: &[I], n: usize, blocks: usize) -> Result<usize> {
     let width = places.len() / n.max(1);
     length("starts", places.len(), width * n)?;
-    if blocks == 0 || (n > 0 && width % blocks != 1 % blocks) {
+    if blocks == 0 || (n > 0 && (width <= blocks || width % blocks != 1 % blocks)) {
         return Err(Error::Length { name: "starts", given: width, expected: blocks + 1 });
     }
     Ok(width)

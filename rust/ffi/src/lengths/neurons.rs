@@ -48,11 +48,14 @@ fn call(layout: &Layout<'_>, suffix: &str) -> Call {
     call.int("surrogate", 0).ints("receptors", &[0])
 }
 
-/// Whether operand or result `k` may have this length: an operand that a step does not update is one number for all, or
-/// one for each neuron.
-fn may_be(layout: &Layout<'_>, k: usize, len: usize, suffix: &str) -> bool {
-    let updated = layout.updated().contains(&k) && suffix.is_empty();
-    len == N || len == 1 && k < layout.args() && !updated && k != layout.state()
+/// Whether operand or result `k` may be one number for all: operands may that a step does not update.
+fn may_be_one(layout: &Layout<'_>, k: usize, suffix: &str) -> bool {
+    let (more, updated) = match suffix {
+        "" => (0, layout.updated().contains(&k)),
+        ".jvp" => (1, false),
+        _ => (layout.smooth_rets(), false),
+    };
+    k < layout.args() + more && !updated && k != layout.state()
 }
 
 fn faults(model: &Model, suffix: &str, handler: Handler) -> Vec<String> {
@@ -61,11 +64,11 @@ fn faults(model: &Model, suffix: &str, handler: Handler) -> Vec<String> {
     assert_eq!(call(&layout, suffix).run(handler), Ok(()), "{}{suffix}", model.name);
     let mut faults = vec![];
     for k in 0..call(&layout, suffix).operands() {
-        for len in [0, 1, N - 1, N + 1] {
+        for len in [0, 1, N - 1, N, N + 1] {
             let given = call(&layout, suffix).resized(k, 0, len).run(handler);
             let named = |text: &str| text.contains('\'') || text.contains("result");
             match given {
-                Ok(()) if may_be(&layout, k, len, suffix) => {}
+                Ok(()) if len == N || len == 1 && may_be_one(&layout, k, suffix) => {}
                 Err((_, text)) if named(&text) && !text.contains("panic") => {}
                 other => faults.push(format!("{}{suffix}: {k} with {len}: {other:?}", model.name)),
             }
