@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import operator
 import platform
 from collections.abc import Iterable
 from typing import Any
@@ -53,8 +54,8 @@ def set_num_threads(n: int) -> None:
     """
     from .kernels import _library
 
-    if isinstance(n, bool) or not hasattr(n, "__index__") or n < 1:
-        raise ValueError(f"set_num_threads: give a number of threads of at least 1; given {n!r}.")
+    if isinstance(n, bool) or not hasattr(n, "__index__") or not 1 <= operator.index(n) < 1 << 31:
+        raise ValueError(f"set_num_threads: give a number of threads of at least 1 and less than 2**31; given {n!r}.")
     if _library.native is not None:
         _library.native.set_num_threads(int(n))
 

@@ -47,7 +47,7 @@ pub(crate) fn starts(frame: Frame) -> Result<()> {
     frame.expect_counts(3, 1)?;
     let (rows, delays, buffer) = (rows(frame, 0, 1)?, delays(&frame.arg(2))?, frame.ret(0));
     let (blocks, n_post) = (frame.count("blocks")?, frame.count("n_post")?);
-    expect_rows(&buffer, "result", rows.n_pre())?;
+    expect_rows(&buffer, "starts", rows.n_pre())?;
     match buffer.dtype {
         Dtype::U16 => Ok(event::starts(&rows, delays, n_post, blocks, result::<u16>(frame)?)?),
         _ => Ok(event::starts(&rows, delays, n_post, blocks, result::<u32>(frame)?)?),

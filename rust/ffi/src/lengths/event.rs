@@ -125,13 +125,13 @@ pub(super) const KERNELS: &[Kernel] = &[
         operands: &[
             "weight", "indices", "indptr", "starts", "cursor", "count", "sources", "values", "target",
         ],
-        free: &[("weight", 0, &[1]), ("target", 0, &[4])],
+        free: &[("weight", 0, &[1]), ("indptr", 0, &[0]), ("target", 0, &[4])],
     },
     Kernel {
         name: "event_starts",
         call: starts,
-        operands: &["indices", "indptr", "delay", "result"],
-        free: &[("indptr", 0, &[0]), ("result", 1, &[5])], // room for more delays
+        operands: &["indices", "indptr", "delay", "starts"],
+        free: &[("indptr", 0, &[0]), ("starts", 1, &[5])], // room for more delays
     },
     Kernel {
         name: "random_words",

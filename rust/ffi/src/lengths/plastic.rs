@@ -36,10 +36,10 @@ fn history(n: usize) -> Call {
 fn lines(call: Call, by_source: bool) -> Call {
     if by_source {
         let call = call.vector::<u32>(&[]).vector(&[1_u16, 3, 0]).vector(&[0_i32, 2, 2, 3]);
-        return call.vector(&[0_u8, 1, 1]);
+        return call.vector(&[0_u16, 1, 1]);
     }
     let call = call.vector(&[2_u32, 0, 1]).vector(&[2_u16, 0, 0]).vector(&[0_i32, 1, 2, 2, 3]);
-    call.vector(&[1_u8, 0, 1])
+    call.vector(&[1_u16, 0, 1])
 }
 
 fn settle() -> Call {
@@ -145,7 +145,7 @@ pub(super) const KERNELS: &[Kernel] = &[
     Kernel {
         name: "history_deliver",
         call: || {
-            let call = rows(history(3).vector(&[10.0_f32, 20.0, 30.0])).vector(&[0_u8, 1, 1]);
+            let call = rows(history(3).vector(&[10.0_f32, 20.0, 30.0])).vector(&[0_u16, 1, 1]);
             call.vector(&[0.0_f32; 4]).alias(8)
         },
         operands: &["ring", "count", "neurons", "cursor", "weight", "indices", "indptr", "delay", "target"],

@@ -15,7 +15,7 @@ fn rows(spec: &Spec) -> Vec<Vec<u32>> {
     let synapses = build(spec).expect("fits");
     let mut all = Vec::new();
     // SAFETY: the rows are built.
-    unsafe { synapses.indices.read(0..synapses.indices.len(), &mut all) };
+    unsafe { synapses.indices.read(0..synapses.indices.len(), &mut all).expect("memory") };
     let Column::I32(indptr) = &synapses.indptr else { unreachable!("small") };
     // SAFETY: the rows are built.
     let starts: Vec<_> =
