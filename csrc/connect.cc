@@ -62,12 +62,10 @@ class Built {
   }
 
   SpikeloopBuilt &get() {
-    if (built_.error && built_.no_memory) {
-      PyErr_SetString(PyExc_MemoryError, built_.error);
-      throw nb::python_error();
-    }
-    if (built_.error) throw std::invalid_argument(built_.error);
-    return built_;
+    if (!built_.error) return built_;
+    if (!built_.no_memory) throw std::invalid_argument(built_.error);
+    PyErr_SetString(PyExc_MemoryError, built_.error);
+    throw nb::python_error();
   }
 
  private:

@@ -51,7 +51,11 @@ nb::dict kernel_table() {
 
 void set_num_threads(long n) {
   if (n < 1) throw std::invalid_argument("set_num_threads: n is " + std::to_string(n) + ", expected at least 1");
-  spikeloop_set_num_threads(static_cast<size_t>(n));
+  char *error = spikeloop_set_num_threads(static_cast<size_t>(n));
+  if (!error) return;
+  const std::string text = error;
+  spikeloop_error_free(error);
+  throw std::invalid_argument(text);
 }
 
 }  // namespace

@@ -39,7 +39,8 @@ SpikeloopText spikeloop_simd_level();
 size_t spikeloop_registrations(const SpikeloopRegistration **out);
 size_t spikeloop_models(const SpikeloopModel **out);
 size_t spikeloop_get_num_threads();
-void spikeloop_set_num_threads(size_t n);
+// Null, or why not, to be freed.
+char *spikeloop_set_num_threads(size_t n);
 
 // A distribution of weights or delays; family 0 is none.
 struct SpikeloopDraw {
@@ -73,7 +74,7 @@ struct SpikeloopArray {
   void *owner;
 };
 
-// Arrays, or, where `error` is not null, why there are none: for lack of memory, or another reason.
+// Arrays, or, where `error` is not null, why there are none: memory is short, or something else.
 struct SpikeloopBuilt {
   SpikeloopArray indices, indptr, weight, delay;
   char *error;

@@ -57,16 +57,21 @@ class Connection(Stored):
     def deliver(self, cursor: Any, listed: Listed, target: Any) -> tuple[Listed, Any]:
         """(listed, target): `target` plus what listed spikes deliver in this step."""
         numbers, unit = split(target)
-        synapses = self._weights(self.weight.value, numbers, unit), self.indices, self.indptr, self.delay_starts
+        synapses = self.plain_weight(self.weight.value, numbers, unit), self.indices, self.indptr, self.delay_starts
         listed, flat = deliver(synapses, cursor, listed, numbers.reshape(self.n_post), self._rows)
         return listed, join(flat, target)
 
     @functools.cached_property
     def delay_starts(self) -> Any:
         """Where in each row the synapses of each delay and block of targets begin."""
+        if not self.rows_ascend:
+            raise ValueError(
+                f"{self.path}: its rows, which were assigned, do not ascend in delay and then in target. Build the "
+                "connection again: Connection(...) brings rows into this order."
+            )
         with jax.ensure_compile_time_eval():  # also within a trace the synapses are known
             return starts(self.indices, self.indptr, self.delay, self.longest_delay, self.n_post, self._rows)
 
     @property
     def _rows(self) -> Rows:
-        return Rows(0, self.n_pre, sorted=True)
+        return Rows(0, self.n_pre, sorted=self.rows_ascend)

@@ -75,10 +75,14 @@ class Connectivity(Module):
         past, out = self.add_oldest(spikes, weight, cursor, past, flat)
         return past, join(out, target)
 
-    def accumulate_later(self, spikes: Any, cursor: Any, ring: Any) -> Any:
-        """`ring`, with the axes (slots, ..., targets), plus the input of each target when its delay has passed."""
+    def accumulate_later(self, spikes: Any, cursor: Any, ring: Any, weight: Any = None) -> Any:
+        """`ring`, with the axes (slots, ..., targets), plus the input of each target when its delay has passed.
+
+        The weights are `weight`, or else the present ones.
+        """
+        weight = self.weight.value if weight is None else weight
         numbers, unit = split(ring)
-        spikes, weight = self._operands(spikes, self.weight.value, numbers, unit)
+        spikes, weight = self._operands(spikes, weight, numbers, unit)
         batch = numbers.shape[1 : numbers.ndim - len(self.out_size or ())]
         spikes = jnp.broadcast_to(spikes, (*batch, self.n_pre))
         flat = numbers.reshape(numbers.shape[0], *batch, self.n_post)
@@ -123,9 +127,10 @@ class Connectivity(Module):
 
     def _operands(self, spikes: Any, weight: Any, target: Any, unit: Any) -> tuple[Any, Any]:
         spikes = plain_spikes(spikes, self.n_pre, self.path)
-        return _as_events(spikes, target.dtype), self._weights(weight, target, unit)
+        return _as_events(spikes, target.dtype), self.plain_weight(weight, target, unit)
 
-    def _weights(self, weight: Any, target: Any, unit: Any) -> Any:
+    def plain_weight(self, weight: Any, target: Any, unit: Any) -> Any:
+        """Weights as plain numbers in the unit and dtype of a target."""
         return self._numbers(weight, unit).reshape(-1).astype(target.dtype)
 
     def _numbers(self, weight: Any, unit: Any) -> Any:

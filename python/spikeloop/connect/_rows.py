@@ -102,16 +102,21 @@ def rows_of(synapses: Synapses, chosen: np.ndarray) -> Synapses:
 def ordered(synapses: Synapses, n_pre: int) -> Synapses:
     """The synapses with every row ascending in delay, then in target."""
     indices, indptr, weight, delay, dt = synapses
+    if ascend(indices, indptr, delay, n_pre):
+        return synapses
+    _, places = order(sources_of(indices, indptr, n_pre), indices, delay if np.ndim(delay) else None, n_pre)
+    return Synapses(indices[places], indptr, taken(weight, places), taken(delay, places), dt)
+
+
+def ascend(indices: np.ndarray, indptr: np.ndarray, delay: Any, n_pre: int) -> bool:
+    """Whether every row ascends in delay, then in target."""
     key = indices.astype(np.int64)
     if np.ndim(delay):
         key += np.asarray(delay, np.int64) << 32
     falls = key[1:] < key[:-1]
     starts = np.cumsum(row_lengths(indices, indptr, n_pre))[:-1]
     falls[starts[(starts > 0) & (starts < indices.size)] - 1] = False
-    if not falls.any():
-        return synapses
-    _, places = order(sources_of(indices, indptr, n_pre), indices, delay if np.ndim(delay) else None, n_pre)
-    return Synapses(indices[places], indptr, taken(weight, places), taken(delay, places), dt)
+    return not falls.any()
 
 
 def taken(values: Any, places: np.ndarray) -> Any:

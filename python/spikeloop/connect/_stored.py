@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, Self
@@ -13,13 +14,14 @@ import numpy as np
 
 from .. import environ
 from .._errors import UnitError
+from .._jax import is_tracer
 from .._state import ParamState, State
 from ..nn._module import Module
 from ._connectivity import Connectivity
 from ._delays import steps_of
 from ._describe import Description, described
 from ._plot import figure
-from ._rows import given_rows, ordered, pairs_of, row_lengths, sources_of, taken, weights_of
+from ._rows import ascend, given_rows, ordered, pairs_of, row_lengths, sources_of, taken, weights_of
 from ._spec import Synapses, order
 from ._view import View, as_view
 
@@ -85,6 +87,36 @@ class Stored(Connectivity):
         self.weight = param_type(jax.tree.map(lambda leaf: _taken_over(leaf, environ.dftype()), weight))
         self.delay = delay if delay is None or isinstance(delay, int) else _taken_over(delay)
         self.longest_delay = 0 if delay is None else int(np.max(delay, initial=0))
+        self.rows_ascend = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("indices", "indptr", "delay") and name in vars(self):
+            self._forget(name, value)
+        super().__setattr__(name, value)
+
+    def _forget(self, name: str, value: Any) -> None:
+        """Arrays are given anew: what was known of the old ones is not true of them."""
+        if self.weight.learns_in is not None:
+            raise ValueError(
+                f"{self.path}.{name} cannot change, as the weights learn in {self.weight.learns_in}, which knows where "
+                "the synapses are. Build another connection and projection."
+            )
+        for known in ("rows_ascend", "delay_starts"):
+            vars(self).pop(known, None)
+        if name == "delay" and not is_tracer(value):
+            self.longest_delay = 0 if value is None else int(np.max(value, initial=0))
+
+    @functools.cached_property
+    def rows_ascend(self) -> bool:
+        """Whether every row is known to ascend in delay, then in target, so that threads may share it."""
+        arrays = self.indices, self.indptr, self.delay
+        if any(map(is_tracer, arrays)):
+            return False
+        indices, indptr = map(np.asarray, arrays[:2])
+        fits = indptr.size == 0 or (indptr.size == self.n_pre + 1 and indptr[-1] == indices.size)
+        fits = fits and (indptr[:1] == 0).all() and (np.diff(indptr) >= 0).all()
+        fits = fits and np.size(self.delay) in (1, indices.size)
+        return bool(fits and ascend(indices, indptr, self.delay, self.n_pre))
 
     @property
     def num_synapses(self) -> int:
@@ -139,6 +171,8 @@ class Stored(Connectivity):
             )
         synapses = ordered(synapses, self.n_pre) if falls else synapses
         wide = type(self).of(synapses, self.in_size, targets.shape, param_type=type(self.weight))
+        if not falls:
+            wide.rows_ascend = self.rows_ascend
         if not moved:
             wide.weight = self.weight
         return wide

@@ -55,8 +55,13 @@ class ArrivalRing(Module):
         for spikes in self.waiting:
             spikes.slots = self.slots
 
-    def receive(self, comm: Connectivity, spikes: Any, where: str, waiting: WaitingSpikes | None) -> None:
-        """Put what the spikes deliver where it arrives after the delay of each synapse, or the spikes into lists."""
+    def receive(
+        self, comm: Connectivity, spikes: Any, where: str, waiting: WaitingSpikes | None, weight: Any = None
+    ) -> None:
+        """Put what the spikes deliver where it arrives after the delay of each synapse, or the spikes into lists.
+
+        They deliver by `weight`, or else by that of `comm`.
+        """
         ring, cursor = self.ring.value, self.cursor.value
         if ring.shape[0] != self.slots:
             raise ShapeError(
@@ -69,7 +74,7 @@ class ArrivalRing(Module):
             new = comm.remember(spikes, cursor, ring, self.full.value, waiting.listed)
             self.ring.value, self.full.value, waiting.listed = new
         else:
-            self.ring.value = comm.accumulate_later(spikes, cursor, ring)
+            self.ring.value = comm.accumulate_later(spikes, cursor, ring, weight)
             self.full.value = jnp.ones((), jnp.int32)
 
     def collect(self, receiver: Any) -> None:

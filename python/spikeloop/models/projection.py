@@ -30,6 +30,7 @@ from ._delay_line import DelayLine, delay_line
 from ._form import check_unit, fits, time_step, unit_of
 from ._neuron import Neuron
 from ._part import Part, whole
+from ._past_values import PastValues
 from ._receptor import receptor_of
 from ._waiting_spikes import WaitingSpikes
 
@@ -44,6 +45,7 @@ class CommProjection(Projection):
     """A projection that passes its input through modules and then through `comm` to the population `post`."""
 
     ring: ArrivalRing | None = None  # where a delay of each synapse leads to
+    past: PastValues | None = None  # spikes on their way to synapses that learn and have a delay each
     waiting: WaitingSpikes | None = None  # the spikes themselves, if rows are long
     plasticity: WeightRule | tuple[WeightRule, ...] | None = None
     rules: tuple[WeightRule, ...] = ()  # the same, as a tuple
@@ -98,7 +100,10 @@ class CommProjection(Projection):
                 if line is not None and line.has_each:
                     raise ValueError(f"{self.where}: in the dendrite, all synapses have one delay; given one for each "
                                      "source.")  # fmt: skip
-                self.delay, self.delay_in_dendrite = DelayLine(rule.delay.time, self.post.varshape), True
+                self.delay = DelayLine(rule.delay.time, self.post.varshape)
+        self.delay_in_dendrite = any(rule.delay_in == "dendrite" for rule in self.rules)
+        if self.rules and self.comm.has_own_delays and not self.delay_in_dendrite:
+            self.past = PastValues(self.comm.n_pre, self.comm.longest_delay)
 
     def deliver(self, spikes: Any, receiver: Any) -> None:
         """Let `receiver` receive what the spikes deliver, after their delay."""
@@ -114,8 +119,15 @@ class CommProjection(Projection):
             receiver.receive(self.arrivals(spikes if line is None else line(spikes)))
 
     def delay_each(self, owner: Any, size: Any, unit: Any) -> None:
-        """Lead input of synapses that have a delay each to `owner`, a receptor or population."""
+        """Lead input of synapses that have a delay each to `owner`, a receptor or population.
+
+        Spikes wait instead for synapses that learn until they arrive, and for those of long rows.
+        """
+        if self.past is not None:
+            return
         self.ring = arrival_ring(owner, self.comm, size, unit)
+        if self.rules:
+            return
         if self.ring is not None and isinstance(self.comm, Connection) and self.comm.has_long_pieces:
             self.waiting = WaitingSpikes(self)
             self.ring.waiting.append(self.waiting)
@@ -123,19 +135,29 @@ class CommProjection(Projection):
 
     def _deliver_and_learn(self, spikes: Any, receiver: Any) -> None:
         """Weights change by the spikes that reach the synapses now, then deliver them."""
-        comm, line = self.comm, self.delay
-        if line is not None and not self.delay_in_dendrite:
-            spikes = line(spikes)
+        in_dendrite = self.delay is not None and self.delay_in_dendrite
+        if self.delay is not None and not in_dendrite:
+            spikes = self.delay(spikes)
         *rules, last = self.rules
         for rule in rules:
-            rule(comm, spikes)
-        if self.delay_in_dendrite:
-            assert line is not None
-            last(comm, spikes)
-            effect = comm.undelayed(spikes, self.walked_weight())
-            receiver.receive(self.arrivals_of(line(effect.reshape(self.post.varshape))))
+            rule(self.comm, spikes)
+        if in_dendrite or self.past is not None or self.ring is not None:
+            last(self.comm, spikes)
+            self._send(spikes, self.walked_weight(), receiver)
         else:
-            receiver.receive(lambda present: last.deliver(comm, spikes, present, self.walked_weight))
+            receiver.receive(lambda present: last.deliver(self.comm, spikes, present, self.walked_weight))
+
+    def _send(self, spikes: Any, weight: Any, receiver: Any) -> None:
+        """Let spikes be under way for as long as axons or dendrites take."""
+        past, line = self.past, self.delay
+        if past is not None:
+            receiver.receive(lambda present: past.deliver(self.comm, spikes, present, weight))
+        elif self.ring is not None:
+            self.ring.receive(self.comm, spikes, self.path, None, weight)
+        else:
+            assert line is not None
+            effect = self.comm.undelayed(spikes, weight)
+            receiver.receive(self.arrivals_of(line(effect.reshape(self.post.varshape))))
 
     def walked_weight(self) -> Any:
         """The weights, up to date for the sources that spike now: a rule of spikes has just seen to these."""
@@ -205,8 +227,8 @@ class AlignPostProj(CommProjection):
         receptor = receptor_of(population, syn, out, self.where, label)
         self.syn, self.out, self.post = receptor.syn, receptor.out, population
         self.check_weight(receptor.syn.unit, f"{type(receptor.syn).__name__}.g")
-        self.delay_each(receptor, population.varshape, receptor.syn.unit)
         self.learn(plasticity, receptor.syn.unit)
+        self.delay_each(receptor, population.varshape, receptor.syn.unit)
 
     def update(self, *inputs: Any) -> None:
         """Deliver the spikes."""
@@ -246,8 +268,8 @@ class DeltaProj(CommProjection):
                 f"{self.where}: {type(population).__name__} shares delta input out between its currents, which has to "
                 "happen when it is sent; for a delay of each synapse, use AlignPostProj."
             )
-        self.delay_each(population, population.varshape, population.delta_unit)
         self.learn(plasticity, population.delta_unit)
+        self.delay_each(population, population.varshape, population.delta_unit)
 
     def update(self, *inputs: Any) -> None:
         """Deliver the spikes."""

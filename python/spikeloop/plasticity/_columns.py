@@ -13,11 +13,16 @@ from ..kernels._plastic import Columns
 _SHORT = 1 << 16  # sources that 16 bits can tell apart
 
 
+def checked_number(connection: Connection) -> int:
+    """The number of synapses, whose places must fit into 32 bits."""
+    if (nnz := connection.num_synapses) >= 1 << 32:
+        raise ValueError(f"{connection.path}: plasticity can have at most 2**32 synapses; given {nnz}.")
+    return nnz
+
+
 def columns_of(connection: Connection, short: int = _SHORT) -> Columns:
     """Where the synapses of each target stand among the weights: six bytes each, four of more than `short` sources."""
-    n_pre, n_post, nnz = connection.n_pre, connection.n_post, connection.num_synapses
-    if nnz >= 1 << 32:
-        raise ValueError(f"{connection.path}: plasticity can have at most 2**32 synapses; given {nnz}.")
+    n_pre, n_post, nnz = connection.n_pre, connection.n_post, checked_number(connection)
     indices, indptr = np.asarray(connection.indices), np.asarray(connection.indptr)
     sources = sources_of(indices, indptr, n_pre)
     ends, places = order(indices.astype(np.uint32), sources, None, n_post)

@@ -112,12 +112,24 @@ class DopamineSTDP(STDP):
         """The weights after the step since the last call and the events of its end."""
         kind = weight.dtype
         left, gain = self._pass_time(p)
+        if self.late is not None:
+            return self._apply_late(weight, p, change, arrived, Elapsed(left, gain))
         post, pre = jnp.asarray(change.post, kind), jnp.asarray(change.pre, kind)
         added = jnp.broadcast_to(jnp.asarray(change.of_sources, kind), left.shape) / left
         synapses = credit_columns(post, added, gain, self.columns, connection.indptr, (weight, self.c.kept))
         walked = (arrived != 0) | (pre != 0) | (left < _LEAST)
         targets = jnp.broadcast_to(jnp.asarray(change.of_targets, kind), connection.n_post)
         return self._walk(walked, Elapsed(left, gain), (pre, targets), synapses)
+
+    def _apply_late(self, weight: Any, p: SimpleNamespace, change: Change, arrived: Any, elapsed: Elapsed) -> Any:
+        """`_apply`, if each synapse has a delay: all events are credited, and rows that spikes reach are walked."""
+        assert self.late is not None
+        post, pre = self._sides(p, change, weight.dtype)
+        self.late.put(post, pre)
+        synapses = self.late.credit(post, pre, elapsed, (weight, self.c.kept))
+        walked = self.late.reached(arrived) | (elapsed.left < _LEAST)
+        nothing = jnp.zeros_like(elapsed.left), jnp.zeros_like(pre.coefficient)
+        return self._walk(walked, elapsed, nothing, synapses)
 
     def _pass_time(self, p: SimpleNamespace) -> tuple[Any, Any]:
         """(left, gain) after a step, in which the dopamine decays."""

@@ -24,11 +24,7 @@ from ..kernels._plastic import (
     POWER,
     Columns,
     Side,
-    along_rows,
     clipped,
-    down_columns,
-    update_columns,
-    update_rows,
 )
 from ..kernels._plastic_learn import Delivery, runs_native
 from ..kernels._record import number_of
@@ -36,7 +32,9 @@ from ..models._delay_line import DelayLine
 from ..models._form import number_in, with_unit
 from ..models._math import relax
 from ._columns import columns_of
+from ._late_synapses import LateSynapses
 from ._pending import PendingEvents
+from ._present_synapses import PresentSynapses
 from ._weight_rule import WeightRule
 
 
@@ -103,6 +101,7 @@ class Plasticity(WeightRule):
     columns: Columns
     _connection: Connection | None = None
     pending: PendingEvents | None = None
+    late: LateSynapses | None = None  # if each synapse has a delay of its own
     delay: DelayLine | None = None
 
     def __init_subclass__(cls, **kwargs: Any):
@@ -142,7 +141,10 @@ class Plasticity(WeightRule):
         """Get ready for synapses onto `post`, and let events of targets wait if they may."""
         super().attach(connection, post, unit, where, line)
         self._connection = connection
-        if self._can_wait(dtype := u.get_mantissa(connection.weight.kept).dtype):
+        dtype = u.get_mantissa(connection.weight.kept).dtype
+        if connection.has_own_delays:
+            self.late = LateSynapses(connection, self.delay_in, dtype, self._before_all_spikes)
+        elif self._can_wait(dtype):
             assert self._sizes is not None
             self.pending = PendingEvents(self._sizes, dtype, self._is_graded(), self.settle)
             connection.weight.before_access = self.settle
@@ -157,7 +159,8 @@ class Plasticity(WeightRule):
         """Find the synapses of each target, and remember spikes of targets for as long as a dendrite takes."""
         if self.delay_in == "dendrite" and any(t.follows == "V" for t in self.traces.values()):
             raise ValueError(f"{where}: {type(self).__name__} reads V, so the delay must lie in the axon.")
-        self.columns = columns_of(connection)
+        if not connection.has_own_delays:
+            self.columns = columns_of(connection)
         if line is not None and self.delay_in == "dendrite":
             self.delay = DelayLine(line.time, connection.n_post)
 
@@ -253,15 +256,16 @@ class Plasticity(WeightRule):
         """The weights after the events of targets, then of sources; `arrived` is not 0 for sources that spike."""
         del arrived  # all weights are up to date
         post, pre = self._sides(p, change, weight.dtype)
-        indices, indptr = connection.indices, connection.indptr
+        synapses = PresentSynapses(connection, self.columns) if self.late is None else self.late
+        synapses.put(post, pre)
         if self.on_post is None:
-            weight = update_columns(post, self.columns, indptr, weight)
+            weight = synapses.update_columns(post, weight)
         else:
-            event, b = down_columns(post.events, post.coefficient, self.columns, indptr)
+            event, b = synapses.down_columns(post)
             weight = clipped(weight, event, self.on_post(weight, event * b), p.w_min, p.w_max)
         if self.on_pre is None:
-            return update_rows(pre, indices, indptr, weight)
-        event, a = along_rows(pre.events, pre.coefficient, indices, indptr)
+            return synapses.update_rows(pre, weight)
+        event, a = synapses.along_rows(pre)
         return clipped(weight, event, self.on_pre(weight, event * a), p.w_min, p.w_max)
 
     def _learn(
@@ -292,19 +296,31 @@ class Plasticity(WeightRule):
 
     def _is_graded(self) -> bool:
         """Whether events of targets can differ from 1."""
-        sizes, given, p = self._sizes, [], self.numbers()
-        assert sizes is not None
+        given, p = [], self.numbers()
         p.dt = 1.0
 
         def look() -> None:
-            sides = [SimpleNamespace(spikes=jnp.zeros(n), V=jnp.zeros(n)) for n in sizes]
-            for name, declared in self.traces.items():
-                side = sides[declared.side == "post"]
-                setattr(side, name, jnp.zeros_like(side.spikes))
+            sides = self._silent()
             given.append(self.change(p, *sides).post is not sides[1].spikes)
 
         jax.eval_shape(look)
         return given[0]
+
+    def _before_all_spikes(self) -> tuple[Any, Any]:
+        """Events and coefficients of the side whose spikes take time, when it has not spiked yet."""
+        p = self.numbers()
+        p.dt = self.dt()
+        change = self.change(p, *self._silent())
+        return (change.pre, change.of_sources) if self.delay_in == "axon" else (change.post, change.of_targets)
+
+    def _silent(self) -> list[SimpleNamespace]:
+        """Sources and targets that have not spiked yet."""
+        assert self._sizes is not None
+        sides = [SimpleNamespace(spikes=jnp.zeros(n), V=jnp.zeros(n)) for n in self._sizes]
+        for name, declared in self.traces.items():
+            side = sides[declared.side == "post"]
+            setattr(side, name, jnp.zeros_like(side.spikes))
+        return sides
 
 
 def _law(p: SimpleNamespace, origin: Any, sign: float, exponent: Any, kind: Any) -> tuple[Any, int]:

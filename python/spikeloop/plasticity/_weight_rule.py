@@ -34,6 +34,7 @@ class WeightRule(Form):
     options: ClassVar[dict[str, Any]] = {"w_max": None, "w_min": None}
 
     delay: DelayLine | None = None  # of the spikes of targets on their way to the synapses
+    delay_in: str = "axon"  # or "dendrite": where delays of the projection lie
     _unit: Any = None
     _sizes: tuple[int, int] | None = None
     _post: Any = None
@@ -113,5 +114,3 @@ def _check_connection(connection: Any, where: str) -> None:
             f"{where}: plasticity changes stored weights, and a {type(connection).__name__} stores none. "
             "Use the rule itself, without Procedural."
         )
-    if connection.has_own_delays:
-        raise TypeError(f"{where}: plasticity needs one delay for all synapses; here each has its own.")

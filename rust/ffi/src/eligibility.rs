@@ -2,8 +2,9 @@
 
 use crate::buffer::Element;
 use crate::error::Result;
-use crate::event::{by_float, events_as, in_place, operand, rows_of};
+use crate::event::{events_as, rows_of};
 use crate::frame::Frame;
+use crate::operand::{by_float, in_place, operand};
 use crate::plastic::with_columns;
 use spikeloop_kernels::Float;
 use spikeloop_kernels::plasticity::{Elapsed, credit_columns, settle_rows};

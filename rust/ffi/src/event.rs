@@ -7,19 +7,9 @@
 use crate::buffer::{Buffer, Dtype, Element};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
+use crate::operand::{by_float, in_place, one, operand, result};
 use spikeloop_kernels::Float;
-use spikeloop_kernels::event::{self, Delays, Dims, Indices, Indptr, Past, Ring, Rows, Spikes};
-
-/// Calls a function for the float that a buffer holds.
-macro_rules! by_float {
-    ($buffer:expr, $name:literal, $function:ident($($arg:expr),*)) => {
-        match $crate::event::float(&$buffer, $name)? {
-            $crate::buffer::Dtype::F32 => $function::<f32>($($arg),*),
-            _ => $function::<f64>($($arg),*),
-        }
-    };
-}
-pub(crate) use by_float;
+use spikeloop_kernels::event::{self, Delays, Dims, Indices, Indptr, Names, Past, Ring, Rows, Spikes};
 
 /// `spikes, weight, indices, indptr, [delay, cursor,] target` to `target`, in place.
 pub(crate) fn scatter(frame: Frame) -> Result<()> {
@@ -96,39 +86,13 @@ pub(crate) fn collect(frame: Frame) -> Result<()> {
 
 fn collect_as<T: Float + Element>(frame: Frame) -> Result<()> {
     let cursor = operand::<i32>(&frame.arg(0), "cursor")?;
-    let full = operand::<i32>(&frame.arg(1), "full")?;
+    let full = one::<i32>(&frame.arg(1), "full")?;
     let (lanes, slots) = (frame.count("lanes")?, frame.count("slots")?);
     // SAFETY: the other operands are other buffers, and these two are not borrowed.
     let target = unsafe { in_place::<T>(&frame.arg(2), "target", &frame.ret(0))? };
     // SAFETY: as above.
     let ring = unsafe { in_place::<T>(&frame.arg(3), "ring", &frame.ret(1))? };
-    if full == [0] {
-        return Ok(());
-    }
-    Ok(event::collect(lanes, slots, cursor, target, ring)?)
-}
-
-/// The elements of a result that continues an operand, filled with it if XLA did not alias the two.
-///
-/// # Safety
-/// Neither buffer is borrowed.
-pub(crate) unsafe fn in_place<'a, T: Element>(
-    from: &Buffer<'a>,
-    name: &str,
-    to: &Buffer<'a>,
-) -> Result<&'a mut [T]> {
-    expect::<T>(from, name)?;
-    expect::<T>(to, "result")?;
-    if to.dims != from.dims {
-        return Err(Error::invalid(format!("the result is {:?}, the {name} {:?}", to.dims, from.dims)));
-    }
-    if to.ptr::<T>() != from.ptr::<T>() {
-        // SAFETY: without an alias the result is memory of its own; nothing else borrows either.
-        let (from, to) = unsafe { (from.slice::<T>(), to.slice_mut::<T>()) };
-        to.copy_from_slice(from);
-    }
-    // SAFETY: promised to this function.
-    Ok(unsafe { to.slice_mut::<T>() })
+    Ok(event::collect(lanes, slots, cursor, full == 0, target, ring)?)
 }
 
 /// Fails unless there is one result, and `plain` operands or two more; returns their number.
@@ -142,10 +106,10 @@ fn expect_either(frame: Frame, plain: usize) -> Result<usize> {
 fn dims(frame: Frame, spikes: &Buffer, targets: &Buffer, ring: &Ring<'_>) -> Result<Dims> {
     let (pre, post) = (spikes.population(), targets.population());
     if pre.batch * ring.slots != post.batch {
+        let (given, slots, found) = (pre.batch, ring.slots, post.batch);
         return Err(Error::invalid(format!(
-            "{} batches of spikes, but {} of targets",
-            pre.batch,
-            post.batch / ring.slots
+            "'spikes' has {given} batches and a ring {slots} slots, but 'target' has {found} rows, expected {}",
+            given * slots
         )));
     }
     Ok(Dims { batch: pre.batch, n_total: pre.n, offset: frame.count("offset")?, n_post: post.n })
@@ -192,16 +156,33 @@ pub(crate) fn rows(frame: Frame<'_>, at: usize, indptr: usize) -> Result<Rows<'_
 
 /// `n` rows in the operands `indices` and `indptr`.
 pub(crate) fn rows_of(frame: Frame<'_>, at: usize, indptr: usize, n: usize) -> Result<Rows<'_>> {
-    let indices = indices(&frame.arg(at), "indices")?;
+    rows_named(Names::ROWS, frame, at, indptr, n)
+}
+
+/// `n` columns in the operands `places` and `ends`.
+pub(crate) fn columns_of(frame: Frame<'_>, at: usize, ends: usize, n: usize) -> Result<Rows<'_>> {
+    rows_named(Names::COLUMNS, frame, at, ends, n)
+}
+
+/// `n` lines in the operands `others` and `ends`.
+pub(crate) fn lines_of(frame: Frame<'_>, at: usize, ends: usize, n: usize) -> Result<Rows<'_>> {
+    rows_named(Names::LINES, frame, at, ends, n)
+}
+
+fn rows_named(names: Names, frame: Frame<'_>, at: usize, indptr: usize, n: usize) -> Result<Rows<'_>> {
+    let indices = indices(&frame.arg(at), names.indices.name)?;
     let indptr = frame.arg(indptr);
     let indptr = match indptr.dtype {
         // SAFETY: connectivity is only read, and aliases no result.
         Dtype::I32 => Indptr::I32(unsafe { indptr.slice() }),
         // SAFETY: as above.
         Dtype::I64 => Indptr::I64(unsafe { indptr.slice() }),
-        other => return Err(Error::invalid(format!("operand 'indptr' is {other}, expected int32 or int64"))),
+        other => {
+            let name = names.indptr;
+            return Err(Error::invalid(format!("operand '{name}' is {other}, expected int32 or int64")));
+        }
     };
-    Ok(Rows::new(indices, indptr, n)?)
+    Ok(Rows::named(names, indices, indptr, n)?)
 }
 
 pub(crate) fn spikes_as<'a, T: Element>(spikes: &Buffer<'a>) -> Result<Spikes<'a, T>> {
@@ -214,35 +195,6 @@ pub(crate) fn events_as<'a, T: Element>(spikes: &Buffer<'a>, name: &str) -> Resu
         // SAFETY: spikes are only read, and alias no result.
         Dtype::PRED => Ok(Spikes::Bool(unsafe { spikes.slice() })),
         _ => Ok(Spikes::Float(operand(spikes, name)?)),
-    }
-}
-
-/// A read-only operand.
-pub(crate) fn operand<'a, T: Element>(buffer: &Buffer<'a>, name: &str) -> Result<&'a [T]> {
-    expect::<T>(buffer, name)?;
-    // SAFETY: the operands that come here alias no result.
-    Ok(unsafe { buffer.slice() })
-}
-
-/// The result of a call that aliases nothing.
-pub(crate) fn result<T: Element>(frame: Frame<'_>) -> Result<&mut [T]> {
-    let buffer = frame.ret(0);
-    expect::<T>(&buffer, "result")?;
-    // SAFETY: it is memory of its own, and asked for once a call.
-    Ok(unsafe { buffer.slice_mut() })
-}
-
-fn expect<T: Element>(buffer: &Buffer, name: &str) -> Result<()> {
-    if buffer.dtype == T::DTYPE {
-        return Ok(());
-    }
-    Err(Error::invalid(format!("operand '{name}' is {}, expected {}", buffer.dtype, T::DTYPE)))
-}
-
-pub(crate) fn float(buffer: &Buffer, name: &str) -> Result<Dtype> {
-    match buffer.dtype {
-        float @ (Dtype::F32 | Dtype::F64) => Ok(float),
-        other => Err(Error::invalid(format!("operand '{name}' is {other}, expected float32 or float64"))),
     }
 }
 
@@ -321,7 +273,10 @@ mod tests {
             call.run(handler("spikeloop.event_scatter")).map_err(|(_, message)| message)
         };
         assert_eq!(message(1, 3), Ok(()));
-        assert_eq!(message(1, 12).unwrap_err(), "event_scatter: index 12 out of range for 4 targets");
+        assert_eq!(
+            message(1, 12).unwrap_err(),
+            "event_scatter: 'indices' holds 12 at place 0, which is out of range for 4 targets"
+        );
         assert_eq!(message(0, 3).unwrap_err(), "event_scatter: 'spikes' has 0 elements, expected 1");
         let wide = Call::default().vector(&[1.0_f64]).vector(&[1.0_f32]).vector(&[0_u32]);
         let mut wide = wide
@@ -380,7 +335,8 @@ mod tests {
         };
         assert_eq!(run(1, 1), Ok(()));
         let error = run(2, 1).unwrap_err();
-        assert_eq!(error, "event_scatter: a delay of 2 steps does not fit into a ring of 2 slots");
-        assert_eq!(run(1, 2).unwrap_err(), "event_scatter: 'cursor' is 2, but the ring has 2 slots");
+        assert_eq!(error, "event_scatter: 'delay' holds 2 at place 0, which is out of range for 2 slots");
+        let error = run(1, 2).unwrap_err();
+        assert_eq!(error, "event_scatter: 'cursor' holds 2 at place 0, which is out of range for 2 slots");
     }
 }

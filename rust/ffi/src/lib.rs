@@ -8,8 +8,12 @@ mod error;
 mod event;
 mod frame;
 mod handler;
+mod late;
+#[cfg(test)]
+mod lengths;
 mod list;
 mod neuron;
+mod operand;
 mod plastic;
 mod procedural;
 mod random;

@@ -2,8 +2,9 @@
 
 use crate::buffer::{Buffer, Dtype, Element};
 use crate::error::{Error, Result};
-use crate::event::{by_float, events_as, in_place, operand, rows_of};
+use crate::event::{columns_of, events_as, rows_of};
 use crate::frame::Frame;
+use crate::operand::{by_float, in_place, one, operand};
 use spikeloop_kernels::Float;
 use spikeloop_kernels::event::Rows;
 use spikeloop_kernels::plasticity::{
@@ -55,13 +56,10 @@ pub(crate) fn with_columns(
     n_pre: usize,
     run: impl FnOnce(&Columns<'_>) -> Result<()>,
 ) -> Result<()> {
-    let (places, found) = (rows_of(frame, 3, 4, n_post)?, frame.arg(5));
+    let places = columns_of(frame, 3, 4, n_post)?;
     // The rows have no indices here: their places are asked for, not their targets.
-    let rows = match found.dtype {
-        Dtype::U16 => None,
-        _ => Some(rows_of(frame, 3, 6, n_pre)?),
-    };
-    let sources = sources(&found, frame, rows.as_ref())?;
+    let rows = rows_of(frame, 3, 6, n_pre)?;
+    let sources = sources(&frame.arg(5), frame, &rows)?;
     run(&Columns::new(&places, &sources, n_pre)?)
 }
 
@@ -77,14 +75,10 @@ fn learn_as<T: Float + Element>(frame: Frame) -> Result<()> {
     let post = side(frame, 0, "post", "dependence_post")?;
     let pre = side(frame, 3, "pre", "dependence_pre")?;
     let (n_pre, n_post) = (pre.events.len(), post.events.len());
-    let (&[clock], &[renew]) =
-        (operand::<T>(&frame.arg(6), "clock")?, operand::<i32>(&frame.arg(8), "renew")?)
-    else {
-        return Err(Error::invalid("operands 'clock' and 'renew' must be one number each"));
-    };
+    let (clock, renew) = (one::<T>(&frame.arg(6), "clock")?, one::<i32>(&frame.arg(8), "renew")?);
     let walked = Walked { sources: events_as::<T>(&frame.arg(7), "walked")?, all: renew != 0 };
-    let (rows, columns) = (rows_of(frame, 10, 11, n_pre)?, rows_of(frame, 12, 13, n_post)?);
-    let sources = sources(&frame.arg(14), frame, Some(&rows))?;
+    let (rows, columns) = (rows_of(frame, 10, 11, n_pre)?, columns_of(frame, 12, 13, n_post)?);
+    let sources = sources(&frame.arg(14), frame, &rows)?;
     let columns = Columns::new(&columns, &sources, n_pre)?;
     let spikes = operand(&frame.arg(9), "spikes")?;
     // SAFETY: the other operands borrow other buffers, and these four are not borrowed.
@@ -116,17 +110,19 @@ fn side<'a, T: Float + Element>(
     })
 }
 
-fn law<T: Float + Element>(numbers: &Buffer, frame: Frame<'_>, dependence: &str) -> Result<Law<T>> {
+pub(crate) fn law<T: Float + Element>(
+    numbers: &Buffer,
+    frame: Frame<'_>,
+    dependence: &str,
+) -> Result<Law<T>> {
     Ok(Law::new(operand(numbers, "law")?, Dependence::of(frame.int(dependence)?)?)?)
 }
 
-fn sources<'a>(given: &Buffer<'a>, frame: Frame<'_>, rows: Option<&'a Rows<'a>>) -> Result<Sources<'a>> {
-    match (given.dtype, rows) {
-        (Dtype::U16, _) => Ok(Sources::Stored(operand(given, "sources")?)),
-        (Dtype::U32, Some(rows)) => {
-            Ok(Sources::Looked { first: operand(given, "sources")?, shift: shift(frame)?, rows })
-        }
-        (other, _) => Err(Error::invalid(format!("operand 'sources' is {other}, expected uint16 or uint32"))),
+fn sources<'a>(given: &Buffer<'a>, frame: Frame<'_>, rows: &'a Rows<'a>) -> Result<Sources<'a>> {
+    match given.dtype {
+        Dtype::U16 => Ok(Sources::Stored(operand(given, "sources")?)),
+        Dtype::U32 => Ok(Sources::Looked { first: operand(given, "sources")?, shift: shift(frame)?, rows }),
+        other => Err(Error::invalid(format!("operand 'sources' is {other}, expected uint16 or uint32"))),
     }
 }
 
@@ -227,6 +223,6 @@ mod tests {
         let error = rows(&[1.0, 0.0], 0).run(handler("spikeloop.plastic_rows")).unwrap_err();
         assert_eq!(error.1, "plastic_rows: 'indptr' has 4 elements, expected 3");
         let error = columns(true, &[1.0; 3]).run(handler("spikeloop.plastic_columns")).unwrap_err();
-        assert_eq!(error.1, "plastic_columns: 'indptr' has 5 elements, expected 4");
+        assert_eq!(error.1, "plastic_columns: 'ends' has 5 elements, expected 4");
     }
 }

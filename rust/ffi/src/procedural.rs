@@ -5,8 +5,8 @@
 
 use crate::buffer::Element;
 use crate::error::{Error, Result};
-use crate::event::{by_float, in_place, operand, result};
 use crate::frame::Frame;
+use crate::operand::{by_float, in_place, operand, result};
 use spikeloop_kernels::Float;
 use spikeloop_kernels::connect::{Draw, Family, Number, Own, Procedural, Rule, Spec};
 use spikeloop_kernels::event::{self, Delays, Dims, Ring};
@@ -151,6 +151,6 @@ mod tests {
             rule(call, code, n_pre).run(handler("spikeloop.procedural_scatter")).unwrap_err().1
         };
         assert_eq!(message(7, 3), "procedural_scatter: attribute 'rule' is 7, expected 0 to 3");
-        assert_eq!(message(1, 4), "procedural_scatter: 'spikes' has 3 elements, expected 4");
+        assert_eq!(message(1, 4), "procedural_scatter: 'values' has 3 elements, expected 4");
     }
 }

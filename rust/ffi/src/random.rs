@@ -1,8 +1,8 @@
 //! Handlers of random words.
 
 use crate::error::Result;
-use crate::event::{operand, result};
 use crate::frame::Frame;
+use crate::operand::{operand, result};
 use spikeloop_kernels::random;
 
 /// `keys`, two words each, to their random words.

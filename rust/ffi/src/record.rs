@@ -2,8 +2,9 @@
 
 use crate::buffer::{Byte, Dtype};
 use crate::error::{Error, Result};
-use crate::event::{in_place, result, spikes_as};
+use crate::event::spikes_as;
 use crate::frame::Frame;
+use crate::operand::{in_place, result};
 use spikeloop_kernels::record;
 
 /// Calls `body::<T>` with the spikes (operand 0), T being their type, or any where they are truth values.
@@ -43,6 +44,12 @@ pub(crate) fn count(frame: Frame) -> Result<()> {
 /// `spikes, clock, events` to `clock, events`, in place.
 pub(crate) fn append(frame: Frame) -> Result<()> {
     frame.expect_counts(3, 2)?;
+    for (k, name) in [(1, "clock"), (2, "events")] {
+        let width = frame.arg(k).population().n;
+        if width != 2 {
+            return Err(Error::invalid(format!("'{name}' has rows of {width} numbers, expected 2")));
+        }
+    }
     // SAFETY: the spikes are another buffer, and these two are not borrowed.
     let clock = unsafe { in_place::<i32>(&frame.arg(1), "clock", &frame.ret(0))? };
     // SAFETY: as above.
@@ -99,7 +106,10 @@ mod tests {
         let mut call = Call::default().vector(&[1_u8]).ret(&[0_i32], &[1]);
         call = call.ints("starts", &[0]).ints("stops", &[2]);
         let error = call.run(handler("spikeloop.record_count")).unwrap_err().1;
-        assert_eq!(error, "record_count: a group leaves the population");
+        assert_eq!(
+            error,
+            "record_count: 'stops' holds 2 at place 0, which is out of range for 2 ends of groups"
+        );
         let mut call = Call::default().vector(&[1_u8]).ret(&[0_i32], &[1]);
         let error = call.run(handler("spikeloop.record_pack")).unwrap_err().1;
         assert_eq!(error, "record_pack: operand 'result' is int32, expected uint8");

@@ -4,6 +4,7 @@ use crate::abi::{CallFrame, Handler, XlaError};
 use crate::eligibility;
 use crate::event;
 use crate::handler::handle;
+use crate::late;
 use crate::neuron::{self, Mode};
 use crate::plastic;
 use crate::procedural;
@@ -102,6 +103,12 @@ handlers! {
     plastic_learn, "plastic_learn": plastic::learn;
     plastic_settle, "plastic_settle": eligibility::settle;
     plastic_credit, "plastic_credit": eligibility::credit;
+    history_record, "history_record": late::record;
+    history_deliver, "history_deliver": late::deliver;
+    plastic_arriving, "plastic_arriving": late::arriving;
+    plastic_delayed, "plastic_delayed": late::delayed;
+    credit_arriving, "plastic_credit_arriving": late::credit_where_events_arrive;
+    credit_delayed, "plastic_credit_delayed": late::credit_by_delayed_coefficients;
     // Panics, so that tests can see that a panic becomes an exception.
     panic, "panic": |_| panic!("the kernel that always panics was called");
 }

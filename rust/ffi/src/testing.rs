@@ -65,6 +65,31 @@ impl Call {
         self
     }
 
+    /// Operands, then results that are no operand: where each has its memory.
+    fn buffers(&self) -> Vec<usize> {
+        let own = self.rets.iter().filter(|id| !self.args.contains(id));
+        self.args.iter().chain(own).copied().collect()
+    }
+
+    /// Number of operands, and of results that are none.
+    pub(crate) fn operands(&self) -> usize {
+        self.buffers().len()
+    }
+
+    /// The dimensions of one of these.
+    pub(crate) fn dims(&self, k: usize) -> Vec<i64> {
+        self.memory[self.buffers()[k]].dims.clone()
+    }
+
+    /// The same call with one of these longer, by zeros, or shorter.
+    pub(crate) fn resized(mut self, k: usize, axis: usize, len: usize) -> Self {
+        let id = self.buffers()[k];
+        let memory = &mut self.memory[id];
+        memory.dims[axis] = len as i64;
+        memory.words.resize(memory.dims.iter().product::<i64>() as usize, 0); // more than enough
+        self
+    }
+
     pub(crate) fn flag(mut self, name: &'static str, value: bool) -> Self {
         self.attrs.push((name, Attr::Flag(value.into())));
         self

@@ -2,8 +2,9 @@
 
 use crate::buffer::{Dtype, Element};
 use crate::error::Result;
-use crate::event::{by_float, delays, in_place, indices, operand, result, rows, spikes_as};
+use crate::event::{delays, indices, rows, spikes_as};
 use crate::frame::Frame;
+use crate::operand::{by_float, expect_rows, in_place, operand, result};
 use spikeloop_kernels::Float;
 use spikeloop_kernels::event::{self, Dims, Starts, Waiting};
 
@@ -33,6 +34,7 @@ fn deliver_as<T: Float + Element>(frame: Frame) -> Result<()> {
     let post = target.population();
     let dims = Dims { batch: post.batch, n_total: rows.n_pre(), offset: 0, n_post: post.n };
     let weight = operand::<T>(&frame.arg(0), "weight")?;
+    expect_rows(&frame.arg(3), "starts", rows.n_pre())?;
     let starts = Starts { at: indices(&frame.arg(3), "starts")?, blocks: frame.count("blocks")? };
     let mut waiting = waiting::<T>(frame, 4)?;
     // SAFETY: the other operands borrow other buffers, and the target's own is not borrowed.
@@ -45,6 +47,7 @@ pub(crate) fn starts(frame: Frame) -> Result<()> {
     frame.expect_counts(3, 1)?;
     let (rows, delays, buffer) = (rows(frame, 0, 1)?, delays(&frame.arg(2))?, frame.ret(0));
     let (blocks, n_post) = (frame.count("blocks")?, frame.count("n_post")?);
+    expect_rows(&buffer, "starts", rows.n_pre())?;
     match buffer.dtype {
         Dtype::U16 => Ok(event::starts(&rows, delays, n_post, blocks, result::<u16>(frame)?)?),
         _ => Ok(event::starts(&rows, delays, n_post, blocks, result::<u32>(frame)?)?),
@@ -119,6 +122,6 @@ mod tests {
         assert_eq!(deliver(1, starts), (Ok(()), vec![1, 0, 0], vec![10.0; 3]));
         assert_eq!(deliver(2, starts), (Ok(()), vec![0, 0, 0], vec![11.5, 12.0, 10.0]));
         let (done, ..) = deliver(2, [0, 1, 1, 1, 0, 1, 1, 4]);
-        assert!(done.unwrap_err().contains("row 1"));
+        assert!(done.unwrap_err().contains("'starts' holds 4 at place 7"));
     }
 }

@@ -81,7 +81,7 @@ impl Population {
 }
 
 fn neurons(c: &mut Criterion) {
-    threads::set(1);
+    threads::set(1).expect("few threads");
     let mut group = c.benchmark_group("lif_coba_f32");
     for n in [4_000, 40_000, 400_000] {
         group.throughput(Throughput::Elements(n as u64));
@@ -161,7 +161,7 @@ fn events(c: &mut Criterion) {
         let (rows, dims) = (projection.rows(), projection.dims());
         group.throughput(Throughput::Elements((spiking * k) as u64));
         for count in [1, 2] {
-            threads::set(count);
+            threads::set(count).expect("few threads");
             let mut step = 0;
             group.bench_function(BenchmarkId::new(format!("{count}_threads"), format!("{n}x{k}")), |b| {
                 b.iter(|| {
@@ -172,7 +172,7 @@ fn events(c: &mut Criterion) {
             });
         }
     }
-    threads::set(1);
+    threads::set(1).expect("few threads");
     group.finish();
 }
 
@@ -198,7 +198,7 @@ fn delays(c: &mut Criterion) {
     let (rows, dims) = (projection.rows(), projection.dims());
     group.throughput(Throughput::Elements((spiking * k) as u64));
     for count in [1, 2] {
-        threads::set(count);
+        threads::set(count).expect("few threads");
         let mut step = 0;
         group.bench_function(BenchmarkId::new(format!("{count}_threads"), format!("{n}x{k}")), |b| {
             b.iter(|| {
@@ -210,12 +210,12 @@ fn delays(c: &mut Criterion) {
             });
         });
     }
-    threads::set(1);
+    threads::set(1).expect("few threads");
     group.finish();
 }
 
 fn connectivity(c: &mut Criterion) {
-    threads::set(1);
+    threads::set(1).expect("few threads");
     let mut group = c.benchmark_group("connect");
     let number = |num| Number { num, multapses: true };
     let normal = |a, b| Draw { family: Family::Normal, a, b, part: [0.0, 1.0], bounds: [0.0, 1e3] };

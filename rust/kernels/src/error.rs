@@ -49,34 +49,30 @@ pub enum Error {
         /// The code.
         given: i64,
     },
-    /// A synapse points beyond the target population.
-    Index {
-        /// The synapse's target.
-        given: usize,
-        /// The target population's size.
-        size: usize,
+    /// An operand holds a number that stands for nothing: a target, a delay, a source, a slot that is not there.
+    Range {
+        /// The operand.
+        name: &'static str,
+        /// The place of the number in it.
+        place: usize,
+        /// The number.
+        given: i64,
+        /// The first number that is too great, …
+        below: usize,
+        /// … which is how many of these there are.
+        of: &'static str,
     },
     /// A row of the connectivity ends before it begins, leaves the stored synapses, or does not
     /// follow the row before.
     Row {
+        /// The operand that says where rows begin and end.
+        name: &'static str,
         /// The row.
         row: usize,
+        /// Where it begins and ends.
+        ends: [i64; 2],
         /// Stored synapses.
         size: usize,
-    },
-    /// A delay that is longer than the ring of arriving input.
-    Delay {
-        /// The delay in steps.
-        given: usize,
-        /// Slots of the ring.
-        slots: usize,
-    },
-    /// A cursor that is no slot of its ring.
-    Cursor {
-        /// The cursor.
-        given: i64,
-        /// Slots of the ring.
-        slots: usize,
     },
     /// A step has more spikes than there are sources: it was given some twice.
     Full {
@@ -91,6 +87,15 @@ pub enum Error {
         given: usize,
         /// Targets there are.
         available: usize,
+    },
+    /// More threads than make sense.
+    Threads {
+        /// The number asked for.
+        given: usize,
+        /// The most that may be asked for.
+        limit: usize,
+        /// Cores that the process may use.
+        cores: usize,
     },
     /// A connection rule that does not fit the populations, or has no meaning.
     Rule(&'static str),
@@ -118,18 +123,14 @@ impl fmt::Display for Error {
                 write!(f, "argument {position} cannot be differentiated")
             }
             Self::Code { what, given } => write!(f, "no {what} has the code {given}"),
-            Self::Index { given, size } => {
-                write!(f, "index {given} out of range for {size} targets")
+            Self::Range { name, place, given, below, of } => {
+                write!(f, "'{name}' holds {given} at place {place}, which is out of range for {below} {of}")
             }
-            Self::Row { row, size } => {
-                write!(f, "row {row} does not fit into the {size} stored synapses")
-            }
-            Self::Delay { given, slots } => {
-                write!(f, "a delay of {given} steps does not fit into a ring of {slots} slots")
-            }
-            Self::Cursor { given, slots } => {
-                write!(f, "'cursor' is {given}, but the ring has {slots} slots")
-            }
+            Self::Row { name, row, ends: [start, end], size } => write!(
+                f,
+                "'{name}' lets row {row} go from {start} to {end}, which does not fit into the {size} stored \
+                 synapses, or not behind the row before"
+            ),
             Self::Full { size } => {
                 write!(
                     f,
@@ -140,6 +141,11 @@ impl fmt::Display for Error {
             Self::Targets { given, available } => {
                 write!(f, "{given} distinct targets asked for, but there are only {available}")
             }
+            Self::Threads { given, limit, cores } => write!(
+                f,
+                "at most {limit} threads are possible; given {given}. This process may use {cores} cores, and more \
+                 threads than cores are slower: write set_num_threads({cores})"
+            ),
             Self::Rule(why) => f.write_str(why),
             Self::Memory { bytes } => write!(f, "no memory for an array of {bytes} bytes"),
         }

@@ -4,41 +4,58 @@
 use std::arch::asm;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use crate::error::Result;
-use team::Team;
+use crate::error::{Error, Result};
+use team::team;
 
+mod fork;
 mod team;
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
-static TEAM: Mutex<Option<Arc<Team>>> = Mutex::new(None);
+static CORES: AtomicUsize = AtomicUsize::new(0);
 
-/// Sets the number of threads; 0 stands for as many as the machine offers.
-pub fn set(n: usize) {
-    let mut team = TEAM.lock().unwrap_or_else(PoisonError::into_inner);
+/// Cores that this process may use, asked once: the answer takes as long as a step.
+// No lock, which a fork could leave locked.
+fn cores() -> usize {
+    match CORES.load(Ordering::Relaxed) {
+        0 => {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            CORES.store(cores, Ordering::Relaxed);
+            cores
+        }
+        cores => cores,
+    }
+}
+
+/// More threads than cores are of use to tests alone, which compare numbers of threads.
+const FOR_TESTS: usize = 64;
+
+/// The greatest number of threads that may be asked for.
+#[must_use]
+pub fn limit() -> usize {
+    FOR_TESTS.max(cores())
+}
+
+/// Sets the number of threads; 0 stands for as many as the process has cores.
+///
+/// # Errors
+/// If it is above the [`limit`].
+pub fn set(n: usize) -> Result<()> {
+    if n > limit() {
+        return Err(Error::Threads { given: n, limit: limit(), cores: cores() });
+    }
     COUNT.store(n, Ordering::Relaxed);
-    *team = None;
+    Ok(())
 }
 
 /// The number of threads.
 #[must_use]
 pub fn get() -> usize {
     match COUNT.load(Ordering::Relaxed) {
-        0 => {
-            let n = std::thread::available_parallelism().map_or(1, usize::from);
-            COUNT.store(n, Ordering::Relaxed);
-            n
-        }
+        0 => cores(),
         n => n,
     }
-}
-
-/// The team, made on first use.
-fn team() -> Arc<Team> {
-    let mut team = TEAM.lock().unwrap_or_else(PoisonError::into_inner);
-    // The calling thread takes a share, so the team has one thread less.
-    Arc::clone(team.get_or_insert_with(|| Arc::new(Team::new(get() - 1))))
 }
 
 /// Runs `task` over `0..tasks` in contiguous ranges, on several threads if `parallel`.
@@ -132,12 +149,12 @@ impl Floats {
 
 #[cfg(test)]
 mod tests {
+    use super::team::Team;
     use super::*;
-    use crate::error::Error;
 
     #[test]
     fn ranges_cover_all_once() {
-        set(3);
+        set(3).expect("few");
         for tasks in [0, 1, 2, 3, 10, 1001] {
             let counts: Vec<_> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
             ranges(tasks, true, |range| {
@@ -149,13 +166,16 @@ mod tests {
         }
         let error = try_ranges(100, true, |range| Err(Error::Active { position: range.start }));
         assert_eq!(error, Err(Error::Active { position: 0 }));
-        set(0);
+        set(0).expect("as many as cores");
         assert!(get() >= 1);
+        let error = Error::Threads { given: limit() + 1, limit: limit(), cores: cores() };
+        assert_eq!(set(limit() + 1), Err(error));
+        assert_eq!(get(), cores());
     }
 
     #[test]
     fn callers_share_the_team_and_a_panic_reaches_the_caller_alone() {
-        let team = Team::new(2);
+        let team = Team::new();
         std::thread::scope(|scope| {
             for caller in 0..8 {
                 let team = &team;
@@ -178,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_team_that_sleeps_wakes_up() {
-        let team = Team::new(1);
+        let team = Team::new();
         for _ in 0..5 {
             std::thread::sleep(std::time::Duration::from_millis(2));
             let sum = AtomicUsize::new(0);
@@ -187,6 +207,16 @@ mod tests {
             });
             assert_eq!(sum.into_inner(), 4);
         }
+    }
+
+    #[test]
+    fn only_threads_that_have_work_are_started() {
+        let team = Team::new();
+        assert_eq!(team.started(), 0);
+        team.run(100, 3, &|_| ());
+        assert_eq!(team.started(), 2);
+        team.run(100, 2, &|_| ());
+        assert_eq!(team.started(), 2);
     }
 
     #[test]

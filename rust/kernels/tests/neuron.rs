@@ -168,13 +168,13 @@ fn assigned_potential() {
 fn threads_do_not_matter() {
     let case = Case::new(3, 50_001, (true, true, false), &[0, 1], 5);
     let results = [1, 2, 3].map(|n| {
-        threads::set(n);
+        threads::set(n).expect("few threads");
         assert_eq!(threads::get(), n);
         let active = case.active();
         let weights = case.weights(3);
         (case.step_apart(), case.vjp(&active, &weights))
     });
-    threads::set(1);
+    threads::set(1).expect("few threads");
     assert!(results[0] == results[1] && results[0] == results[2]);
 }
 

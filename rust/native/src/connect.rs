@@ -83,7 +83,6 @@ pub struct Built {
     weight: CArray,
     delay: CArray,
     error: *mut c_char,
-    /// Whether the error is a lack of memory.
     no_memory: bool,
 }
 
@@ -113,8 +112,7 @@ impl Built {
 
     /// The result of `body`. A panic that reached the C++ caller would abort the process.
     fn of(body: impl FnOnce() -> Result<Synapses> + UnwindSafe) -> Self {
-        let mut no_memory = false;
-        let message = match catch_unwind(body) {
+        let (message, no_memory) = match catch_unwind(body) {
             Ok(Ok(synapses)) => {
                 let Synapses { indices, indptr, weight, delay } = synapses;
                 let array = |column: Option<Column>| column.map_or(CArray::NONE, CArray::new);
@@ -126,11 +124,8 @@ impl Built {
                     ..Self::empty()
                 };
             }
-            Ok(Err(error)) => {
-                no_memory = matches!(error, Error::Memory { .. });
-                error.to_string()
-            }
-            Err(_) => "panic in a native connectivity builder".into(),
+            Ok(Err(error)) => (error.to_string(), matches!(error, Error::Memory { .. })),
+            Err(_) => ("panic in a native connectivity builder".into(), false),
         };
         Self { error: CString::new(message).unwrap_or_default().into_raw(), no_memory, ..Self::empty() }
     }

@@ -8,7 +8,8 @@ pub mod connect;
 use spikeloop_ffi::registrations;
 use spikeloop_kernels::neuron::MODELS;
 use spikeloop_kernels::{simd_level, threads};
-use std::ffi::{c_char, c_void};
+use std::ffi::{CString, c_char, c_void};
+use std::ptr;
 use std::sync::LazyLock;
 
 unsafe extern "C" {
@@ -131,8 +132,11 @@ pub extern "C" fn spikeloop_get_num_threads() -> usize {
     threads::get()
 }
 
-/// Lets kernels use up to `n` threads.
+/// Lets kernels use up to `n` threads; returns null, or why not, for `spikeloop_error_free`.
 #[unsafe(no_mangle)]
-pub extern "C" fn spikeloop_set_num_threads(n: usize) {
-    threads::set(n);
+pub extern "C" fn spikeloop_set_num_threads(n: usize) -> *mut c_char {
+    match threads::set(n) {
+        Ok(()) => ptr::null_mut(),
+        Err(error) => CString::new(format!("set_num_threads: {error}")).unwrap_or_default().into_raw(),
+    }
 }

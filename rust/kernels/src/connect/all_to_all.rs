@@ -1,7 +1,9 @@
 //! Every source reaches every target, itself excepted if so wanted.
 
 use super::choice::{Own, Seen};
+use super::room::push;
 use super::rows::{Lengths, Partners};
+use crate::error::Result;
 
 pub(crate) struct AllToAll<'a> {
     pub(crate) n_pre: usize,
@@ -10,7 +12,7 @@ pub(crate) struct AllToAll<'a> {
 }
 
 impl Partners for AllToAll<'_> {
-    fn lengths(&self) -> Lengths {
+    fn lengths(&self) -> Lengths<'_> {
         let n_post = self.n_post as usize;
         match self.own.count(self.n_pre, self.n_post) {
             0 => Lengths::Equal(n_post),
@@ -19,8 +21,9 @@ impl Partners for AllToAll<'_> {
         }
     }
 
-    fn list(&self, i: usize, _: &mut Seen, partners: &mut Vec<u32>) {
+    fn list(&self, i: usize, _: &mut Seen, partners: &mut Vec<u32>) -> Result<()> {
         let own = self.own.of(i, self.n_post);
-        partners.extend((0..self.n_post).filter(|&j| Some(j) != own));
+        let mut others = (0..self.n_post).filter(|&j| Some(j) != own);
+        others.try_for_each(|j| push(partners, j))
     }
 }

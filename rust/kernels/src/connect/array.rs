@@ -3,6 +3,7 @@
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::NonNull;
 
+use super::room::extend;
 use crate::error::{Error, Result};
 
 /// XLA uses memory of this alignment as it is, and copies any other.
@@ -168,12 +169,12 @@ impl Column {
     ///
     /// # Safety
     /// As [`Array::get`].
-    pub(crate) unsafe fn read(&self, range: std::ops::Range<usize>, out: &mut Vec<u32>) {
+    pub(crate) unsafe fn read(&self, range: std::ops::Range<usize>, out: &mut Vec<u32>) -> Result<()> {
         // SAFETY: by the contract of this function.
         unsafe {
             match self {
-                Self::U16(array) => out.extend(array.get(range).iter().map(|&x| u32::from(x))),
-                Self::U32(array) => out.extend_from_slice(array.get(range)),
+                Self::U16(array) => extend(out, array.get(range).iter().map(|&x| u32::from(x))),
+                Self::U32(array) => extend(out, array.get(range).iter().copied()),
                 _ => unreachable!("targets have 16 or 32 bits"),
             }
         }

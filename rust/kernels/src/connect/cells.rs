@@ -1,6 +1,8 @@
 //! Positions sorted into boxes, to find those near a place without looking at all.
 
 use super::distance_dependent::AXES;
+use super::room::{extend, filled};
+use crate::error::Result;
 
 /// Boxes at least as wide as the reach of a search, so that it looks into three along each axis.
 pub(crate) struct Cells {
@@ -15,7 +17,7 @@ pub(crate) struct Cells {
 
 impl Cells {
     /// Sorts `positions` of `axes` numbers each, for searches up to `reach`.
-    pub(crate) fn new(positions: &[f64], axes: usize, reach: f64, period: [f64; AXES]) -> Self {
+    pub(crate) fn new(positions: &[f64], axes: usize, reach: f64, period: [f64; AXES]) -> Result<Self> {
         let n = positions.len() / axes;
         // More boxes than neurons would be empty ones.
         let most = ((n as f64).powf(1.0 / axes as f64).ceil() as usize).max(1);
@@ -25,7 +27,7 @@ impl Cells {
             count: [1; AXES],
             periodic: period.map(|p| p > 0.0),
             starts: Vec::new(),
-            members: vec![0; n],
+            members: filled(n, || 0)?,
         };
         for (axis, &period) in period.iter().enumerate().take(axes) {
             let along = || positions.iter().skip(axis).step_by(axes).copied();
@@ -40,26 +42,28 @@ impl Cells {
                 cells.low[axis] = low;
             }
         }
-        cells.sort(positions, axes);
-        cells
+        cells.sort(positions, axes)?;
+        Ok(cells)
     }
 
-    fn sort(&mut self, positions: &[f64], axes: usize) {
-        let mut starts = vec![0u32; self.count.iter().product::<usize>() + 1];
-        let cells: Vec<usize> =
-            positions.chunks(axes).map(|place| self.cell(self.coordinates(place))).collect();
+    fn sort(&mut self, positions: &[f64], axes: usize) -> Result<()> {
+        let mut starts = filled(self.count.iter().product::<usize>() + 1, || 0u32)?;
+        let mut cells = Vec::new();
+        extend(&mut cells, positions.chunks(axes).map(|place| self.cell(self.coordinates(place))))?;
         for &cell in &cells {
             starts[cell + 1] += 1;
         }
         for k in 1..starts.len() {
             starts[k] += starts[k - 1];
         }
-        let mut next = starts.clone();
+        let mut next = Vec::new();
+        extend(&mut next, starts.iter().copied())?;
         for (j, &cell) in cells.iter().enumerate() {
             self.members[next[cell] as usize] = j as u32;
             next[cell] += 1;
         }
         self.starts = starts;
+        Ok(())
     }
 
     fn cell(&self, [x, y, z]: [usize; AXES]) -> usize {
@@ -81,7 +85,7 @@ impl Cells {
     }
 
     /// Calls `visit` with every neuron within reach of a place, and some beyond.
-    pub(crate) fn near(&self, place: &[f64], mut visit: impl FnMut(u32)) {
+    pub(crate) fn near(&self, place: &[f64], mut visit: impl FnMut(u32) -> Result<()>) -> Result<()> {
         let centre = self.coordinates(place);
         let around: [Vec<usize>; AXES] = std::array::from_fn(|axis| self.around(axis, centre[axis]));
         for &x in &around[0] {
@@ -89,10 +93,11 @@ impl Cells {
                 for &z in &around[2] {
                     let cell = self.cell([x, y, z]);
                     let members = self.starts[cell] as usize..self.starts[cell + 1] as usize;
-                    self.members[members].iter().for_each(|&j| visit(j));
+                    self.members[members].iter().try_for_each(|&j| visit(j))?;
                 }
             }
         }
+        Ok(())
     }
 
     /// The coordinate and its neighbours along an axis, each once.

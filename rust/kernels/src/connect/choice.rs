@@ -1,5 +1,6 @@
 //! Partners drawn uniformly from a population.
 
+use super::room::{extend, reserve};
 use crate::error::{Error, Result};
 use crate::random::Stream;
 
@@ -75,18 +76,19 @@ impl Choice<'_> {
     }
 
     /// Appends `k` partners of neuron `i`.
-    pub(crate) fn list(&self, i: usize, k: usize, seen: &mut Seen, partners: &mut Vec<u32>) {
+    pub(crate) fn list(&self, i: usize, k: usize, seen: &mut Seen, partners: &mut Vec<u32>) -> Result<()> {
         let (own, size) = (self.own(i), self.available(i));
         let mut stream = Stream::new(self.seed, i as u64, self.purpose);
         let start = partners.len();
         if self.multapses {
-            partners.extend((0..k).map(|_| stream.below(size)));
+            extend(partners, (0..k).map(|_| stream.below(size)))?;
         } else {
+            reserve(partners, k)?;
             // Floyd's choice of a subset: each draw among one more, a repeat gives that one.
             for last in size - k as u32..size {
                 let draw = stream.below(last + 1);
-                let new = if seen.insert(draw) { draw } else { last };
-                seen.insert(new);
+                let new = if seen.insert(draw)? { draw } else { last };
+                seen.insert(new)?;
                 partners.push(new);
             }
             seen.clear(&partners[start..]);
@@ -94,6 +96,7 @@ impl Choice<'_> {
         if let Some(own) = own {
             leave_out(own, &mut partners[start..]);
         }
+        Ok(())
     }
 }
 
@@ -111,14 +114,20 @@ pub(crate) struct Seen(Vec<u64>);
 impl Seen {
     /// Whether `x` is new.
     #[inline]
-    pub(crate) fn insert(&mut self, x: u32) -> bool {
+    pub(crate) fn insert(&mut self, x: u32) -> Result<bool> {
         let (word, bit) = (x as usize / 64, 1 << (x % 64));
         if word >= self.0.len() {
-            self.0.resize((word + 1).next_power_of_two(), 0);
+            self.grow(word)?;
         }
         let new = self.0[word] & bit == 0;
         self.0[word] |= bit;
-        new
+        Ok(new)
+    }
+
+    #[cold]
+    fn grow(&mut self, word: usize) -> Result<()> {
+        let more = (word + 1).next_power_of_two() - self.0.len();
+        extend(&mut self.0, std::iter::repeat_n(0, more))
     }
 
     /// Takes `x` out.

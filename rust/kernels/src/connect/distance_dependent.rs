@@ -3,6 +3,7 @@
 use super::cells::Cells;
 use super::choice::{Choice, Seen};
 use super::functions::exp;
+use super::room::push;
 use super::rows::{Lengths, Partners};
 use crate::error::{Error, Result};
 use crate::random::Stream;
@@ -65,7 +66,7 @@ impl<'a> DistanceDependent<'a> {
         if !(space.scale > 0.0 && space.cutoff >= 0.0 && space.period.iter().all(|p| *p >= 0.0)) {
             return Err(Error::Rule("scale, cutoff and period are lengths, the scale not 0"));
         }
-        let cells = Cells::new(space.target, space.axes, space.cutoff, space.period);
+        let cells = Cells::new(space.target, space.axes, space.cutoff, space.period)?;
         Ok(Self { choice, prob, space, cells })
     }
 
@@ -95,11 +96,11 @@ impl<'a> DistanceDependent<'a> {
 }
 
 impl Partners for DistanceDependent<'_> {
-    fn lengths(&self) -> Lengths {
+    fn lengths(&self) -> Lengths<'_> {
         Lengths::Drawn
     }
 
-    fn list(&self, i: usize, _: &mut Seen, partners: &mut Vec<u32>) {
+    fn list(&self, i: usize, _: &mut Seen, partners: &mut Vec<u32>) -> Result<()> {
         let stream = Stream::new(self.choice.seed, i as u64, self.choice.purpose);
         let own = self.choice.own(i);
         let reach = self.space.cutoff * self.space.cutoff;
@@ -108,8 +109,9 @@ impl Partners for DistanceDependent<'_> {
             let square = self.square_of_distance(i, j as usize);
             // The draw belongs to the pair, so that it does not matter in which order pairs are met.
             if square <= reach && Some(j) != own && stream.unit_at(j) < self.probability(square) {
-                partners.push(j);
+                push(partners, j)?;
             }
-        });
+            Ok(())
+        })
     }
 }

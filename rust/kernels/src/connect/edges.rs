@@ -3,8 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::array::{Array, Column};
+use super::room::{extend, filled};
 use super::rows::{PARALLEL, Starts};
 use crate::error::{Error, Result};
+use crate::event::{Bounded, Index};
 use crate::threads;
 
 /// Synapses in any order.
@@ -36,17 +38,15 @@ pub fn order(edges: Edges) -> Result<(Column, Column)> {
             return Err(Error::Length { name, given, expected: len });
         }
     }
-    if let Some(&source) = sources.iter().find(|&&source| source as usize >= n_pre) {
-        return Err(Error::Index { given: source as usize, size: n_pre });
-    }
+    u32::check(sources, 0..len, n_pre, Bounded { name: "sources", of: "sources" })?;
     let parallel = len >= PARALLEL;
-    let counts: Vec<AtomicUsize> = (0..n_pre).map(|_| AtomicUsize::new(0)).collect();
+    let counts = filled(n_pre, || AtomicUsize::new(0))?;
     threads::ranges(len, parallel, |range| {
         for &source in &sources[range] {
             counts[source as usize].fetch_add(1, Ordering::Relaxed);
         }
     });
-    let starts = Starts::of_lengths(counts.iter().map(|x| x.load(Ordering::Relaxed)));
+    let starts = Starts::of_lengths(counts.iter().map(|x| x.load(Ordering::Relaxed)))?;
     for (i, next) in counts.iter().enumerate() {
         next.store(starts.row(i).start, Ordering::Relaxed);
     }
@@ -59,17 +59,18 @@ pub fn order(edges: Edges) -> Result<(Column, Column)> {
         }
     });
     let key = |&k: &i64| (delay.get(k as usize).copied().unwrap_or(0), targets[k as usize], k);
-    threads::ranges(n_pre, parallel, |range| {
+    threads::try_ranges(n_pre, parallel, |range| {
         let mut row = Vec::new();
         for i in range {
             row.clear();
             let place = starts.row(i);
             // SAFETY: all places were filled above, and every row is in one range only.
-            row.extend_from_slice(unsafe { order.get(place.clone()) });
+            extend(&mut row, unsafe { order.get(place.clone()) }.iter().copied())?;
             row.sort_unstable_by_key(key);
             // SAFETY: as above.
             unsafe { order.put(place.start, row.iter().copied()) };
         }
-    });
+        Ok(())
+    })?;
     Ok((starts.indptr()?, Column::I64(order)))
 }

@@ -17,7 +17,7 @@ impl<'a> FixedInDegree<'a> {
 }
 
 impl Partners for FixedInDegree<'_> {
-    fn lengths(&self) -> Lengths {
+    fn lengths(&self) -> Lengths<'_> {
         Lengths::Equal(self.num)
     }
 
@@ -25,7 +25,7 @@ impl Partners for FixedInDegree<'_> {
         true
     }
 
-    fn list(&self, j: usize, seen: &mut Seen, partners: &mut Vec<u32>) {
-        self.choice.list(j, self.num, seen, partners);
+    fn list(&self, j: usize, seen: &mut Seen, partners: &mut Vec<u32>) -> Result<()> {
+        self.choice.list(j, self.num, seen, partners)
     }
 }

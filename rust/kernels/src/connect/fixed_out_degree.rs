@@ -17,11 +17,11 @@ impl<'a> FixedOutDegree<'a> {
 }
 
 impl Partners for FixedOutDegree<'_> {
-    fn lengths(&self) -> Lengths {
+    fn lengths(&self) -> Lengths<'_> {
         Lengths::Equal(self.num)
     }
 
-    fn list(&self, i: usize, seen: &mut Seen, partners: &mut Vec<u32>) {
-        self.choice.list(i, self.num, seen, partners);
+    fn list(&self, i: usize, seen: &mut Seen, partners: &mut Vec<u32>) -> Result<()> {
+        self.choice.list(i, self.num, seen, partners)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::choice::{Choice, Seen, leave_out};
 use super::functions::{ln, ln_of_complement};
+use super::room::{extend, push};
 use super::rows::{Lengths, Partners};
 use crate::error::{Error, Result};
 use crate::random::Stream;
@@ -24,14 +25,14 @@ impl<'a> FixedProb<'a> {
 }
 
 impl Partners for FixedProb<'_> {
-    fn lengths(&self) -> Lengths {
+    fn lengths(&self) -> Lengths<'_> {
         Lengths::Drawn
     }
 
-    fn list(&self, i: usize, _: &mut Seen, partners: &mut Vec<u32>) {
+    fn list(&self, i: usize, _: &mut Seen, partners: &mut Vec<u32>) -> Result<()> {
         let (start, size) = (partners.len(), self.choice.available(i));
         if self.prob == 1.0 {
-            partners.extend(0..size);
+            extend(partners, 0..size)?;
         } else if self.prob > 0.0 {
             let mut stream = Stream::new(self.choice.seed, i as u64, self.choice.purpose);
             let mut next = 0;
@@ -42,12 +43,13 @@ impl Partners for FixedProb<'_> {
                     break;
                 }
                 next += gap as u32;
-                partners.push(next);
+                push(partners, next)?;
                 next += 1;
             }
         }
         if let Some(own) = self.choice.own(i) {
             leave_out(own, &mut partners[start..]);
         }
+        Ok(())
     }
 }

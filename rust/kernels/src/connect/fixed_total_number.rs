@@ -7,6 +7,7 @@ use std::sync::PoisonError;
 
 use super::choice::{Choice, Seen};
 use super::purpose;
+use super::room::filled;
 use super::rows::{Lengths, PARALLEL, Partners};
 use crate::error::{Error, Result};
 use crate::random::Stream;
@@ -30,25 +31,28 @@ impl<'a> FixedTotalNumber<'a> {
         }
         let sources = Sources { choice, size };
         let counts = if choice.multapses {
-            sources.independent(num)
+            sources.independent(num)?
         } else if num > pairs / 2 {
             // What is left out is the smaller choice, and as uniform.
-            let absent = sources.distinct(pairs - num);
-            absent.iter().enumerate().map(|(i, k)| choice.available(i) as usize - k).collect()
+            let mut counts = sources.distinct(pairs - num)?;
+            for (i, k) in counts.iter_mut().enumerate() {
+                *k = choice.available(i) as usize - *k;
+            }
+            counts
         } else {
-            sources.distinct(num)
+            sources.distinct(num)?
         };
         Ok(Self { choice, counts })
     }
 }
 
 impl Partners for FixedTotalNumber<'_> {
-    fn lengths(&self) -> Lengths {
-        Lengths::Each(self.counts.clone())
+    fn lengths(&self) -> Lengths<'_> {
+        Lengths::Each(&self.counts)
     }
 
-    fn list(&self, i: usize, seen: &mut Seen, partners: &mut Vec<u32>) {
-        self.choice.list(i, self.counts[i], seen, partners);
+    fn list(&self, i: usize, seen: &mut Seen, partners: &mut Vec<u32>) -> Result<()> {
+        self.choice.list(i, self.counts[i], seen, partners)
     }
 }
 
@@ -76,10 +80,10 @@ impl Sources<'_> {
     }
 
     /// How many of `num` pairs each source has.
-    fn independent(&self, num: usize) -> Vec<usize> {
-        let total = Mutex::new(vec![0; self.size as usize]);
-        threads::ranges(num.div_ceil(BLOCK), num >= PARALLEL, |blocks| {
-            let mut counts = vec![0usize; self.size as usize];
+    fn independent(&self, num: usize) -> Result<Vec<usize>> {
+        let total = Mutex::new(filled(self.size as usize, || 0)?);
+        threads::try_ranges(num.div_ceil(BLOCK), num >= PARALLEL, |blocks| {
+            let mut counts = filled(self.size as usize, || 0usize)?;
             for block in blocks {
                 let mut stream = Stream::new(self.choice.seed, block as u64, purpose::SOURCES);
                 for _ in 0..BLOCK.min(num - block * BLOCK) {
@@ -88,20 +92,21 @@ impl Sources<'_> {
             }
             let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
             total.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
-        });
-        total.into_inner().unwrap_or_else(PoisonError::into_inner)
+            Ok(())
+        })?;
+        Ok(total.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// How many of `num` different pairs each source has: a pair met before is drawn again, so that
     /// each draw depends on those before it.
-    fn distinct(&self, num: usize) -> Vec<usize> {
-        let mut counts = vec![0usize; self.size as usize];
+    fn distinct(&self, num: usize) -> Result<Vec<usize>> {
+        let mut counts = filled(self.size as usize, || 0usize)?;
         let mut stream = Stream::new(self.choice.seed, 0, purpose::SOURCES);
         for _ in 0..num {
             let taken = |source| self.own(source) + counts[source as usize] as u32;
             let source = self.draw(&mut stream, taken);
             counts[source as usize] += 1;
         }
-        counts
+        Ok(counts)
     }
 }

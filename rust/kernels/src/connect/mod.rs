@@ -17,6 +17,7 @@ mod fixed_total_number;
 mod functions;
 mod one_to_one;
 mod procedural;
+mod room;
 mod rows;
 mod small_world;
 mod store;

@@ -1,6 +1,7 @@
 //! Source i reaches target i.
 
 use super::choice::Seen;
+use super::room::push;
 use super::rows::{Lengths, Partners};
 use crate::error::{Error, Result};
 
@@ -14,11 +15,11 @@ impl OneToOne {
 }
 
 impl Partners for OneToOne {
-    fn lengths(&self) -> Lengths {
+    fn lengths(&self) -> Lengths<'_> {
         Lengths::Equal(1)
     }
 
-    fn list(&self, i: usize, _: &mut Seen, partners: &mut Vec<u32>) {
-        partners.push(i as u32);
+    fn list(&self, i: usize, _: &mut Seen, partners: &mut Vec<u32>) -> Result<()> {
+        push(partners, i as u32)
     }
 }

@@ -1,8 +1,9 @@
 //! Rows that are not stored but made anew from the seed, each time they are needed.
 
 use super::choice::Seen;
+use super::room::{extend, push, reserve};
 use super::rows::Partners;
-use super::store::{put_in_order, weights};
+use super::store::{LONGEST, TOO_LONG, put_in_order, weights};
 use super::{Rule, Spec, partners};
 use crate::error::{Error, Result};
 use crate::lane::Float;
@@ -23,6 +24,9 @@ impl<'a> Procedural<'a> {
         if partners.by_target() {
             return Err(Error::Rule("the rows of this rule are not drawn one by one"));
         }
+        if spec.delay.is_some_and(|draw| draw.most_steps() > LONGEST) {
+            return Err(TOO_LONG);
+        }
         Ok(Self { spec, partners })
     }
 
@@ -36,6 +40,18 @@ impl<'a> Procedural<'a> {
     #[must_use]
     pub fn n_post(&self) -> usize {
         self.spec.n_post
+    }
+
+    /// Checks that a ring has a slot for each delay that may be drawn.
+    pub(crate) fn check_delays(&self, slots: usize) -> Result<()> {
+        match self.spec.delay.map(|draw| draw.most_steps()) {
+            Some(most) if most >= slots as u64 => Err(Error::Length {
+                name: "ring",
+                given: slots,
+                expected: usize::try_from(most).unwrap_or(usize::MAX).saturating_add(1),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// About as many synapses has a row, one at least.
@@ -52,34 +68,34 @@ impl<'a> Procedural<'a> {
     }
 
     /// These rows, one after the other, ordered as stored ones if that is `needed` or weights or delays are drawn.
-    pub(crate) fn block<T: Float>(&self, rows: &[usize], needed: bool) -> Block<T> {
+    pub(crate) fn block<T: Float>(&self, rows: &[usize], needed: bool) -> Result<Block<T>> {
         let spec = &self.spec;
         let ordered = needed || spec.weight.is_some() || spec.delay.is_some();
         let mut block = Block { ordered, ..Block::default() };
         let (mut seen, mut keys) = (Seen::default(), Vec::new());
-        block.indices.reserve(rows.len() * self.mean_length());
-        block.indptr.push(0);
+        reserve(&mut block.indices, rows.len() * self.mean_length())?;
+        push(&mut block.indptr, 0)?;
         for &i in rows {
             let start = block.indices.len();
-            self.partners.list(i, &mut seen, &mut block.indices);
+            self.partners.list(i, &mut seen, &mut block.indices)?;
             let targets = &mut block.indices[start..];
             if ordered {
-                put_in_order(spec, i, targets, &mut keys);
+                put_in_order(spec, i, targets, &mut keys)?;
             }
             if spec.delay.is_some() {
-                block.delay.extend(keys.iter().map(|key| u16::try_from(key >> 32).unwrap_or(u16::MAX)));
+                extend(&mut block.delay, keys.iter().map(|key| (key >> 32) as u16))?;
             }
             if let Some(draw) = &spec.weight {
                 let mut next = weights(draw, spec.seed, i);
                 let stored = |x: f64| if spec.wide { x } else { f64::from(x as f32) };
-                block.weight.extend(targets.iter().map(|_| T::from_f64(stored(next()))));
+                extend(&mut block.weight, targets.iter().map(|_| T::from_f64(stored(next()))))?;
             }
-            block.indptr.push(block.indices.len() as i64);
+            push(&mut block.indptr, block.indices.len() as i64)?;
         }
         if spec.weight.is_none() {
-            block.weight.push(T::ONE);
+            push(&mut block.weight, T::ONE)?;
         }
-        block
+        Ok(block)
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use super::Spec;
 use super::array::{Array, Column};
 use super::choice::Seen;
+use super::room::{filled, reserve};
 use super::store::{Store, Synapses};
 use crate::error::{Error, Result};
 use crate::threads;
@@ -14,11 +15,11 @@ use crate::threads;
 pub(crate) const PARALLEL: usize = 100_000;
 
 /// How many partners each neuron has.
-pub(crate) enum Lengths {
+pub(crate) enum Lengths<'a> {
     /// All this many.
     Equal(usize),
     /// Each its own number.
-    Each(Vec<usize>),
+    Each(&'a [usize]),
     /// It takes a draw to know.
     Drawn,
 }
@@ -26,7 +27,7 @@ pub(crate) enum Lengths {
 /// A connection rule: the partners of each neuron, as a function of the seed and of its number.
 pub(crate) trait Partners: Sync {
     /// How many partners each neuron has.
-    fn lengths(&self) -> Lengths;
+    fn lengths(&self) -> Lengths<'_>;
 
     /// Whether the rule draws the sources of a target rather than the targets of a source.
     fn by_target(&self) -> bool {
@@ -34,7 +35,10 @@ pub(crate) trait Partners: Sync {
     }
 
     /// Appends the partners of neuron `i` in any order, the same every time. `seen` is empty and stays so.
-    fn list(&self, i: usize, seen: &mut Seen, partners: &mut Vec<u32>);
+    ///
+    /// # Errors
+    /// If memory is short.
+    fn list(&self, i: usize, seen: &mut Seen, partners: &mut Vec<u32>) -> Result<()>;
 }
 
 /// Where each row begins.
@@ -44,15 +48,16 @@ pub(crate) enum Starts {
 }
 
 impl Starts {
-    pub(crate) fn of_lengths(lengths: impl ExactSizeIterator<Item = usize>) -> Self {
-        let mut starts = Vec::with_capacity(lengths.len() + 1);
-        let mut sum = 0;
+    pub(crate) fn of_lengths(lengths: impl ExactSizeIterator<Item = usize>) -> Result<Self> {
+        let mut starts = Vec::new();
+        reserve(&mut starts, lengths.len() + 1)?;
         starts.push(0);
-        for length in lengths {
+        let mut sum = 0;
+        starts.extend(lengths.map(|length| {
             sum += length;
-            starts.push(sum);
-        }
-        Self::Each(starts)
+            sum
+        }));
+        Ok(Self::Each(starts))
     }
 
     pub(crate) fn row(&self, i: usize) -> Range<usize> {
@@ -97,40 +102,47 @@ pub(crate) fn build(rule: &dyn Partners, spec: &Spec) -> Result<Synapses> {
 }
 
 /// Calls `visit` with each neuron and its partners, on several threads if there is much to do.
-fn each(rule: &dyn Partners, n: usize, parallel: bool, visit: impl Fn(usize, &mut Vec<u32>) + Sync) {
-    threads::ranges(n, parallel, |range| {
+fn each(
+    rule: &dyn Partners,
+    n: usize,
+    parallel: bool,
+    visit: impl Fn(usize, &mut Vec<u32>) + Sync,
+) -> Result<()> {
+    threads::try_ranges(n, parallel, |range| {
         let (mut seen, mut partners) = (Seen::default(), Vec::new());
         for i in range {
             partners.clear();
-            rule.list(i, &mut seen, &mut partners);
+            rule.list(i, &mut seen, &mut partners)?;
             visit(i, &mut partners);
         }
-    });
+        Ok(())
+    })
 }
 
 fn rows(rule: &dyn Partners, spec: &Spec) -> Result<Synapses> {
     let n = spec.n_pre;
     let starts = match rule.lengths() {
         Lengths::Equal(length) => Starts::Equal { rows: n, length },
-        Lengths::Each(lengths) => Starts::of_lengths(lengths.into_iter()),
+        Lengths::Each(lengths) => Starts::of_lengths(lengths.iter().copied())?,
         Lengths::Drawn => {
-            let lengths: Vec<AtomicU32> = (0..n).map(|_| AtomicU32::new(0)).collect();
+            let lengths = filled(n, || AtomicU32::new(0))?;
             each(rule, n, n * spec.n_post >= PARALLEL, |i, partners| {
                 lengths[i].store(partners.len() as u32, Ordering::Relaxed);
-            });
-            Starts::of_lengths(lengths.into_iter().map(|x| x.into_inner() as usize))
+            })?;
+            Starts::of_lengths(lengths.into_iter().map(|x| x.into_inner() as usize))?
         }
     };
     let store = Store::new(spec, starts)?;
-    threads::ranges(n, store.len() >= PARALLEL, |range| {
+    threads::try_ranges(n, store.len() >= PARALLEL, |range| {
         let (mut seen, mut partners, mut keys) = (Seen::default(), Vec::new(), Vec::new());
         for i in range {
             partners.clear();
-            rule.list(i, &mut seen, &mut partners);
+            rule.list(i, &mut seen, &mut partners)?;
             // SAFETY: every row is in one range only.
-            unsafe { store.put(i, &mut partners, &mut keys) };
+            unsafe { store.put(i, &mut partners, &mut keys)? };
         }
-    });
+        Ok(())
+    })?;
     store.finish()
 }
 
@@ -139,13 +151,13 @@ fn rows(rule: &dyn Partners, spec: &Spec) -> Result<Synapses> {
 fn columns(rule: &dyn Partners, spec: &Spec) -> Result<Synapses> {
     let n = spec.n_pre;
     let parallel = n * spec.n_post >= PARALLEL;
-    let counts: Vec<AtomicUsize> = (0..n).map(|_| AtomicUsize::new(0)).collect();
+    let counts = filled(n, || AtomicUsize::new(0))?;
     each(rule, spec.n_post, parallel, |_, sources| {
         for &mut i in sources {
             counts[i as usize].fetch_add(1, Ordering::Relaxed);
         }
-    });
-    let starts = Starts::of_lengths(counts.iter().map(|x| x.load(Ordering::Relaxed)));
+    })?;
+    let starts = Starts::of_lengths(counts.iter().map(|x| x.load(Ordering::Relaxed)))?;
     for (i, next) in counts.iter().enumerate() {
         next.store(starts.row(i).start, Ordering::Relaxed);
     }
@@ -156,16 +168,17 @@ fn columns(rule: &dyn Partners, spec: &Spec) -> Result<Synapses> {
             // SAFETY: the counter gave this place to nobody else.
             unsafe { store.scatter(place, j as u32) };
         }
-    });
-    threads::ranges(n, parallel, |range| {
+    })?;
+    threads::try_ranges(n, parallel, |range| {
         let (mut partners, mut keys) = (Vec::new(), Vec::new());
         for i in range {
             // SAFETY: every row is in one range only, and the draws were the same as when counted.
             unsafe {
-                store.get(i, &mut partners);
-                store.put(i, &mut partners, &mut keys);
+                store.get(i, &mut partners)?;
+                store.put(i, &mut partners, &mut keys)?;
             }
         }
-    });
+        Ok(())
+    })?;
     store.finish()
 }

@@ -5,6 +5,7 @@
 
 use super::choice::Seen;
 use super::purpose;
+use super::room::reserve;
 use super::rows::{Lengths, Partners};
 use crate::error::{Error, Result};
 use crate::random::Stream;
@@ -32,26 +33,27 @@ impl SmallWorld {
 }
 
 impl Partners for SmallWorld {
-    fn lengths(&self) -> Lengths {
+    fn lengths(&self) -> Lengths<'_> {
         Lengths::Equal(self.num as usize)
     }
 
-    fn list(&self, i: usize, seen: &mut Seen, partners: &mut Vec<u32>) {
+    fn list(&self, i: usize, seen: &mut Seen, partners: &mut Vec<u32>) -> Result<()> {
+        reserve(partners, self.num as usize)?;
         let (start, own, size) = (partners.len(), i as u32, self.size);
         for k in 1..=self.num / 2 {
             partners.extend([(own + k) % size, (own + size - k) % size]);
         }
         if self.num + 1 >= size {
-            return; // nowhere to rewire to
+            return Ok(()); // nowhere to rewire to
         }
         let mut stream = Stream::new(self.seed, i as u64, purpose::SMALL_WORLD);
         for &x in [own].iter().chain(&partners[start..]) {
-            seen.insert(x);
+            seen.insert(x)?;
         }
         for x in &mut partners[start..] {
             if stream.unit() < self.prob {
                 let mut new = stream.below(size);
-                while !seen.insert(new) {
+                while !seen.insert(new)? {
                     new = stream.below(size);
                 }
                 seen.remove(*x);
@@ -60,5 +62,6 @@ impl Partners for SmallWorld {
         }
         seen.clear(&partners[start..]);
         seen.remove(own);
+        Ok(())
     }
 }

@@ -3,13 +3,17 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::array::{Array, Column};
+use super::room::extend;
 use super::rows::Starts;
 use super::{Draw, Spec, purpose};
 use crate::error::{Error, Result};
 use crate::random::Stream;
 
 /// The longest delay of a synapse in steps.
-const LONGEST: u64 = u16::MAX as u64;
+pub(super) const LONGEST: u64 = u16::MAX as u64;
+
+/// A longer one.
+pub(super) const TOO_LONG: Error = Error::Rule("a delay that is drawn is longer than 65535 steps");
 
 /// The rows of all sources, one after the other; each ascends in delay, then in target.
 #[derive(Debug)]
@@ -56,10 +60,10 @@ impl<'a> Store<'a> {
     ///
     /// # Safety
     /// Nobody else reads or writes this row meanwhile.
-    pub(crate) unsafe fn put(&self, i: usize, targets: &mut [u32], keys: &mut Vec<u64>) {
+    pub(crate) unsafe fn put(&self, i: usize, targets: &mut [u32], keys: &mut Vec<u64>) -> Result<()> {
         let row = self.starts.row(i);
         assert_eq!(row.len(), targets.len(), "a rule drew another row than it had counted");
-        put_in_order(self.spec, i, targets, keys);
+        put_in_order(self.spec, i, targets, keys)?;
         if let Some(column) = &self.synapses.delay {
             if keys.last().is_some_and(|key| key >> 32 > LONGEST) {
                 self.too_long.store(true, Ordering::Relaxed);
@@ -74,6 +78,7 @@ impl<'a> Store<'a> {
             // SAFETY: by the contract of this function.
             unsafe { column.put_floats(row.start, row.map(|_| weights())) };
         }
+        Ok(())
     }
 
     /// Writes one target.
@@ -89,7 +94,7 @@ impl<'a> Store<'a> {
     ///
     /// # Safety
     /// The row has been written, and nobody writes it meanwhile.
-    pub(crate) unsafe fn get(&self, i: usize, targets: &mut Vec<u32>) {
+    pub(crate) unsafe fn get(&self, i: usize, targets: &mut Vec<u32>) -> Result<()> {
         targets.clear();
         // SAFETY: by the contract of this function.
         unsafe { self.synapses.indices.read(self.starts.row(i), targets) }
@@ -98,7 +103,7 @@ impl<'a> Store<'a> {
     /// The synapses, once all rows are stored.
     pub(crate) fn finish(self) -> Result<Synapses> {
         if self.too_long.into_inner() {
-            return Err(Error::Rule("a delay that was drawn is longer than 65535 steps"));
+            return Err(TOO_LONG);
         }
         Ok(self.synapses)
     }
@@ -106,16 +111,17 @@ impl<'a> Store<'a> {
 
 /// Puts the targets of row `i` into the order of a stored row. If delays are drawn, `keys` then hold them
 /// above 32 bits of the target.
-pub(super) fn put_in_order(spec: &Spec, i: usize, targets: &mut [u32], keys: &mut Vec<u64>) {
+pub(super) fn put_in_order(spec: &Spec, i: usize, targets: &mut [u32], keys: &mut Vec<u64>) -> Result<()> {
     // Before delays are given to them, targets need an order that all agree on.
     targets.sort_unstable();
     if let Some(draw) = &spec.delay {
         let mut stream = Stream::new(spec.seed, i as u64, purpose::DELAY);
         keys.clear();
-        keys.extend(targets.iter().map(|&j| draw.steps(stream.unit()) << 32 | u64::from(j)));
+        extend(keys, targets.iter().map(|&j| draw.steps(stream.unit()) << 32 | u64::from(j)))?;
         keys.sort_unstable();
         targets.iter_mut().zip(keys).for_each(|(j, &mut key)| *j = key as u32);
     }
+    Ok(())
 }
 
 /// The weights of row `i`, one after the other.

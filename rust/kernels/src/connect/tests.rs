@@ -15,7 +15,7 @@ fn rows(spec: &Spec) -> Vec<Vec<u32>> {
     let synapses = build(spec).expect("fits");
     let mut all = Vec::new();
     // SAFETY: the rows are built.
-    unsafe { synapses.indices.read(0..synapses.indices.len(), &mut all) };
+    unsafe { synapses.indices.read(0..synapses.indices.len(), &mut all).expect("memory") };
     let Column::I32(indptr) = &synapses.indptr else { unreachable!("small") };
     // SAFETY: the rows are built.
     let starts: Vec<_> =
@@ -82,10 +82,10 @@ fn threads_do_not_matter() {
             ..spec(rule, 3, n as usize, n as usize)
         };
         let built = [1, 2, 3].map(|threads| {
-            threads::set(threads);
+            threads::set(threads).expect("few threads");
             build(&spec).expect("fits")
         });
-        threads::set(0);
+        threads::set(0).expect("few threads");
         for other in &built[1..] {
             let pairs = [
                 (&built[0].indices, &other.indices),

@@ -11,7 +11,7 @@ use crate::threads;
 const PARALLEL: usize = 131_072;
 
 /// `target += ring[cursor]`, and `ring[cursor] = 0`; the ring is (lanes, slots, …), the target (lanes, …), and
-/// the cursor one for all lanes or one each.
+/// the cursor one for all lanes or one each. Nothing happens if the ring is known to be empty.
 ///
 /// # Errors
 /// If a length does not fit, or the cursor lies beyond the slots.
@@ -19,6 +19,7 @@ pub fn collect<T: Float>(
     lanes: usize,
     slots: usize,
     cursor: &[i32],
+    is_empty: bool,
     target: &mut [T],
     ring: &mut [T],
 ) -> Result<()> {
@@ -26,6 +27,9 @@ pub fn collect<T: Float>(
     length("ring", ring.len(), slots * target.len())?;
     let n = target.len() / lanes.max(1);
     length("target", target.len(), lanes * n)?;
+    if is_empty {
+        return Ok(());
+    }
     for (lane, target) in target.chunks_exact_mut(n.max(1)).enumerate() {
         let slot = &mut ring[(lane * slots + start(cursor, lane)) * n..][..n];
         let (target, slot) = (Shared::new(target), Shared::new(slot));

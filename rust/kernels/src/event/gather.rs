@@ -78,43 +78,41 @@ impl<T: Float> Gather<'_, T> {
         for (k, out) in self.out.iter_mut().enumerate() {
             let row = self.rows.row(self.first + k)?;
             place.check(row.clone())?;
-            let n = self.dims.n_post;
+            self.rows.check_part(row.clone(), self.dims.n_post)?;
             *out = match self.rows.indices() {
-                Indices::U16(all) => sum(all, row, self.weight, self.ct, n, place)?,
-                Indices::U32(all) => sum(all, row, self.weight, self.ct, n, place)?,
+                Indices::U16(all) => sum(all, row, self.weight, self.ct, place),
+                Indices::U32(all) => sum(all, row, self.weight, self.ct, place),
             };
         }
         Ok(())
     }
 }
 
+/// The sum over the synapses of a row, whose indices and delays are checked.
 #[inline(always)]
 fn sum<T: Float, I: Index, P: Place>(
     all: &[I],
     row: Range<usize>,
     weight: Weight<'_, T>,
     ct: &[T],
-    n_post: usize,
     place: P,
-) -> Result<T> {
-    let indices = &all[row.clone()];
-    I::check(indices, n_post)?;
-    let places = indices.iter().zip(row.clone()).map(|(i, j)| place.at(j, i.get()));
+) -> T {
+    let places = all[row.clone()].iter().zip(row.clone()).map(|(i, j)| place.at(j, i.get()));
     let mut sums = [T::ZERO; SUMS];
     match weight {
         Weight::Same(w) => {
             for (k, at) in places.enumerate() {
-                // SAFETY: all of the row's indices and delays are checked.
+                // SAFETY: promised to this function.
                 sums[k % SUMS] += unsafe { *ct.get_unchecked(at) };
             }
-            Ok(w * total(sums))
+            w * total(sums)
         }
         Weight::Each(w) => {
             for (k, (at, &w)) in places.zip(&w[row]).enumerate() {
                 // SAFETY: as above.
                 sums[k % SUMS] += w * unsafe { *ct.get_unchecked(at) };
             }
-            Ok(total(sums))
+            total(sums)
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::lane::Float;
 
 mod collect;
 mod gather;
+mod history;
 mod outer;
 mod procedural;
 mod relay;
@@ -16,11 +17,12 @@ mod waiting;
 
 pub use collect::collect;
 pub use gather::gather;
+pub use history::{History, Steps, deliver_arriving, record};
 pub use outer::outer;
 pub use procedural::{procedural_gather, procedural_scatter};
 pub use relay::{Past, relay};
 pub use ring::{Delays, Ring};
-pub use rows::{Index, Indices, Indptr, Rows};
+pub use rows::{Bounded, Index, Indices, Indptr, Names, Rows};
 pub use scatter::scatter;
 pub use spikes::Spikes;
 pub use waiting::{Starts, Waiting, deliver, remember, starts};

@@ -109,31 +109,31 @@ impl<T: Float> Outer<'_, T> {
                 None => &mut *out,
             };
             place.check(row.clone())?;
-            let (n, same) = (self.dims.n_post, self.part.is_none());
+            rows.check_part(row.clone(), self.dims.n_post)?;
+            let same = self.part.is_none();
             match rows.indices() {
-                Indices::U16(all) => add(all, row, spike, self.ct, n, place, out, same),
-                Indices::U32(all) => add(all, row, spike, self.ct, n, place, out, same),
+                Indices::U16(all) => add(all, row, spike, self.ct, place, out, same),
+                Indices::U32(all) => add(all, row, spike, self.ct, place, out, same),
             }
+            Ok(())
         })
     }
 }
 
+/// Adds what the synapses of a row, whose indices and delays are checked, give to the result.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)] // what one row needs; a struct for one call site would say it twice
 fn add<T: Float, I: Index, P: Place>(
     all: &[I],
     row: Range<usize>,
     spike: T,
     ct: &[T],
-    n_post: usize,
     place: P,
     out: &mut [T],
     same: bool,
-) -> Result<()> {
-    let indices = &all[row.clone()];
-    I::check(indices, n_post)?;
-    // SAFETY: all of the row's indices and delays are checked.
-    let held = indices.iter().zip(row).map(|(i, j)| unsafe { *ct.get_unchecked(place.at(j, i.get())) });
+) {
+    // SAFETY: promised to this function.
+    let held =
+        all[row.clone()].iter().zip(row).map(|(i, j)| unsafe { *ct.get_unchecked(place.at(j, i.get())) });
     if same {
         let mut total = T::ZERO;
         for x in held {
@@ -145,5 +145,4 @@ fn add<T: Float, I: Index, P: Place>(
             *y += spike * x;
         }
     }
-    Ok(())
 }

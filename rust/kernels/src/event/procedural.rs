@@ -27,7 +27,8 @@ pub fn procedural_scatter<T: Float>(
     ring: &Ring<'_>,
     target: &mut [T],
 ) -> Result<()> {
-    dims.check(&Spikes::Float(values), rule.n_pre())?;
+    length("values", values.len(), dims.batch * dims.n_total)?;
+    check(dims, rule, ring)?;
     length("target", target.len(), dims.batch * ring.slots * rule.n_post())?;
     let at = |b: usize, i: usize| values[b * dims.n_total + dims.offset + i];
     let active = |&i: &usize| (0..dims.batch).any(|b| at(b, i) != T::ZERO);
@@ -52,6 +53,8 @@ pub fn procedural_gather<T: Float>(
     out: &mut [T],
 ) -> Result<()> {
     length("result", out.len(), dims.batch * rule.n_pre())?;
+    length("cotangent", ct.len(), dims.batch * ring.slots * rule.n_post())?;
+    check(dims, rule, ring)?;
     let rows: Vec<usize> = (0..rule.n_pre()).collect();
     let mut sums = Vec::new();
     each_block(rule, &rows, true, |rows, block| {
@@ -65,6 +68,13 @@ pub fn procedural_gather<T: Float>(
     })
 }
 
+/// Checks what does not depend on the block: that values begin at the first row, and that all delays fit.
+fn check(dims: Dims, rule: &Procedural<'_>, ring: &Ring<'_>) -> Result<()> {
+    length("values", dims.n_total, rule.n_pre() + dims.offset)?;
+    ring.check(dims, 0)?;
+    rule.check_delays(ring.slots)
+}
+
 /// Makes the rows, several blocks at a time if there are threads, and calls `deliver` with each block in order.
 fn each_block<T: Float>(
     rule: &Procedural<'_>,
@@ -76,14 +86,15 @@ fn each_block<T: Float>(
     let fit = (BLOCK / length).max(1);
     for group in rows.chunks(fit * threads) {
         let parts: Vec<_> = group.chunks(group.len().div_ceil(threads)).collect();
-        let blocks: Vec<OnceLock<Block<T>>> = parts.iter().map(|_| OnceLock::new()).collect();
+        let blocks: Vec<OnceLock<Result<Block<T>>>> = parts.iter().map(|_| OnceLock::new()).collect();
         threads::ranges(parts.len(), group.len() * length >= PARALLEL, |range| {
             for k in range {
                 blocks[k].get_or_init(|| rule.block(parts[k], ordered));
             }
         });
         for (rows, block) in parts.iter().zip(&blocks) {
-            deliver(rows, block.get_or_init(|| rule.block(rows, ordered)))?;
+            let made = block.get_or_init(|| rule.block(rows, ordered));
+            deliver(rows, made.as_ref().map_err(Clone::clone)?)?;
         }
     }
     Ok(())
@@ -133,20 +144,20 @@ mod tests {
                 let spec = if delayed { all } else { Spec { weight: None, delay: None, ..all } };
                 let rule = Procedural::new(spec).expect("fits");
                 let ring = if delayed { Ring { slots: 8, cursor: &[3], ..Ring::NONE } } else { Ring::NONE };
-                let block = rule.block::<f32>(&(0..401).collect::<Vec<_>>(), true);
+                let block = rule.block::<f32>(&(0..401).collect::<Vec<_>>(), true).expect("memory");
                 let (rows, later) = (stored(&block).expect("rows"), timed(&ring, &block));
                 let (mut wanted, mut sums) = (vec![0.5; 802 * ring.slots], vec![0.0; 802]);
                 scatter(dims, Spikes::Float(&values), &block.weight, &rows, &later, &mut wanted)
                     .expect("fits");
                 gather(dims, &wanted, &block.weight, &rows, &later, &mut sums).expect("fits");
                 for n in 1..=3 {
-                    threads::set(n);
+                    threads::set(n).expect("few threads");
                     let (mut target, mut out) = (vec![0.5; 802 * ring.slots], vec![9.0; 802]);
                     procedural_scatter(dims, &values, &rule, &ring, &mut target).expect("fits");
                     procedural_gather(dims, &target, &rule, &ring, &mut out).expect("fits");
                     assert!(target == wanted && out == sums, "{spec:?} on {n} threads");
                 }
-                threads::set(0);
+                threads::set(0).expect("few threads");
             }
         }
     }

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::rows::Index;
+use super::rows::{Bounded, DELAYS, Index};
 use super::{Dims, length};
 use crate::error::{Error, Result};
 
@@ -21,11 +21,40 @@ pub enum Delays<'a> {
 }
 
 impl Delays<'_> {
-    fn len(&self) -> Option<usize> {
+    /// Checks that there is one for each synapse, if there are any.
+    pub(crate) fn check_len(&self, nnz: usize) -> Result<()> {
         match self {
-            Self::None => None,
-            Self::U8(d) => Some(d.len()),
-            Self::U16(d) => Some(d.len()),
+            Self::None => Ok(()),
+            Self::U8(d) => length("delay", d.len(), nnz),
+            Self::U16(d) => length("delay", d.len(), nnz),
+        }
+    }
+
+    /// The delay of a synapse.
+    #[inline(always)]
+    pub(crate) fn get(&self, j: usize) -> usize {
+        match self {
+            Self::None => 0,
+            Self::U8(d) => d[j].get(),
+            Self::U16(d) => d[j].get(),
+        }
+    }
+
+    /// The synapses of a row with this delay, by which rows ascend.
+    pub(crate) fn arriving(&self, row: Range<usize>, delay: usize) -> Result<Range<usize>> {
+        match self {
+            Self::None => Ok(if delay == 0 { row } else { row.start..row.start }),
+            Self::U8(d) => within(d, row, &(delay..delay + 1)),
+            Self::U16(d) => within(d, row, &(delay..delay + 1)),
+        }
+    }
+
+    /// Checks that the delays of these synapses are slots.
+    pub(crate) fn check(&self, part: Range<usize>, slots: usize) -> Result<()> {
+        match self {
+            Self::None => Ok(()),
+            Self::U8(d) => Index::check(d, part, slots, DELAYS),
+            Self::U16(d) => Index::check(d, part, slots, DELAYS),
         }
     }
 }
@@ -48,9 +77,7 @@ impl Ring<'_> {
     pub const NONE: Self = Self { delays: Delays::None, slots: 1, lanes: 1, cursor: &[0] };
 
     pub(super) fn check(&self, dims: Dims, nnz: usize) -> Result<()> {
-        if let Some(n) = self.delays.len() {
-            length("delay", n, nnz)?;
-        }
+        self.delays.check_len(nnz)?;
         if self.lanes == 0 || !dims.batch.is_multiple_of(self.lanes) {
             return Err(Error::Length { name: "cursor", given: self.lanes, expected: dims.batch });
         }
@@ -73,13 +100,16 @@ impl Ring<'_> {
     }
 }
 
+/// Slots that rings stand at.
+const CURSOR: Bounded = Bounded { name: "cursor", of: "slots" };
+
 /// Checks that there is one cursor or one for each lane, and that they are slots.
 pub(super) fn check_cursor(cursor: &[i32], lanes: usize, slots: usize) -> Result<()> {
     if cursor.len() != 1 {
         length("cursor", cursor.len(), lanes)?;
     }
-    match cursor.iter().find(|&&c| usize::try_from(c).map_or(true, |c| c >= slots)) {
-        Some(&given) => Err(Error::Cursor { given: given.into(), slots }),
+    match cursor.iter().position(|&c| usize::try_from(c).map_or(true, |c| c >= slots)) {
+        Some(place) => Err(CURSOR.error(place, cursor[place].into(), slots)),
         None => Ok(()),
     }
 }
@@ -118,7 +148,7 @@ impl Place for Now {
 
     #[inline(always)]
     fn cut<I: Index>(self, indices: &[I], row: Range<usize>, part: &Range<usize>) -> Result<Range<usize>> {
-        within(&indices[row.clone()], &row, part)
+        within(indices, row, part)
     }
 
     #[inline(always)]
@@ -141,16 +171,12 @@ impl<D: Index> Place for Later<'_, D> {
 
     #[inline(always)]
     fn check(self, row: Range<usize>) -> Result<()> {
-        let slots = self.bases.len();
-        D::check(&self.delays[row], slots).map_err(|e| match e {
-            Error::Index { given, .. } => Error::Delay { given, slots },
-            other => other,
-        })
+        D::check(self.delays, row, self.bases.len(), DELAYS)
     }
 
     #[inline(always)]
     fn cut<I: Index>(self, _: &[I], row: Range<usize>, part: &Range<usize>) -> Result<Range<usize>> {
-        within(&self.delays[row.clone()], &row, part)
+        within(self.delays, row, part)
     }
 
     #[inline(always)]
@@ -159,12 +185,17 @@ impl<D: Index> Place for Later<'_, D> {
     }
 }
 
-/// The part of a row whose ascending keys lie in `part`. If the keys do not ascend, one of the
-/// parts of the row finds keys of another part in its own.
+/// The part of a row whose ascending keys lie in `part`; the last part has no end.
+///
+/// All parts ask the same row where a bound lies, so that together they hold each synapse once. If the keys do not
+/// ascend, one of the parts finds keys of another in its own, or an end before its start.
 #[inline(always)]
-fn within<K: Index>(keys: &[K], row: &Range<usize>, part: &Range<usize>) -> Result<Range<usize>> {
-    let start = K::below(keys, part.start);
-    let end = start + K::below(&keys[start..], part.end);
+fn within<K: Index>(all: &[K], row: Range<usize>, part: &Range<usize>) -> Result<Range<usize>> {
+    let keys = &all[row.clone()];
+    let (start, end) = (K::below(keys, part.start), K::below(keys, part.end));
+    if start > end {
+        return Err(Error::Order);
+    }
     K::check_within(&keys[start..end], part)?;
     Ok(row.start + start..row.start + end)
 }

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::Weight;
 use super::ring::Place;
+use super::{Weight, length};
 use crate::error::{Error, Result};
 use crate::lane::Float;
 
@@ -12,21 +12,21 @@ pub trait Index: Copy + Ord + Default + TryFrom<usize> + Send + Sync + 'static {
     /// The target.
     fn get(self) -> usize;
 
-    /// Checks that all targets are below `size`. The greatest is found a lane at a time, which
-    /// is cheaper than to compare each on its way.
+    /// Checks that the numbers in a part of an operand are below a bound. The greatest is found a lane at a
+    /// time, which is cheaper than to compare each on its way.
     ///
     /// # Errors
-    /// If one is not.
+    /// If one is not: the first.
     #[inline(always)]
-    fn check(indices: &[Self], size: usize) -> Result<()> {
+    fn check(all: &[Self], part: Range<usize>, below: usize, bounded: Bounded) -> Result<()> {
         let mut greatest = Self::default();
-        for &index in indices {
+        for &index in &all[part.clone()] {
             greatest = greatest.max(index);
         }
-        if indices.is_empty() || greatest.get() < size {
+        if greatest.get() < below || part.is_empty() {
             return Ok(());
         }
-        Err(Error::Index { given: greatest.get(), size })
+        Err(bounded.first(all, part, below))
     }
 
     /// Checks that all of these lie in a part that a thread has for itself.
@@ -59,6 +59,50 @@ pub trait Index: Copy + Ord + Default + TryFrom<usize> + Send + Sync + 'static {
 
 /// Rows up to this length are counted through to find a bound.
 const COUNTED: usize = 256;
+
+/// An operand whose numbers stand for places elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounded {
+    /// The operand.
+    pub name: &'static str,
+    /// What its numbers stand for.
+    pub of: &'static str,
+}
+
+impl Bounded {
+    /// The first number in a part of the operand that is not below a bound, as an error.
+    #[cold]
+    fn first<I: Index>(self, all: &[I], part: Range<usize>, below: usize) -> Error {
+        let place = part.clone().find(|&j| all[j].get() >= below).unwrap_or(part.start);
+        self.error(place, all[place].get() as i64, below)
+    }
+
+    /// A number that is not below a bound, as an error.
+    pub(crate) fn error(self, place: usize, given: i64, below: usize) -> Error {
+        Error::Range { name: self.name, place, given, below, of: self.of }
+    }
+}
+
+/// Delays of synapses.
+pub(crate) const DELAYS: Bounded = Bounded { name: "delay", of: "slots" };
+
+/// What the operands of compressed rows are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Names {
+    /// Targets, or places.
+    pub indices: Bounded,
+    /// Where rows begin.
+    pub indptr: &'static str,
+}
+
+impl Names {
+    /// Of the targets of each source.
+    pub const ROWS: Self = Self { indices: Bounded { name: "indices", of: "targets" }, indptr: "indptr" };
+    /// Of the places among the weights of the synapses of each target.
+    pub const COLUMNS: Self = Self { indices: Bounded { name: "places", of: "weights" }, indptr: "ends" };
+    /// Of the neurons on the other side of the synapses of each neuron.
+    pub const LINES: Self = Self { indices: Bounded { name: "others", of: "neurons" }, indptr: "ends" };
+}
 
 impl Index for u8 {
     #[inline(always)]
@@ -108,6 +152,7 @@ pub struct Rows<'a> {
     indptr: Indptr<'a>,
     n_pre: usize,
     sorted: bool,
+    names: Names,
 }
 
 impl<'a> Rows<'a> {
@@ -116,20 +161,30 @@ impl<'a> Rows<'a> {
     /// # Errors
     /// If the lengths do not fit. What the arrays hold is checked as it is used.
     pub fn new(indices: Indices<'a>, indptr: Indptr<'a>, n_pre: usize) -> Result<Self> {
+        Self::named(Names::ROWS, indices, indptr, n_pre)
+    }
+
+    /// As [`Rows::new`], with other names of the operands.
+    ///
+    /// # Errors
+    /// As [`Rows::new`].
+    pub fn named(names: Names, indices: Indices<'a>, indptr: Indptr<'a>, n_pre: usize) -> Result<Self> {
         let indptr = match indptr {
             Indptr::I32([]) | Indptr::I64([]) => Indptr::Fixed,
             given => given,
         };
-        let rows = Self { indices, indptr, n_pre, sorted: false };
+        let rows = Self { indices, indptr, n_pre, sorted: false, names };
         let (name, given, expected) = match indptr {
             Indptr::Fixed => {
                 let whole = rows.nnz().checked_div(n_pre).unwrap_or(0) * n_pre;
-                ("indices", rows.nnz(), whole)
+                (names.indices.name, rows.nnz(), whole)
             }
-            Indptr::I32(p) => ("indptr", p.len(), n_pre + 1),
-            Indptr::I64(p) => ("indptr", p.len(), n_pre + 1),
+            Indptr::I32(p) => (names.indptr, p.len(), n_pre + 1),
+            Indptr::I64(p) => (names.indptr, p.len(), n_pre + 1),
         };
-        if given == expected { Ok(rows) } else { Err(Error::Length { name, given, expected }) }
+        length(name, given, expected)?;
+        rows.check_ends()?;
+        Ok(rows)
     }
 
     /// Says whether each row ascends, by delay if the synapses have some, and then by target. Threads share
@@ -162,17 +217,21 @@ impl<'a> Rows<'a> {
         self.indices
     }
 
-    /// Checks that every row begins where the one before ends.
-    pub(crate) fn check_order(&self) -> Result<()> {
-        let mut end = 0;
-        for k in 0..self.n_pre {
-            let row = self.row(k)?;
-            if row.start != end {
-                return Err(Error::Row { row: k, size: self.nnz() });
-            }
-            end = row.end;
+    /// Checks that the first row begins with the first synapse, and the last one ends with the last.
+    fn check_ends(&self) -> Result<()> {
+        let Some(last) = self.n_pre.checked_sub(1) else {
+            return length(self.names.indices.name, self.nnz(), 0);
+        };
+        match (self.ends(0), self.ends(last)) {
+            ([0, _], [_, end]) if end == self.nnz() as i64 => Ok(()),
+            ([0, _], _) => Err(self.misfit(last)),
+            _ => Err(self.misfit(0)),
         }
-        Ok(())
+    }
+
+    /// Checks that no row ends before it begins: then each follows the one before.
+    pub(crate) fn check_order(&self) -> Result<()> {
+        (0..self.n_pre).try_for_each(|k| self.row(k).map(drop))
     }
 
     /// The synapses of `count` rows from `first` on, if the rows are in order.
@@ -214,17 +273,47 @@ impl<'a> Rows<'a> {
     /// The synapses of a row.
     #[inline]
     pub(crate) fn row(&self, row: usize) -> Result<Range<usize>> {
-        let (start, end) = match self.indptr {
+        let [start, end] = self.ends(row);
+        match (usize::try_from(start), usize::try_from(end)) {
+            (Ok(start), Ok(end)) if start <= end && end <= self.nnz() => Ok(start..end),
+            _ => Err(self.misfit(row)),
+        }
+    }
+
+    /// Where a row begins and ends, as it is stored.
+    #[inline(always)]
+    fn ends(&self, row: usize) -> [i64; 2] {
+        match self.indptr {
             Indptr::Fixed => {
                 let k = self.nnz() / self.n_pre;
-                (Some(row * k), Some((row + 1) * k))
+                [(row * k) as i64, ((row + 1) * k) as i64]
             }
-            Indptr::I32(p) => (p[row].try_into().ok(), p[row + 1].try_into().ok()),
-            Indptr::I64(p) => (p[row].try_into().ok(), p[row + 1].try_into().ok()),
-        };
-        match (start, end) {
-            (Some(start), Some(end)) if start <= end && end <= self.nnz() => Ok(start..end),
-            _ => Err(Error::Row { row, size: self.nnz() }),
+            Indptr::I32(p) => [p[row].into(), p[row + 1].into()],
+            Indptr::I64(p) => [p[row], p[row + 1]],
+        }
+    }
+
+    /// A row that does not fit, as an error.
+    #[cold]
+    pub(crate) fn misfit(&self, row: usize) -> Error {
+        Error::Row { name: self.names.indptr, row, ends: self.ends(row), size: self.nnz() }
+    }
+
+    /// Checks that these synapses lead to targets that are there.
+    ///
+    /// # Errors
+    /// If one does not: the first.
+    #[inline(always)]
+    pub(crate) fn check<I: Index>(&self, all: &[I], part: Range<usize>, n_post: usize) -> Result<()> {
+        I::check(all, part, n_post, self.names.indices)
+    }
+
+    /// As [`Rows::check`], where the type of the indices is not known yet.
+    #[inline(always)]
+    pub(super) fn check_part(&self, part: Range<usize>, n_post: usize) -> Result<()> {
+        match self.indices {
+            Indices::U16(all) => self.check(all, part, n_post),
+            Indices::U32(all) => self.check(all, part, n_post),
         }
     }
 }

@@ -65,10 +65,11 @@ pub fn scatter<T: Float>(
         });
     }
     let parts = if parallel && rows.is_sorted() { call.parts(threads::get(), &hits) } else { vec![] };
-    threads::try_ranges(parts.len().max(1), parallel, |range| {
+    let delivered = threads::try_ranges(parts.len().max(1), parallel, |range| {
         let part = (!parts.is_empty()).then(|| parts[range.start].start..parts[range.end - 1].end);
         (0..dims.batch).try_for_each(|b| call.deliver(b, Source::Found(&hits[b]), part.clone()))
-    })
+    });
+    delivered.map_err(|error| call.first_fault(&hits).err().unwrap_or(error))
 }
 
 /// Synapses of a row, and the spike that they deliver.
@@ -123,15 +124,26 @@ impl<T: Float> Call<'_, T> {
         dispatch(Deliver { call: *self, b, source, part, bases: &bases })
     }
 
-    /// Ranges of targets, or of delays if the synapses have some, with about the same work each.
+    /// The fault that one thread would meet first: several threads see parts of rows, in no order.
+    #[cold]
+    fn first_fault(&self, hits: &[Vec<Hit<T>>]) -> Result<()> {
+        let Self { dims, rows, ring, .. } = *self;
+        hits.iter().flatten().try_for_each(|hit| {
+            let row = rows.row(hit.row)?;
+            ring.delays.check(row.clone(), ring.slots)?;
+            rows.check_part(row, dims.n_post)
+        })
+    }
+
+    /// Ranges of targets, or of delays if the synapses have some, with about the same work each. The last one has no
+    /// end: whoever takes it finds what is out of range.
     fn parts(&self, threads: usize, hits: &[Vec<Hit<T>>]) -> Vec<Range<usize>> {
         let bound = |k: usize| match self.ring.delays {
             Delays::None => (self.dims.n_post * k / threads).next_multiple_of(ALIGN).min(self.dims.n_post),
             Delays::U8(d) => self.quantile(d, k, threads, hits),
             Delays::U16(d) => self.quantile(d, k, threads, hits),
         };
-        let last = if let Delays::None = self.ring.delays { self.dims.n_post } else { self.ring.slots };
-        let ends = (1..threads).map(bound).chain([last]);
+        let ends = (1..threads).map(bound).chain([usize::MAX]);
         ends.scan(0, |start, end| Some(std::mem::replace(start, end)..end)).collect()
     }
 
@@ -219,8 +231,8 @@ impl<T: Float> Deliver<'_, T> {
         if let Some(part) = &self.part {
             row = place.cut(all, row, part)?;
         }
-        I::check(&all[row.clone()], self.call.dims.n_post)?;
         place.check(row.clone())?;
+        self.call.rows.check(all, row.clone(), self.call.dims.n_post)?;
         // SAFETY: indices and delays are checked; other threads have other parts.
         unsafe { add(all, row, self.call.weight, spike, place, self.call.target) };
         Ok(())

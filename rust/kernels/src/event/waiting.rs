@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use super::ring::check_cursor;
-use super::rows::prefetch;
+use super::rows::{Bounded, prefetch};
 use super::scatter::{ALIGN, Piece, enough, scatter_pieces};
 use super::spikes::each_spike;
 use super::{Delays, Dims, Index, Indices, Rows, Spikes, Weight, length};
@@ -120,7 +120,7 @@ fn block_size(n_post: usize, blocks: usize) -> usize {
 /// The places of [`Starts`], for rows that ascend by delay and then by target.
 ///
 /// # Errors
-/// If lengths do not fit, a delay lies beyond them, or rows do not ascend.
+/// If lengths do not fit, a delay or target lies beyond them, or rows do not ascend.
 pub fn starts<I: Index>(
     rows: &Rows<'_>,
     delays: Delays<'_>,
@@ -130,7 +130,8 @@ pub fn starts<I: Index>(
 ) -> Result<()> {
     let n = rows.n_pre();
     let width = width(out, n, blocks)?;
-    let size = block_size(n_post, blocks);
+    delays.check_len(rows.nnz())?;
+    let (size, slots) = (block_size(n_post, blocks), width.saturating_sub(1) / blocks);
     let target = |j: usize| match rows.indices() {
         Indices::U16(i) => usize::from(i[j]),
         Indices::U32(i) => i[j] as usize,
@@ -143,8 +144,11 @@ pub fn starts<I: Index>(
     let out = &Shared::new(out);
     threads::try_ranges(n, rows.nnz() >= PARALLEL, |mut range| {
         range.try_for_each(|k| {
+            let row = rows.row(k)?;
+            delays.check(row.clone(), slots)?;
+            rows.check_part(row.clone(), n_post)?;
             // SAFETY: ranges of rows are disjoint.
-            fill(unsafe { out.part(k * width, width) }, rows.row(k)?, number)
+            fill(unsafe { out.part(k * width, width) }, row, number)
         })
     })
 }
@@ -155,7 +159,7 @@ fn fill<I: Index>(out: &mut [I], row: Range<usize>, number: impl Fn(usize) -> us
     let mut next = 0;
     for (k, j) in row.clone().enumerate() {
         let here = number(j);
-        if here + 1 >= out.len() || here + 1 < next {
+        if here + 1 < next {
             return Err(Error::Order);
         }
         while next <= here {
@@ -207,15 +211,19 @@ impl<T: Float> Arriving<'_, T> {
         let (rows, n, n_post) = (self.rows, self.rows.n_pre(), self.dims.n_post);
         let (width, size) = (width(at, n, blocks)?, block_size(n_post, blocks));
         let delays = width.saturating_sub(1) / blocks;
+        if delays > self.waiting.slots() {
+            return Err(Error::Length { name: "count", given: self.waiting.slots(), expected: delays });
+        }
         let walk = Walk { places: at, arriving: self, blocks, delays, width };
         let spikes: usize = self.waiting.count.iter().map(|&n| n as usize).sum();
         let events = spikes * (rows.nnz() / (n * delays).max(1));
         let parallel = events >= enough(target);
         let target = &Shared::new(target);
-        threads::try_ranges(blocks, parallel, |range| {
+        let delivered = threads::try_ranges(blocks, parallel, |range| {
             let part = (range.start * size).min(n_post)..(range.end * size).min(n_post);
             scatter_pieces(self.dims, self.weight, rows, &walk.pieces(range)?, part, target)
-        })
+        });
+        delivered.map_err(|error| walk.first_fault().err().unwrap_or(error))
     }
 }
 
@@ -223,7 +231,7 @@ impl<T: Float> Arriving<'_, T> {
 fn width<I>(places: &[I], n: usize, blocks: usize) -> Result<usize> {
     let width = places.len() / n.max(1);
     length("starts", places.len(), width * n)?;
-    if blocks == 0 || (n > 0 && width % blocks != 1 % blocks) {
+    if blocks == 0 || (n > 0 && (width <= blocks || width % blocks != 1 % blocks)) {
         return Err(Error::Length { name: "starts", given: width, expected: blocks + 1 });
     }
     Ok(width)
@@ -231,6 +239,12 @@ fn width<I>(places: &[I], n: usize, blocks: usize) -> Result<usize> {
 
 /// Synapses from which on several threads find places faster than one.
 const PARALLEL: usize = 1 << 20;
+
+/// Listed spikes.
+const SOURCES: Bounded = Bounded { name: "sources", of: "sources" };
+
+/// Places in rows, which rise to the length of their row.
+const STARTS: Bounded = Bounded { name: "starts", of: "places in its row" };
 
 /// Spikes whose places in their rows are on their way while one is looked up.
 const AHEAD: usize = 8;
@@ -253,8 +267,9 @@ impl<T: Float, I: Index> Walk<'_, T, I> {
         for age in (0..slots.min(self.delays)).rev() {
             let slot = (cursor + slots - age) % slots;
             let filled = slot * n..slot * n + waiting.count[slot] as usize;
-            let (sources, values) = (&waiting.sources[filled.clone()], &waiting.values[filled]);
+            let (sources, values) = (&waiting.sources[filled.clone()], &waiting.values[filled.clone()]);
             let column = age * self.blocks + blocks.start;
+            u32::check(waiting.sources, filled, n, SOURCES)?;
             for (k, (&source, &value)) in sources.iter().zip(values).enumerate() {
                 if let Some(&next) = sources.get(k + AHEAD) {
                     let at = next as usize * self.width + column;
@@ -269,17 +284,25 @@ impl<T: Float, I: Index> Walk<'_, T, I> {
         Ok(pieces)
     }
 
+    /// The fault that one thread would meet first.
+    #[cold]
+    fn first_fault(&self) -> Result<()> {
+        let Arriving { rows, dims, .. } = self.arriving;
+        self.pieces(0..self.blocks)?
+            .into_iter()
+            .try_for_each(|piece| rows.check_part(piece.part, dims.n_post))
+    }
+
     /// The synapses of a row between two of its places.
     #[inline]
     fn piece(&self, source: usize, columns: Range<usize>) -> Result<Range<usize>> {
-        let rows = self.arriving.rows;
-        let beyond = Error::Row { row: source, size: rows.nnz() };
-        if source >= rows.n_pre() {
-            return Err(beyond);
+        let row = self.arriving.rows.row(source)?;
+        let first = source * self.width;
+        let [start, end] = [columns.start, columns.end].map(|column| self.places[first + column].get());
+        let is_last = columns.end + 1 == self.width;
+        if start <= end && if is_last { end == row.len() } else { end <= row.len() } {
+            return Ok(row.start + start..row.start + end);
         }
-        let row = rows.row(source)?;
-        let places = &self.places[source * self.width..];
-        let (start, end) = (places[columns.start].get(), places[columns.end].get());
-        if start <= end && end <= row.len() { Ok(row.start + start..row.start + end) } else { Err(beyond) }
+        Err(STARTS.error(first + columns.end, end as i64, row.len() + 1))
     }
 }

@@ -45,8 +45,8 @@ fn each<L: Lane, I: Index>(
             prefetch(unsafe { weight.part(row.start, row.len()) });
         }
         let row = rows.row(hit.row)?;
+        rows.check(all, row.clone(), n_post)?;
         let targets = &all[row.clone()];
-        I::check(targets, n_post)?;
         job.row::<L, I>(hit, targets, row);
     }
     Ok(())

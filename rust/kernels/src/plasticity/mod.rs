@@ -11,7 +11,7 @@
 //! A column is a cache line from memory for each synapse. Where b only decays between events of its source,
 //! [`learn`] lets events of targets wait until a row is walked, which is a cache line for sixteen.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event::{Hit, Rows, Spikes, find};
 use crate::lane::Float;
 
@@ -20,6 +20,7 @@ mod columns;
 mod eligibility;
 mod law;
 mod learn;
+mod lines;
 mod pending;
 mod rows;
 mod sources;
@@ -30,6 +31,7 @@ pub use columns::update_columns;
 pub use eligibility::{Elapsed, credit_columns, settle_rows};
 pub use law::{Dependence, Law};
 pub use learn::{Delivery, Side, Synapses, Walked, learn};
+pub use lines::{Lines, Since, credit_arriving, credit_delayed, update_arriving, update_delayed};
 pub use pending::{Pending, SLOTS};
 pub use rows::update_rows;
 pub use sources::{Columns, Sources};
@@ -41,7 +43,7 @@ fn found<T: Float>(events: Spikes<'_, T>, rows: &Rows<'_>) -> Result<(Vec<Hit<T>
     for hit in &hits {
         let row = rows.row(hit.row)?;
         if row.start < end {
-            return Err(Error::Row { row: hit.row, size: rows.nnz() });
+            return Err(rows.misfit(hit.row));
         }
         end = row.end;
         synapses += row.len();

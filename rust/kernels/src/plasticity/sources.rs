@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::{Error, Result};
-use crate::event::{Hit, Index, Indices, Rows, length, prefetch};
+use crate::event::{Bounded, Hit, Index, Indices, Rows, length, prefetch};
 use crate::lane::Float;
 
 /// From so many synapses on, several threads are faster than one: some 50 µs of work.
@@ -11,6 +11,9 @@ pub(super) const PARALLEL: usize = 16_384;
 
 /// Synapses that are on their way from memory while one is changed.
 const AHEAD: usize = 24;
+
+/// Sources of synapses.
+const SOURCES: Bounded = Bounded { name: "sources", of: "sources" };
 
 /// Where the sources of the synapses of columns are.
 #[derive(Debug, Clone, Copy)]
@@ -46,8 +49,11 @@ impl<'a> Columns<'a> {
         let Indices::U32(places) = rows.indices() else {
             return Err(Error::Rule("places among the weights have 32 bits"));
         };
-        if let Sources::Stored(stored) = sources {
-            length("sources", stored.len(), places.len())?;
+        match sources {
+            Sources::Stored(stored) => length("sources", stored.len(), places.len())?,
+            Sources::Looked { first, shift, .. } => {
+                length("sources", first.len(), places.len().div_ceil(1 << shift))?;
+            }
         }
         Ok(Self { rows, places, sources, n_pre })
     }
@@ -82,7 +88,7 @@ impl<'a> Columns<'a> {
     #[inline(always)]
     pub(super) fn column(&self, target: usize) -> Result<Range<usize>> {
         let column = self.rows.row(target)?;
-        u32::check(&self.places[column.clone()], self.places.len())?;
+        self.rows.check(self.places, column.clone(), self.places.len())?;
         Ok(column)
     }
 
@@ -91,7 +97,7 @@ impl<'a> Columns<'a> {
     pub(super) fn each(&self, column: Range<usize>, mut body: impl FnMut(usize, usize, usize)) -> Result<()> {
         match *self.sources {
             Sources::Stored(stored) => {
-                u16::check(&stored[column.clone()], self.n_pre)?;
+                u16::check(stored, column.clone(), self.n_pre, SOURCES)?;
                 for k in column {
                     body(k, self.places[k].get(), stored[k].get());
                 }
@@ -106,15 +112,16 @@ impl<'a> Columns<'a> {
         Ok(())
     }
 
+    /// The source of the synapse at a place among the weights, from the source where the search begins.
     #[inline(always)]
     fn look(&self, first: &[u32], shift: u32, rows: &Rows<'_>, place: usize) -> Result<usize> {
-        let mut row = first.get(place >> shift).map_or(usize::MAX, |&row| row.get());
-        while row < self.n_pre.min(rows.n_pre()) {
-            if rows.row(row)?.end > place {
-                return Ok(row);
+        let given = first[place >> shift].get();
+        for source in given..self.n_pre.min(rows.n_pre()) {
+            let row = rows.row(source)?;
+            if place < row.end {
+                return if row.start <= place { Ok(source) } else { Err(rows.misfit(source)) };
             }
-            row += 1;
         }
-        Err(Error::Index { given: row, size: self.n_pre })
+        Err(SOURCES.error(place >> shift, given as i64, self.n_pre))
     }
 }

@@ -1,7 +1,8 @@
 //! Arrays of random words.
 
 use super::philox;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::event::length;
 use crate::lane::{Job, Lane, dispatch};
 use crate::shared::Shared;
 use crate::threads;
@@ -69,9 +70,8 @@ impl Use for Count<'_> {
 fn fill<U: Use>(keys: &[u32], purpose: u32, out: &mut [U::Out], made: &U) -> Result<()> {
     let rows = keys.len() / 2;
     let n = out.len() / rows.max(1);
-    if keys.len() != 2 * rows || out.len() != rows * n {
-        return Err(Error::Length { name: "words", given: out.len(), expected: rows * n });
-    }
+    length("keys", keys.len(), 2 * rows)?;
+    length("result", out.len(), rows * n)?;
     let blocks = n.div_ceil(4);
     for (key, row) in keys.chunks_exact(2).zip(out.chunks_exact_mut(n.max(1))) {
         let (key, row) = ([key[0], key[1]], &Shared::new(row));

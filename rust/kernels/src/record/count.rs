@@ -2,8 +2,14 @@
 
 use super::{number, part};
 use crate::error::{Error, Result};
-use crate::event::{Spikes, not_zero};
+use crate::event::{Bounded, Spikes, not_zero};
 use crate::lane::{Float, Job, Lane, dispatch};
+
+/// Where groups begin.
+const STARTS: Bounded = Bounded { name: "starts", of: "beginnings of groups" };
+
+/// Where groups end.
+const STOPS: Bounded = Bounded { name: "stops", of: "ends of groups" };
 
 /// The number of spikes in each range of neurons `starts[g]..stops[g]`; spikes are (rows, neurons), counts
 /// (rows, groups). A value of two or more is a count of spikes.
@@ -26,8 +32,14 @@ pub fn count<T: Float>(
         }
     }
     let ranges = || starts.iter().zip(stops).map(|(&start, &stop)| (start as usize, stop as usize));
-    if starts.iter().any(|&s| s < 0) || ranges().any(|(start, stop)| start > stop || stop > n) {
-        return Err(Error::Rule("a group leaves the population"));
+    for (group, (&start, &stop)) in starts.iter().zip(stops).enumerate() {
+        let within = |x: i32, end: usize| usize::try_from(x).is_ok_and(|x| x <= end);
+        if !within(stop, n) {
+            return Err(STOPS.error(group, stop.into(), n + 1));
+        }
+        if !within(start, stop as usize) {
+            return Err(STARTS.error(group, start.into(), stop as usize + 1));
+        }
     }
     let mut counts = counts.iter_mut();
     for row in 0..rows {
@@ -103,9 +115,9 @@ mod tests {
 
     #[test]
     fn groups_that_do_not_fit_are_refused() {
-        for (start, stop) in [(-1, 1), (0, 5), (3, 2), (0, -1)] {
+        for (start, stop, wrong) in [(-1, 1, "starts"), (0, 5, "stops"), (3, 2, "starts"), (0, -1, "stops")] {
             let error = count::<f32>(1, Spikes::Bool(&[1; 4]), &[start], &[stop], &mut [0]).unwrap_err();
-            assert_eq!(error, Error::Rule("a group leaves the population"), "{start}..{stop}");
+            assert!(matches!(error, Error::Range { name, .. } if name == wrong), "{start}..{stop}: {error}");
         }
         assert!(count::<f32>(1, Spikes::Bool(&[1; 4]), &[0], &[1, 2], &mut [0]).is_err());
         assert!(count::<f32>(1, Spikes::Bool(&[1; 4]), &[0], &[1], &mut [0; 2]).is_err());

@@ -4,17 +4,20 @@
 //! back the shares that no worker has started, and waits only for those that one has. So a caller never
 //! waits for a thread to be scheduled, callers on several threads can post at the same time, and a team
 //! whose workers are all busy is only slower.
+//!
+//! A worker is started when there is a share for it, and stays. After a fork there is only the thread that forked: the
+//! child has a team of its own, since nobody would answer the mailboxes of its parent's.
 
 use std::any::Any;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle, Thread};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use super::Floats;
+use super::{Floats, fork, limit};
 
 /// How long a worker looks for its next job before it sleeps: longer than the serial part of a step, since to
 /// wake a sleeping one takes some 50 µs; and short, since on a machine with other work a thread that is always
@@ -24,13 +27,46 @@ const AWAKE: Duration = Duration::from_micros(100);
 /// Looks at a mailbox, or at a result, between looks at the clock, or at other threads that want to run.
 const SPINS: usize = 128;
 
+/// The team of the process; that of its parent, if it has been forked since, or none before the first use.
+static TEAM: AtomicPtr<Team> = AtomicPtr::new(ptr::null_mut());
+
+/// The team of this process. Teams are never given back: a worker may look into its mailbox at any time.
+pub(super) fn team() -> &'static Team {
+    // SAFETY: null, or a team that is never given back.
+    match unsafe { TEAM.load(Ordering::Acquire).as_ref() } {
+        Some(team) if team.forks == fork::count() => team,
+        seen => renewed(seen),
+    }
+}
+
+/// Makes a team in the place of the one seen, unless another thread has just done so.
+#[cold]
+fn renewed(seen: Option<&'static Team>) -> &'static Team {
+    let old = seen.map_or(ptr::null_mut(), |team| ptr::from_ref(team).cast_mut());
+    let new = Box::into_raw(Box::new(Team::new()));
+    match TEAM.compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire) {
+        // SAFETY: from now on it is never given back.
+        Ok(_) => unsafe { &*new },
+        Err(other) => {
+            // SAFETY: nobody has seen the new one, and the other is never given back.
+            unsafe {
+                drop(Box::from_raw(new));
+                &*other
+            }
+        }
+    }
+}
+
 /// Threads that wait for jobs.
 pub(super) struct Team {
-    workers: Vec<Worker>,
+    /// Those that could not be started are none.
+    workers: Box<[OnceLock<Option<Worker>>]>,
+    /// How often the process had been forked from another when the team was made.
+    forks: usize,
 }
 
 struct Worker {
-    mailbox: Arc<Mailbox>,
+    mailbox: &'static Mailbox,
     thread: Thread,
 }
 
@@ -38,7 +74,6 @@ struct Mailbox {
     /// A job whose share nobody has taken.
     job: AtomicPtr<Job<'static>>,
     asleep: AtomicBool,
-    closed: AtomicBool,
 }
 
 /// What a caller wants done; it lives on the caller's stack until all shares are finished.
@@ -62,10 +97,19 @@ impl Job<'_> {
 }
 
 impl Team {
-    /// A team of so many workers, or of those that the system allows.
-    pub(super) fn new(workers: usize) -> Self {
-        let workers = (0..workers).map_while(|k| Worker::new(k + 1).ok()).collect();
-        Self { workers }
+    /// A team whose workers are still to be started.
+    pub(super) fn new() -> Self {
+        Self { workers: (1..limit()).map(|_| OnceLock::new()).collect(), forks: fork::count() }
+    }
+
+    /// The worker that takes a share, started if it was not; none if the system allows no more threads.
+    fn worker(&self, share: usize) -> Option<&Worker> {
+        self.workers.get(share - 1)?.get_or_init(|| Worker::new(share).ok()).as_ref()
+    }
+
+    #[cfg(test)]
+    pub(super) fn started(&self) -> usize {
+        self.workers.iter().filter(|worker| worker.get().is_some()).count()
     }
 
     /// Runs `task` over `0..tasks` in `shares` contiguous ranges; worker k takes share k.
@@ -75,15 +119,12 @@ impl Team {
         // The workers see a job of any lifetime. It outlives their use of it: this function returns
         // after all shares are finished or taken back.
         let address: *mut Job<'static> = (&raw const job).cast_mut().cast();
-        let workers = self.workers.iter().take(shares - 1);
-        let posted: Vec<bool> = workers.map(|worker| worker.post(address)).collect();
+        let post = |share: usize| self.worker(share).filter(|worker| worker.post(address));
+        let posted: Vec<Option<&Worker>> = (1..shares).map(post).collect();
         job.run(0);
         let mut taken = 0;
-        for share in 1..shares {
-            let own = match self.workers.get(share - 1) {
-                Some(worker) if posted[share - 1] => worker.take_back(address),
-                _ => true,
-            };
+        for (share, worker) in (1..shares).zip(posted) {
+            let own = worker.is_none_or(|worker| worker.take_back(address));
             if own {
                 job.run(share);
             } else {
@@ -101,31 +142,20 @@ impl Team {
     }
 }
 
-impl Drop for Team {
-    fn drop(&mut self) {
-        for worker in &self.workers {
-            worker.mailbox.closed.store(true, Ordering::SeqCst);
-            worker.thread.unpark();
-        }
-    }
-}
-
 impl Worker {
     fn new(share: usize) -> std::io::Result<Self> {
-        let mailbox = Arc::new(Mailbox {
+        let mailbox: &'static Mailbox = Box::leak(Box::new(Mailbox {
             job: AtomicPtr::new(ptr::null_mut()),
             asleep: AtomicBool::new(false),
-            closed: AtomicBool::new(false),
-        });
-        let own = Arc::clone(&mailbox);
-        let handle: JoinHandle<()> =
-            thread::Builder::new().name(format!("spikeloop-{share}")).spawn(move || own.serve(share))?;
+        }));
+        let name = format!("spikeloop-{share}");
+        let handle = thread::Builder::new().name(name).spawn(move || mailbox.serve(share))?;
         Ok(Self { mailbox, thread: handle.thread().clone() })
     }
 
     /// Puts a job into the mailbox, unless another caller's lies there.
     fn post(&self, job: *mut Job<'static>) -> bool {
-        let mailbox = &self.mailbox;
+        let mailbox = self.mailbox;
         let order = (Ordering::SeqCst, Ordering::Relaxed);
         let posted = mailbox.job.compare_exchange(ptr::null_mut(), job, order.0, order.1).is_ok();
         // A worker that goes to sleep says so before it looks into the mailbox for the last time.
@@ -143,29 +173,26 @@ impl Worker {
 }
 
 impl Mailbox {
-    /// What a worker does: its share of all jobs, until the team is gone.
-    fn serve(&self, share: usize) {
-        while let Some(job) = self.next() {
+    /// What a worker does: its share of all jobs.
+    fn serve(&self, share: usize) -> ! {
+        loop {
             // SAFETY: the caller waits until the shares that were taken out of mailboxes are finished.
-            let job = unsafe { &*job };
+            let job = unsafe { &*self.next() };
             job.floats.during(|| job.run(share));
             // The caller may leave, and the job be gone, from here on.
             job.finished.fetch_add(1, Ordering::Release);
         }
     }
 
-    /// The next job; none if the team is gone.
-    fn next(&self) -> Option<*mut Job<'static>> {
+    /// The next job.
+    fn next(&self) -> *mut Job<'static> {
         let mut since = Instant::now();
         loop {
             for _ in 0..SPINS {
                 if let Some(job) = self.take() {
-                    return Some(job);
+                    return job;
                 }
                 std::hint::spin_loop();
-            }
-            if self.closed.load(Ordering::SeqCst) {
-                return self.take();
             }
             // Threads that want to run come first: on few cores they may be those of XLA, for which the caller waits.
             thread::yield_now();
@@ -186,7 +213,7 @@ impl Mailbox {
 
     fn sleep(&self) {
         self.asleep.store(true, Ordering::SeqCst);
-        if self.job.load(Ordering::SeqCst).is_null() && !self.closed.load(Ordering::SeqCst) {
+        if self.job.load(Ordering::SeqCst).is_null() {
             thread::park();
         }
         self.asleep.store(false, Ordering::SeqCst);

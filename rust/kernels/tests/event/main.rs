@@ -72,18 +72,22 @@ fn malformed_rows_are_refused() {
         let rows = Rows::new(Indices::U32(indices), Indptr::I64(indptr), 2)?;
         scatter(dims, spikes, &[1.0], &rows, &Ring::NONE, &mut target)
     };
-    assert_eq!(run(&[0, 12], &[]), Err(Error::Index { given: 12, size: 3 }));
     assert_eq!(
         run(&[0, 12], &[]).map_err(|e| e.to_string()),
-        Err("index 12 out of range for 3 targets".into())
+        Err("'indices' holds 12 at place 1, which is out of range for 3 targets".into())
     );
-    assert_eq!(run(&[0, 1], &[0, 3, 2]), Err(Error::Row { row: 0, size: 2 }));
-    assert_eq!(run(&[0, 1], &[0, -1, 2]), Err(Error::Row { row: 0, size: 2 }));
-    assert_eq!(run(&[0, 1], &[0, 2, 1]), Err(Error::Row { row: 1, size: 2 }));
+    let misfit = |row, ends| Err(Error::Row { name: "indptr", row, ends, size: 2 });
+    assert_eq!(run(&[0, 1], &[0, 3, 2]), misfit(0, [0, 3]));
+    assert_eq!(run(&[0, 1], &[0, -1, 2]), misfit(0, [0, -1]));
+    assert_eq!(run(&[0, 1], &[0, 2, 1]), misfit(1, [2, 1]));
+    assert_eq!(run(&[0, 1], &[1, 2, 2]), misfit(0, [1, 2]));
+    assert_eq!(run(&[0, 1], &[0, 1, 1]), misfit(1, [1, 1]), "a synapse of no row");
     assert!(matches!(run(&[0, 1, 2], &[]), Err(Error::Length { name: "indices", .. })));
     assert!(matches!(run(&[0, 1], &[0, 2]), Err(Error::Length { name: "indptr", .. })));
     // Rows that share synapses: the derivative by these would have two values.
-    let rows = Rows::new(Indices::U32(&[0, 1]), Indptr::I64(&[1, 2, 2]), 2).expect("right lengths");
+    let rows = Rows::new(Indices::U32(&[0, 1]), Indptr::I64(&[0, 2, 1, 2]), 3).expect("right lengths");
+    let dims = Dims { n_total: 3, ..dims };
+    let spikes = Spikes::Float(&[1.0f32, 0.0, 1.0]);
     let error = outer(dims, spikes, &[1.0; 3], &rows, &Ring::NONE, &mut [0.0; 2]);
-    assert_eq!(error, Err(Error::Row { row: 0, size: 2 }));
+    assert_eq!(error, misfit(1, [2, 1]));
 }

@@ -49,7 +49,7 @@ proptest! {
             let (mut ours, mut wanted) = (vec![1.0; dims.n_post], vec![1.0; dims.n_post]);
             let starts = Starts { at: Indices::U32(&starts), blocks };
             deliver(dims, &case.weight, &case.rows(), starts, &mut waiting, &mut ours).expect("it fits");
-            collect(1, slots, &cursor, &mut wanted, &mut ring).expect("it fits");
+            collect(1, slots, &cursor, false, &mut wanted, &mut ring).expect("it fits");
             prop_assert!(near(&ours, &wanted));
         }
         prop_assert!(count.iter().all(|&n| n == 0));
@@ -106,7 +106,7 @@ proptest! {
         let before = ring.clone();
         let cursor: Vec<i32> = (0..lanes).map(|lane| (lane % slots) as i32).collect();
         let mut target = vec![0.5; lanes * n];
-        collect(lanes, slots, &cursor, &mut target, &mut ring).expect("it fits");
+        collect(lanes, slots, &cursor, false, &mut target, &mut ring).expect("it fits");
         for lane in 0..lanes {
             for k in 0..slots * n {
                 let (at, here) = (lane * slots * n + k, k / n.max(1) == lane % slots);
@@ -128,13 +128,15 @@ fn malformed_rings_are_refused() {
         scatter(dims, Spikes::Float(&[1.0f32, 1.0]), &[1.0], &rows, &ring, &mut vec![0.0; slots * 2])
     };
     assert_eq!(run(&[0, 2], 3, &[2]), Ok(()));
-    assert_eq!(run(&[0, 3], 3, &[2]), Err(Error::Delay { given: 3, slots: 3 }));
-    assert_eq!(run(&[0, 1], 3, &[3]), Err(Error::Cursor { given: 3, slots: 3 }));
-    assert_eq!(run(&[0, 1], 3, &[-1]), Err(Error::Cursor { given: -1, slots: 3 }));
+    let beyond = |name, place, given| Err(Error::Range { name, place, given, below: 3, of: "slots" });
+    assert_eq!(run(&[0, 3], 3, &[2]), beyond("delay", 1, 3));
+    assert_eq!(run(&[0, 1], 3, &[3]), beyond("cursor", 0, 3));
+    assert_eq!(run(&[0, 1], 3, &[-1]), beyond("cursor", 0, -1));
     assert!(matches!(run(&[0], 3, &[0]), Err(Error::Length { name: "delay", .. })));
     assert!(matches!(run(&[0, 1], 3, &[0, 0]), Err(Error::Length { name: "cursor", .. })));
-    let error = collect(1, 2, &[2], &mut [0.0f32; 3], &mut [0.0; 6]);
-    assert_eq!(error, Err(Error::Cursor { given: 2, slots: 2 }));
+    let error = collect(1, 2, &[2], false, &mut [0.0f32; 3], &mut [0.0; 6]);
+    let beyond = Error::Range { name: "cursor", place: 0, given: 2, below: 2, of: "slots" };
+    assert_eq!(error, Err(beyond));
     let past = Past { slots: 2, lanes: 1, cursor: &[0] };
     let spikes = Spikes::Float(&[1.0f32, 1.0]);
     let error = relay(dims, spikes, &[1.0], &rows, &past, &mut [0.0; 5], &mut [0.0; 2]);

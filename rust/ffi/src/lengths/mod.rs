@@ -1,0 +1,91 @@
+//! Every operand of every kernel with a length that does not fit: an error that names an operand, and nothing else.
+
+use crate::abi::Handler;
+use crate::register::registrations;
+use crate::testing::Call;
+use spikeloop_kernels::neuron::MODELS;
+
+mod event;
+mod neurons;
+mod plastic;
+
+/// A kernel, a call that works, the names of its operands, and for some the lengths along an axis that work as well.
+struct Kernel {
+    name: &'static str,
+    call: fn() -> Call,
+    operands: &'static [&'static str],
+    free: &'static [(&'static str, usize, &'static [usize])],
+}
+
+fn handler(name: &str) -> Handler {
+    registrations().iter().find(|(given, _)| *given == name).expect("registered").1
+}
+
+/// Three sources, four targets: 0 → 1, 3; 1 → nothing; 2 → 0.
+fn rows(call: Call) -> Call {
+    call.vector(&[1_u32, 3, 0]).vector(&[0_i32, 2, 2, 3])
+}
+
+/// Attributes that say which lengths fit.
+const ATTRIBUTES: &[&str] = &["starts", "stops"];
+
+/// Runs a call with operand or result `k` resized along one axis; says what is wrong with the answer.
+fn judge(
+    name: &str,
+    made: Call,
+    k: usize,
+    axis: usize,
+    len: usize,
+    free: bool,
+    operands: &[&str],
+) -> Option<String> {
+    let mut call = made.resized(k, axis, len);
+    let what = format!("{name}: '{}' with {len} along axis {axis}", operands[k]);
+    match call.run(handler(&format!("spikeloop.{name}"))) {
+        Ok(()) if free => None,
+        Ok(()) => Some(format!("{what} was taken")),
+        Err((_, text)) if free => Some(format!("{what} was refused: {text}")),
+        Err((_, text)) => {
+            let mut names = operands.iter().chain(ATTRIBUTES);
+            let named = names.any(|name| text.contains(&format!("'{name}'")));
+            (!named || text.contains("panic")).then(|| format!("{what}: {text}"))
+        }
+    }
+}
+
+/// Lengths beside the right one.
+fn wrong(n: usize) -> impl Iterator<Item = usize> {
+    [0, 1, n.saturating_sub(1), n + 1].into_iter().filter(move |&len| len != n)
+}
+
+#[test]
+fn lengths_of_operands_that_do_not_fit_are_refused_by_name() {
+    let mut faults = vec![];
+    for Kernel { name, call, operands, free } in event::KERNELS.iter().chain(plastic::KERNELS) {
+        assert_eq!(call().run(handler(&format!("spikeloop.{name}"))), Ok(()), "{name}");
+        assert_eq!(call().operands(), operands.len(), "{name}");
+        for k in 0..operands.len() {
+            let dims = call().dims(k);
+            for (axis, &n) in dims.iter().enumerate() {
+                for len in wrong(n as usize) {
+                    let is = |&(operand, along, lens): &(&str, usize, &[usize])| {
+                        operand == operands[k] && along == axis && lens.contains(&len)
+                    };
+                    let free = free.iter().any(is);
+                    faults.extend(judge(name, call(), k, axis, len, free, operands));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn all_kernels_are_tried() {
+    for (name, _) in registrations() {
+        let name = name.strip_prefix("spikeloop.").expect("the prefix of all");
+        let model = MODELS.iter().any(|model| name.split('.').next() == Some(model.name));
+        let mut kernels = event::KERNELS.iter().chain(plastic::KERNELS);
+        assert!(model || name == "panic" || kernels.any(|kernel| kernel.name == name), "{name}");
+    }
+}
