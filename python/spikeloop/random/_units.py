@@ -52,6 +52,8 @@ def check_range(where: str, low: float = -np.inf, high: float = np.inf, **values
 
 
 def _number(where: str, name: str, value: Any, unit: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        value = np.asarray(value)
     if isinstance(value, u.Quantity):
         if not value.unit.has_same_dim(unit):
             expected = "no unit" if unit == u.UNITLESS else f"a value in {unit}"
