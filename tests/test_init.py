@@ -250,3 +250,74 @@ def test_own_initializer():
 
     assert Half(2 * u.mV)(3).unit == u.mV
     assert Half(2, unit=u.mV) == Half(2 * u.mV)
+
+
+class TestArithmetic:
+    @pytest.mark.parametrize(
+        ("rule", "expected", "unit"),
+        [
+            (init.Constant(2 * u.mV) + init.Constant(0.001 * u.volt), 3.0, u.mV),
+            (init.Constant(2 * u.mV) + 1 * u.mV, 3.0, u.mV),
+            (init.Constant(2 * u.mV) - 0, 2.0, u.mV),
+            (init.Constant(2 * u.mV) * 3, 6.0, u.mV),
+            (3 * init.Constant(2.0), 6.0, u.UNITLESS),
+            (np.float32(3) * init.Constant(2.0), 6.0, u.UNITLESS),
+            (init.Constant(2.0) * (1 * u.mV), 2.0, u.mV),
+            (init.Constant(6 * u.mV) / init.Constant(2 * u.ms), 3.0, u.mV / u.ms),
+            (6 / init.Constant(2 * u.ms), 3.0, u.kHz),
+            (-init.Constant(2 * u.mV), -2.0, u.mV),
+            (2 * init.Constant(1.0) + init.Constant(3.0) / 2, 3.5, u.UNITLESS),
+            (init.Constant(5 * u.mV).clip(max_val=4 * u.mV), 4.0, u.mV),
+        ],
+    )
+    def test_values_and_units(self, rule, expected, unit):
+        value = rule((2, 3))
+        assert value.shape == (2, 3)
+        numbers = value.to_decimal(unit) if isinstance(value, u.Quantity) else value
+        np.testing.assert_allclose(numbers, np.full((2, 3), expected), rtol=1e-6)
+
+    def test_arrays(self):
+        row = np.arange(3.0)
+        np.testing.assert_array_equal((row + init.Constant(1.0))((2, 3)), np.tile(row + 1, (2, 1)))
+        np.testing.assert_array_equal((init.Constant(2.0) * jnp.asarray(row))(3), 2 * row)
+
+    def test_both_sides_are_drawn(self):
+        both = init.Normal(1.0, 3.0) + init.Normal(2.0, 4.0)
+        value = both((400, 400))
+        np.testing.assert_allclose((value.mean(), value.std()), (3.0, 5.0), atol=0.05)
+        same = init.Normal()
+        np.testing.assert_allclose((same - same)((400, 400)).std(), 2**0.5, atol=0.02)
+        np.testing.assert_array_equal(both(5, key=1), both(5, key=1))
+
+    def test_equality_and_use_in_models(self):
+        rule = init.Normal(-55 * u.mV, 2 * u.mV)
+        assert rule * 2 == rule * 2 != rule * 3
+        assert hash(rule + 1 * u.mV) == hash(rule + 1 * u.mV)
+        neuron = sl.nn.init_all_states(sl.LIF(1000, V_initializer=rule - 10 * u.mV))
+        np.testing.assert_allclose(neuron.V.value.to_decimal(u.mV).mean(), -65, atol=0.5)
+        weights = sl.connect.FixedOutDegree(5, rule / (1 * u.ohm), seed=0)(10, 20).weight.value
+        assert weights.shape == (50,)
+
+    @pytest.mark.parametrize("rule", [init.Constant(1 * u.mV) + 1.0, init.Constant(1.0) - init.Constant(1 * u.mV)])
+    def test_units_must_fit(self, rule):
+        with pytest.raises(UnitError, match=r"Combined [+-]: (left|right) has no unit, expected mV"):
+            rule(3)
+
+    def test_no_other_operands(self):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            init.Normal() + np.sin
+
+
+@pytest.mark.parametrize("make", [np.random.default_rng, np.random.RandomState])
+@pytest.mark.parametrize("rule", [init.Normal(), init.Uniform(0 * u.mV, 1 * u.mV), 2 * init.Normal() + init.Normal()])
+def test_generators_of_numpy(make, rule):
+    rng = make(0)
+    first, second, again = rule((4, 5), rng=rng), rule((4, 5), rng=rng), rule((4, 5), rng=make(0))
+    np.testing.assert_array_equal(u.get_mantissa(first), u.get_mantissa(again))
+    assert not np.array_equal(u.get_mantissa(first), u.get_mantissa(second))
+
+
+def test_what_is_no_generator():
+    assert init.Normal()(3, rng=np.random).shape == (3,)
+    with pytest.raises(TypeError, match="rng must be a RandomState or a generator of NumPy; given 3"):
+        init.Normal()(3, rng=3)

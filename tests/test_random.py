@@ -264,3 +264,49 @@ def test_choice_permutation_shuffle():
 def test_like_functions():
     x = jnp.zeros((2, 3))
     assert random.rand_like(x).shape == random.randn_like(x).shape == random.randint_like(x, 0, 5).shape == (2, 3)
+
+
+class TestLists:
+    """Lists and tuples of numbers are arrays, in every distribution."""
+
+    def test_bounds(self):
+        a = random.randint([1, 2, 3], (10, 7, 8), size=(500, 3))
+        assert (a.min(0) == jnp.array([1, 2, 3])).all()
+        assert (a.max(0) == jnp.array([9, 6, 7])).all()
+        assert random.randint([1, 2, 3], [10, 7, 8]).shape == (3,)
+
+    @pytest.mark.parametrize(
+        "draw",
+        [
+            lambda: random.poisson([0.5, 4.0], (2000, 2)),
+            lambda: random.normal([0.5, 4.0], 1.0, (2000, 2)),
+            lambda: random.uniform([0.0, 3.5], [1.0, 4.5], (2000, 2)),
+            lambda: random.exponential([0.5, 4.0], (2000, 2)),
+            lambda: random.binomial([5, 8], [0.1, 0.5], (2000, 2)),
+            lambda: random.gamma([0.5, 4.0], size=(2000, 2)),
+        ],
+    )
+    def test_means(self, draw):
+        np.testing.assert_allclose(draw().mean(0), [0.5, 4.0], atol=0.4)
+
+    def test_ranges_are_checked(self):
+        with pytest.raises(ValueError, match="poisson: lam must be at least 0"):
+            random.poisson([1.0, -1.0])
+
+
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.float32, jnp.int8, jnp.int32, bool])
+def test_dtypes_like_the_input(dtype):
+    like = jnp.ones((3, 4), dtype)
+    floats = dtype if jnp.issubdtype(dtype, jnp.floating) else jnp.float32
+    for draw in (random.rand_like, random.randn_like):
+        assert (draw(like).dtype, draw(like).shape) == (floats, (3, 4))
+        assert draw(like, jnp.float32).dtype == jnp.float32
+        assert draw(like * u.mV).dtype == floats
+    whole = random.randint_like(like, 0, 5)
+    assert (whole.dtype, whole.shape) == (jnp.int32 if dtype is bool else dtype, (3, 4))
+    assert random.randint_like(like, 0, 5, jnp.int16).dtype == jnp.int16
+
+
+def test_randint_like_stays_below_the_largest_value():
+    a = random.randint_like(jnp.array([[3, 7], [2, 9]] * 500))
+    assert (a.min(), a.max()) == (0, 8)

@@ -140,7 +140,9 @@ def test_equal_delays_are_one_delay(tools, delay_in):
     sl.environ.set(dt=tools.DT * u.ms)
     own = made(tools, RULES["triplet"](), delay_in, own_delay=np.full(delays(tools)[1].size, 3))
     one = made(tools, RULES["triplet"](), delay_in, delay=3 * tools.DT * u.ms)
-    np.testing.assert_allclose(observed(own, tools, pre, post)[0], observed(one, tools, pre, post)[0], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        observed(own, tools, pre, post)[0], observed(one, tools, pre, post)[0], rtol=0, atol=1e-12
+    )
 
 
 def test_a_run_in_two_parts_is_one_run(tools):
@@ -177,7 +179,9 @@ def test_a_rule_of_ones_own_with_another_dependence(tools):
     own = made(tools, Own(A_plus=0.05, A_minus=0.04, w_max=W_MAX), own_delay=delays(tools)[1])
     native = made(tools, STDP(A_plus=0.05, A_minus=0.04, mu_plus=1.0, mu_minus=1.0, w_max=W_MAX),
                   own_delay=delays(tools)[1])  # fmt: skip
-    np.testing.assert_allclose(observed(own, tools, pre, post)[0], observed(native, tools, pre, post)[0], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        observed(own, tools, pre, post)[0], observed(native, tools, pre, post)[0], rtol=0, atol=1e-12
+    )
 
 
 def test_gradients_through_the_weights(tools):

@@ -3,6 +3,7 @@
 from ._base import Initializer as Initializer
 from ._base import param as param
 from ._composite import Clipped as Clipped
+from ._composite import Combined as Combined
 from ._composite import Conditional as Conditional
 from ._composite import Mixture as Mixture
 from ._composite import Scaled as Scaled

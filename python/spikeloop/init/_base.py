@@ -29,6 +29,8 @@ class Initializer:
 
     Subclass it with annotated parameters and `draw(self, shape, rng, key, dtype)`. Instances are immutable, and equal
     if their types and parameters are. A parameter `unit` is the unit of those parameters in `sized` that have none.
+    Rules may be added, subtracted, multiplied and divided, also with numbers: `2 * Normal() + Constant(1.0)`. A
+    Quantity stands on the right.
     """
 
     sized: ClassVar[tuple[str, ...]] = ()
@@ -85,10 +87,55 @@ class Initializer:
         """The values."""
         raise NotImplementedError(f"{type(self).__name__} does not define draw(shape, rng, key, dtype).")
 
-    def __call__(self, size: Any, *, key: Any = None, rng: RandomState | None = None, dtype: Any = None) -> Any:
-        """An array of shape `size`, drawn from `key` (a JAX key or a seed), else from `rng`, else from the default."""
+    def __call__(self, size: Any, *, key: Any = None, rng: Any = None, dtype: Any = None) -> Any:
+        """An array of shape `size`, drawn from `key` (a JAX key or a seed), else from `rng`, else from the default.
+
+        `rng` is a RandomState, or a generator of NumPy, of which one number becomes the seed of this draw.
+        """
         dtype = environ.dftype() if dtype is None else dtype
-        return self.draw(as_shape(size), DEFAULT if rng is None else rng, key, dtype)
+        return self.draw(as_shape(size), _source(rng), key, dtype)
+
+    __array_ufunc__ = None  # an array of NumPy on the left leaves the arithmetic to this class
+
+    def _with(self, operation: str, other: Any, swapped: bool = False) -> Any:
+        from ._composite import Combined
+
+        if callable(other) and not isinstance(other, Initializer):
+            return NotImplemented
+        return Combined(operation, *((other, self) if swapped else (self, other)))
+
+    def __add__(self, other: Any) -> Any:
+        return self._with("+", other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self._with("+", other, swapped=True)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._with("-", other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._with("-", other, swapped=True)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._with("*", other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._with("*", other, swapped=True)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._with("/", other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._with("/", other, swapped=True)
+
+    def __neg__(self) -> Any:
+        return self._with("*", -1)
+
+    def clip(self, min_val: Any = None, max_val: Any = None) -> Any:
+        """The rule with values outside [min_val, max_val] moved to the nearer bound."""
+        from ._composite import Clipped
+
+        return Clipped(self, min_val, max_val)
 
     def key(self) -> Hashable:
         """The type and the values of the parameters: arrays count by content."""
@@ -156,6 +203,18 @@ def fill(value: Any, unit: Any, shape: tuple[int, ...], dtype: Any, where: str) 
     value = jnp.asarray(value, dtype)
     _check_fits(value.shape, shape, shape, where)
     return attach(jnp.broadcast_to(value, shape), unit)
+
+
+def _source(rng: Any) -> RandomState:
+    if rng is None:
+        return DEFAULT
+    if isinstance(rng, RandomState):
+        return rng
+    if isinstance(rng, np.random.Generator):
+        return RandomState(int(rng.integers(1 << 32)))
+    if isinstance(rng, np.random.RandomState) or rng is np.random:
+        return RandomState(int(rng.randint(1 << 31)))
+    raise TypeError(f"rng must be a RandomState or a generator of NumPy; given {rng!r}.")
 
 
 def _as_array(value: Any, name: str) -> Any:

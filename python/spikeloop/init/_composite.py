@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -51,6 +52,34 @@ class Clipped(Initializer):
         unit, (value, low, high) = common_unit("Clipped", base=value, **self.values())
         low, high = (None if bound is None else jnp.asarray(bound, dtype) for bound in (low, high))
         return attach(jnp.clip(value, low, high), unit)
+
+
+class Combined(Initializer):
+    """`left` `operation` `right`, where each is a rule, a number or an array, and the operation '+', '-', '*' or '/'.
+
+    Two rules are drawn independently of each other. It is what `Normal(...) + Constant(...)` makes.
+    """
+
+    operation: str
+    left: Any
+    right: Any
+
+    def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
+        keys = _keys(rng, key, 2)
+        both = {
+            name: side.draw(shape, rng, key, dtype) if isinstance(side, Initializer) else side
+            for name, side, key in zip(("left", "right"), (self.left, self.right), keys, strict=True)
+        }
+        if self.operation in "+-":
+            unit, numbers = common_unit(f"Combined {self.operation}", **both)
+        else:
+            (left_unit, (left,)), (right_unit, (right,)) = (common_unit("Combined", **{n: x}) for n, x in both.items())
+            unit, numbers = left_unit * right_unit if self.operation == "*" else left_unit / right_unit, (left, right)
+        a, b = (jnp.asarray(number, dtype) for number in numbers)
+        return attach(jnp.broadcast_to(_OPERATIONS[self.operation](a, b), shape), unit)
+
+
+_OPERATIONS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 
 
 class Mixture(Initializer):

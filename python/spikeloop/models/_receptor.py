@@ -83,8 +83,8 @@ def _check(syn: Any, out: Any, post: Neuron, where: str) -> None:
     operands = out.derive(post, 1.0, syn.unit)  # refuses units that do not make a current
     if len(operands) != len(OUTPUTS[out.output].params):
         raise TypeError(
-            f"{where}: {type(out).__name__} has output = {out.output!r}, so it defines constants(), which returns a tuple "
-            f"of {', '.join(OUTPUTS[out.output].params[1:]) or 'nothing'}."
+            f"{where}: {type(out).__name__} has output = {out.output!r}, so it defines constants(), which returns a "
+            f"tuple of {', '.join(OUTPUTS[out.output].params[1:]) or 'nothing'}."
         )
 
 

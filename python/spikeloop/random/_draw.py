@@ -176,18 +176,21 @@ class RandomState(KeyState):
         """A copy of `x` in random order along `axis`; JAX arrays cannot change in place."""
         return self.permutation(x, axis, key=key)
 
-    def rand_like(self, input: Any, *, dtype: Any = None, key: Any = None) -> Any:
-        """Uniform on [0, 1), shaped as `input`."""
-        return self.random(jnp.shape(input), key, dtype)
+    def rand_like(self, input: Any, dtype: Any = None, key: Any = None) -> Any:
+        """Uniform on [0, 1), with the shape of `input`, and its dtype if that holds floats."""
+        return self.random(jnp.shape(input), key, _dtype_like(input, dtype, jnp.floating))
 
-    def randn_like(self, input: Any, *, dtype: Any = None, key: Any = None) -> Any:
-        """Standard normal, shaped as `input`."""
-        return self.standard_normal(jnp.shape(input), key, dtype)
+    def randn_like(self, input: Any, dtype: Any = None, key: Any = None) -> Any:
+        """Standard normal, with the shape of `input`, and its dtype if that holds floats."""
+        return self.standard_normal(jnp.shape(input), key, _dtype_like(input, dtype, jnp.floating))
 
-    def randint_like(self, input: Any, low: Any = 0, high: Any = None, *, dtype: Any = None, key: Any = None) -> Any:
-        """Whole numbers on [low, high), shaped as `input`; without `high` below its largest value."""
-        high = jnp.max(input) if high is None else high
-        return self.randint(low, high, jnp.shape(input), key, dtype)
+    def randint_like(self, input: Any, low: Any = 0, high: Any = None, dtype: Any = None, key: Any = None) -> Any:
+        """Whole numbers on [low, high), with the shape and dtype of `input`; without `high` below its largest value."""
+        high = jnp.max(jnp.asarray(u.get_mantissa(input))).astype(environ.ditype()) if high is None else high
+        dtype = _dtype_like(input, dtype, jnp.number)
+        drawn = dtype if dtype is None or jnp.issubdtype(dtype, jnp.integer) else None
+        numbers = self.randint(low, high, jnp.shape(input), key, drawn)
+        return numbers if dtype is None else numbers.astype(dtype)
 
     def _loc_scale(self, where: str, draw: Any, loc: Any, scale: Any, size: Size, key: Any, dtype: Any) -> Any:
         unit, (loc, scale) = common_unit(where, loc=loc, scale=scale)
@@ -219,6 +222,12 @@ def _size(where: str, size: Size, *arguments: Any) -> tuple[int, ...]:
         if not fits(given, shape):
             raise ShapeError(f"{where}: an argument of shape {given} does not fit into size={shape}.")
     return shape
+
+
+def _dtype_like(input: Any, dtype: Any, kind: Any) -> Any:
+    """`dtype`, else that of `input` if it is of this kind, else None."""
+    own = jnp.result_type(u.get_mantissa(input))
+    return dtype if dtype is not None else own if jnp.issubdtype(own, kind) else None
 
 
 def _float(dtype: Any) -> Any:

@@ -75,6 +75,8 @@ def check_finite(where: str, *, least: float = -np.inf, above: float = -np.inf, 
 
 
 def _number(where: str, name: str, value: Any, unit: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        value = np.asarray(value)
     if isinstance(value, u.Quantity):
         if not value.unit.has_same_dim(unit):
             expected = "no unit" if unit == u.UNITLESS else f"a value in {unit}"

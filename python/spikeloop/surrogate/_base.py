@@ -95,7 +95,7 @@ class Surrogate:
         return *values, *[0.0] * (_NUM_OPERANDS - len(values))
 
     def structure(self) -> Surrogate:
-        """This function without the parameters that are no plain numbers, which `bound` puts back."""
+        """The function without the parameters that are no plain numbers, which `bound` puts back."""
         varying = self._varying()
         return self._with(dict.fromkeys(varying, _OPERAND)) if varying else self
 
