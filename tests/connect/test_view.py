@@ -20,7 +20,6 @@ from spikeloop.connect import (
     FixedOutDegree,
     FixedProb,
     FixedTotalNumber,
-    Gaussian,
     OneToOne,
     Positions,
     Procedural,

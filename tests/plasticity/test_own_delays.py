@@ -26,7 +26,7 @@ LONGEST = 4
 def delays(tools, n=None):
     """A delay of 0 to four steps for each synapse; rows ascend by it."""
     dense = np.random.default_rng(3).random((tools.N_PRE, tools.N_POST)) < 0.6
-    sources, targets = np.nonzero(dense)
+    sources, _targets = np.nonzero(dense)
     return dense, np.random.default_rng(5).integers(0, LONGEST + 1, sources.size)
 
 

@@ -103,7 +103,7 @@ def test_what_was_reset_or_set_below_is_not_reset_again(cls):
 
 def test_currents_that_are_functions_of_V_see_an_assigned_potential():
     neuron = sl.LIF(1, tau=1e6 * u.ms, R=1e6 * u.ohm)
-    neuron.add_current_input("probe", lambda V: u.math.where(V > 2.0 * u.mV, 100.0, 0.0) * u.mA)
+    neuron.add_current_input("probe", lambda V: u.math.where(2.0 * u.mV < V, 100.0, 0.0) * u.mA)
     sl.nn.init_all_states(neuron)
     assign(neuron, 2.5 * u.mV)
     V = []
