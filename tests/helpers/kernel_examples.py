@@ -11,6 +11,7 @@ from spikeloop.kernels._event import Rows
 from spikeloop.kernels._waiting import starts
 from spikeloop.models import LIF
 from spikeloop.plasticity._columns import columns_of
+from spikeloop.plasticity._late_synapses import LateSynapses
 
 N_PRE, N_POST, SLOTS = 8, 16, 4
 
@@ -53,7 +54,30 @@ def examples():
     }
     walk = {"clock": draw(1), "walked": pre != 0, "renew": jnp.zeros(1, jnp.int32), "spikes": pre}
     learning = {"dependence_post": 0, "dependence_pre": 1, **shift, "graded": False}
+    late = LateSynapses(c, "axon", jnp.float32, lambda: (jnp.zeros(N_PRE), jnp.zeros(N_PRE)))
+    by_source, by_target = late.by_source._asdict(), late.by_target._asdict()
+    past = history(rng)
+    since = {"left": draw(N_PRE), "gain": draw(N_PRE)}
+    synapses = {**weight, "eligibility": draw(nnz)}
     return {
+        "history_record": ({"values": pre, "cursor": cursor, **past}, {}),
+        "history_deliver": ({**past, "cursor": cursor, **weighted, "delay": c.delay, "target": target}, {}),
+        "plastic_arriving": (
+            {**past, "cursor": cursor, "coefficient": draw(N_POST), "law": law, **by_source, **weight},
+            {"dependence": 1},
+        ),
+        "plastic_delayed": (
+            {"events": post, "ring": draw(SLOTS, N_PRE), "cursor": cursor, "law": law, **by_target, **weight},
+            {"dependence": 2},
+        ),
+        "plastic_credit_arriving": (
+            {**past, "cursor": cursor, "coefficient": draw(N_POST), **since, **by_source, **synapses},
+            {"lines_are_sources": True},
+        ),
+        "plastic_credit_delayed": (
+            {"events": post, "ring": draw(SLOTS, N_PRE), "cursor": cursor, **since, **by_target, **synapses},
+            {"lines_are_sources": False},
+        ),
         "event_scatter": ({"spikes": pre, **weighted, "target": target}, rows),
         "event_gather": ({"ct": target, **weighted}, rows),
         "event_outer": ({"spikes": pre, "ct": target, **places}, {**rows, "single": False}),
@@ -99,12 +123,23 @@ def examples():
     }  # fmt: skip
 
 
+def history(rng):
+    """Values of the last steps, of which the neurons that are not 0 are listed."""
+    ring = np.where(rng.random((SLOTS, N_PRE)) < 0.5, rng.uniform(0.1, 0.9, (SLOTS, N_PRE)), 0).astype(np.float32)
+    neurons = np.zeros((SLOTS, N_PRE), np.uint32)
+    for slot, values in enumerate(ring):
+        found = np.flatnonzero(values)
+        neurons[slot, : found.size] = found
+    count = np.count_nonzero(ring, axis=1).astype(np.int32)
+    return {"ring": jnp.asarray(ring), "count": jnp.asarray(count), "neurons": jnp.asarray(neurons)}
+
+
 def neuron(draw):
     """The pass of a population with all options, and its derivatives."""
     kinds = (ReceptorKind("expon", "coba"), ReceptorKind("cascade", "mg"))
     config = Pass(LIF, True, True, False, sl.surrogate.Sigmoid(), kinds)
     operands = {x.name: draw(N_POST) if x.group == "state" else draw() for x in config.operands()}
-    operands |= dict(zip(_neuron.SURROGATE, config.surrogate.parameters(), strict=True))
+    operands |= dict(zip(config.surrogate_params, config.surrogate.parameters(), strict=True))
     operands |= {_neuron.REF_LEFT: jnp.arange(N_POST, dtype=jnp.float32) % 3, "V_th": jnp.float32(1.5)}
     operands = {name: jnp.asarray(x, jnp.float32) for name, x in operands.items()}
     smooth, structure = config.smooth(), {"config": config}

@@ -9,17 +9,15 @@ that of its departure. Work grows with the values that are not 0.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from .._jax import ad, batching, ffi_lowering, mlir, new_primitive, zero_tangent
-from . import _library
-from ._event import Rows, continued, is_zero, one_by_one, sources_of
-from ._plastic import jvp_by_reference, native_lowering
+from .._jax import ad, zero_tangent
+from ._event import Rows, sources_of
+from ._kernel import FLOATS, ByName, Kernel, inputs, params, state
 from ._ring import put
+from ._rules import is_zero
 
 
 class History(NamedTuple):
@@ -32,12 +30,13 @@ class History(NamedTuple):
 
 def record(values: Any, cursor: Any, history: History) -> History:
     """The history with the values (n,) of a step in the slot at the cursor."""
-    return History(*record_p.bind(values.astype(history.ring.dtype), cursor, *history))
+    return History(*record_p(values=values.astype(history.ring.dtype), cursor=cursor, **history._asdict()))
 
 
 def deliver(history: History, cursor: Any, weight: Any, indices: Any, indptr: Any, delay: Any, target: Any) -> Any:
     """`target` (n_post,) plus the values that arrive in the present step, times the weights (1,) or (synapses,)."""
-    return deliver_p.bind(*history, cursor, weight, indices, indptr, delay, target)[0]
+    synapses = {"weight": weight, "indices": indices, "indptr": indptr, "delay": delay}
+    return deliver_p(**history._asdict(), cursor=cursor, **synapses, target=target)[0]
 
 
 def ago(ring: Any, cursor: Any, delay: Any, neurons: Any) -> Any:
@@ -64,32 +63,33 @@ def deliver_reference(
     return [target.at[indices].add(ago(ring, cursor, delay, sources) * weight)]
 
 
-record_p = new_primitive("spikeloop_history_record", continued(2), record_reference)
-deliver_p = new_primitive("spikeloop_history_deliver", continued(-1), deliver_reference)
+# --- declarations ----------------------------------------------------------------------------------------------------
 
 
-# --- differentiation, batching and lowering --------------------------------------------------------------------------
-
-
-def _record_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+def _record_jvp(kernel: Kernel, o: ByName, tangents: ByName, structure: Any) -> Any:
     """Values and ring have tangents, which are recorded as they are."""
-    outs = record_p.bind(*primals)
+    outs = kernel.run(vars(o), structure)
     slopes = [zero_tangent(out) for out in outs]
-    if not (is_zero(tangents[0]) and is_zero(tangents[2])):
-        values, ring = (ad.instantiate_zeros(tangents[k]) for k in (0, 2))
-        slopes[0] = put(ring, primals[1], values)
+    if not (is_zero(tangents.values) and is_zero(tangents.ring)):
+        values, ring = ad.instantiate_zeros(tangents.values), ad.instantiate_zeros(tangents.ring)
+        slopes[0] = put(ring, o.cursor, values)
     return outs, slopes
 
 
-def _record_lowering(ctx: Any, *operands: Any) -> Any:
-    if not _library.computes("history_record", ctx.avals_in[2].dtype):
-        return mlir.lower_fun(record_reference, multiple_results=True)(ctx, *operands)
-    return ffi_lowering(_library.PREFIX + "history_record", {2: 0, 3: 1, 4: 2})(ctx, *operands)
-
-
-ad.primitive_jvps[record_p] = _record_jvp
-ad.primitive_jvps[deliver_p] = jvp_by_reference(deliver_p, deliver_reference)
-for _p in (record_p, deliver_p):
-    batching.primitive_batchers[_p] = functools.partial(one_by_one, _p)
-mlir.register_lowering(record_p, _record_lowering, platform="cpu")
-mlir.register_lowering(deliver_p, native_lowering("history_deliver", deliver_reference), platform="cpu")
+record_p = Kernel(
+    "history_record",
+    record_reference,
+    operands=(*inputs("values", "cursor"), *state("ring", "count", "neurons")),
+    jvp=_record_jvp,
+    dtypes={"ring": FLOATS},
+)
+deliver_p = Kernel(
+    "history_deliver",
+    deliver_reference,
+    operands=(
+        *inputs("ring", "count", "neurons", "cursor"),
+        *params("weight", "indices", "indptr", "delay"),
+        *state("target"),
+    ),
+    dtypes={"target": FLOATS},
+)

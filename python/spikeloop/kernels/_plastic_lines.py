@@ -14,16 +14,15 @@ c since the row of its source was walked (`_eligibility`):
 
 from __future__ import annotations
 
-import functools
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from .._jax import ad, batching, mlir, new_primitive
 from ._eligibility import Elapsed
-from ._event import Rows, continued, one_by_one, sources_of
+from ._event import Rows, sources_of
 from ._history import History, ago
-from ._plastic import changed, jvp_by_reference, native_lowering
+from ._kernel import FLOATS, Kernel, inputs, params, state
+from ._plastic import changed
 
 
 class Lines(NamedTuple):
@@ -44,30 +43,44 @@ class Law(NamedTuple):
 
 def update_arriving(events: History, cursor: Any, coefficient: Any, law: Law, lines: Lines, weight: Any) -> Any:
     """The weights after the events that arrive now; `coefficient` has one number for each neuron of the other side."""
-    operands = (*events, cursor, coefficient, law.numbers, *lines, weight)
-    return arriving_p.bind(*operands, dependence=law.dependence)[0]
+    return arriving_p(
+        **events._asdict(), cursor=cursor, coefficient=coefficient, law=law.numbers, **lines._asdict(), weight=weight,
+        dependence=law.dependence,
+    )[0]  # fmt: skip
 
 
 def update_delayed(events: Any, coefficients: Any, cursor: Any, law: Law, lines: Lines, weight: Any) -> Any:
     """The weights after the events of now; `coefficients` (slots, n) are those of the other side in the last steps."""
-    operands = (events, coefficients, cursor, law.numbers, *lines, weight)
-    return delayed_p.bind(*operands, dependence=law.dependence)[0]
+    return delayed_p(
+        events=events, ring=coefficients, cursor=cursor, law=law.numbers, **lines._asdict(), weight=weight,
+        dependence=law.dependence,
+    )[0]  # fmt: skip
 
 
 def credit_arriving(
     events: History, cursor: Any, coefficient: Any, since: Elapsed, lines: Lines, synapses: Any, lines_are_sources: bool
 ) -> tuple[Any, Any]:
     """(weight, eligibility) after the events that arrive now; `since` holds one number for each source."""
-    operands = (*events, cursor, coefficient, *since, *lines, *synapses)
-    return tuple(credit_arriving_p.bind(*operands, lines_are_sources=lines_are_sources))
+    weight, eligibility = synapses
+    return tuple(
+        credit_arriving_p(
+            **events._asdict(), cursor=cursor, coefficient=coefficient, **since._asdict(), **lines._asdict(),
+            weight=weight, eligibility=eligibility, lines_are_sources=lines_are_sources,
+        )
+    )  # fmt: skip
 
 
 def credit_delayed(
     events: Any, coefficients: Any, cursor: Any, since: Elapsed, lines: Lines, synapses: Any, lines_are_sources: bool
 ) -> tuple[Any, Any]:
     """(weight, eligibility) after the events of now."""
-    operands = (events, coefficients, cursor, *since, *lines, *synapses)
-    return tuple(credit_delayed_p.bind(*operands, lines_are_sources=lines_are_sources))
+    weight, eligibility = synapses
+    return tuple(
+        credit_delayed_p(
+            events=events, ring=coefficients, cursor=cursor, **since._asdict(), **lines._asdict(),
+            weight=weight, eligibility=eligibility, lines_are_sources=lines_are_sources,
+        )
+    )  # fmt: skip
 
 
 # --- reference -------------------------------------------------------------------------------------------------------
@@ -141,17 +154,42 @@ def credit_delayed_reference(
     return _credited(*delayed(events, ring, cursor, lines), sources, left, gain, weight, eligibility)
 
 
-arriving_p = new_primitive("spikeloop_plastic_arriving", continued(-1), arriving_reference)
-delayed_p = new_primitive("spikeloop_plastic_delayed", continued(-1), delayed_reference)
-credit_arriving_p = new_primitive("spikeloop_plastic_credit_arriving", continued(-2), credit_arriving_reference)
-credit_delayed_p = new_primitive("spikeloop_plastic_credit_delayed", continued(-2), credit_delayed_reference)
+# --- declarations: lanes have weights of their own, so they come one after the other ---------------------------------
 
-for _p, _kernel, _reference, _results in (
-    (arriving_p, "plastic_arriving", arriving_reference, 1),
-    (delayed_p, "plastic_delayed", delayed_reference, 1),
-    (credit_arriving_p, "plastic_credit_arriving", credit_arriving_reference, 2),
-    (credit_delayed_p, "plastic_credit_delayed", credit_delayed_reference, 2),
-):
-    ad.primitive_jvps[_p] = jvp_by_reference(_p, _reference)
-    batching.primitive_batchers[_p] = functools.partial(one_by_one, _p)  # lanes have weights of their own
-    mlir.register_lowering(_p, native_lowering(_kernel, _reference, in_place=_results), platform="cpu")
+_HISTORY = inputs("ring", "count", "neurons", "cursor")
+_LINES = params("places", "others", "ends", "delay")
+_SINCE = inputs("left", "gain")
+_SYNAPSES = state("weight", "eligibility")
+
+arriving_p = Kernel(
+    "plastic_arriving",
+    arriving_reference,
+    structure=("dependence",),
+    operands=(*_HISTORY, *inputs("coefficient"), *params("law"), *_LINES, *state("weight")),
+    dtypes={"weight": FLOATS},
+    attributes=lambda o, **structure: structure,
+)
+delayed_p = Kernel(
+    "plastic_delayed",
+    delayed_reference,
+    structure=("dependence",),
+    operands=(*inputs("events", "ring", "cursor"), *params("law"), *_LINES, *state("weight")),
+    dtypes={"weight": FLOATS},
+    attributes=lambda o, **structure: structure,
+)
+credit_arriving_p = Kernel(
+    "plastic_credit_arriving",
+    credit_arriving_reference,
+    structure=("lines_are_sources",),
+    operands=(*_HISTORY, *inputs("coefficient"), *_SINCE, *_LINES, *_SYNAPSES),
+    dtypes={"eligibility": FLOATS},
+    attributes=lambda o, **structure: structure,
+)
+credit_delayed_p = Kernel(
+    "plastic_credit_delayed",
+    credit_delayed_reference,
+    structure=("lines_are_sources",),
+    operands=(*inputs("events", "ring", "cursor"), *_SINCE, *_LINES, *_SYNAPSES),
+    dtypes={"eligibility": FLOATS},
+    attributes=lambda o, **structure: structure,
+)
