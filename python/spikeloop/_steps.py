@@ -113,11 +113,12 @@ def _clock_of(times: Any, dt: float) -> tuple[Any, Any]:
         index = jnp.arange(times.size, dtype=np.float64)
         starts = _wide(times) / dt - index  # where the grid begins, in steps, to the precision of each time
         spacing = (_wide(above) - abs(_wide(times))) / dt
-        first, fits = jnp.round(starts[0]), np.False_
+        given = first = jnp.round(starts[0])
+        fits = np.False_
         for roundings in _ROUNDINGS:
             slack = roundings * spacing + _ON_GRID
             low, high = jnp.ceil(jnp.max(starts - slack)), jnp.floor(jnp.min(starts + slack))
-            first = jnp.where(fits, first, jnp.clip(first, low, high))
+            first = jnp.where(fits, first, jnp.clip(given, low, high))
             fits = fits | (low <= high)
         steps = jax.lax.convert_element_type(jnp.clip(first + index, -float(MOST), float(MOST)), np.int32)
     return jnp.where(fits, times, 0), jnp.where(fits, steps, 0)

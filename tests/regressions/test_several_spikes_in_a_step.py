@@ -26,7 +26,7 @@ def arrived(delay=None, own=None, dtype=np.float32, native=True):
     """What arrives in each step at integrators without leak, all of it."""
     neuron = sl.LIF(6, tau=1e9 * ms, V_th=1e6 * mV, V_rest=0 * mV)
     proj = sl.DeltaProj(comm=rule(**({} if own is None else {"delay": own})), pre=4, post=neuron, delay=delay)
-    sl.nn.init_all_states([neuron, proj])
+    sl.nn.init_all_states(sl.nn.Sequential(proj, neuron))
 
     def step(spikes):
         proj(spikes)
@@ -102,7 +102,7 @@ def test_learning_counts_each_spike(pairs, delay):
         rule = sl.plasticity.STDP(A_plus=0.01, A_minus=0.01, w_max=100 * mV, pairs=pairs)
         comm = sl.connect.AllToAll(weight=50 * mV)
         proj = sl.DeltaProj(comm=comm, pre=n, post=neuron, plasticity=rule, delay=delay)
-        sl.nn.init_all_states([neuron, proj])
+        sl.nn.init_all_states(sl.nn.Sequential(proj, neuron))
 
         def step(spikes, current):
             proj(spikes)
