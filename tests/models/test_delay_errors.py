@@ -17,8 +17,12 @@ from spikeloop.connect import Connection
         (1.5 * u.mV, UnitError, "exc: delay needs a time"),
         (-1.0 * u.ms, ValueError, "exc: delay must not be negative"),
         (np.nan * u.ms, ValueError, "exc: delay holds NaN"),
-        (np.ones(N + 1) * u.ms, ShapeError, r"exc: delay must be one time, or one for each source in an array of shape "
-         r"\(5,\); given shape \(6,\)\. A delay for each synapse belongs to the rule"),
+        (
+            np.ones(N + 1) * u.ms,
+            ShapeError,
+            r"exc: delay must be one time, or one for each source in an array of shape "
+            r"\(5,\); given shape \(6,\)\. A delay for each synapse belongs to the rule",
+        ),
     ],
 )
 def test_delays_are_checked_when_the_projection_is_made(delay, error, message):
