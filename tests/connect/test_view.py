@@ -127,9 +127,7 @@ def test_two_populations_have_no_neuron_in_common(pop):
 
 
 def test_a_size_beside_a_part_does_not_tell_which_neurons_these_are(pop):
-    with pytest.raises(
-        ValueError, match="autapses=False has to know which neurons these are.*Give both as populations"
-    ):
+    with pytest.raises(ValueError, match="autapses=False has to know which neurons these are.*Give both as"):
         AllToAll(1.0, autapses=False)(5, pop[5:10])
     assert AllToAll(1.0)(5, pop[5:10]).num_synapses == 25
 

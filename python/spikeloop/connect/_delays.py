@@ -29,7 +29,10 @@ def steps_of(
     dt = None if dt is None else _in_ms(dt, where)
     if (found := expression(delay, positions, where)) is not None:
         delay = pairs.values(found, known=True)
-    if callable(delay):
+        if isinstance(delay, u.Quantity):  # of any length, so that no multiple of dt is to be expected
+            dt = time_step(where) if dt is None else dt
+            delay = nearest(delay_times(delay, where) / dt).astype(np.int64)
+    elif callable(delay):
         dt = time_step(where) if dt is None else dt
         delay = np.maximum(nearest(delay_times(delay((pairs.n,)), where) / dt), 1).astype(np.int64)
     if delay is None:

@@ -52,30 +52,24 @@ def draw_of(value: Any, where: str) -> tuple[Draw, Any] | None:
     unit, numbers = common_unit(type(value).__name__, **value.values())
     if not all(map(_is_number, numbers)):
         return None
-    numbers = [None if x is None else float(np.asarray(x)) for x in numbers]
-    if any(x is not None and math.isnan(x) for x in numbers):
-        raise ValueError(f"{where}: {value!r} has a parameter that is NaN.")
-    return make(where, value, *numbers), unit
+    return make(*(None if x is None else float(np.asarray(x)) for x in numbers)), unit
 
 
 def _is_number(x: Any) -> bool:
     return x is None or (not is_tracer(x) and np.ndim(x) == 0)
 
 
-def _uniform(where: str, value: Any, low: float, high: float) -> Draw:
-    _check(low <= high and math.isfinite(high - low), where, value, "low to be at most high, both finite")
+def _uniform(low: float, high: float) -> Draw:
     return Draw(UNIFORM, low, high)
 
 
-def _normal(where: str, value: Any, mean: float, std: float) -> Draw:
-    _check(std >= 0 and math.isfinite(mean + std), where, value, "a finite mean and a standard deviation from 0 on")
+def _normal(mean: float, std: float) -> Draw:
     return Draw(NORMAL, mean, std)
 
 
-def _truncated(where: str, value: Any, mean: float, std: float, low: float | None, high: float | None) -> Draw:
+def _truncated(mean: float, std: float, low: float | None, high: float | None) -> Draw:
     bounds = (-math.inf if low is None else low), (math.inf if high is None else high)
-    _check(bounds[0] <= bounds[1], where, value, "low to be at most high")
-    draw = dataclasses.replace(_normal(where, value, mean, std), bounds=bounds)
+    draw = dataclasses.replace(_normal(mean, std), bounds=bounds)
     if std == 0:
         return draw
     low, high = ((bound - mean) / std for bound in bounds)
@@ -84,14 +78,12 @@ def _truncated(where: str, value: Any, mean: float, std: float, low: float | Non
     return dataclasses.replace(draw, part=(_below(low), _below(high)))
 
 
-def _log_normal(where: str, value: Any, mean: float, std: float) -> Draw:
-    _check(mean > 0 and std >= 0 and math.isfinite(mean + std), where, value, "a positive mean and std from 0 on")
+def _log_normal(mean: float, std: float) -> Draw:
     variance = math.log1p((std / mean) ** 2)
     return Draw(LOG_NORMAL, math.log(mean) - variance / 2, math.sqrt(variance))
 
 
-def _exponential(where: str, value: Any, scale: float) -> Draw:
-    _check(0 <= scale < math.inf, where, value, "a finite scale from 0 on")
+def _exponential(scale: float) -> Draw:
     return Draw(EXPONENTIAL, 0.0, scale)
 
 
@@ -114,15 +106,11 @@ def _clipped(value: init.Clipped, where: str) -> tuple[Draw, Any] | None:
         return None
     low = draw.bounds[0] if low is None else max(float(low), draw.bounds[0])
     high = draw.bounds[1] if high is None else min(float(high), draw.bounds[1])
-    _check(low <= high, where, value, "min_val to be at most max_val")
+    if low > high:
+        raise ValueError(f"{where}: {value!r} clips at bounds that its base lies outside of.")
     return dataclasses.replace(draw, bounds=(low, high)), unit
 
 
 def _below(z: float) -> float:
     """The part of a standard normal distribution that lies below `z`."""
     return 0.5 * math.erfc(-z / math.sqrt(2))
-
-
-def _check(fits: bool, where: str, value: Any, expected: str) -> None:
-    if not fits:
-        raise ValueError(f"{where}: {value!r} is no distribution; expected {expected}.")

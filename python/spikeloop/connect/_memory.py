@@ -12,10 +12,11 @@ def check_fits(what: str, num: float, n_pre: int, n_post: int, weight: int, dela
     each = (2 if n_post <= 1 << 16 else 4) + weight + delay
     needed, free = int(num * each) + 8 * (n_pre + 1), available()
     if free is not None and needed > free:
+        less = each - weight - delay
+        advice = f" One weight and one delay for all take {less} instead of {each} bytes a synapse."
         raise MemoryError(
             f"{what} makes about {num:.3g} synapses, which take {needed} bytes ({readable(needed)}); available are "
-            f"{free} bytes ({readable(free)}). One weight and one delay for all take {each - weight - delay} instead "
-            f"of {each} bytes a synapse."
+            f"{free} bytes ({readable(free)}).{advice if less < each else ''}"
         )
 
 

@@ -83,7 +83,7 @@ def _number(where: str, name: str, value: Any, unit: Any) -> Any:
             raise UnitError(f"{where}: {name} is in {value.unit}, expected {expected}.")
         return value.mantissa if value.unit == unit else value.to_decimal(unit)
     if unit != u.UNITLESS and not _is_zero(value):
-        text = value if jnp.ndim(value) == 0 and not is_tracer(value) else "an array"
+        text = value if np.ndim(value) == 0 and not is_tracer(value) else "an array"
         raise UnitError(f"{where}: {name} has no unit, expected {unit}; given {text}. Write {name}=... * u.{unit}.")
     return value
 
