@@ -11,6 +11,7 @@ from . import errors as errors
 from . import init as init
 from . import inputs as inputs
 from . import kernels as kernels
+from . import metric as metric
 from . import networks as networks
 from . import plasticity as plasticity
 from . import plot as plot

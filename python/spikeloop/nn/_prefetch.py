@@ -98,9 +98,9 @@ class StateWithDelay(Delay):
         """The State."""
         return _state(self._target, self.item)
 
-    def update(self, *_: Any) -> None:
-        """Store the value of this step."""
-        super().update(self.state.value)
+    def update(self, value: Any = None) -> None:
+        """Store the value of this step: by default the present one of the State."""
+        super().update(self.state.value if value is None else value)
 
     def store(self, owner: Module, output: Any) -> None:
         """Store the State as a call of its Module has left it."""

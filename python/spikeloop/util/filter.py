@@ -12,7 +12,7 @@ from dataclasses import dataclass
 __all__ = ["All", "Any", "Everything", "Not", "Nothing", "OfType", "PathContains", "WithTag", "to_predicate"]
 
 Path = tuple[Hashable, ...]
-Predicate = Callable[[Path, typing.Any], bool]
+Predicate = Callable[[Path, typing.Any], typing.Any]
 
 
 def to_predicate(filter: typing.Any) -> Predicate:
