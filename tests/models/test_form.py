@@ -104,8 +104,8 @@ def test_an_initial_potential_of_another_unit_is_refused(cls):
 def test_the_signature_lists_every_argument_with_its_default():
     signature = inspect.signature(sl.LIFRef)
     assert list(signature.parameters) == [
-        "in_size", "R", "tau", "V_th", "V_reset", "V_rest", "tau_ref", "V_initializer", "spk_fun", "spk_reset", "ref_var",
-        "name",
+        "in_size", "R", "tau", "V_th", "V_reset", "V_rest", "tau_ref", "V_initializer", "spk_fun", "spk_reset",
+        "ref_var", "name",
     ]  # fmt: skip
     defaults = {k: p.default for k, p in signature.parameters.items()}
     assert (defaults["tau"], defaults["tau_ref"]) == (5.0 * u.ms, 5.0 * u.ms)
