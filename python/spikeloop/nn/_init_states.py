@@ -40,7 +40,8 @@ def call_all_fns(
     """Call the method `fn_name` of every Module in `target`, by `call_level` and then in the order they were added."""
     if not isinstance(target, Module):
         raise TypeError(f"Expected a Module (a neuron, a projection, a network); given {target!r}.")
-    _check_keywords(target, fn_name, kwargs or {})
+    if kwargs:
+        _check_keywords(target, fn_name, kwargs)
     nodes = sorted(target.nodes().values(), key=lambda node: node.call_level)
     for node in nodes:
         if node_to_exclude is None or not _excluded(node, node_to_exclude):
@@ -51,8 +52,8 @@ def call_all_fns(
 def _check_keywords(target: Module, fn_name: str, given: Iterable[str]) -> None:
     """Refuse a keyword that no method of this name takes: all of them would ignore it."""
     taken: dict[str, None] = {}
-    for method in {_method(type(node), fn_name): None for node in target.nodes().values()}:
-        for name, parameter in [*inspect.signature(method).parameters.items()][1:]:
+    for node in {type(node): node for node in target.nodes().values()}.values():
+        for name, parameter in inspect.signature(_method(node, fn_name)).parameters.items():
             if parameter.kind is inspect.Parameter.VAR_KEYWORD and name.strip("_"):
                 return  # it may use any keyword
             if parameter.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY):
@@ -60,9 +61,10 @@ def _check_keywords(target: Module, fn_name: str, given: Iterable[str]) -> None:
     check_names(given, taken, f"{fn_name} of {target.path}")
 
 
-def _method(cls: type, name: str) -> Any:
-    method = getattr(cls, name)
-    return cls.init_state if method is Module.reset_state else method  # which hands everything on
+def _method(node: Module, name: str) -> Any:
+    if name == "reset_state" and type(node).reset_state is Module.reset_state:
+        return node.init_state  # to which it hands everything on
+    return getattr(node, name)
 
 
 def _excluded(node: Module, criterion: Any) -> bool:
