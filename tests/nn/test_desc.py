@@ -83,9 +83,9 @@ def test_it_does_not_matter_how_arguments_are_given():
 
 
 def test_arguments_that_do_not_fit_are_left_to_the_call():
-    desc = sl.Expon.desc(3, tau_m=1.0)
-    assert desc == sl.Expon.desc(3, tau_m=1.0)
-    with pytest.raises(TypeError, match="tau_m"):
+    desc = sl.Expon.desc(3, in_size=3)
+    assert desc == sl.Expon.desc(3, in_size=3)
+    with pytest.raises(TypeError, match="in_size"):
         desc()
 
 

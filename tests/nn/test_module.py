@@ -295,7 +295,7 @@ class TestDesc:
         ],
     )
     def test_equality_compares_values(self, a, b, same):
-        first, second = Cell.desc(tau=a()), Cell.desc(tau=b())
+        first, second = Cell.desc(size=a()), Cell.desc(size=b())
         assert (first == second) is same
         assert not same or hash(first) == hash(second)
         assert first == first

@@ -74,7 +74,8 @@ def call_all_fns(
         raise TypeError(f"Expected a Module (a neuron, a projection, a network); given {target!r}.")
     if fn_if_not_exist not in ("raise", "warn", "pass", "none"):
         raise ValueError(f"fn_if_not_exist must be 'raise', 'warn', 'pass' or 'none'; given {fn_if_not_exist!r}.")
-    _check_keywords(target, fn_name, kwargs or {})
+    if kwargs:
+        _check_keywords(target, fn_name, kwargs)
     args = args if isinstance(args, (tuple, list)) else (args,)
     excluded = to_predicate(node_to_exclude)
     calls = [
@@ -90,10 +91,9 @@ def call_all_fns(
 def _check_keywords(target: Module, fn_name: str, given: Iterable[str]) -> None:
     """Refuse a keyword that no method of this name takes: all of them would ignore it."""
     taken: dict[str, None] = {}
-    for method in {_handler(type(node), fn_name): None for node in target.nodes().values()}:
-        if method is None:
-            continue
-        for name, parameter in [*inspect.signature(method).parameters.items()][1:]:
+    for node in {type(node): node for node in target.nodes().values()}.values():
+        handler = _handler(node, fn_name)
+        for name, parameter in inspect.signature(handler).parameters.items() if handler else ():
             if parameter.kind is inspect.Parameter.VAR_KEYWORD and name.strip("_"):
                 return  # it may use any keyword
             if parameter.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY):
@@ -101,9 +101,10 @@ def _check_keywords(target: Module, fn_name: str, given: Iterable[str]) -> None:
     check_names(given, taken, f"{fn_name} of {target.path}")
 
 
-def _handler(cls: type, name: str) -> Any:
-    method = getattr(cls, name, None)
-    return cls.init_state if method is Module.reset_state else method  # which hands everything on
+def _handler(node: Module, name: str) -> Any:
+    if name == "reset_state" and type(node).reset_state is Module.reset_state:
+        return node.init_state  # to which it hands everything on
+    return getattr(node, name, None)
 
 
 def _method(node: Module, name: str, if_not_exist: str) -> Callable[..., Any] | None:

@@ -56,7 +56,7 @@ class TracedCall:
         donates += [False] * sum(len(spec.avals) for spec in traced.settings.values())
         self._executable, key, is_new = store.find(consts_to_arguments(traced.jaxpr), donates)
         if is_new:
-            _recompilation.note(functions, key)
+            _recompilation.note(functions, traced.states, key)
 
     @property
     def written(self) -> Sequence[State]:

@@ -5,24 +5,33 @@ from __future__ import annotations
 import threading
 import types
 import warnings
+import weakref
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
+from .._state import State
 from ._signature import Signature
 
-_LIMIT = 3  # programs of the same code that differ in their numbers alone
+_LIMIT = 3  # programs of the same code and States that differ in their numbers alone
+_MOST_KEPT = 256
 
-_last: dict[Any, tuple[Signature, int]] = {}  # code -> (key of the last program, number of such programs)
+_last: OrderedDict[Any, tuple[Signature, int]] = OrderedDict()  # key of the last program, number of such programs
 _lock = threading.Lock()
 
 
-def note(functions: Sequence[Any], key: Signature) -> None:
-    """Count a program of `functions` compiled under `key`; the third that differs in numbers alone gives a warning."""
-    code = tuple(_code(fun) for fun in functions)
+def note(functions: Sequence[Any], states: Sequence[State], key: Signature) -> None:
+    """Count a program of `functions`, compiled under `key`; the third that differs in numbers alone gives a warning.
+
+    Models with other constants, as in a sweep of parameters, have other States and do not count as the same.
+    """
+    who = tuple(_code(fun) for fun in functions), tuple(weakref.ref(state) for state in states)
     with _lock:
-        before, count = _last.get(code, (None, 0))
+        before, count = _last.pop(who, (None, 0))
         same = before is not None and key[:2] == before[:2]
-        _last[code] = key, count + 1 if same else 1
+        _last[who] = key, count + 1 if same else 1
+        if len(_last) > _MOST_KEPT:
+            _last.popitem(last=False)
     if before is not None and same and count + 1 == _LIMIT:
         warnings.warn(_message(functions, before, key), RuntimeWarning, stacklevel=5)
 
