@@ -103,14 +103,14 @@ def test_what_was_reset_or_set_below_is_not_reset_again(cls):
 
 def test_currents_that_are_functions_of_V_see_an_assigned_potential():
     neuron = sl.LIF(1, tau=1e6 * u.ms, R=1e6 * u.ohm)
-    neuron.add_current_input("probe", lambda V: u.math.where(V > 2.0 * u.mV, 100.0, 0.0) * u.mA)
+    neuron.add_current_input("probe", lambda V: u.math.where(2.0 * u.mV < V, 100.0, 0.0) * u.mA)
     sl.nn.init_all_states(neuron)
     assign(neuron, 2.5 * u.mV)
     V = []
     for _ in range(2):
         neuron()
         V.append(float(neuron.V.value[0].to_decimal(u.mV)))
-    np.testing.assert_allclose(V, [3.5, 3.5], rtol=1e-6)  # not reset before its spike; after it to 2.5, which is above 2
+    np.testing.assert_allclose(V, [3.5, 3.5], rtol=1e-6)  # reset after its spike, to 2.5
 
 
 def test_an_assigned_potential_is_not_differentiated_as_if_it_had_spiked():

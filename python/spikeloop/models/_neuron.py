@@ -352,7 +352,8 @@ class Neuron(Form):
 
     def _pass(self, receptors: list[Any]) -> Pass:
         kinds = tuple(receptor.kind for receptor in receptors)
-        return Pass(type(self), self._counts_steps, self._takes_delta, self.spk_reset == "hard", self.spk_fun.structure(), kinds)
+        hard, spk_fun = self.spk_reset == "hard", self.spk_fun.structure()
+        return Pass(type(self), self._counts_steps, self._takes_delta, hard, spk_fun, kinds)
 
     def _operand_space(self, operands: tuple[Any, ...]) -> SimpleNamespace:
         return SimpleNamespace(**dict(zip(self.operands, operands, strict=True)))

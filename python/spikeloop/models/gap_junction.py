@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
