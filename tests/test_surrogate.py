@@ -156,8 +156,12 @@ def test_refuses_parameters_that_are_no_numbers():
         surrogate.Sigmoid(math.nan)
     with pytest.raises(TypeError, match="whole number"):
         surrogate.SquarewaveFourierSeries(n=1.5)
-    with pytest.raises(TypeError, match="known before tracing"):
-        jax.jit(lambda a: surrogate.Sigmoid(a)(1.0))(1.0)
+    with pytest.raises(TypeError, match="whole number"):
+        jax.jit(lambda n: surrogate.SquarewaveFourierSeries(n=n)(1.0))(1)
+    with pytest.raises(ValueError, match="finite"):
+        surrogate.Sigmoid(np.array([1.0, math.inf]))
+    with pytest.raises(TypeError, match="real numbers"):
+        surrogate.Sigmoid(np.array([1.0, 1j]))
 
 
 def test_own_surrogate():
@@ -170,3 +174,120 @@ def test_own_surrogate():
     assert Box.code is None
     assert Box(1.0) == Box(1.0)
     np.testing.assert_array_equal(slope(Box(1.0))(jnp.array([-2.0, 0.3, 2.0])), [0, 0.5, 0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_surrogate_function_has_the_derivative(kind):
+    with sl.environ.context(precision=64):
+        x = jnp.asarray(X[abs(X * 10 % 1) > 1e-3])
+        slope_of = jax.vmap(jax.grad(kind().surrogate_fun))(x)
+        np.testing.assert_allclose(slope_of, kind().surrogate_grad(x), rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_parameters_may_be_traced_arrays_or_states(kind):
+    field = next(f for f in dataclasses.fields(kind) if f.type not in ("int", int))
+    with sl.environ.context(precision=64):
+        x = jnp.asarray(X)
+        wanted = slope(kind(**{field.name: 1.7}))(x)
+        traced = jax.jit(lambda a: slope(kind(**{field.name: a}))(x))(1.7)
+        state = slope(kind(**{field.name: sl.ParamState(jnp.asarray(1.7))}))(x)
+        each = jax.grad(lambda x: kind(**{field.name: np.full(X.size, 1.7)})(x).sum())(x)
+        for given in (traced, state, each):
+            np.testing.assert_allclose(given, wanted, rtol=1e-12, atol=1e-14)
+
+
+def test_a_parameter_does_not_change_spikes():
+    slope_by_alpha = jax.grad(lambda a: surrogate.Sigmoid(a)(jnp.asarray(X)).sum())(2.0)
+    assert slope_by_alpha == 0
+
+
+def test_equality_of_arrays_and_states_is_identity():
+    alpha = np.array([1.0, 2.0])
+    assert surrogate.Sigmoid(alpha) == surrogate.Sigmoid(alpha)
+    assert surrogate.Sigmoid(alpha) != surrogate.Sigmoid(alpha.copy())
+    state = sl.ParamState(1.0)
+    assert hash(surrogate.Sigmoid(state)) == hash(surrogate.Sigmoid(state))
+
+
+class Tanh(surrogate.Surrogate):
+    """As brainpy.state's documentation writes one."""
+
+    def __init__(self, alpha=1.0):
+        super().__init__()
+        self.alpha = alpha
+
+    def surrogate_fun(self, x):
+        return jnp.tanh(x * self.alpha) * 0.5 + 0.5
+
+    def surrogate_grad(self, x):
+        return self.alpha * 0.5 * (1 - jnp.tanh(x * self.alpha) ** 2)
+
+
+def test_a_subclass_with_a_constructor_and_surrogate_grad():
+    x = jnp.asarray(X, jnp.float32)
+    np.testing.assert_array_equal(Tanh(2.0)(x), X >= 0)
+    np.testing.assert_allclose(slope(Tanh(2.0))(x), Tanh(2.0).surrogate_grad(x), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(Tanh(2.0).derivative(x), Tanh(2.0).surrogate_grad(x))
+    assert Tanh(2.0) == Tanh(2.0) != Tanh(3.0)
+    assert repr(Tanh(2.0)) == "Tanh(alpha=2.0)"
+    with pytest.raises(NotImplementedError, match=r"Empty does not define derivative\(x\)"):
+        type("Empty", (surrogate.Surrogate,), {})().derivative(x)
+
+
+def spikes_and_slope(spk_fun, **options):
+    """Of a neuron, by its input current."""
+    neuron = sl.LIF(3, spk_fun=spk_fun, **options)
+
+    def loss(current):
+        sl.nn.init_all_states(neuron)
+        spikes = sl.transform.for_loop(lambda: neuron(u.Quantity(current, unit=u.mA)), length=40)
+        return (spikes * jnp.arange(40.0)[:, None]).sum(), spikes
+
+    return sl.transform.grad(loss, argnums=0, has_aux=True)(jnp.array([2.0, 3.0, 4.0]))
+
+
+@pytest.mark.parametrize("precision", [32, 64])
+@pytest.mark.parametrize("alpha", [np.array([1.0, 2.0, 3.0]), sl.ParamState(jnp.array([1.0, 2.0, 3.0]))])
+def test_neurons_take_them_natively(alpha, precision):
+    with sl.environ.context(precision=precision, dt=0.1 * u.ms):
+        slopes, spikes = spikes_and_slope(surrogate.Sigmoid(alpha))
+        for k in range(3):
+            alone, same = spikes_and_slope(surrogate.Sigmoid(1.0 + k))
+            np.testing.assert_array_equal(spikes, same)
+            np.testing.assert_allclose(slopes[k], alone[k], rtol=1e-5 if precision == 32 else 1e-12)
+        assert sl.info()["fallbacks"] == "none"
+
+
+def test_a_traced_parameter_of_a_neuron():
+    with sl.environ.context(precision=64, dt=0.1 * u.ms):
+        slopes = sl.transform.jit(lambda a: spikes_and_slope(surrogate.ReluGrad(a))[0])(0.7)
+        np.testing.assert_allclose(slopes, spikes_and_slope(surrogate.ReluGrad(0.7))[0], rtol=1e-12)
+
+
+@jax.custom_vjp
+def steep(x):
+    return (x >= 0).astype(x.dtype)
+
+
+steep.defvjp(lambda x: (steep(x), x), lambda x, ct: (ct * jnp.exp(-jnp.abs(x)),))
+
+
+def test_any_function_is_a_spike_function_and_told_once(recwarn):
+    with sl.environ.context(precision=64, dt=0.1 * u.ms):
+        slopes, spikes = spikes_and_slope(surrogate.SlayerGrad())
+        recwarn.clear()
+        given, same = spikes_and_slope(steep)
+        np.testing.assert_array_equal(same, spikes)
+        np.testing.assert_allclose(given, slopes, rtol=1e-12)
+        told = [str(w.message) for w in recwarn if "steep" in str(w.message)]
+        spikes_and_slope(steep)
+        assert len(told) == 1 == len([w for w in recwarn if "steep" in str(w.message)])
+        assert "lif with steep" in sl.info()["fallbacks"]
+
+
+def test_what_is_no_spike_function():
+    with pytest.raises(TypeError, match=r"LIF: spk_fun must be a surrogate .* given 3"):
+        sl.LIF(1, spk_fun=3)
+    with pytest.raises(TypeError, match=r"write ReluGrad\(\)"):
+        sl.LIF(1, spk_fun=surrogate.ReluGrad)

@@ -93,5 +93,6 @@ from .models import TraubMilesHH as TraubMilesHH
 from .models import WangBuzsakiHH as WangBuzsakiHH
 from .models import align_post_projection as align_post_projection
 from .models import align_pre_projection as align_pre_projection
+from .nn import Dynamics as Dynamics
 
 __version__ = _version()

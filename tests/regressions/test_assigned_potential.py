@@ -110,9 +110,7 @@ def test_currents_that_are_functions_of_V_see_an_assigned_potential():
     for _ in range(2):
         neuron()
         V.append(float(neuron.V.value[0].to_decimal(u.mV)))
-    np.testing.assert_allclose(
-        V, [3.5, 3.5], rtol=1e-6
-    )  # not reset before its spike; after it to 2.5, which is above 2
+    np.testing.assert_allclose(V, [3.5, 3.5], rtol=1e-6)  # reset after its spike, to 2.5
 
 
 def test_an_assigned_potential_is_not_differentiated_as_if_it_had_spiked():

@@ -375,8 +375,8 @@ class Neuron(Form):
 
     def _pass(self, receptors: list[Any]) -> Pass:
         kinds = tuple(receptor.kind for receptor in receptors)
-        is_hard, spk_fun = self.spk_reset == "hard", self.spk_fun.structure()
-        return Pass(type(self), self._counts_steps, self._takes_delta, is_hard, spk_fun, kinds)
+        hard, spk_fun = self.spk_reset == "hard", self.spk_fun.structure()
+        return Pass(type(self), self._counts_steps, self._takes_delta, hard, spk_fun, kinds)
 
     def _operand_space(self, operands: tuple[Any, ...]) -> SimpleNamespace:
         return SimpleNamespace(**dict(zip(self.operands, operands, strict=True)))

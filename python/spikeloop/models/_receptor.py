@@ -100,13 +100,9 @@ def check_dynamics(syn: Any, where: str) -> None:
             f"{where}: {name} cannot be aligned to the target population; use Expon, DualExpon or Alpha, or "
             f"align_pre_projection. A class of your own sets `dynamics` to one of {', '.join(DYNAMICS)}{given}."
         )
-    own = type(syn).derive is not Synapse.derive
-    operands = syn.derive(syn.numbers(), 1.0) if own else ()
-    if (
-        len(syn.state_vars) != len(known.states)
-        or not isinstance(operands, tuple)
-        or len(operands) != len(known.params)
-    ):
+    operands = () if type(syn).derive is Synapse.derive else syn.derive(syn.numbers(), 1.0)
+    complete = isinstance(operands, tuple) and len(operands) == len(known.params)
+    if len(syn.state_vars) != len(known.states) or not complete:
         raise TypeError(
             f"{where}: {name} has dynamics = {named!r}, so it declares the variables {', '.join(known.states)} "
             f"and defines derive(p, dt), which returns a tuple of {', '.join(known.params)}."

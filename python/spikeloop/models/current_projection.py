@@ -57,10 +57,10 @@ class CurrentProj(CommProjection):
         population = whole(post)
         arriving = OneStep(population.varshape, g_initializer=with_unit(0.0, self.out.conductance_unit(population)))
         self.arriving = receptor_of(population, arriving, self.out, self.where, label).syn
-        self.post = population
         made_by = modules[-1] if modules else None  # spikes if weights change by them, else unknown
         values = made_by.unit if isinstance(made_by, Synapse) else None if plasticity is None else u.UNITLESS
         self.check_weight(self.arriving.unit, f"{type(self.out).__name__} of {population.path}", values)
+        self.post = population
         self.learn_behind(len(modules), plasticity)
 
     def learn_behind(self, front: int, plasticity: Any) -> None:

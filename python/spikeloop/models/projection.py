@@ -73,7 +73,8 @@ class CommProjection(Projection):
         if weight is None or unit is None or values is None or (weight * values).has_same_dim(unit):
             return
         wanted = unit / values
-        example = "a plain number" if wanted.is_unitless else f"such as weight=1.0 * u.{wanted}"
+        plain = wanted.has_same_dim(u.UNITLESS)
+        example = "as plain numbers" if plain else f"as a value such as weight=1.0 * u.{wanted}"
         given = "have no unit" if weight.is_unitless else f"are in {weight}"
         raise UnitError(f"{self.comm.path}.weight: the weights {given}, but {takes} takes {unit}; give them {example}.")
 
@@ -260,9 +261,10 @@ class DeltaProj(CommProjection):
         label: str | None = None,
     ):
         super().__init__(modules, comm, post, pre, label, delay)
-        self.post = population = whole(post)
+        population = whole(post)
         population.take_delta()
         self.check_weight(population.delta_unit, f"{population.path}.{population.delta_into}")
+        self.post = population
         if getattr(self.comm, "has_own_delays", False) and population.shares_delta:
             raise TypeError(
                 f"{self.where}: {type(population).__name__} shares delta input out between its currents, which has to "

@@ -26,7 +26,7 @@ _NUM_OPERANDS = 4  # the parameters that every native kernel takes
 _OPERAND = object()  # in the place of a parameter that is an operand
 
 
-@dataclass_transform(frozen_default=True)
+@dataclass_transform()
 class Surrogate:
     """A spike function: 1 where x ≥ 0, else 0, with `derivative(x)` as its derivative.
 
@@ -52,7 +52,7 @@ class Surrogate:
         cls.code = code
         dataclasses.dataclass(eq=False, repr=False)(cls)
         name_keywords(cls)
-        if code is not None and len(dataclasses.fields(cls)) > _NUM_OPERANDS:
+        if code is not None and len(cls._fields()) > _NUM_OPERANDS:
             raise TypeError(f"{cls.__name__} has a native code, but more than {_NUM_OPERANDS} parameters.")
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -89,13 +89,13 @@ class Surrogate:
         They are filled up with 0 to four.
         """
         native = type(self).code is not None
-        names = [field.name for field in dataclasses.fields(self)] if native else self._varying()  # type: ignore[arg-type]
+        names = self._fields() if native else self._varying()
         values = [value_of(getattr(self, name)) for name in names]
         values = [float(value) if isinstance(value, (int, float)) else value for value in values]
         return *values, *[0.0] * (_NUM_OPERANDS - len(values))
 
     def structure(self) -> Surrogate:
-        """The function without the parameters that are no plain numbers, which `bound` puts back."""
+        """The same without the parameters that are no plain numbers, which `bound` puts back."""
         varying = self._varying()
         return self._with(dict.fromkeys(varying, _OPERAND)) if varying else self
 
@@ -104,7 +104,7 @@ class Surrogate:
         names = [name for name, value in vars(self).items() if value is _OPERAND]
         if type(self).code is None:
             return self._with(dict(zip(names, operands, strict=False))) if names else self
-        order = [field.name for field in dataclasses.fields(self)]  # type: ignore[arg-type]
+        order = self._fields()
         return self._with({name: operands[order.index(name)] for name in names}) if names else self
 
     def __call__(self, x: Any) -> Any:
@@ -119,6 +119,11 @@ class Surrogate:
         x = jnp.asarray(x)
         x = x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(environ.dftype())
         return _spike(self.structure(), x, self.parameters() if self._varying() else ())
+
+    @classmethod
+    def _fields(cls) -> list[str]:
+        """The names of the annotated parameters."""
+        return [*getattr(cls, "__dataclass_fields__", {})]
 
     def _varying(self) -> list[str]:
         """The names of parameters that are arrays, traced values or States, or stand for one."""

@@ -235,7 +235,7 @@ lane!(F32x16, "16 `f32`, AVX-512.", f32 x 16, mantissa 23, __m512, mask __mmask1
     [_mm512_castps_si512 _mm512_castsi512_ps _mm512_and_si512 _mm512_or_si512
      _mm512_slli_epi32 _mm512_srli_epi32],
     ge _mm512_cmp_ps_mask::<_CMP_GE_OQ>, gt _mm512_cmp_ps_mask::<_CMP_GT_OQ>, ne _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>,
-    both |a, b| a & b, none |m| _kortestz_mask16_u8(m, m) == 1, bits |m| _cvtmask16_u32(m),
+    both _kand_mask16, none |m| _kortestz_mask16_u8(m, m) == 1, bits |m| _cvtmask16_u32(m),
     sum |v| F32x8(_mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v))).sum(), select |m, yes, no| _mm512_mask_blend_ps(m, no, yes));
 
 lane!(F64x8, "8 `f64`, AVX-512.", f64 x 8, mantissa 52, __m512d, mask __mmask8, wide Pair<Self>, eight Self,
@@ -244,5 +244,5 @@ lane!(F64x8, "8 `f64`, AVX-512.", f64 x 8, mantissa 52, __m512d, mask __mmask8, 
     [_mm512_castpd_si512 _mm512_castsi512_pd _mm512_and_si512 _mm512_or_si512
      _mm512_slli_epi64 _mm512_srli_epi64],
     ge _mm512_cmp_pd_mask::<_CMP_GE_OQ>, gt _mm512_cmp_pd_mask::<_CMP_GT_OQ>, ne _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>,
-    both |a, b| a & b, none |m| _kortestz_mask8_u8(m, m) == 1, bits |m| _cvtmask8_u32(m),
+    both _kand_mask8, none |m| _kortestz_mask8_u8(m, m) == 1, bits |m| _cvtmask8_u32(m),
     sum |v| F64x4(_mm256_add_pd(_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd::<1>(v))).sum(), select |m, yes, no| _mm512_mask_blend_pd(m, no, yes));
