@@ -130,13 +130,6 @@ def test_connections_without_stored_weights_are_refused(tools):
     assert "stored synapses" in refusal(tools, comm=lambda spikes: spikes)
 
 
-def test_a_delay_of_each_synapse_is_refused(tools):
-    sl.environ.set(dt=0.1 * u.ms)
-    delays = sl.init.Uniform(1.0 * u.ms, 2.0 * u.ms)
-    rule = sl.connect.FixedOutDegree(2, 0.1 * u.mV, delay=delays)
-    assert "E: plasticity needs one delay for all synapses" in refusal(tools, comm=rule)
-
-
 def test_other_things_than_rules_and_rules_in_use_are_refused(tools):
     assert "plasticity must be a rule" in refusal(tools, rule="STDP")
     rule = STDP(**TOLD)

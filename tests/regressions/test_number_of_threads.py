@@ -81,7 +81,7 @@ def test_results_do_not_depend_on_more_threads_than_cores():
     try:
         for n in (1, 17, 64):
             sl.set_num_threads(n)
-            results.append(np.asarray(sl.connect.FixedProb(0.1, seed=5)(2000, 2000).indices))
+            results.append(np.asarray(sl.connect.FixedProb(0.1, 1.0, seed=5)(2000, 2000).indices))
     finally:
         sl.set_num_threads(before)
     assert all(np.array_equal(result, results[0]) for result in results)

@@ -8,7 +8,7 @@ use spikeloop_kernels::connect::{Draw, Edges, Family, Number, Profile, Rule, Spa
 use spikeloop_kernels::{Error, threads};
 
 /// Allocations from this size on are counted, and may fail: what depends on the user's sizes here is greater.
-const LARGE: usize = 4_096;
+const LARGE: usize = 2_048;
 
 /// Large allocations that still succeed.
 static LEFT: AtomicUsize = AtomicUsize::new(usize::MAX);
@@ -42,7 +42,7 @@ unsafe impl GlobalAlloc for Short {
 #[global_allocator]
 static ALLOCATOR: Short = Short;
 
-const N: usize = 3_000;
+const N: usize = 1_000;
 
 /// Calls `make` with room for 0, 1, 2, … large allocations until it succeeds.
 fn fails_until_there_is_room(what: &str, make: impl Fn() -> Result<(), Error>) {
@@ -78,12 +78,12 @@ fn rules<'a>(source: &'a [f64]) -> Vec<(&'static str, Rule<'a>)> {
         ("all to all", Rule::AllToAll { autapses: false }),
         ("fixed probability", Rule::FixedProb { prob: 0.5, autapses: false }),
         ("certain", Rule::FixedProb { prob: 1.0, autapses: true }),
-        ("fixed in-degree", Rule::FixedInDegree(number(1_500, true))),
-        ("fixed out-degree", Rule::FixedOutDegree(number(1_500, false))),
-        ("fixed total number", Rule::FixedTotalNumber(number(200_000, true))),
-        ("fixed total number of pairs", Rule::FixedTotalNumber(number(200_000, false))),
+        ("fixed in-degree", Rule::FixedInDegree(number(300, true))),
+        ("fixed out-degree", Rule::FixedOutDegree(number(300, false))),
+        ("fixed total number", Rule::FixedTotalNumber(number(50_000, true))),
+        ("fixed total number of pairs", Rule::FixedTotalNumber(number(50_000, false))),
         ("distance", Rule::DistanceDependent { prob: 1.0, autapses: true, space }),
-        ("small world", Rule::SmallWorld { num: 1_500, prob: 0.1 }),
+        ("small world", Rule::SmallWorld { num: 300, prob: 0.1 }),
     ]
 }
 
@@ -98,7 +98,7 @@ fn short_memory_is_an_error_wherever_it_is_short() {
         let spec = Spec { rule, seed: 1, n_pre: N, n_post: N, weight, delay, wide: false };
         fails_until_there_is_room(what, || build(&spec).map(drop));
     }
-    let sources: Vec<u32> = (0..100_000).map(|k| k % N as u32).collect();
+    let sources: Vec<u32> = (0..20_000).map(|k| k % N as u32).collect();
     let edges = Edges { sources: &sources, targets: &sources, delay: &[], n_pre: 10 * N };
     fails_until_there_is_room("order", || order(edges).map(drop));
 }
