@@ -174,7 +174,7 @@ def test_wiener_process():
 
 def test_poisson_has_its_rate():
     x = numbers(inputs.poisson(100 * Hz, 1000 * ms, 2 * nA, n=200, seed=1))
-    assert set(np.unique(x)) <= {0, 2, 4}
+    assert set(np.unique(x)) <= {0, 2, 4, 6}  # three spikes in a step are expected once in three such arrays
     assert x.sum() / 2 / 200 == pytest.approx(100, rel=0.05)
     rates = inputs.poisson(np.array([0.0, 0.5]) * u.kHz, 1000 * ms, n=2, seed=1)
     assert rates[:, 0].sum() == 0
