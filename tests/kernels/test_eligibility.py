@@ -136,13 +136,13 @@ def test_gradients():
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (lambda c: {"a": c.a[:2]}, "index . out of range for 2 targets"),
+        (lambda c: {"a": c.a[:2]}, "holds . at place ., which is out of range for 2 targets"),
         (lambda c: {"synapses": (c.synapses[0][1:], c.synapses[1])}, "'weight' has"),
         (lambda c: {"synapses": (c.synapses[0], c.synapses[1][1:])}, "'eligibility' has"),
         (lambda c: {"elapsed": c.elapsed._replace(gain=c.elapsed.gain[1:])}, "'gain' has 12 elements, expected 13"),
         (lambda c: {"spikes": c.spikes[1:]}, "'spikes' has 12 elements, expected 13"),
         (lambda c: {"bounds": c.bounds[:1]}, "'bounds' has 1 elements, expected 2"),
-        (lambda c: {"indptr": c.indptr.at[4].set(1000)}, "row . does not fit"),
+        (lambda c: {"indptr": c.indptr.at[4].set(1000)}, "lets row . go from 1. to 1000, which does not fit"),
         (lambda c: {"a": c.a.astype(jnp.float32)}, "operand 'coefficient' is float32, expected float64"),
     ],
 )
@@ -160,9 +160,9 @@ def test_bad_operands_of_columns_are_errors(wide):
         ({"synapses": (w[1:], e)}, "'weight' has"),
         ({"synapses": (w, e[1:])}, "'eligibility' has"),
         ({"gain": c.gain[1:]}, "'gain' has 12 elements, expected 13"),
-        ({"columns": columns._replace(places=columns.places + 1000)}, "index .* out of range"),
+        ({"columns": columns._replace(places=columns.places + 1000)}, "holds .* out of range"),
         ({"columns": columns._replace(ends=columns.ends[1:])}, "'indptr' has 9 elements"),
-        ({"columns": columns._replace(sources=columns.sources[:1])}, "'sources' has 1|index .* out of range"),
+        ({"columns": columns._replace(sources=columns.sources[:1])}, "'sources' has 1|holds .* out of range"),
         ({"columns": columns._replace(sources=jnp.float64(columns.sources))}, "'sources' is float64"),
     ]:
         with pytest.raises(Exception, match=message):

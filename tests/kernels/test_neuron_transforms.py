@@ -45,7 +45,7 @@ def test_vmap_over_any_operands(pass_tools, pattern, shape):
     factor = np.array([1.0, 0.5, 0.25])
 
     def with_lanes(i, x):
-        spread = jnp.floor(factor * 4) / 4 if i not in (5, 14) else jnp.ones(lanes)  # counts stay whole
+        spread = jnp.floor(factor * 4) / 4 if i not in (5, 14, 17) else jnp.ones(lanes)  # counts and spikes stay whole
         return jnp.stack([x * f for f in spread], axes[i]) if i in axes else x
 
     args = [with_lanes(i, x) for i, x in enumerate(args)]

@@ -129,9 +129,9 @@ def test_vmap_over_weights_events_and_coefficients():
 @pytest.mark.parametrize(
     ("break_it", "message"),
     [
-        (lambda c: setattr(c, "a", c.a[:2]), "index . out of range for 2 targets"),
+        (lambda c: setattr(c, "a", c.a[:2]), "holds . at place ., which is out of range for 2 targets"),
         (lambda c: setattr(c, "weight", c.weight[1:]), "'weight' has"),
-        (lambda c: setattr(c, "indptr", c.indptr.at[4].set(1000)), "row . does not fit"),
+        (lambda c: setattr(c, "indptr", c.indptr.at[4].set(1000)), "lets row . go from 1. to 1000, which does not fit"),
         (lambda c: setattr(c, "law", c.law[:4]), "'law' has 4 elements, expected 5"),
         (lambda c: setattr(c, "dependence", 7), "no dependence on the weight has the code 7"),
         (lambda c: setattr(c, "law", c.law.astype(jnp.float32)), "operand 'law' is float32, expected float64"),
@@ -151,10 +151,10 @@ def test_bad_operands_of_columns_are_errors(wide):
     c.r = jnp.ones_like(c.r)
     places = c.columns.places
     for columns, b, message in [
-        (c.columns._replace(places=places + 1000), c.b, "index .* out of range"),
-        (c.columns, c.b[:3], "index .* out of range for 3|'indptr' has"),
+        (c.columns._replace(places=places + 1000), c.b, "holds .* out of range"),
+        (c.columns, c.b[:3], "holds .* out of range for 3|'indptr' has"),
         (c.columns._replace(ends=c.columns.ends[1:]), c.b, "'indptr' has 9 elements"),
-        (c.columns._replace(sources=c.columns.sources[:1]), c.b, "'sources' has 1|index .* out of range"),
+        (c.columns._replace(sources=c.columns.sources[:1]), c.b, "'sources' has 1|holds .* out of range"),
     ]:
         c.columns = columns
         with pytest.raises(Exception, match=message):

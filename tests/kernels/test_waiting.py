@@ -181,7 +181,7 @@ def test_bad_operands_are_refused_by_the_kernel():
     def listed(lists, cursor=cursor):
         return jax.block_until_ready(c.remember(jnp.ones(N_PRE), cursor, ring, full, lists))[2]
 
-    with pytest.raises(Exception, match="'cursor' is 5, but the ring has 5 slots"):
+    with pytest.raises(Exception, match="'cursor' holds 5 at place 0, which is out of range for 5 slots"):
         listed(lists, cursor + SLOTS)
     full_slot = listed(lists)
     with pytest.raises(Exception, match="room for 0 more spikes: the projection is called more than once in a step"):

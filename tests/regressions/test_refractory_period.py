@@ -4,12 +4,14 @@ import inspect
 
 import brainunit as u
 import jax.numpy as jnp
+import neuron_pass
 import numpy as np
 import pytest
 import spikeloop as sl
-from spikeloop.kernels import _library
-from spikeloop.kernels._neuron import _jvp_reference, jvp_p, reference, step_p
-from spikeloop.models import _neuron, param
+from spikeloop.kernels import _library, _neuron
+from spikeloop.kernels._neuron import jvp_p, reference, step_p
+from spikeloop.models import _neuron as _model
+from spikeloop.models import param
 
 ALL = sorted(
     (x for x in vars(sl).values() if inspect.isclass(x) and issubclass(x, sl.Neuron) and x is not sl.Neuron),
@@ -133,11 +135,13 @@ def test_a_potential_that_is_held_above_threshold_stays_there_and_fires_after_th
 
 def operands_of(neuron, monkeypatch, x):
     calls = []
-    monkeypatch.setattr(_neuron, "step", lambda c, args: calls.append((c, args)) or reference(*args, config=c))
+    wrapped = _neuron.step
+    monkeypatch.setattr(_model, "step", lambda c, operands: calls.append((c, operands)) or wrapped(c, operands))
     neuron(x)
     monkeypatch.undo()
-    ((config, args),) = calls
-    return config, [jnp.asarray(arg, jnp.float64) for arg in args]
+    ((config, operands),) = calls
+    values = neuron_pass.in_order(config, operands)
+    return config, {n: jnp.asarray(x, jnp.float64) for n, x in zip(neuron_pass.names(config), values, strict=True)}
 
 
 @pytest.mark.skipif(_library.native is None, reason="the native library is not built")
@@ -145,27 +149,24 @@ def operands_of(neuron, monkeypatch, x):
 @pytest.mark.parametrize("spk_reset", ["soft", "hard"])
 def test_native_is_reference_in_every_phase(cls, spk_reset, monkeypatch):
     """Spiked or not, held or not, above threshold or not: values and tangents."""
-    n = 38
+    n, rng = 38, np.random.default_rng(4)
     neuron = sl.nn.init_all_states(cls(n, spk_fun=sl.surrogate.Sigmoid(), spk_reset=spk_reset))
-    config, args = operands_of(neuron, monkeypatch, None)
-    layout = config.layout()
-    rng = np.random.default_rng(4)
-    first = layout.first_state
-    V = np.asarray(args[first])
+    config, o = operands_of(neuron, monkeypatch, None)
+    V = np.asarray(o["V"])
     height = 100.0 if np.abs(V).max() > 5 else 5.0
-    args[first] = jnp.asarray(V + height * (np.arange(n) % 2))
+    o["V"] = jnp.asarray(V + height * (np.arange(n) % 2))
     if config.refractory:
-        args[first + layout.states] = jnp.asarray(rng.choice([0.0, 1.0, 5.0], n))
-        args[layout.params] = jnp.asarray(5.0 if neuron.is_refractory else 0.0)
-    args[-2] = jnp.asarray(rng.choice([0.0, 1.0], n))
+        o[_neuron.REF_LEFT] = jnp.asarray(rng.choice([0.0, 1.0, 5.0], n))
+        o[_neuron.REF_STEPS] = jnp.asarray(5.0 if neuron.is_refractory else 0.0)
+    o[_neuron.SPIKE] = jnp.asarray(rng.choice([0.0, 1.0], n))
+    args = list(o.values())
     ours, wanted = step_p.bind(*args, config=config), reference(*args, config=config)
     for a, b in zip(ours, wanted, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
     assert 0 < float(ours[-1].sum()) < n
-    active = tuple(sorted(layout.differentiable_args))
-    tangents = [jnp.asarray(rng.normal(size=args[i].shape)) for i in active]
+    active, tangents, _ = neuron_pass.slopes(config, args, rng, jnp.float64)
     ours = jvp_p.bind(*args, *tangents, config=config, active=active)
-    wanted = _jvp_reference(*args, *tangents, config=config, active=active)
+    wanted = jvp_p.reference(*args, *tangents, config=config, active=active)
     for a, b in zip(ours, wanted, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-7 * (1 + float(jnp.abs(b).max())))
 

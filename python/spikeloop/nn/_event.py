@@ -53,7 +53,7 @@ class EventFixedNumConn(Connection):
         _check_choice("conn_init", conn_init, ("vmap", "for_loop"))
         rule = self._rule(conn_num, efferent_target, allow_multi_conn)(conn_weight, seed=seed, param_type=param_type)
         synapses = rule.synapses(in_size, out_size)
-        check_prob(afferent_ratio, "afferent_ratio")
+        check_prob(afferent_ratio, f"{type(self).__name__}: afferent_ratio must lie in [0, 1]")
         if afferent_ratio < 1:
             rng = random.DEFAULT if seed is None else random.RandomState(seed)
             synapses = rows_of(synapses, np.asarray(rng.rand(self.n_pre)) < afferent_ratio)

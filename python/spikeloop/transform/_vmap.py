@@ -206,7 +206,7 @@ def _map_new(
         chosen = chosen or has_lanes(s for s in traced.written if made_anew(s, traced))
         return 0 if state in chosen else None
 
-    result = map_lanes(fn, {}, axis_of, axes, call)
+    result = map_lanes(fn, {}, axis_of, axes, call, gain_lanes=_EveryState())
     for state in chosen:
         if tag is not None:
             state.add_tag(tag)
