@@ -80,7 +80,7 @@ def _from_clock(time: Any, dt: Any, clock: tuple[Any, Any] | None) -> tuple[Any,
     return step_known, (_in_ms(time) - _in_ms(time_known)) / _in_ms(dt)
 
 
-def step_of(time: Any, dt: Any) -> np.int32:
+def step_of(time: Any, dt: Any) -> Any:
     """The step nearest to a time that is known."""
     time_ms, dt_ms = (np.asarray(u.get_mantissa(x), np.float64) * _scale(x) for x in (time, dt))
     steps = time_ms / dt_ms
@@ -136,4 +136,5 @@ def _in_ms(time: Any) -> Any:
 def _scale(time: Any) -> np.float64:
     """The ms in the unit of a time; plain numbers are in ms, or all in one unit of their own."""
     with_unit = isinstance(time, u.Quantity) and not time.unit.is_unitless
-    return np.float64((1.0 * time.unit).to_decimal(u.ms)) if with_unit else np.float64(1.0)
+    one: Any = 1.0 * time.unit if with_unit else 1.0
+    return np.float64(one.to_decimal(u.ms) if with_unit else one)

@@ -161,7 +161,7 @@ def test_bad_operands_of_columns_are_errors(wide):
         ({"synapses": (w, e[1:])}, "'eligibility' has"),
         ({"gain": c.gain[1:]}, "'gain' has 12 elements, expected 13"),
         ({"columns": columns._replace(places=columns.places + 1000)}, "holds .* out of range"),
-        ({"columns": columns._replace(ends=columns.ends[1:])}, "'indptr' has 9 elements"),
+        ({"columns": columns._replace(ends=columns.ends[1:])}, "'ends' has 9 elements"),
         ({"columns": columns._replace(sources=columns.sources[:1])}, "'sources' has 1|holds .* out of range"),
         ({"columns": columns._replace(sources=jnp.float64(columns.sources))}, "'sources' is float64"),
     ]:

@@ -278,5 +278,5 @@ def test_rings_that_do_not_fit_are_refused_by_the_kernel():
     c = Synapses()
     with pytest.raises(Exception, match="'delay' holds . at place ., which is out of range for 2 slots"):
         jax.block_until_ready(c.scatter(jnp.ones(N_PRE), c.weight, c.array(2, N_POST), jnp.asarray(0, jnp.int32)))
-    with pytest.raises(Exception, match="'cursor' is 7, but the ring has 4 slots"):
+    with pytest.raises(Exception, match="'cursor' holds 7 at place 0, which is out of range for 4 slots"):
         jax.block_until_ready(collect(jnp.asarray(7, jnp.int32), FULL, c.array(N_POST), c.array(SLOTS, N_POST)))

@@ -186,7 +186,7 @@ def test_bad_operands_are_refused_by_the_kernel():
     full_slot = listed(lists)
     with pytest.raises(Exception, match="room for 0 more spikes: the projection is called more than once in a step"):
         listed(full_slot)
-    with pytest.raises(Exception, match="row 40"):
+    with pytest.raises(Exception, match="'sources' holds 40 at place 0"):
         jax.block_until_ready(c.deliver(cursor, full_slot._replace(sources=full_slot.sources + 40), jnp.zeros(N_POST)))
     with pytest.raises(Exception, match="'count' has 8 elements, expected 7"):
         jax.block_until_ready(c.deliver(cursor, full_slot._replace(count=full_slot.count + 1), jnp.zeros(N_POST)))

@@ -54,11 +54,12 @@ def time_step(where: str) -> float:
 
 
 def _in_ms(dt: Any, where: str) -> float:
-    with_unit = isinstance(dt, u.Quantity) and dt.unit.has_same_dim(u.ms)
-    if not with_unit and not isinstance(dt, (int, float)):
-        raise UnitError(f"{where}: dt must be a time such as `0.1 * u.ms`; given {dt!r}.")
     check_dt(dt, where)
-    return float(dt.to_decimal(u.ms) if with_unit else dt)
+    if isinstance(dt, u.Quantity) and dt.unit.has_same_dim(u.ms):
+        return float(dt.to_decimal(u.ms))
+    if not isinstance(dt, (int, float)):
+        raise UnitError(f"{where}: dt must be a time such as `0.1 * u.ms`; given {dt!r}.")
+    return float(dt)
 
 
 def _checked(delay: Any, where: str) -> np.ndarray:

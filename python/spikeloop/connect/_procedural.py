@@ -115,7 +115,7 @@ class ProceduralConnection(Connectivity):
             build(dataclasses.replace(spec, n_pre=min(spec.n_pre, 1), own=None))
         self._drawn = _Drawn(**{f.name: getattr(spec, f.name) for f in dataclasses.fields(spec)})
         self.seed = spec.seed
-        pairs = Pairs(source, target, 1, lambda: (np.zeros(1, int),) * 2)  # one value for all
+        pairs = Pairs(source, target, 1, lambda: (np.zeros(1, int), np.zeros(1, int)))  # one value for all
         one = _one_weight(rule, weight, pairs)
         with jax.ensure_compile_time_eval():  # also within a trace the weight is known
             self.weight = rule.param_type(jax.tree.map(lambda leaf: jnp.asarray(leaf, environ.dftype()), one))

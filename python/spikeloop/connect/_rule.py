@@ -206,7 +206,7 @@ def check_prob(value: Any, what: str) -> float:
     """A probability; `what` says what it must be."""
     _check_known(value, what)
     plain = isinstance(value, (int, float, np.ndarray, np.generic, jax.Array)) and np.ndim(value) == 0
-    if not plain or not 0.0 <= value <= 1.0:
+    if not plain or not 0.0 <= float(value) <= 1.0:
         raise ValueError(f"{what}, without a unit; given {value}.")
     return float(value)
 

@@ -153,7 +153,7 @@ class SmallWorld(Rule):
         n = check_same_size(self, source, target)
         known = source.population is not None and target.population is not None
         own = own_places(source, target, repr(self)) if known else None
-        if has_own(own, n) and not np.array_equal(own, range(n)):
+        if own is not None and has_own(own, n) and not np.array_equal(own, range(n)):
             raise ValueError(f"{self!r} connects a part with itself or with another one; given two that overlap.")
         if 0 < n <= self.num:
             raise ValueError(f"{self!r}: {n} neurons have at most {n - 1} neighbours; num must be smaller than {n}.")

@@ -135,6 +135,7 @@ class Form(Dynamics):
     state_names: ClassVar[tuple[str, ...]] = ()  # made by init_state
     options: ClassVar[dict[str, Any]] = {}  # further arguments of the constructor: name -> default
     has_size: ClassVar[bool] = True  # the first argument is the shape of the population
+    __signature__: ClassVar[inspect.Signature]
     _form: ClassVar[inspect.Signature]  # of the constructor here, which one of a subclass's own calls
 
     def __init_subclass__(cls, **kwargs: Any):

@@ -20,7 +20,7 @@ from ._donate import DONATE_BYTES, unshared
 from ._executables import store
 from ._traced import trace_function
 
-Transform = Callable[[tuple[Any, ...], Hashable, tuple], Any]
+Transform = Callable[[Any, Any, Any], Any]  # (functions, config, args) -> result
 
 
 def run(
