@@ -48,7 +48,7 @@ def page(tmp_path_factory):
 
 
 def test_every_block_runs_and_prints_what_the_page_shows(page):
-    assert len(BLOCKS) == 8
+    assert len(BLOCKS) == 10
     assert page.printed.splitlines() == PRINTS
 
 

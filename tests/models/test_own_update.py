@@ -205,8 +205,8 @@ def test_records_and_parts():
         found = sl.record.run(step, 30.0 * u.ms, record=[sl.record.Spikes(neuron[2:]), sl.record.States(neuron, "V")])
         records.append((found["spikes"], found["V"]))
     (ours, V), (theirs, wanted) = records
-    assert len(theirs.neurons) > 3
-    np.testing.assert_array_equal(ours.neurons, theirs.neurons)
+    assert len(theirs.indices) > 3
+    np.testing.assert_array_equal(ours.indices, theirs.indices)
     np.testing.assert_allclose(V.values.mantissa, wanted.values.mantissa, rtol=1e-6)
 
 

@@ -89,7 +89,7 @@ def test_some_sources_keep_their_synapses(weight):
     spikes = jnp.asarray(np.random.default_rng(0).random(1000) < 0.5)
     np.testing.assert_allclose(part(spikes).mantissa, whole(spikes & kept).mantissa, rtol=1e-5)
     assert make(afferent_ratio=1.0).num_synapses == 3000
-    with pytest.raises(ValueError, match=r"afferent_ratio must lie in \[0, 1\]; without a unit; given 1\.5"):
+    with pytest.raises(ValueError, match=r"afferent_ratio must lie in \[0, 1\], without a unit; given 1\.5"):
         make(afferent_ratio=1.5)
     with pytest.raises(ValueError, match="conn_init must be 'vmap' or 'for_loop'; given 'scan'"):
         make(conn_init="scan")

@@ -81,4 +81,6 @@ def test_dopamine(delay, own, nest, settings):
     rule = DopamineSTDP(tau_plus=17.0 * u.ms, tau_minus=31.0 * u.ms, A_plus=A_plus / W_MAX, A_minus=A_minus / W_MAX,
                         tau_c=150.0 * u.ms, tau_n=40.0 * u.ms, b=4.0 * u.Hz, **BOUND)  # fmt: skip
     dopamine = np.nonzero(np.random.default_rng(7).random(STEPS - 1) < 0.004)[0]
-    compare(nest, settings, rule, "stdp_dopamine_synapse", params, delay, {"tau_minus": 31.0}, dopamine=dopamine, own=own)
+    compare(
+        nest, settings, rule, "stdp_dopamine_synapse", params, delay, {"tau_minus": 31.0}, dopamine=dopamine, own=own
+    )

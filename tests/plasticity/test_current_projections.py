@@ -114,7 +114,7 @@ def test_conductances_are_no_spikes(tools):
         TypeError, match=r"E: plasticity acts on spikes, and the Expon in front of comm makes cond.*align_pre"
     ):
         Net(tools, lambda **more: sl.CurrentProj(syn, plasticity=rule(STDP, 1.0), label="E", **more), 0.4)
-    net = Net(tools, lambda **more: sl.CurrentProj(plasticity=rule(STDP, 1.0), **more), 0.4)
+    net = Net(tools, lambda **more: sl.CurrentProj(plasticity=rule(STDP, 1.0 * u.mS), **more), 0.4 * u.mS)
     sl.environ.set(dt=tools.DT * u.ms)
     sl.nn.init_all_states(net)
     with pytest.raises(TypeError, match=r"plasticity acts on spikes, which needs a plain number; given an array in mS"):

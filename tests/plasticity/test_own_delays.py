@@ -137,9 +137,9 @@ def test_native_code_equals_the_reference(tools, native, monkeypatch, name, dela
     from spikeloop.kernels import _library
 
     results = []
-    for computes in (True, False):
-        if not computes:
-            monkeypatch.setattr(_library, "computes", lambda *_: False)
+    for is_native in (True, False):
+        if not is_native:
+            monkeypatch.setattr(_library, "has", lambda *_: False)
         net = made(tools, RULES[name](), delay_in, own_delay=delays(tools)[1])
         results.append(observed(net, tools, *tools.trains()))
     for ours, wanted in zip(*results, strict=True):
@@ -222,8 +222,9 @@ def test_conductances_of_a_diehl_and_cook_layer(tools):
     rng = np.random.default_rng(0)
     neurons = sl.LIFRef(20, V_rest=-65.0 * u.mV, V_th=-62.0 * u.mV, V_reset=-65.0 * u.mV, tau=100.0 * u.ms,
                         tau_ref=5.0 * u.ms, V_initializer=sl.init.Constant(-65.0 * u.mV))  # fmt: skip
-    comm = sl.connect.AllToAll(sl.init.Uniform(0.0 * u.mS, 0.3 * u.mS, seed=1),
-                               delay=sl.init.Uniform(0.0 * u.ms, 10.0 * u.ms, seed=2))(50, 20)  # fmt: skip
+    sl.random.seed(1)
+    comm = sl.connect.AllToAll(sl.init.Uniform(0.0 * u.mS, 0.3 * u.mS),
+                               delay=sl.init.Uniform(0.0 * u.ms, 10.0 * u.ms))(50, 20)  # fmt: skip
     projection = sl.AlignPostProj(
         comm=comm, syn=sl.Expon.desc(20, tau=1.0 * u.ms), out=sl.COBA.desc(E=0.0 * u.mV), post=neurons,
         plasticity=STDP(A_plus=0.01, A_minus=1e-4, mu_plus=0.2, w_max=1.0 * u.mS),

@@ -94,5 +94,5 @@ def test_a_batch_size_is_a_whole_number(size):
 
 
 def test_a_number_of_lanes_is_a_whole_number():
-    with pytest.raises(ValueError, match="axis_size must be a number of lanes"):
+    with pytest.raises(ValueError, match="axis_size must be a whole number of at least 1; given -1"):
         sl.nn.vmap_init_all_states(sl.LIF(3), axis_size=-1)

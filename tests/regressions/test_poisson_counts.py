@@ -117,7 +117,7 @@ def test_what_is_no_rate_is_refused(rate):
             make(rate * Hz)
     with pytest.raises(ValueError, match=f"poisson_input to .*: freq {message}"):
         sl.poisson_input(rate * Hz, 1, 1 * u.mS, V)
-    with pytest.raises(ValueError, match="rate must be at least 0|average at most"):
+    with pytest.raises(ValueError, match="rate must be at least 0|rate must be finite|average at most"):
         sl.inputs.poisson(rate * Hz, 1 * ms)
 
 

@@ -65,7 +65,8 @@ class Delayed(sl.nn.Module):
     def __init__(self, k, change):
         super().__init__()
         sl.environ.set(dt=0.1 * u.ms)
-        comm = connection(k, delay=sl.init.Uniform(0.1 * u.ms, 2.0 * u.ms, seed=3))
+        sl.random.seed(3)
+        comm = connection(k, delay=sl.init.Uniform(0.1 * u.ms, 2.0 * u.ms))
         comm.weight.value = comm.weight.value * u.mV
         change(comm)
         self.post = sl.LIF(N)

@@ -92,10 +92,6 @@ class NoName(sl.Synapse):
     g = variable(0.0 * u.mS, u.mS)
 
 
-class Unknown(NoName):
-    dynamics = "gamma"
-
-
 class NoDerive(NoName):
     dynamics = "expon"
 
@@ -118,7 +114,6 @@ class Working(NoName):
     ("syn", "message"),
     [
         (NoName, "NoName cannot be aligned .*sets `dynamics` to one of expon, cascade"),
-        (Unknown, "one of expon, cascade, not 'gamma'"),
         (NoDerive, r"NoDerive has dynamics = 'expon', so it declares the variables g and defines derive\(p, dt\)"),
         (TooFew, "declares the variables h, g and defines .* a tuple of decay_h, decay, feed"),
         (lambda n: "text", "str cannot be aligned"),

@@ -95,7 +95,7 @@ def test_other_transformations_compile_once(compiles):
             grad(lambda: w.value**2, w)(),
             vmap(lambda x: x * w.value)(XS).sum(),
             cond(w.value > 0, lambda: 1.0, lambda: 2.0),
-            sl.transform.vjp(lambda x: x * w.value, 3.0)[1](1.0)[0],
+            sl.transform.vjp(lambda x: x * w.value, 3.0)[1](1.0),
             for_loop(lambda x: x, XS, pbar=sl.transform.ProgressBar(disable=True)).sum(),
         )
 

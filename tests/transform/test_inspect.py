@@ -58,7 +58,7 @@ def test_shapes_of_states():
     v, w, out = sl.State(jnp.zeros(3) * u.mV), sl.State(jnp.float32(1.0)), sl.State(jnp.zeros(2))
 
     def f():
-        out.value = jnp.ones((4, 5))
+        out.reinit(jnp.ones((4, 5)))
         return v.value * w.value
 
     shapes, result = eval_shape(f, return_state_shapes=True)

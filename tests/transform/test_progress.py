@@ -141,7 +141,7 @@ class TestTextOfTheLastStep:
     def test_the_function_may_only_read(self):
         s = sl.State(0.0)
         with pytest.raises(ValueError, match=r"The function in `desc` of a ProgressBar writes State .*, but may only"):
-            for_loop(lambda x: x, jnp.ones(2), pbar=ProgressBar(desc=("", lambda d: s.replace(d["y"]) or {})))
+            for_loop(lambda x: x, jnp.ones(2), pbar=ProgressBar(desc=("", lambda d: (s.replace(d["y"]), {})[1])))
 
     def test_the_function_returns_a_dict(self):
         with pytest.raises(TypeError, match="The function in `desc` of a ProgressBar must return a dict"):
@@ -154,5 +154,8 @@ class TestTextOfTheLastStep:
 
     def test_a_run_in_chunks_shows_a_plain_text(self):
         bar = ProgressBar(desc=("{i}", lambda d: {"i": d["i"]}))
-        with sl.environ.context(dt=0.1 * u.ms), pytest.raises(TypeError, match="give `desc` of the bar as a text"):
+        with (
+            sl.environ.context(dt=0.1 * u.ms),
+            pytest.raises(TypeError, match="give `desc` of its progress bar as a text"),
+        ):
             sl.record.run(lambda: None, 1.0 * u.ms, pbar=bar)

@@ -258,7 +258,7 @@ def test_many_threads_use_one_loop():
     def work(i):
         try:
             for n in (2, 3, 2):
-                with environ.context(dt=float(i)):
+                with environ.context(dt=float(i + 1)):
                     outs[i] = for_loop(lambda: nets[i].value + environ.get_dt(), length=n)
         except Exception as error:
             errors.append(error)
@@ -270,4 +270,4 @@ def test_many_threads_use_one_loop():
         thread.join()
     assert not errors
     for i in range(8):
-        np.testing.assert_array_equal(outs[i], [2.0 * i, 2.0 * i])
+        np.testing.assert_array_equal(outs[i], [2.0 * i + 1, 2.0 * i + 1])

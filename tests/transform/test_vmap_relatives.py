@@ -56,6 +56,7 @@ class TestFilters:
         wrap(vmap2(f))(jnp.arange(3.0))
         np.testing.assert_array_equal(differs.value, [0.0, 1.0, 2.0])
         assert same.value == 1.0
+        differs.reinit(jnp.float32(0.0))
         with pytest.raises(BatchAxisError, match=r"Inside vmap differs receives .* in vmap2 these are state_out_axes"):
             wrap(vmap2(f, unexpected_out_state_mapping="raise"))(jnp.arange(3.0))
 

@@ -19,8 +19,10 @@ def clocked(f: Callable[[Any, Any], Any], xs: Any) -> tuple[Callable[[Any, Any],
 
     A float32 may be too coarse to tell the times of steps apart; where they stand among the others tells it.
     """
-    times: Any = next(filter(_is_times, jax.tree.leaves(xs, is_leaf=_is_quantity)), None)
-    dt = None if times is None else environ.get("dt", None)
+    found: list[Any] = [*filter(_is_times, jax.tree.leaves(xs, is_leaf=_is_quantity))]
+    if not found:
+        return f, xs
+    times, dt = found[0], environ.get("dt", None)
     if not _is_quantity(dt) or not dt.unit.has_same_dim(times.unit) or is_tracer(dt.mantissa):
         return f, xs
     known, steps = clock_of(jnp.asarray(times.mantissa), float(dt.to_decimal(times.unit)))
