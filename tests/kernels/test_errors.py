@@ -68,26 +68,26 @@ def test_the_scatter_without_a_mistake_works():
     [
         (
             {"indices": jnp.asarray([0, 1, 1, 3], jnp.uint32)},
-            "'indices' holds 3 at place 3, which is out of range for 3 targets",
+            "'indices' holds 3 at place 3 for 3 targets",
         ),
         (
             {"indices": jnp.asarray([0, 1, 1, 2**32 - 1], jnp.uint32)},
-            "'indices' holds 4294967295 at place 3, which is out of range",
+            "'indices' holds 4294967295 at place 3",
         ),
         ({"indices": jnp.asarray([0, 1, 1, 2], jnp.int32)}, "indices.*int32"),
         ({"indices": jnp.asarray([0, 1, 1], jnp.uint32)}, "3"),
         (
             {"indptr": jnp.asarray([0, 3, 2], jnp.int32)},
-            "lets row 1 go from 3 to 2, which does not fit into the 4 stored",
+            "lets row 1 go from 3 to 2, which does not fit",
         ),
         (
             {"indptr": jnp.asarray([0, 3, 5], jnp.int32)},
-            "lets row 1 go from 3 to 5, which does not fit into the 4 stored",
+            "lets row 1 go from 3 to 5, which does not fit",
         ),
         ({"indptr": jnp.asarray([0, 4], jnp.int32)}, "indptr"),
         (
             {"indptr": jnp.asarray([-1, 2, 4], jnp.int32)},
-            "lets row 0 go from -1 to 2, which does not fit into the 4 stored",
+            "lets row 0 go from -1 to 2, which does not fit",
         ),
         ({"weight": jnp.ones(3, F32)}, "weight"),
         ({"weight": jnp.ones(1, jnp.int32)}, "weight.*int32"),

@@ -163,7 +163,7 @@ def test_gradients(dependence):
         (lambda c: setattr(c, "rows", (c.rows[0] + 100, c.rows[1])), "holds .* out of range"),
         (
             lambda c: setattr(c, "rows", (c.rows[0], c.rows[1].at[4].set(1000))),
-            "lets row . go from 1. to 1000, which does not fit",
+            "to 1000, which does not fit",
         ),
         (lambda c: setattr(c, "columns", c.columns._replace(places=c.columns.places + 999)), "holds .* out of range"),
         (lambda c: setattr(c, "columns", c.columns._replace(sources=c.columns.sources[:1])), "'sources' has 1"),

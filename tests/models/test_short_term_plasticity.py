@@ -173,7 +173,7 @@ def test_the_gradient_by_spikes_is_that_of_finite_differences(cls):
     spikes, h = (
         0.7 * jnp.asarray(train(12, 1, 0.5)),
         1e-6,
-    )  # the formula has a kink at 1: others follow one after the other
+    )  # there is a kink at one spike
     slope = sl.transform.grad(loss, argnums=0)(spikes)
     wanted = [(loss(spikes.at[k].add(h)) - loss(spikes.at[k].add(-h))) / (2 * h) for k in range(12)]
     np.testing.assert_allclose(slope[:, 0], wanted, rtol=1e-7, atol=1e-8)

@@ -37,7 +37,7 @@ def made(tools, rule, delay_in="axon", own_delay=None, **more):
 
 
 def observer(net, tools):
-    """A function from spikes to (weights, arriving input) after each step; the population has no dynamics of its own."""
+    """A function from spikes to (weights, arriving input) after each step; the targets have no dynamics."""
 
     def step(s, r):
         net.post.delta.value = 0 * net.post.delta.value

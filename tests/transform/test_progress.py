@@ -156,6 +156,6 @@ class TestTextOfTheLastStep:
         bar = ProgressBar(desc=("{i}", lambda d: {"i": d["i"]}))
         with (
             sl.environ.context(dt=0.1 * u.ms),
-            pytest.raises(TypeError, match="give `desc` of its progress bar as a text"),
+            pytest.raises(TypeError, match="give `desc` of its progress bar"),
         ):
             sl.record.run(lambda: None, 1.0 * u.ms, pbar=bar)
