@@ -4,7 +4,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use spikeloop_kernels::connect::{Draw, Edges, Family, Number, Profile, Rule, Space, Spec, build, order};
+use spikeloop_kernels::connect::{
+    Draw, Edges, Family, Number, Own, Profile, Rule, Space, Spec, build, order,
+};
 use spikeloop_kernels::{Error, threads};
 
 /// Allocations from this size on are counted, and may fail: what depends on the user's sizes here is greater.
@@ -62,8 +64,8 @@ fn fails_until_there_is_room(what: &str, make: impl Fn() -> Result<(), Error>) {
     panic!("{what}: 200 large allocations are not enough");
 }
 
-fn rules<'a>(source: &'a [f64]) -> Vec<(&'static str, Rule<'a>)> {
-    let number = |num, multapses| Number { num, multapses, autapses: false };
+fn rules(source: &[f64]) -> Vec<(&'static str, Rule<'_>)> {
+    let number = |num, multapses| Number { num, multapses };
     let space = Space {
         source,
         target: source,
@@ -75,14 +77,14 @@ fn rules<'a>(source: &'a [f64]) -> Vec<(&'static str, Rule<'a>)> {
     };
     vec![
         ("one to one", Rule::OneToOne),
-        ("all to all", Rule::AllToAll { autapses: false }),
-        ("fixed probability", Rule::FixedProb { prob: 0.5, autapses: false }),
-        ("certain", Rule::FixedProb { prob: 1.0, autapses: true }),
+        ("all to all", Rule::AllToAll),
+        ("fixed probability", Rule::FixedProb { prob: 0.5 }),
+        ("certain", Rule::FixedProb { prob: 1.0 }),
         ("fixed in-degree", Rule::FixedInDegree(number(300, true))),
         ("fixed out-degree", Rule::FixedOutDegree(number(300, false))),
         ("fixed total number", Rule::FixedTotalNumber(number(50_000, true))),
         ("fixed total number of pairs", Rule::FixedTotalNumber(number(50_000, false))),
-        ("distance", Rule::DistanceDependent { prob: 1.0, autapses: true, space }),
+        ("distance", Rule::DistanceDependent { prob: 1.0, space }),
         ("small world", Rule::SmallWorld { num: 300, prob: 0.1 }),
     ]
 }
@@ -95,7 +97,7 @@ fn short_memory_is_an_error_wherever_it_is_short() {
     let (weight, delay) = (Some(draw(Family::Normal, 1.0, 0.3)), Some(draw(Family::Uniform, 1.0, 6.0)));
     threads::set(1).expect("one thread");
     for (what, rule) in rules(&source) {
-        let spec = Spec { rule, seed: 1, n_pre: N, n_post: N, weight, delay, wide: false };
+        let spec = Spec { rule, own: Own::SAME, seed: 1, n_pre: N, n_post: N, weight, delay, wide: false };
         fails_until_there_is_room(what, || build(&spec).map(drop));
     }
     let sources: Vec<u32> = (0..20_000).map(|k| k % N as u32).collect();

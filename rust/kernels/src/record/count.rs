@@ -69,7 +69,11 @@ impl<T: Float> Job<T> for Count<'_, T> {
         let of = |spikes: &[T]| {
             // SAFETY: each chunk is a whole lane.
             let lane = unsafe { L::load(spikes.as_ptr()) };
-            if L::none(lane.ge(L::constant(2.0))) { u64::from(not_zero(lane).count_ones()) } else { each(spikes) }
+            if L::none(lane.ge(L::constant(2.0))) {
+                u64::from(not_zero(lane).count_ones())
+            } else {
+                each(spikes)
+            }
         };
         rest + lanes.map(of).sum::<u64>()
     }
@@ -105,7 +109,7 @@ mod tests {
         for (start, stop) in (0..40).zip(40..80) {
             let expected = bytes[start..stop].iter().map(|&byte| u32::from(byte)).sum::<u32>();
             for found in dispatch_all(Count(&spikes[start..stop])) {
-                assert_eq!(found, expected);
+                assert_eq!(found, u64::from(expected));
             }
             let mut counts = [0];
             count::<f64>(1, Spikes::Bool(&bytes), &[start as i32], &[stop as i32], &mut counts).unwrap();
