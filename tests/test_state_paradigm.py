@@ -18,10 +18,14 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```\n", PAGE.read_text(), re.DOTALL | re
 PRINTS = [
     "-65. mV",
     "-60. mV",
+    'State (unnamed) holds Quantity(float32[], "mV"); given Quantity(float32[], "ms"). The State keeps its value. '
+    "Give a value in mV.",
     "unbatched V shape: (100,)",
     "batched   V shape: (32, 100)",
     "dt = 0.1 ms",
     "t  = 3. ms",
+    "i  = 30",
+    "[0.   0.   0.25 0.25] [36000000 36000001 36000002 36000003]",
     "after two steps: [-64.60397]",
     "after the reset: [-65.] - same State: True",
     "after one step:  [-64.800995]",

@@ -6,13 +6,18 @@ import difflib
 import functools
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 class NamesKeywords:
-    """Base of public classes: a keyword that the constructor does not take is refused with the nearest one it takes."""
+    """Base of public classes: a keyword that the constructor does not take is refused with the nearest one it takes.
+
+    A class whose constructor takes every keyword, and does not hand them on, says so by `takes_every_keyword`.
+    """
+
+    takes_every_keyword: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -30,9 +35,8 @@ def _naming(init: Callable[..., None]) -> Callable[..., None]:
     def wrapped(self: Any, /, *args: Any, **kwargs: Any) -> None:
         try:
             init(self, *args, **kwargs)
-        except TypeError as error:
-            if "unexpected keyword argument" in str(error):
-                check_keywords(type(self), kwargs)
+        except TypeError:
+            check_keywords(type(self), kwargs)
             raise
 
     return wrapped
@@ -68,6 +72,8 @@ def bind(cls: type, signature: inspect.Signature, args: tuple[Any, ...], kwargs:
 
 def _keywords_of(cls: type) -> list[str] | None:
     """The keywords of the constructor, those that it hands on to its bases included; None if it takes every one."""
+    if getattr(cls, "takes_every_keyword", False):
+        return None
     names: list[str] = []
     for base in cls.__mro__:
         own = vars(base).get("__init__")

@@ -152,7 +152,7 @@ def test_bad_operands_of_columns_are_errors(wide):
     places = c.columns.places
     for columns, b, message in [
         (c.columns._replace(places=places + 1000), c.b, "holds .* out of range"),
-        (c.columns, c.b[:3], "holds .* out of range for 3|'ends' has"),
+        (c.columns, c.b[:3], "holds .* out of range for 3|'indptr' has"),
         (c.columns._replace(ends=c.columns.ends[1:]), c.b, "'ends' has 9 elements"),
         (c.columns._replace(sources=c.columns.sources[:1]), c.b, "'sources' has 1|holds .* out of range"),
     ]:

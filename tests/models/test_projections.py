@@ -236,7 +236,7 @@ def test_weights_of_another_unit_name_the_connection():
     net.N = neuron()
     with pytest.raises(UnitError, match=r"comm\.weight: the weights are in mV, but Expon\.g takes mS"):
         project(net.N, sl.Expon.desc(3), sl.COBA.desc(E=0.0 * u.mV), weight=1.0 * u.mV)
-    with pytest.raises(UnitError, match=r"DeltaProj\.comm\.weight: the weights are in mS, but LIF\w*\.V takes mV"):
+    with pytest.raises(UnitError, match=r"DeltaProj\.comm\.weight: the weights are in mS, but Module\.N\.V takes mV"):
         sl.DeltaProj(comm=one_to_one(3, 1.0 * u.mS), post=net.N)
 
 

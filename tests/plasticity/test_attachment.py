@@ -125,7 +125,7 @@ def refusal(tools, rule=None, comm=None, **more):
 def test_connections_without_stored_weights_are_refused(tools):
     procedural = sl.connect.Procedural(sl.connect.FixedProb(0.5, 0.1 * u.mV))
     assert "E: plasticity changes stored weights" in refusal(tools, comm=procedural)
-    layer = sl.nn.Linear(tools.N_PRE, tools.N_POST, unit=u.mV)
+    layer = sl.nn.Linear(tools.N_PRE, tools.N_POST, w_init=sl.init.Constant(0.1 * u.mV), b_init=None)
     assert "E: plasticity needs a connection with stored synapses" in refusal(tools, comm=layer)
     assert "stored synapses" in refusal(tools, comm=lambda spikes: spikes)
 

@@ -221,7 +221,7 @@ def test_conductances_of_a_diehl_and_cook_layer(tools):
     sl.environ.set(dt=0.5 * u.ms, precision=32)
     rng = np.random.default_rng(0)
     neurons = sl.LIFRef(20, V_rest=-65.0 * u.mV, V_th=-62.0 * u.mV, V_reset=-65.0 * u.mV, tau=100.0 * u.ms,
-                        tau_ref=5.0 * u.ms, V_initializer=sl.init.Constant(-65.0 * u.mV))  # fmt: skip
+                        R=0.2 * u.kohm, tau_ref=5.0 * u.ms, V_initializer=sl.init.Constant(-65.0 * u.mV))  # fmt: skip
     sl.random.seed(1)
     comm = sl.connect.AllToAll(sl.init.Uniform(0.0 * u.mS, 0.3 * u.mS),
                                delay=sl.init.Uniform(0.0 * u.ms, 10.0 * u.ms))(50, 20)  # fmt: skip

@@ -29,8 +29,6 @@ except MemoryError as error:
     ],
 )
 def test_out_of_memory_is_a_memory_error(rule):
-    done = subprocess.run(
-        [sys.executable, "-c", BUILD.format(rule=rule)], capture_output=True, text=True, timeout=300
-    )
+    done = subprocess.run([sys.executable, "-c", BUILD.format(rule=rule)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("no memory for an array of"), done.stdout

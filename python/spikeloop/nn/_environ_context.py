@@ -18,6 +18,8 @@ class EnvironContext(Module):
     | `**context` | settings, such as `fit=True` or `dt=0.1 * u.ms` |
     """
 
+    takes_every_keyword = True
+
     def __init__(self, layer: Module, **context: Any):
         super().__init__()
         if not isinstance(layer, Module):
