@@ -68,7 +68,7 @@ def test_the_scatter_without_a_mistake_works():
     [
         (
             {"indices": jnp.asarray([0, 1, 1, 3], jnp.uint32)},
-            "'indices' holds 3 at place 3 for 3 targets",
+            "'indices' holds 3 at place 3, which is out of range",
         ),
         (
             {"indices": jnp.asarray([0, 1, 1, 2**32 - 1], jnp.uint32)},
