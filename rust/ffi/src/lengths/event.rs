@@ -21,7 +21,7 @@ fn waiting(call: Call, first: usize) -> Call {
 
 fn rule(call: Call) -> Call {
     let call = call.int("rule", 1).int("n_pre", 3).int("num", 2).ints("prob", &[0, 0]);
-    let call = call.flag("multapses", true).flag("autapses", true).flag("wide", false);
+    let call = call.flag("multapses", true).ints("own", &[]).flag("wide", false);
     call.ints("seed", &[5, 0]).ints("weight", &[]).ints("delay", &[])
 }
 
