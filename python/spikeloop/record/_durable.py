@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +48,8 @@ def zarr_store(root: Path) -> Any:
 
     class Durable(local):
         async def set(self, key: str, value: Any) -> None:
-            await asyncio.to_thread(replace, self.root / key, lambda file: file.write(value.as_buffer_like()))
+            from asyncio import to_thread  # takes 30 ms to import
+
+            await to_thread(replace, self.root / key, lambda file: file.write(value.as_buffer_like()))
 
     return Durable(root)
