@@ -54,5 +54,9 @@ class DamagedStoreError(SpikeloopError, ValueError):
     """A file of a stored run is damaged, incomplete, or belongs to another run."""
 
 
+class EquationError(SpikeloopError, ValueError):
+    """An equation in text is not understood; the message shows the line and marks the place."""
+
+
 class StoreInUseError(SpikeloopError, RuntimeError):
     """Another run is writing to the same folder."""

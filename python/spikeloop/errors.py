@@ -2,6 +2,7 @@
 
 from ._errors import BatchAxisError as BatchAxisError
 from ._errors import DamagedStoreError as DamagedStoreError
+from ._errors import EquationError as EquationError
 from ._errors import ForkedError as ForkedError
 from ._errors import MissingSettingError as MissingSettingError
 from ._errors import NotInitializedError as NotInitializedError

@@ -32,7 +32,8 @@ class Model(Protocol):
     operands: tuple[str, ...]  # parameters and what is derived from them and dt
     state_vars: Mapping[str, Any]  # the first is the membrane potential V
     edge: bool  # a spike is a rise above threshold, without a reset
-    holds_all: bool  # a refractory neuron keeps all states, not only V
+    holds_all: bool  # a refractory neuron keeps all states
+    holds: tuple[str, ...]  # or those that it keeps
     releases: bool  # `release` of the input takes the place of the methods below, and the pass returns what it releases
 
     def threshold(self, p: Any, s: Any) -> Any: ...
@@ -163,7 +164,7 @@ def _fire(p: Any, s: Any, a: Any, config: Pass) -> list[Any]:
     left, waiting = [], jnp.zeros_like(like)
     if config.refractory:
         waiting = jnp.maximum(a.left[0] - 1, 0)
-        for name in model.state_vars if model.holds_all else ("V",):
+        for name in model.state_vars if model.holds_all else model.holds:
             setattr(s, name, jnp.where(waiting > 0, getattr(held, name), getattr(s, name)))
     # A refractory neuron does not spike, wherever it is held.
     above = jnp.where(waiting > 0, 0, surrogate(model.threshold(p, s)))

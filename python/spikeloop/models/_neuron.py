@@ -71,6 +71,7 @@ class Neuron(Form):
     current_unit: ClassVar[Any] = u.mA
     edge: ClassVar[bool] = False
     holds_all: ClassVar[bool] = False
+    holds: ClassVar[tuple[str, ...]] = ("V",)  # the states that a refractory neuron keeps, if not all
     releases: ClassVar[bool] = False
     delta_into: ClassVar[str] = "V"
     shares_delta: ClassVar[bool] = False  # `receive` shares delta input out between several states
@@ -126,6 +127,48 @@ class Neuron(Form):
         """The gain for the current of this receptor."""
         del receptor, dt
         return self.gain(p)
+
+    @classmethod
+    def from_equations(
+        cls,
+        equations: str,
+        *,
+        threshold: str,
+        reset: str | None = None,
+        refractory: str | None = None,
+        method: str | None = None,
+        input: str = "I",
+        name: str = "TextNeuron",
+        **constants: Any,
+    ) -> type[Neuron]:
+        """A neuron model, a class, from equations in text, in the notation of Brian2.
+
+        The first differential equation is that of the membrane potential. Names without an equation are constants,
+        which the constructor takes.
+
+        | parameter | meaning | default |
+        |---|---|---|
+        | `equations` | lines `dx/dt = … : unit`, `x = … : unit`, `x : unit`, with the unit of x | |
+        | `threshold` | the condition for a spike, `"v > V_th"` | |
+        | `reset` | statements, `"v = V_reset; w += b"` | none |
+        | `refractory` | `"5*ms"` or a constant; the threshold again: a spike is a rise above it | none |
+        | `method` | `"exact"`, `"exp_euler"`, `"euler"`, `"rk2"`, `"rk4"` | exact if linear, else exp_euler |
+        | `input` | the external current in the equations | `"I"`, in mA |
+        | `name` | the name of the class | `"TextNeuron"` |
+        | `**constants` | default values of the constants, with units | |
+
+        Raises EquationError or UnitError, which show the line and mark the place.
+
+        >>> Leaky = sl.Neuron.from_equations(
+        ...     "dv/dt = (E_L - v + R*I)/tau : mV", threshold="v > V_th", reset="v = E_L",
+        ...     E_L=-60 * u.mV, R=1 * u.ohm, tau=20 * u.ms, V_th=-50 * u.mV,
+        ... )
+        >>> Leaky(100, tau=10 * u.ms).tau
+        Quantity(10, "ms")
+        """
+        from ..equations import Source, model
+
+        return model(cls, Source(equations, threshold, reset, refractory, method, input, constants), name)
 
     def _configure(self, **options: Any) -> None:
         spk_fun, spk_reset = options.pop("spk_fun"), options.pop("spk_reset")

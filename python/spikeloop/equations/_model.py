@@ -1,0 +1,308 @@
+"""Makes a neuron model, a class like those written by hand, from equations in text."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import brainunit as u
+
+from .. import environ
+from .._math import exprel
+from ..models._form import number_in, param, unit_of, variable, with_unit
+from . import _functions, _methods, _system
+from ._expression import CONDITION, Expression
+from ._spiking import Reset, Threshold
+from ._system import NotLinear, System
+from ._text import Equation, expression, statements
+from ._text import equations as read
+from ._units import factor
+
+if TYPE_CHECKING:
+    from ..models import Neuron
+
+_ALWAYS = ("dt", "t")  # names that every equation may use
+_OWN = "own factor"  # of the potential in its own rate
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the user gave to `from_equations`."""
+
+    text: str
+    threshold: str
+    reset: str | None
+    refractory: str | None
+    method: str | None
+    input: str
+    constants: Mapping[str, Any]
+
+
+class TextModel:
+    """The parts of a model in text, checked: from it `namespace` makes the attributes of the class."""
+
+    def __init__(self, base: type[Neuron], source: Source):
+        self.source, self.equations = source, read(source.text)
+        self._check_declarations(base)
+        self.system = System(self.equations)
+        self.potential = self.system.states[0]
+        self._check_names()
+        _system.check_units(self.equations, self.units)
+        self.reset = Reset(statements(source.reset or "", "reset"), self)
+        self.threshold = Threshold(expression(source.threshold, "threshold"), self)
+        self._check_all_used()
+
+    @cached_property
+    def declared(self) -> dict[str, Equation]:
+        """The equations by name."""
+        return {equation.name: equation for equation in self.equations}
+
+    @cached_property
+    def input(self) -> str | None:
+        """The name of the external current in the text; None if the text has none."""
+        flagged = [e.name for e in self.equations if "input" in e.flags]
+        used = set().union(*(e.expression.names for e in self.equations if e.expression))
+        free = self.source.input in used and self.source.input not in {*self.declared, *self.source.constants}
+        return flagged[0] if flagged else self.source.input if free else None
+
+    @cached_property
+    def constants(self) -> dict[str, Any]:
+        """The constants by name, with the values that they have unless the constructor is given others."""
+        given = dict(self.source.constants)
+        for name, equation in self.declared.items():
+            if equation.kind == "parameter" and "input" not in equation.flags:
+                given.setdefault(name, with_unit(0.0, self._unit_after_colon(equation)))
+        return given
+
+    @cached_property
+    def units(self) -> dict[str, Any]:
+        """The unit of each name: of a value, or CONDITION."""
+        found = {name: unit_of(value) for name, value in self.constants.items()}
+        found |= {name: self._unit_after_colon(equation) for name, equation in self.declared.items()}
+        if self.input is not None:
+            found.setdefault(self.input, u.mA)
+        return {**found, "dt": u.ms, "t": u.ms}
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The names of the differential equations."""
+        return self.system.states
+
+    def attribute(self, name: str) -> str:
+        """The attribute of the model for a state: V for the potential, whatever the text calls it."""
+        return "V" if name == self.potential else name
+
+    def values(self, p: SimpleNamespace, s: SimpleNamespace | None = None) -> dict[str, Any]:
+        """Constants, and the states if given, in coherent units."""
+        known = {name: getattr(p, name) for name in (*self.constants, *_ALWAYS)}
+        if s is not None:
+            known |= {name: getattr(s, self.attribute(name)) * self.factor(name) for name in self.states}
+        return known
+
+    def factor(self, name: str) -> float:
+        """What the number of a state or constant is multiplied by to be in the coherent unit."""
+        return factor(self.units[name])
+
+    def stored(self, name: str, value: Any) -> Any:
+        """A value in coherent units as the number of the state."""
+        return value / self.factor(name)
+
+    # --- checks ------------------------------------------------------------------------------------------------------
+
+    def _unit_after_colon(self, equation: Equation) -> Any:
+        unit = _system.unit_of(equation)
+        if (given := self.source.constants.get(equation.name)) is not None and unit is not CONDITION:
+            number_in(given, unit, f"{equation.name}, which the text declares,")
+        return unit
+
+    def _check_declarations(self, base: type[Neuron]) -> None:
+        seen: set[str] = set()
+        for equation in self.equations:
+            name = equation.name
+            if name in seen:
+                raise equation.place.error(f"{name} is there twice.")
+            seen.add(name)
+            if name in _ALWAYS or name in _functions.NAMES or _is_taken(base, name):
+                raise equation.place.error(f"{name} has a meaning of its own; choose another name.")
+            if equation.kind != "parameter" and name in self.source.constants:
+                raise equation.place.error(f"{name} is defined here and given as a constant; keep one of them.")
+        if not any(e.kind == "differential" for e in self.equations):
+            raise ValueError(f"The equations hold no dv/dt = …; given {self.source.text.strip()!r}.")
+        for name in self.source.constants:
+            if _is_taken(base, name):
+                raise ValueError(f"The constant {name!r} has a meaning of its own in a neuron; choose another name.")
+
+    def _check_names(self) -> None:
+        known = {*self.units, *_ALWAYS}
+        for equation in self.equations:
+            if equation.expression is not None:
+                equation.expression.check_names(known)
+
+    def _check_all_used(self) -> None:
+        texts = [e.expression for e in self.equations] + [s.expression for s in self.reset.statements]
+        texts += [self.threshold.expression, expression(self.source.refractory or "0", "refractory")]
+        used = set().union(*(text.names for text in texts if text is not None))
+        for name in self.source.constants:
+            if name not in used:
+                raise ValueError(f"The constant {name!r} is in no equation{_near(name, {*self.units} - {name})}.")
+
+    # --- the class ---------------------------------------------------------------------------------------------------
+
+    def namespace(self) -> dict[str, Any]:
+        """The attributes of the class."""
+        variables = {self.attribute(name): self._variable(name) for name in self.states}
+        constants = {name: param(value) for name, value in self.constants.items() if name != "tau_ref"}
+        alias = {} if self.potential == "V" else {self.potential: property(lambda neuron: neuron.V)}
+        unit = self.units[self.input] if self.input is not None else u.mA
+        return {
+            **constants, **variables, **alias, **self._refractory(),
+            "__doc__": f"A neuron from text.\n\n{self.source.text}",
+            "current_unit": unit,
+            "operands": (*self.constants, *_ALWAYS, *[_OWN] * bool(self._integral_names), *self._integral_names),
+            "derive": staticmethod(self._derive),
+            "integrate": staticmethod(self._integrate),
+            "threshold": staticmethod(self.threshold),
+            "reset": staticmethod(self.reset),
+            "equations": self.source,
+        }  # fmt: skip
+
+    def _variable(self, name: str) -> Any:
+        unit = self.units[name]
+        if unit is CONDITION:
+            raise self.declared[name].place.error("a differential equation has a number as its state.")
+        start = self.reset.start if name == self.potential else None
+        return variable(start if start is not None else with_unit(0.0, unit), unit)
+
+    def _refractory(self) -> dict[str, Any]:
+        held = [self.attribute(n) for n in self.states if "unless refractory" in self.declared[n].flags]
+        text = self.source.refractory
+        if text is None:
+            if held:
+                raise ValueError(f"{held[0]} is (unless refractory), but refractory= is not given; for example '2*ms'.")
+            return {}
+        found = expression(text, "refractory")
+        if ast.dump(found.tree) == ast.dump(self.threshold.expression.tree):
+            return {"edge": True}
+        found.check_names(self.units)
+        found.check_unit(self.units, u.ms, "refractory")
+        holds = {"holds": tuple(held)}
+        if isinstance(found.tree, ast.Name) and found.tree.id in self.constants:
+            name = found.tree.id
+            period = {name: param(self.constants[name])} if name == "tau_ref" else {}
+            return {**holds, **period, "period": name}
+        if found.names & {*self.units}:
+            raise found.place.error("write a time such as 5*ms, the name of a constant, or the threshold again.")
+        return {**holds, "tau_ref": param(found({}) * u.ms)}
+
+    # --- one step ----------------------------------------------------------------------------------------------------
+
+    @property
+    def _is_coupled(self) -> bool:
+        """Whether a state of a linear system depends on another; if not, `exp_euler` is exact."""
+        return any(a != b for a, b in self._integral_names.values())
+
+    @cached_property
+    def _integral_names(self) -> dict[str, tuple[str, str]]:
+        """The operands of the exact method: the name of each and the two states it stands for."""
+        if self.method != "exact":
+            return {}
+        entries = self.system.matrix(self._unit_constants)
+        return {f"integral[{a}, {b}]": (a, b) for a, b in _methods.reached(entries, self.states)}
+
+    @cached_property
+    def method(self) -> str:
+        """The integration method: exact if nothing else is asked for and the equations are linear."""
+        asked = self.source.method
+        asked = _methods.ALIASES.get(asked, asked) if asked else None
+        if asked is not None and asked != "exact" and asked not in _methods.METHODS:
+            known = ["exact", *_methods.METHODS]
+            raise ValueError(f"There is no method {asked!r}; there are {', '.join(known)}{_near(asked, known)}.")
+        if asked not in (None, "exact"):
+            return asked
+        try:
+            self.system.matrix(self._unit_constants)
+        except NotLinear as error:
+            if asked is None:
+                return "exp_euler"
+            raise error.place.error("the equations are not linear here, so there is no exact method; "
+                                    "write method='exp_euler'.") from None  # fmt: skip
+        return "exact"
+
+    @property
+    def _unit_constants(self) -> dict[str, Any]:
+        """The constants with the value 1, which tell where the matrix has elements."""
+        return {**dict.fromkeys(self.constants, 1.0), "dt": 1.0}
+
+    def _derive(self, p: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
+        constants = {name: getattr(p, name) * self.factor(name) for name in self.constants}
+        t = environ.get("t", default=None)
+        always = (dt, 0.0 if t is None or not self._uses_t else number_in(t, u.ms, "environ t"))
+        if self.method != "exact":
+            return (*constants.values(), *always)
+        entries = self.system.matrix({**constants, "dt": dt})
+        found = _methods.integral(entries, self.states, dt)
+        own = entries.get((self.potential, self.potential), 0.0)
+        return (*constants.values(), *always, own, *(found[pair] for pair in self._integral_names.values()))
+
+    @cached_property
+    def _uses_t(self) -> bool:
+        texts: list[Expression | None] = [e.expression for e in self.equations]
+        return any("t" in e.names for e in texts if e is not None)
+
+    def _integrate(self, p: SimpleNamespace, s: SimpleNamespace, drive: Any) -> None:
+        known = self.values(p, s)
+        start = {name: known.pop(name) for name in self.states}
+
+        def rates(x: Mapping[str, Any]) -> dict[str, Any]:
+            return self.system.rates({**known, **x, **self._current(drive, x[self.potential] - start[self.potential])})
+
+        if self._is_coupled:
+            new = self._exact_step(p, rates, start)
+        else:
+            method = "exp_euler" if self.method == "exact" else self.method
+            new = _methods.METHODS[method](rates, start, p.dt)
+        for name in self.states:
+            setattr(s, self.attribute(name), self.stored(name, new[name]))
+
+    def _current(self, drive: Any, risen: Any) -> dict[str, Any]:
+        """The external current, with that of the receptors, where the potential has `risen` since the start."""
+        if self.input is None:
+            return {}
+        current = drive.current + drive.synaptic + drive.slope * (risen / self.factor(self.potential))
+        return {self.input: current * self.factor(self.input)}
+
+    def _exact_step(self, p: SimpleNamespace, rates: _methods.Rates, start: Mapping[str, Any]) -> dict[str, Any]:
+        """X + (∫exp(A s) ds) f(x); conductances of receptors make the potential's own factor larger."""
+        rate = rates(start)
+        new = dict(start)
+        for name, (a, b) in self._integral_names.items():
+            new[a] = new[a] + getattr(p, name) * rate[b]
+        _, slope = _methods.own_slope(rates, start, self.potential)
+        own = getattr(p, _OWN)
+        ratio = exprel(p.dt * slope) / exprel(p.dt * own)
+        integral = getattr(p, f"integral[{self.potential}, {self.potential}]")
+        new[self.potential] = new[self.potential] + (ratio - 1) * integral * rate[self.potential]
+        return new
+
+
+def _is_taken(base: type[Neuron], name: str) -> bool:
+    """Whether a name means something in every neuron."""
+    return hasattr(base, name) or name in base.state_names or name == "name"
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    """The nearest of the known names, for messages."""
+    near = difflib.get_close_matches(name, [*known], 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def model(base: type[Neuron], source: Source, name: str) -> type[Neuron]:
+    """The class of a model in text."""
+    attributes = TextModel(base, source).namespace()
+    return types.new_class(name, (base,), exec_body=lambda space: space.update(attributes))
