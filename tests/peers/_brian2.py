@@ -39,3 +39,26 @@ def population(
     raster = np.zeros((steps, n))
     raster[np.rint(spikes.t / (dt * b2.ms)).astype(int), spikes.i] = 1
     return {"V": meter.v.T, "spikes": raster}
+
+
+def from_text(n, equations, constants, steps, dt, current=None, unit="nA", **options):
+    """The potential v in mV after each step, before the reset, and the spikes, both (steps, n).
+
+    `constants` are texts with units, such as "20*ms". `current`: (steps, n) in `unit`, the input I of the equations.
+    """
+    b2.start_scope()
+    b2.defaultclock.dt = dt * b2.ms
+    space = {name: eval(text, {**vars(b2)}) for name, text in constants.items()}
+    if current is not None:
+        space["drive"] = b2.TimedArray(np.asarray(current) * getattr(b2, unit), dt=dt * b2.ms)
+        equations += "\nI = drive(t, i) : amp"
+    start = options.pop("start", {})
+    cells = b2.NeuronGroup(n, equations, namespace=space, **options)
+    for name, text in start.items():
+        setattr(cells, name, eval(text, {**vars(b2), **space}))
+    meter = b2.StateMonitor(cells, "v", record=True, when="after_thresholds")
+    spikes = b2.SpikeMonitor(cells)
+    b2.Network(cells, meter, spikes).run(steps * dt * b2.ms)
+    raster = np.zeros((steps, n))
+    raster[np.rint(spikes.t / (dt * b2.ms)).astype(int), spikes.i] = 1
+    return {"V": meter.v_.T * 1e3, "spikes": raster}

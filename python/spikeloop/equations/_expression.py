@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from . import _functions as functions
 from ._place import Place
-from ._units import factor, shown, unit_named
+from ._units import factor, is_plain, shown, unit_named
 
 _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: lambda a, b: a + b,
@@ -147,7 +147,7 @@ class Expression:
     def _power_unit(self, node: ast.BinOp, units: Mapping[str, Any]) -> Any:
         base = self._number_unit(node.left, units)
         self._expect(node.right, units, u.UNITLESS)
-        if base.is_unitless:
+        if is_plain(base):
             return u.UNITLESS
         exponent = _constant(node.right)
         if exponent is None:
@@ -166,7 +166,7 @@ class Expression:
                 self._expect(node.args[0], units, u.UNITLESS)
             return u.UNITLESS
         given = self._number_unit(node.args[0], units)
-        return given**0.5 if name == "sqrt" and not given.is_unitless else u.UNITLESS
+        return given**0.5 if name == "sqrt" and not is_plain(given) else u.UNITLESS
 
     def _same(self, node: ast.expr, parts: list[ast.expr], units: Mapping[str, Any], what: str) -> Any:
         first, *others = [self._number_unit(part, units) for part in parts]
@@ -186,7 +186,7 @@ class Expression:
         if expected is CONDITION:
             if given is not CONDITION:
                 raise self.at(node).unit_error("this must be a condition, such as v > V_th.")
-        elif given is CONDITION or not given.is_unitless:
+        elif given is CONDITION or not is_plain(given):
             raise self.at(node).unit_error(f"this must be a number without a unit; it is in {shown(given)}."
                                            if given is not CONDITION else "this must be a number.")  # fmt: skip
 

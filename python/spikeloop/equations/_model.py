@@ -50,7 +50,7 @@ class TextModel:
     def __init__(self, base: type[Neuron], source: Source):
         self.source, self.equations = source, read(source.text)
         self._check_declarations(base)
-        self.system = System(self.equations)
+        self.system = System(self.equations, [*filter(None, [self.input]), "t"])
         self.potential = self.system.states[0]
         self._check_names()
         _system.check_units(self.equations, self.units)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import brainunit as u
@@ -24,19 +24,21 @@ class NotLinear(Exception):
 class System:
     """Differential equations and subexpressions by name.
 
-    `states` are the names of the differential equations, `others` the subexpressions, each after those it needs.
+    `states` are the names of the differential equations, `other` the subexpressions, each after those it needs, and
+    `inputs` the names whose values are not always known.
     """
 
-    def __init__(self, equations: Sequence[Equation]):
+    def __init__(self, equations: Sequence[Equation], inputs: Collection[str]):
         self.rate_of = _expressions(equations, "differential")
         self.other = _sorted(_expressions(equations, "subexpression"))
         self.states = tuple(self.rate_of)
+        self._names = {*self.states, *self.other, *inputs}
 
     def with_others(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Values by name, with those of all subexpressions that follow from them."""
         values = dict(values)
         for name, expression in self.other.items():
-            if all(needed in values or not self._is_known(needed) for needed in expression.names):
+            if all(needed in values or needed not in self._names for needed in expression.names):
                 values[name] = expression(values)
         return values
 
@@ -53,10 +55,6 @@ class System:
             for row, expression in self.rate_of.items()
             for column, factor in self._factors(expression, expression.tree, constants).items()
         }
-
-    def _is_known(self, name: str) -> bool:
-        """Whether a name is one of the model, not a unit."""
-        return name in self.rate_of or name in self.other
 
     def _factors(self, where: Expression, node: ast.expr, constants: Mapping[str, Any]) -> dict[str, Any]:
         """The factors of the states in a part of an expression."""

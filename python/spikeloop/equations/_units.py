@@ -38,11 +38,14 @@ def coherent(unit: Any) -> Any:
 
 def factor(unit: Any) -> float:
     """What a number in `unit` is multiplied by to be in the coherent unit."""
-    return (
-        float(u.Quantity(1.0, unit=unit).to_decimal(coherent(unit))) if not unit.is_unitless else float(unit.magnitude)
-    )
+    return float(unit.magnitude / coherent(unit).magnitude)
+
+
+def is_plain(unit: Any) -> bool:
+    """Whether numbers in the unit are plain numbers, as those in Hz·ms are."""
+    return bool(unit.dim.is_dimensionless)
 
 
 def shown(unit: Any) -> str:
     """A unit, for messages."""
-    return "no unit" if unit.is_unitless else str(unit)
+    return "no unit" if is_plain(unit) else str(unit)
