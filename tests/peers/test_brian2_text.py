@@ -68,8 +68,8 @@ CASES = {
         g_L="10*nS", E_L="-65*mV", g_Na="20*uS", E_Na="50*mV", g_K="6*uS", E_K="-90*mV", V_T="-63*mV", C="200*pF"),
     "FitzHugh-Nagumo, Runge-Kutta": case(
         "dv/dt = (v - v**3/(3*mV**2) - w + R*I)/tau : volt\n dw/dt = (v + a - b*w)/(12.5*tau) : volt",
-        threshold="v > V_th", refractory="v > V_th", reset="", method="rk4", current=0.01 * RAMP, R="100*Mohm", tau="1*ms", a="0.7*mV",
-        b="0.8", V_th="1*mV"),
+        threshold="v > V_th", refractory="v > V_th", reset="", method="rk4", current=0.01 * RAMP, R="100*Mohm",
+        tau="1*ms", a="0.7*mV", b="0.8", V_th="1*mV"),
     "driven by time": case(
         "dv/dt = (E_L - v + A*(1 + sin(2*pi_*f*t)))/tau : volt", current=None, A="25*mV", f="30*Hz", pi_="3.14159265",
         start={"v": "E_L"}, **{k: LIF[k] for k in ("E_L", "tau", "V_th", "V_r")}),
