@@ -31,6 +31,7 @@ from ._state import LongTermState as LongTermState
 from ._state import ParamState as ParamState
 from ._state import ShortTermState as ShortTermState
 from ._state import State as State
+from ._summary import summary as summary
 from .inputs import ConstantInput as ConstantInput
 from .inputs import OUProcessInput as OUProcessInput
 from .inputs import PoissonEncoder as PoissonEncoder

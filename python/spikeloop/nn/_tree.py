@@ -84,6 +84,12 @@ def _attributes(module: Module) -> Iterator[str]:
             yield f"{name} = {text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + '…'}"
 
 
+def brief(value: Any) -> str:
+    """A value in an error message: of a Module its first line."""
+    text = repr(value).splitlines()
+    return text[0] if len(text) < 2 else f"{text[0]} …"
+
+
 def size_text(size: tuple[int, ...] | None) -> str:
     """A shape in words: '4000' or '30 × 40'."""
     return " × ".join(map(str, size or ()))
