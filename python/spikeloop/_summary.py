@@ -74,7 +74,8 @@ class Summary:
         connections = [node for node in nodes.values() if isinstance(node, Connectivity)]
         weights = {id(c.weight) for c in connections}
         self.populations = [_population(_dotted(path), x) for path, x in nodes.items() if _is_population(x)]
-        self.projections = [_projection(_dotted(p), x) for p, x in nodes.items() if isinstance(x, Projection)]
+        paths = {id(node): _dotted(path) for path, node in nodes.items()}
+        self.projections = [_projection(paths, x) for x in nodes.values() if isinstance(x, Projection)]
         self.parameters = [_parameter(_dotted(path), state) for path, state in model.states(ParamState).items()]
         self.connectivity_bytes = _bytes(array for c in connections for array in _arrays(c))
         self.state_bytes = _bytes(s.value for s in model.states().values() if id(s) not in weights)
@@ -149,7 +150,7 @@ def _population(path: str, node: Any) -> PopulationRow:
     return PopulationRow(path, type(node).__name__, math.prod(node.varshape), node.varshape)
 
 
-def _projection(path: str, projection: Any) -> ProjectionRow:
+def _projection(paths: dict[int, str], projection: Any) -> ProjectionRow:
     comm = getattr(projection, "comm", None)
     line = getattr(projection, "delay", None)
     delay = delay_text(comm) if isinstance(comm, Connectivity) and comm.delay is not None else "none"
@@ -157,10 +158,10 @@ def _projection(path: str, projection: Any) -> ProjectionRow:
         delay = "one for each source" if jnp.ndim(line.time) else str(line.time)
     sizes = getattr(comm, "in_size", None)
     return ProjectionRow(
-        path=path,
+        path=paths[id(projection)],
         kind=type(projection).__name__,
         sources=None if sizes is None else math.prod(sizes),
-        target=getattr(getattr(projection, "post", None), "path", "").partition(".")[2],
+        target=paths.get(id(getattr(projection, "post", None)), "-"),
         synapses=_synapses(projection, comm),
         delay=delay,
         bytes=_bytes(_arrays(comm)),

@@ -58,7 +58,7 @@ def test_a_module_without_parts_shows_its_constants():
 
 
 def test_a_network_shows_its_synapses():
-    text = repr(sl.networks.COBA(100))
+    text = repr(sl.networks.COBANetwork(100))
     assert "├─ comm: Connection(80 → 100, 6,400 synapses), State weight" in text
     assert "├─ syn → N.receptors[0].syn" in text
     assert "└─ post → N" in text
