@@ -27,20 +27,24 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     return re.sub(r"^{{ api ([\w.]+) }}$", lambda m: api(m[1]), markdown, flags=re.MULTILINE)
 
 
-def on_page_content(page: str, **_: Any) -> str:
+FORMULAS = {
+    "block": r'<div class="arithmatex">\s*\\\[(.*?)\\\]\s*</div>',
+    "inline": r'<span class="arithmatex">\\\((.*?)\\\)</span>',
+}
+
+
+def on_page_content(html_text: str, **_: Any) -> str:
     """Formulas, which the Markdown extension arithmatex leaves as TeX, as MathML."""
-    page = re.sub(
-        r'(<div class="arithmatex">)\s*\\\[(.*?)\\\]', lambda m: m[1] + mathml(m[2], "block"), page, flags=re.DOTALL
-    )
-    return re.sub(
-        r'(<span class="arithmatex">)\s*\\\((.*?)\\\)', lambda m: m[1] + mathml(m[2], "inline"), page, flags=re.DOTALL
-    )
+    for display, pattern in FORMULAS.items():
+        html_text = re.sub(pattern, lambda m, display=display: mathml(m[1], display), html_text, flags=re.DOTALL)
+    return html_text
 
 
 def mathml(tex: str, display: str) -> str:
     from latex2mathml.converter import convert
 
-    return convert(html.unescape(tex), display=display)
+    formula = convert(html.unescape(tex).strip(), display=display)
+    return f'<div class="formula">{formula}</div>' if display == "block" else formula
 
 
 # --- models ----------------------------------------------------------------------------------------------------------
