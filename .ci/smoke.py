@@ -15,7 +15,7 @@ SECONDS = 0.2
 def main() -> None:
     assert "site-packages" in sl.__file__, f"imported from {sl.__file__}, not from the installed package"
     warnings.simplefilter("error")
-    net = sl.nn.init_all_states(sl.networks.COBA(4000))
+    net = sl.nn.init_all_states(sl.networks.COBANetwork(4000))
     with sl.environ.context(dt=0.1 * u.ms):
         sl.transform.for_loop(net.update, u.Quantity(jnp.arange(round(SECONDS * 10_000)) * 0.1, unit=u.ms))
     rate = net.mean_rate(SECONDS * u.second).to_decimal(u.Hz)

@@ -32,7 +32,7 @@ def coba(n: int) -> Any:
     sl, u = import_module("spikeloop"), import_module("brainunit")
     sl.random.seed(0)
     sl.environ.set(dt=DT_MS * u.ms)
-    net = sl.nn.init_all_states(sl.networks.COBA(n))
+    net = sl.nn.init_all_states(sl.networks.COBANetwork(n))
     sl.transform.for_loop(lambda: net.update(0.0 * u.ms).sum(), length=2_000)  # past the first volley
     return net
 

@@ -1,9 +1,10 @@
 """What the site is built with: the table of models and the lists of names, taken from the package itself.
 
 A line `{{ models }}` in a page becomes the description of every model; `{{ api NAME }}` becomes the public names of
-the module NAME, each with its signature and docstring.
+the module NAME, each with its signature and docstring. Formulas become MathML, which browsers show without a script.
 """
 
+import html
 import inspect
 import re
 from types import ModuleType
@@ -24,6 +25,26 @@ KINDS = {
 def on_page_markdown(markdown: str, **_: Any) -> str:
     markdown = re.sub(r"^{{ models }}$", lambda _: models(), markdown, flags=re.MULTILINE)
     return re.sub(r"^{{ api ([\w.]+) }}$", lambda m: api(m[1]), markdown, flags=re.MULTILINE)
+
+
+FORMULAS = {
+    "block": r'<div class="arithmatex">\s*\\\[(.*?)\\\]\s*</div>',
+    "inline": r'<span class="arithmatex">\\\((.*?)\\\)</span>',
+}
+
+
+def on_page_content(html_text: str, **_: Any) -> str:
+    """Formulas, which the Markdown extension arithmatex leaves as TeX, as MathML."""
+    for display, pattern in FORMULAS.items():
+        html_text = re.sub(pattern, lambda m, display=display: mathml(m[1], display), html_text, flags=re.DOTALL)
+    return html_text
+
+
+def mathml(tex: str, display: str) -> str:
+    from latex2mathml.converter import convert
+
+    formula = convert(html.unescape(tex).strip(), display=display)
+    return f'<div class="formula">{formula}</div>' if display == "block" else formula
 
 
 # --- models ----------------------------------------------------------------------------------------------------------
@@ -115,10 +136,9 @@ def states(cls: type[Form]) -> str:
 def native(cls: type[Form]) -> str:
     if issubclass(cls, (sl.models.Neuron, sl.models.ShortTermPlasticity)):
         return "yes" if cls.kernel in sl.kernels.targets else "no"
-    pairs = [sl.kernels.ReceptorKind(a.dynamics, b.output)
-             for a in registry(sl.models.Synapse) for b in registry(sl.models.SynOut) if cls in (a, b)]  # fmt: skip
-    partners = [k.output if issubclass(cls, sl.models.Synapse) else k.dynamics for k in pairs if k.is_native]
-    return f"with {', '.join(partners)}" if partners else "no"
+    partners = [b if cls is a else a for a in registry(sl.models.Synapse) for b in registry(sl.models.SynOut)
+                if cls in (a, b) and sl.kernels.ReceptorKind(a.dynamics, b.output).is_native]  # fmt: skip
+    return f"with {', '.join(f'`{partner.__name__}`' for partner in partners)}" if partners else "no"
 
 
 def symbol(unit: Any) -> str:
@@ -166,7 +186,7 @@ def made(key: str, function: Any) -> str:
     signature = inspect.signature(function)
     bare = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
     signature = signature.replace(parameters=bare, return_annotation=signature.empty)
-    return f"### `{key}{signature}` {{ #{key} }}\n\n{doc(function)}"
+    return f'<span id="{key}"></span>\n\n### `{key}{signature}`\n\n{doc(function)}'
 
 
 def public(module: ModuleType) -> list[str]:

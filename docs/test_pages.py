@@ -1,12 +1,13 @@
 """Runs the Python code of README.md and of every page.
 
 The blocks of a page run in order, in one namespace. A `text` block right after a Python block is what that block must
-print; `...` stands for anything. An image right after it is the figure that the block must draw.
+print; a comment `<!-- numbers within 20 % -->` before it allows for rounding on other machines. An image right after it
+is the figure that the block must draw.
 """
 
 import contextlib
-import doctest
 import io
+import itertools
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,10 +20,11 @@ import spikeloop as sl
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(
     r"^```python\n(?P<code>.*?)^```\n"
-    r"(?:\n*^```text\n(?P<prints>.*?)^```\n)?"
+    r"(?:\n*(?:^<!-- numbers within (?P<tolerance>\d+) % -->\n)?^```text\n(?P<prints>.*?)^```\n)?"
     r"(?:\n*^!\[[^\]]*\]\((?P<figure>[^)]*\.png)\))?",
     re.DOTALL | re.MULTILINE,
 )
+TOKEN = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?|[^\s\d]+?(?=-?\d|\s|$)|\S")
 
 
 class Block(NamedTuple):
@@ -30,12 +32,15 @@ class Block(NamedTuple):
     line: int  # of its first line in the page
     prints: str | None
     figure: str | None
+    tolerance: float  # of the numbers in what it prints
 
 
 def blocks(page: Path) -> list[Block]:
     text = page.read_text()
-    return [Block(m["code"], text.count("\n", 0, m.start("code")), m["prints"], m["figure"])
-            for m in BLOCK.finditer(text)]  # fmt: skip
+    return [
+        Block(m["code"], text.count("\n", 0, m.start("code")), m["prints"], m["figure"], int(m["tolerance"] or 0) / 100)
+        for m in BLOCK.finditer(text)
+    ]
 
 
 PAGES = [p for p in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))) if blocks(p)]
@@ -61,7 +66,9 @@ def test_page(page: Path, tmp_path: Path, request: pytest.FixtureRequest, monkey
         where = f"{page.relative_to(ROOT)}:{block.line + 1}"
         printed = run(block, page, namespace)
         if block.prints is not None:
-            assert matches(block.prints, printed), f"{where} prints\n{printed}\ninstead of\n{block.prints}"
+            assert matches(block.prints, printed, block.tolerance), (
+                f"{where} prints\n{printed}\ninstead of\n{block.prints}"
+            )
         if block.figure is not None:
             compare_figure(page.parent / block.figure, where, rewrite=request.config.getoption("--figures"))
 
@@ -74,8 +81,27 @@ def run(block: Block, page: Path, namespace: dict[str, Any]) -> str:
     return printed.getvalue()
 
 
-def matches(expected: str, printed: str) -> bool:
-    return doctest.OutputChecker().check_output(expected, printed, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+def matches(expected: str, printed: str, tolerance: float) -> bool:
+    """Whether both have the same words, and numbers that differ by at most `tolerance` of the expected one."""
+    pairs = list(itertools.zip_longest(TOKEN.findall(expected), TOKEN.findall(printed)))
+    return all(a == b or (tolerance and is_close(a, b, tolerance)) for a, b in pairs)
+
+
+def is_close(expected: str | None, printed: str | None, tolerance: float) -> bool:
+    try:
+        a, b = float(str(expected)), float(str(printed))
+    except ValueError:
+        return False
+    return abs(a - b) <= tolerance * abs(a)
+
+
+def test_matches():
+    assert matches("a 10 Hz\n", "a  10 Hz", 0.0)
+    assert not matches("a 10 Hz", "a 10.5 Hz", 0.0)
+    assert matches("a 10 Hz", "a 10.5 Hz", 0.1)
+    assert not matches("a 10 Hz", "a 12 Hz", 0.1)
+    assert not matches("a 10 Hz", "b 10 Hz", 0.1)
+    assert not matches("a 10", "a 10 Hz", 0.1)
 
 
 def compare_figure(shown: Path, where: str, *, rewrite: bool) -> None:

@@ -11,7 +11,7 @@ NAMES = sorted(cli._NETWORKS)
 
 def test_every_network_can_be_run():
     exported = {x for x in vars(sl.networks).values() if isinstance(x, type)}
-    assert set(cli._NETWORKS.values()) == exported - {sl.networks.Network, sl.networks.Balanced}
+    assert set(cli._NETWORKS.values()) == exported - {sl.networks.StandardNetwork, sl.networks.Balanced}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -30,7 +30,7 @@ def test_run(name, capsys):
 
 def test_the_size_is_that_of_the_network_unless_given(capsys):
     cli.main(["run", "cuba", "--seconds", "0.001"])
-    assert "CUBA, 4000 neurons" in capsys.readouterr().out
+    assert "CUBANetwork, 4000 neurons" in capsys.readouterr().out
 
 
 def test_a_raster_is_drawn(tmp_path, capsys):

@@ -31,6 +31,7 @@ from ._state import LongTermState as LongTermState
 from ._state import ParamState as ParamState
 from ._state import ShortTermState as ShortTermState
 from ._state import State as State
+from ._summary import summary as summary
 from .inputs import ConstantInput as ConstantInput
 from .inputs import OUProcessInput as OUProcessInput
 from .inputs import PoissonEncoder as PoissonEncoder
@@ -81,6 +82,7 @@ from .models import LeakySpikeReadout as LeakySpikeReadout
 from .models import LIFRef as LIFRef
 from .models import MgBlock as MgBlock
 from .models import MorrisLecar as MorrisLecar
+from .models import Network as Network
 from .models import Neuron as Neuron
 from .models import Projection as Projection
 from .models import QuaIF as QuaIF
@@ -93,6 +95,7 @@ from .models import TraubMilesHH as TraubMilesHH
 from .models import WangBuzsakiHH as WangBuzsakiHH
 from .models import align_post_projection as align_post_projection
 from .models import align_pre_projection as align_pre_projection
+from .models import project as project
 from .nn import Dynamics as Dynamics
 
 __version__ = _version()

@@ -12,9 +12,9 @@ from typing import Any
 from . import networks
 
 _NETWORKS = {
-    cls.__name__.lower(): cls
+    cls.__name__.removesuffix("Network").lower(): cls
     for cls in vars(networks).values()
-    if isinstance(cls, type) and cls not in (networks.Network, networks.Balanced)
+    if isinstance(cls, type) and cls not in (networks.StandardNetwork, networks.Balanced)
 }
 _OPTIONS = ("size", "scale", "drive")  # arguments of networks, which not all of them take
 _DRAWN = 4000  # neurons in a raster

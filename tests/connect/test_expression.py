@@ -18,7 +18,7 @@ from spikeloop.connect import (
     FixedOutDegree,
     FixedProb,
     FixedTotalNumber,
-    Gaussian,
+    GaussianProfile,
     OneToOne,
     Positions,
     Procedural,
@@ -101,7 +101,7 @@ def test_probabilities_are_those_of_the_pairs():
 def test_a_function_of_distance_draws_as_its_profile_does():
     positions = Positions(source=PLACES, target=PLACES, periodic=True)
     mine = FixedProb(lambda d: 0.8 * np.exp(-(d**2) / 0.08), 1.0, autapses=False, seed=5, positions=positions)(30, 30)
-    named = DistanceDependent(Gaussian(0.2, p_max=0.8), 1.0, source=PLACES, target=PLACES, periodic=True,
+    named = DistanceDependent(GaussianProfile(0.2, p_max=0.8), 1.0, source=PLACES, target=PLACES, periodic=True,
                               autapses=False, seed=5)(30, 30)  # fmt: skip
     np.testing.assert_array_equal(mine.indices, named.indices)
     np.testing.assert_array_equal(mine.indptr, named.indptr)
@@ -109,7 +109,9 @@ def test_a_function_of_distance_draws_as_its_profile_does():
 
 def test_lengths_with_a_unit():
     positions = Positions(extent=1000.0 * u.um)
-    rule = DistanceDependent(Gaussian(0.3 * u.mm), lambda d: d.to_decimal(u.um) * u.mV, extent=1.0 * u.mm, seed=1)
+    rule = DistanceDependent(
+        GaussianProfile(0.3 * u.mm), lambda d: d.to_decimal(u.um) * u.mV, extent=1.0 * u.mm, seed=1
+    )
     found = rule((5, 6), (5, 6)).to_coo()
     places = sl.connect.grid((5, 6), 1000.0)
     np.testing.assert_allclose(found.weight.mantissa, distances(places)[found.sources, found.targets], rtol=1e-6)

@@ -12,7 +12,7 @@ from spikeloop._errors import ShapeError
 from spikeloop.connect import (
     AllToAll,
     Blocks,
-    Box,
+    BoxProfile,
     Connection,
     DistanceDependent,
     Edges,
@@ -71,7 +71,7 @@ def test_all_pairs_but_those_of_a_neuron_with_itself(pop, pre, post):
     everyone = Positions(source=np.zeros(N), target=np.zeros(N))
     rules = [AllToAll(1.0, autapses=False), FixedProb(1.0, 1.0, autapses=False, seed=1),
              FixedProb(lambda i, j: 1.0 + 0 * i * j, 1.0, autapses=False, seed=1),
-             DistanceDependent(Box(1.0), 1.0, source=np.zeros(N), target=np.zeros(N), autapses=False),
+             DistanceDependent(BoxProfile(1.0), 1.0, source=np.zeros(N), target=np.zeros(N), autapses=False),
              FixedProb(lambda d: 1.0 * (d == 0), 1.0, autapses=False, positions=everyone, seed=1)]  # fmt: skip
     if wanted:
         rules.append(FixedTotalNumber(len(wanted), 1.0, multapses=False, autapses=False, seed=1))
@@ -150,12 +150,12 @@ def test_parts_keep_the_places_of_the_whole(pop):
     reach = abs(places - places.T) <= 0.2
     for index in (slice(3, 17), slice(None, None, 4), [20, 1, 9]):
         part = pop[index]
-        found = pairs(DistanceDependent(Box(0.2), 1.0), part, pop)
+        found = pairs(DistanceDependent(BoxProfile(0.2), 1.0), part, pop)
         assert as_set(found) == {(i, j) for i in part.indices for j in range(N) if reach[i, j]}
-        given = pairs(DistanceDependent(Box(0.2), 1.0, source=places, target=places[[2, 3]]), part, pop[2:4])
+        given = pairs(DistanceDependent(BoxProfile(0.2), 1.0, source=places, target=places[[2, 3]]), part, pop[2:4])
         assert as_set(given) == {(i, j) for i in part.indices for j in (2, 3) if reach[i, j]}
     drawn = FixedProb(lambda d: 0.3 * (d < 0.5), 1.0, seed=2, positions=Positions())
-    dense = DistanceDependent(Box(0.5, p_max=0.3), 1.0, seed=2)
+    dense = DistanceDependent(BoxProfile(0.5, p_max=0.3), 1.0, seed=2)
     assert as_set(pairs(drawn, pop[4:9], pop)) == as_set(pairs(dense, pop[4:9], pop))
 
 

@@ -12,7 +12,7 @@ from spikeloop.record import _store
 def network():
     sl.environ.set(dt=0.1 * u.ms)
     sl.random.seed(5)
-    net = sl.networks.COBA(45, out_degree=5, seed=2)
+    net = sl.networks.COBANetwork(45, out_degree=5, seed=2)
     sl.nn.init_all_states(net)
     return net
 

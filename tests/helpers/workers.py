@@ -9,7 +9,7 @@ import spikeloop as sl
 
 
 def network():
-    return sl.networks.COBA(40, out_degree=5, seed=2)
+    return sl.networks.COBANetwork(40, out_degree=5, seed=2)
 
 
 def simulate(net):

@@ -18,7 +18,7 @@ warnings.simplefilter("error")
 warnings.filterwarnings("always", category=RuntimeWarning, message="Kernel")
 sl.environ.set(dt=0.1 * u.ms, precision=64)
 assert sl.info()["fallbacks"] == "none"
-net = sl.networks.COBA(200, out_degree=10)
+net = sl.networks.COBANetwork(200, out_degree=10)
 with warnings.catch_warnings(record=True) as first:
     warnings.simplefilter("always")
     sl.random.seed(2)
@@ -52,7 +52,7 @@ def test_the_fallback_warns_once_a_kernel_shows_in_info_and_computes_the_same(tm
     assert done.returncode == 0, done.stderr
     saved = np.load(out)
     sl.environ.set(dt=0.1 * u.ms, precision=64)
-    net = sl.networks.COBA(200, out_degree=10)
+    net = sl.networks.COBANetwork(200, out_degree=10)
     sl.random.seed(2)
     sl.nn.init_all_states(net)
     spikes = sl.transform.for_loop(lambda: net.update(), length=300)

@@ -9,7 +9,7 @@ import spikeloop as sl
 from hlo import arithmetic, calls, copies, loop_body
 from spikeloop.kernels import _library
 
-NETWORKS = [sl.networks.COBA, sl.networks.CUBA, sl.networks.COBAHH]
+NETWORKS = [sl.networks.COBANetwork, sl.networks.CUBANetwork, sl.networks.COBAHHNetwork]
 WITH_KERNEL = [make for make in NETWORKS if make.model.kernel is not None]
 needs_native = pytest.mark.skipif(_library.native is None, reason="the native library is not built")
 
@@ -55,7 +55,7 @@ def test_one_and_two_threads_give_the_same_bits(make):
 
 
 def test_the_same_seed_gives_the_same_network_and_another_one_does_not():
-    a, b, c = (sl.networks.COBA(200, seed=s) for s in (3, 3, 4))
+    a, b, c = (sl.networks.COBANetwork(200, seed=s) for s in (3, 3, 4))
     assert np.array_equal(a.E.comm.indices, b.E.comm.indices)
     assert not np.array_equal(a.E.comm.indices, c.E.comm.indices)
     assert a.E.comm.num_synapses == 160 * 80
@@ -73,7 +73,7 @@ def test_a_batch_runs_every_sample(make):
 
 
 def test_a_sample_of_a_batch_is_the_run_without_a_batch():
-    net, _ = simulate(sl.networks.COBA, ms=20, size=300, batch=2)
+    net, _ = simulate(sl.networks.COBANetwork, ms=20, size=300, batch=2)
     sl.nn.init_all_states(net, batch_size=2)
     start = net.N.V.value
     times = u.Quantity(jnp.arange(200) * 0.1, unit=u.ms)
@@ -234,7 +234,7 @@ def test_a_population_of_two_axes_is_updated_in_place():
 @needs_native
 def test_recording_spikes_costs_no_copy_of_a_state():
     sl.environ.set(dt=0.1 * u.ms)
-    net = sl.nn.init_all_states(sl.networks.COBA(500))
+    net = sl.nn.init_all_states(sl.networks.COBANetwork(500))
     body = loop_body(lambda: net.update(0.0 * u.ms))
     # what is recorded is written into the row of its step
     assert [line for line in copies(body, 400) if "f32[500]" in line] == []
@@ -242,7 +242,7 @@ def test_recording_spikes_costs_no_copy_of_a_state():
 
 def test_eager_and_compiled_steps_agree():
     sl.environ.set(dt=0.1 * u.ms)
-    net = sl.nn.init_all_states(sl.networks.CUBA(100, out_degree=5))
+    net = sl.nn.init_all_states(sl.networks.CUBANetwork(100, out_degree=5))
     start = {k: s.value for k, s in net.states().items()}
     for _ in range(5):
         net.update(0.0 * u.ms)

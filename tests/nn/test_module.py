@@ -226,17 +226,11 @@ def test_a_failing_init_state_does_not_stay_in_that_mode():
     assert net.a is not old
 
 
-def test_repr_shows_the_tree():
-    text = repr(sl.nn.init_all_states(Net()))
-    assert text.startswith("Net(\n  first=Cell(\n    tau=ParamState(5.0),\n    v=HiddenState(float32[1,2]),\n  ),")
-    assert repr(Module()) == "Module()"
-
-
 def test_a_module_that_contains_itself_has_a_repr_and_nodes():
     net = Module("loop")
     net.me = net
     assert list(net.nodes()) == [()]
-    assert repr(net) == "Module(\n  me=...,\n)"
+    assert repr(net) == "Module\n└─ me → Module"
 
 
 def test_a_list_that_contains_itself_is_walked_once():

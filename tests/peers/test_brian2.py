@@ -50,7 +50,7 @@ def synapses(proj, target, weight, first):
 
 @pytest.mark.parametrize(
     ("make", "equations", "weights"),
-    [(sl.networks.COBA, COBA, (0.6, 6.7)), (sl.networks.CUBA, CUBA, (1.62, -9.0))],
+    [(sl.networks.COBANetwork, COBA, (0.6, 6.7)), (sl.networks.CUBANetwork, CUBA, (1.62, -9.0))],
     ids=["COBA", "CUBA"],
 )
 def test_balanced_network(make, equations, weights, brian2):

@@ -21,7 +21,7 @@ def test_pyplot_is_loaded_for_the_first_plot_only():
 @pytest.fixture
 def net():
     sl.environ.set(dt=0.1 * u.ms)
-    return sl.nn.init_all_states(sl.networks.COBA(100, out_degree=10))
+    return sl.nn.init_all_states(sl.networks.COBANetwork(100, out_degree=10))
 
 
 @pytest.fixture

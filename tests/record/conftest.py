@@ -10,7 +10,7 @@ import spikeloop as sl
 def net():
     sl.environ.set(dt=0.1 * u.ms)
     sl.random.seed(0)
-    net = sl.networks.COBA(45, out_degree=5)
+    net = sl.networks.COBANetwork(45, out_degree=5)
     sl.nn.init_all_states(net)
     return net
 

@@ -21,5 +21,5 @@ def test_a_slice_is_recorded_as_a_population_of_its_own(net, dense, chosen):
     np.testing.assert_array_equal(run["V"].neurons, np.arange(36, 45)[which])
     np.testing.assert_array_equal(run["events"].to_array(), spikes > 0)
     np.testing.assert_array_equal(run["rate"].counts, np.stack([spikes[:, :4].sum(1), spikes.sum(1)], 1))
-    with pytest.raises(IndexError, match=r"record.Spikes of COBA.N\[36:45\]: neuron 9 of a population of 9"):
+    with pytest.raises(IndexError, match=r"record.Spikes of COBANetwork.N\[36:45\]: neuron 9 of a population of 9"):
         sl.record.Spikes(part, neurons=[9])

@@ -50,7 +50,7 @@ def test_spikes_of_a_batch(net):
 @pytest.mark.skipif(sl.kernels._library.native is None, reason="the native library is not built")
 def test_recording_adds_one_native_call_and_nothing_as_large_as_the_population():
     sl.environ.set(dt=0.1 * u.ms)
-    net = sl.nn.init_all_states(sl.networks.COBA(1000, out_degree=5))
+    net = sl.nn.init_all_states(sl.networks.COBANetwork(1000, out_degree=5))
     n = net.size
     spikes, rate, events = (
         sl.record.Spikes(net.N),

@@ -42,7 +42,7 @@ def test_nested_loops_make_one_row_an_interval(net, dense):
 
 def test_a_wide_interval_costs_nothing_in_the_steps_between(net):
     volts = sl.record.States(net.N, "V", every=1 * u.ms)
-    config = 1000, (10,)
+    config = 1000, (10,), True
     program = sl.transform.jit(lambda first: sl.record._chunk._run((net.update, volts), config, (first,))).compile(0)
     rows = 100 * net.size * 4
     assert program.memory_analysis().output_size_in_bytes < rows + 20 * net.size * 4
@@ -59,7 +59,7 @@ def test_other_states_and_units(net):
 
 def test_mistakes(net):
     States = sl.record.States
-    with pytest.raises(ValueError, match=r"COBA.N has no State 'v'. Did you mean 'V'\?"):
+    with pytest.raises(ValueError, match=r"COBANetwork.N has no State 'v'. Did you mean 'V'\?"):
         States(net.N, "v")
     with pytest.raises(ValueError, match="has no State 'qqq'. It has"):
         States(net.N, "qqq")

@@ -152,7 +152,7 @@ def test_another_model_or_other_arguments_are_refused(net, tmp_path):
     ]:
         with pytest.raises(ValueError, match=message):
             sl.record.run(net.update, duration * u.ms, record=record, path=path, resume=True)
-    other = sl.networks.COBA(40, out_degree=5)
+    other = sl.networks.COBANetwork(40, out_degree=5)
     sl.nn.init_all_states(other)
     with pytest.raises(ValueError, match="written by another model: it holds .*45.*, this model has .*40"):
         sl.record.run(other.update, 2 * u.ms, record=sl.record.Spikes(net.N), path=path, resume=True)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import spikeloop as sl
 from spikeloop import connect, init
-from spikeloop.connect import AllToAll, FixedOutDegree, FixedProb, Gaussian, OneToOne, _memory
+from spikeloop.connect import AllToAll, FixedOutDegree, FixedProb, GaussianProfile, OneToOne, _memory
 
 INF, NAN = float("inf"), float("nan")
 ms, um = u.ms, u.um
@@ -100,16 +100,20 @@ def test_the_tail_of_a_drawn_delay_is_one_step():
         (lambda: FixedOutDegree(2, 1.0, multapses=None), TypeError, "FixedOutDegree: multapses must be True or False"),
         (lambda: FixedOutDegree(2 * u.mV, 1.0), ValueError, "num must be a number of targets"),
         (lambda: FixedOutDegree(np.array([2, 3]), 1.0), ValueError, "num must be a number of targets"),
-        (lambda: Gaussian("far"), TypeError, "Gaussian: scale must be a length such as"),
-        (lambda: Gaussian(None), ValueError, "the scale of the profile must be a positive length; given None"),
-        (lambda: Gaussian(INF), ValueError, "the scale of the profile must be a positive length"),
-        (lambda: Gaussian([1.0, 2.0]), ValueError, "the scale of the profile must be a positive length"),
-        (lambda: Gaussian(1.0 * u.mV), TypeError, r"must be lengths such as `100. \* u.um`, or plain numbers"),
-        (lambda: Gaussian(1.0, cutoff="far"), TypeError, "Gaussian: cutoff must be a length"),
-        (lambda: Gaussian(1.0, cutoff=-1.0), ValueError, "the cutoff of the profile must be a positive length"),
-        (lambda: Gaussian(1.0 * um, cutoff=1.0), TypeError, "cutoff has no unit, expected um"),
-        (lambda: Gaussian(1.0 * um, cutoff=1.0 * ms), TypeError, "cutoff is in ms"),
-        (lambda: connect.DistanceDependent(Gaussian(100.0 * um), 1.0), ValueError, "extent has to be given.* in um"),
+        (lambda: GaussianProfile("far"), TypeError, "GaussianProfile: scale must be a length such as"),
+        (lambda: GaussianProfile(None), ValueError, "the scale of the profile must be a positive length; given None"),
+        (lambda: GaussianProfile(INF), ValueError, "the scale of the profile must be a positive length"),
+        (lambda: GaussianProfile([1.0, 2.0]), ValueError, "the scale of the profile must be a positive length"),
+        (lambda: GaussianProfile(1.0 * u.mV), TypeError, r"must be lengths such as `100. \* u.um`, or plain numbers"),
+        (lambda: GaussianProfile(1.0, cutoff="far"), TypeError, "GaussianProfile: cutoff must be a length"),
+        (lambda: GaussianProfile(1.0, cutoff=-1.0), ValueError, "the cutoff of the profile must be a positive length"),
+        (lambda: GaussianProfile(1.0 * um, cutoff=1.0), TypeError, "cutoff has no unit, expected um"),
+        (lambda: GaussianProfile(1.0 * um, cutoff=1.0 * ms), TypeError, "cutoff is in ms"),
+        (
+            lambda: connect.DistanceDependent(GaussianProfile(100.0 * um), 1.0),
+            ValueError,
+            "extent has to be given.* in um",
+        ),
         (lambda: connect.Positions(extent=1.0 * um, source=[1.0]), TypeError, "source has no unit"),
         (lambda: connect.Positions(source="abc"), TypeError, "Positions: source must be a length"),
         (lambda: connect.Positions(source=[[1, 2], [3]]), TypeError, "Positions: source must be a length"),
@@ -121,8 +125,8 @@ def test_the_tail_of_a_drawn_delay_is_one_step():
         (lambda: sl.nn.EventFixedNumConn(9, 9, "a", 1.0), ValueError, "conn_num as a fraction"),
         (lambda: sl.networks.Brunel(0), ValueError, "Brunel: size must be a whole number, 2 or more; given 0"),
         (lambda: sl.networks.Brunel(100, out_degree=1), ValueError, "out_degree must be a whole number, 2 or more"),
-        (lambda: sl.networks.COBA(-4), ValueError, "COBA: size must be"),
-        (lambda: sl.networks.COBA(1.5), ValueError, "COBA: size must be"),
+        (lambda: sl.networks.COBANetwork(-4), ValueError, "COBANetwork: size must be"),
+        (lambda: sl.networks.COBANetwork(1.5), ValueError, "COBANetwork: size must be"),
         (lambda: sl.networks.PD14("a"), ValueError, r"PD14: scale must lie in \(0, 1\]"),
     ],
 )

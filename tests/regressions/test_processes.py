@@ -53,7 +53,10 @@ MODELS = {
     "Delay": lambda: sl.nn.Delay(jnp.zeros(3), entries={"a": 1 * u.ms}),
     "inputs": lambda: sl.nn.Sequential(sl.PoissonSpike(3, 10 * u.Hz), sl.SpikeTime(3, times=[1] * u.ms, indices=[1])),
     "recorder": lambda: sl.record.Events(sl.LIF(3), 10),
-    **{name: lambda name=name: getattr(sl.networks, name)(40) for name in ("COBA", "CUBA", "COBAHH", "BrunelSTDP")},
+    **{
+        name: lambda name=name: getattr(sl.networks, name)(40)
+        for name in ("COBANetwork", "CUBANetwork", "COBAHHNetwork", "BrunelSTDP")
+    },
 }
 
 
@@ -172,7 +175,7 @@ def workers(method):
 
 
 def test_spawned_workers_receive_models_and_send_results_back():
-    assert workers("spawn") == "COBA.N.V mV\n"
+    assert workers("spawn") == "COBANetwork.N.V mV\n"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")

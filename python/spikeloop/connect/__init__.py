@@ -19,10 +19,10 @@ from ._rules import FixedOutDegree as FixedOutDegree
 from ._rules import FixedTotalNumber as FixedTotalNumber
 from ._rules import OneToOne as OneToOne
 from ._rules import SmallWorld as SmallWorld
-from ._spatial import Box as Box
+from ._spatial import BoxProfile as BoxProfile
 from ._spatial import DistanceDependent as DistanceDependent
-from ._spatial import Exponential as Exponential
-from ._spatial import Gaussian as Gaussian
+from ._spatial import ExponentialProfile as ExponentialProfile
+from ._spatial import GaussianProfile as GaussianProfile
 from ._spatial import Profile as Profile
 from ._spec import Synapses as Synapses
 from ._view import View as View

@@ -12,6 +12,7 @@ from .._delay_steps import is_other_step
 from .._errors import ShapeError, UnitError
 from .._state import State
 from ..nn._module import Module
+from ..nn._tree import size_text
 
 
 class Connectivity(Module):
@@ -109,6 +110,15 @@ class Connectivity(Module):
     def add_later(self, spikes: Any, weight: Any, cursor: Any, ring: Any) -> Any:
         """A ring (slots, ..., n_post) plus what the spikes deliver, each synapse after its delay."""
         raise NotImplementedError(f"{type(self).__name__} does not define add_later(...).")
+
+    @property
+    def num_synapses(self) -> int:
+        """Number of synapses."""
+        raise NotImplementedError(f"{type(self).__name__} does not define num_synapses.")
+
+    def about(self) -> str:
+        """Sizes and number of synapses."""
+        return f"{size_text(self.in_size)} → {size_text(self.out_size)}, {self.num_synapses:,} synapses"
 
     @property
     def n_pre(self) -> int:

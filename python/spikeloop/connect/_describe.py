@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import brainunit as u
 import numpy as np
 
+from ..nn._tree import size_text
 from ._memory import readable
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ class Description:
     """Counts, degrees, weights, delays and memory of a connection, as a table; `rows` holds (name, text) pairs."""
 
     def __init__(self, connection: Connectivity, rows: list[tuple[str, str]]):
-        self.title = f"{connection.path}: {_shape(connection.in_size)} → {_shape(connection.out_size)}"
+        self.title = f"{connection.path}: {size_text(connection.in_size)} → {size_text(connection.out_size)}"
         self.rows = rows
 
     def __repr__(self) -> str:
@@ -42,10 +43,6 @@ def described(connection: Stored) -> Description:
         ("memory", _memory(connection)),
     ]
     return Description(connection, rows)
-
-
-def _shape(size: Any) -> str:
-    return " × ".join(map(str, size or ()))
 
 
 def _spread(values: np.ndarray, unit: str = "") -> str:

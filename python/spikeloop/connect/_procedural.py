@@ -120,9 +120,14 @@ class ProceduralConnection(Connectivity):
         with jax.ensure_compile_time_eval():  # also within a trace the weight is known
             self.weight = rule.param_type(jax.tree.map(lambda leaf: jnp.asarray(leaf, environ.dftype()), one))
         self.delay, self.dt, self.longest_delay = _one_delay(rule, delay, pairs)
-        self.num_synapses = round(rule.expected(source, target))  # to expect
+        self._expected = round(rule.expected(source, target))
         if self.num_synapses == 0:
             warnings.warn(f"{rule!r} from {self.in_size} to {self.out_size} makes no synapse at all.", stacklevel=3)
+
+    @property
+    def num_synapses(self) -> int:
+        """The expected number of synapses."""
+        return self._expected
 
     def add(self, spikes: Any, weight: Any, target: Any) -> Any:
         return kernel.scatter(spikes.astype(target.dtype) * weight, target, self.n_pre, self._drawn)

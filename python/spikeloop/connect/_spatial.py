@@ -38,7 +38,7 @@ class Profile(NamesKeywords):
         return f"{type(self).__name__}({self.scale}, p_max={self.p_max:g})"
 
 
-class Gaussian(Profile):
+class GaussianProfile(Profile):
     """p(d) = p_max exp(−d²/2 sigma²) up to a distance `cutoff`, by default 6 sigma."""
 
     kind, reach = "gaussian", 6.0
@@ -48,7 +48,7 @@ class Gaussian(Profile):
         super().__init__(sigma, p_max, cutoff)
 
 
-class Exponential(Profile):
+class ExponentialProfile(Profile):
     """p(d) = p_max exp(−d/length) up to a distance `cutoff`, by default 18 lengths."""
 
     kind, reach = "exponential", 18.0
@@ -58,7 +58,7 @@ class Exponential(Profile):
         super().__init__(length, p_max, cutoff)
 
 
-class Box(Profile):
+class BoxProfile(Profile):
     """p(d) = p_max up to a distance `radius`, 0 beyond."""
 
     kind, reach = "box", 1.0
@@ -73,7 +73,7 @@ class DistanceDependent(Rule):
 
     | name | meaning | default |
     |---|---|---|
-    | `profile` | the probability: `Gaussian`, `Exponential` or `Box` | |
+    | `profile` | the probability: `GaussianProfile`, `ExponentialProfile` or `BoxProfile` | |
     | `weight`, `delay`, `seed`, `param_type` | as in `Rule` | |
     | `source`, `target`, `extent`, `periodic` | where neurons are, as in `Positions` | a grid over `extent` |
     | `autapses` | whether a neuron may reach itself, as in `AllToAll` | True |
@@ -98,8 +98,9 @@ class DistanceDependent(Rule):
     ):
         if not isinstance(profile, Profile):
             raise TypeError(
-                f"DistanceDependent: profile must be a Gaussian, Exponential or Box; given {profile!r}. For a function "
-                "of the distance, write FixedProb(lambda d: ..., weight, positions=sl.connect.Positions(...))."
+                "DistanceDependent: profile must be a GaussianProfile, ExponentialProfile or BoxProfile; given "
+                f"{profile!r}. For a function of the distance, write FixedProb(lambda d: ..., weight, "
+                "positions=sl.connect.Positions(...))."
             )
         lengths = {"source": source, "target": target, "extent": extent}
         unit, (scale, cutoff, *rest) = lengths_in_common(

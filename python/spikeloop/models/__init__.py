@@ -39,8 +39,10 @@ from .lif import LIF as LIF
 from .lif import LIFRef as LIFRef
 from .mg_block import MgBlock as MgBlock
 from .morris_lecar import MorrisLecar as MorrisLecar
+from .network import Network as Network
 from .output import COBA as COBA
 from .output import CUBA as CUBA
+from .project import project as project
 from .projection import AlignPostProj as AlignPostProj
 from .projection import DeltaProj as DeltaProj
 from .projection import Projection as Projection

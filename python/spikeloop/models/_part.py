@@ -14,6 +14,7 @@ from .._errors import ShapeError
 from .._state import State
 from ..connect import Connection, View
 from ..nn._module import made_by_init_state
+from ..nn._tree import brief
 from ._form import check_unit, fits, number_in, with_unit
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Part(View):
         if not isinstance(comm, Connection):
             raise TypeError(
                 f"{where}: a part of a population as target takes a rule or a connection that stores its synapses; "
-                f"given {comm!r}."
+                f"given {brief(comm)}."
             )
         if comm.n_post != self.size:
             raise ShapeError(f"{where}: comm has {comm.n_post} targets, the part {self.size} neurons.")

@@ -9,6 +9,7 @@ from .._errors import ShapeError
 from ..kernels import ReceptorKind
 from ..kernels._receptors import DYNAMICS, OUTPUTS
 from ..nn import Desc, Module
+from ..nn._tree import brief
 from ._claims import claim
 from ._synapse import Synapse
 
@@ -112,7 +113,7 @@ def check_dynamics(syn: Any, where: str) -> None:
 def check_output(out: Any, where: str) -> None:
     """Refuse an output whose formula is not known."""
     if not hasattr(out, "output"):
-        raise TypeError(f"{where}: out must be a synaptic output such as COBA or CUBA; given {out!r}.")
+        raise TypeError(f"{where}: out must be a synaptic output such as COBA or CUBA; given {brief(out)}.")
     if out.output not in OUTPUTS:
         raise TypeError(
             f"{where}: {type(out).__name__} sets `output` to the name of a formula, one of {', '.join(OUTPUTS)}; given "

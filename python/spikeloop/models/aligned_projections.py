@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..nn import Desc
+from ..nn._tree import brief
 from ._claims import claim
 from ._neuron import Neuron
 from ._part import Part
@@ -48,7 +49,7 @@ class align_pre_projection(CurrentProj):
         where = label or type(self).__name__
         syn, stp = _made(syn), _made(stp)
         if not isinstance(syn, Synapse):
-            raise TypeError(f"{where}: syn must be a synapse such as AMPA or Expon; given {syn!r}.")
+            raise TypeError(f"{where}: syn must be a synapse such as AMPA or Expon; given {brief(syn)}.")
         stages = [stage for stage in (stp, syn) if stage is not None]
         for stage in stages:
             claim(stage, self, where)

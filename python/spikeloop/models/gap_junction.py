@@ -14,6 +14,7 @@ from .. import init
 from .._errors import ShapeError
 from .._state import ParamState, State
 from ..nn._module import made_by_init_state
+from ..nn._tree import brief
 from ._form import check_unit, number_in, unit_of, with_unit
 from ._neuron import Neuron
 from .projection import Projection
@@ -149,7 +150,7 @@ class AsymmetryGapJunction(_GapJunction):
 
 def _check_side(where: str, side: str, population: Any, state: Any) -> None:
     if not isinstance(population, Neuron):
-        raise TypeError(f"{where}: {side} must be a neuron population; given {population!r}.")
+        raise TypeError(f"{where}: {side} must be a neuron population; given {brief(population)}.")
     if state not in population.state_vars and not made_by_init_state(type(population), state):
         known = ", ".join(population.state_vars)
         raise ValueError(f"{where}: {side} has no state {state!r}; {type(population).__name__} has {known}.")

@@ -24,6 +24,7 @@ from ..nn import (
     SignedWLinear,
     SparseLinear,
 )
+from ..nn._tree import brief
 from ..plasticity._weight_rule import WeightRule
 from ._arrival_ring import ArrivalRing, arrival_ring
 from ._delay_line import DelayLine, delay_line
@@ -57,10 +58,10 @@ class CommProjection(Projection):
         super().__init__(label)
         self.where = where = label or type(self).__name__
         if not isinstance(whole(post), Neuron):
-            raise TypeError(f"{where}: post must be a neuron population or a part of one; given {post!r}.")
+            raise TypeError(f"{where}: post must be a neuron population or a part of one; given {brief(post)}.")
         for module in modules:
             if not callable(module) and not isinstance(module, State):
-                raise TypeError(f"{where}: what stands in front must be callable or a State; given {module!r}.")
+                raise TypeError(f"{where}: what stands in front must be callable or a State; given {brief(module)}.")
         self.modules = modules
         self.comm, delay = _connected(comm, pre, post, delay, where)
         if isinstance(post, Part):
@@ -282,7 +283,7 @@ def _rules(plasticity: Any, where: str) -> tuple[WeightRule, ...]:
     rules = plasticity if isinstance(plasticity, tuple) else () if plasticity is None else (plasticity,)
     for rule in rules:
         if not isinstance(rule, WeightRule):
-            raise TypeError(f"{where}: plasticity must be a rule of sl.plasticity; given {rule!r}.")
+            raise TypeError(f"{where}: plasticity must be a rule of sl.plasticity; given {brief(rule)}.")
     of_spikes = [type(rule).__name__ for rule in rules if rule.acts_on_spikes]
     if len(of_spikes) > 1:
         raise ValueError(
@@ -306,7 +307,7 @@ def weight_unit(comm: Any) -> Any:
 def _connected(comm: Any, pre: Any, post: Neuron | Part, delay: Any, where: str) -> tuple[Any, Any]:
     """(what a rule makes, or what is given; the delay that is not in there yet)."""
     if not callable(comm):
-        raise TypeError(f"{where}: comm must be a connection, a layer, a rule or a function; given {comm!r}.")
+        raise TypeError(f"{where}: comm must be a connection, a layer, a rule or a function; given {brief(comm)}.")
     if not isinstance(comm, Rule):
         return comm, delay
     if pre is None:

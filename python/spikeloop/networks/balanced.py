@@ -8,10 +8,10 @@ import brainunit as u
 
 from .. import connect, init
 from ..models import AlignPostProj, Expon, LIFRef, Neuron
-from .network import Network, whole
+from .standard_network import StandardNetwork, whole
 
 
-class Balanced(Network):
+class Balanced(StandardNetwork):
     """Base of the benchmark networks: four excitatory neurons for each inhibitory one, with random targets.
 
     | name | meaning | default |

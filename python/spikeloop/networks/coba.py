@@ -10,7 +10,7 @@ from .. import models
 from .balanced import Balanced
 
 
-class COBA(Balanced):
+class COBANetwork(Balanced):
     """The network with conductance-based synapses of Vogels & Abbott (2005), benchmark 1 of Brette et al. (2007).
 
     4,000 neurons with 80 targets each, unless `Balanced` is told otherwise.

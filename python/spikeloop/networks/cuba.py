@@ -8,10 +8,10 @@ import brainunit as u
 
 from .. import models
 from .balanced import Balanced
-from .coba import COBA
+from .coba import COBANetwork
 
 
-class CUBA(Balanced):
+class CUBANetwork(Balanced):
     """The network with current-based synapses of Vogels & Abbott (2005), benchmark 2 of Brette et al. (2007).
 
     4,000 neurons with 80 targets each, unless `Balanced` is told otherwise.
@@ -19,7 +19,7 @@ class CUBA(Balanced):
     Vogels TP, Abbott LF (2005) J. Neurosci. 25:10786. Brette R et al. (2007) J. Comput. Neurosci. 23:349.
     """
 
-    neuron: ClassVar = {**COBA.neuron, "V_rest": -49.0 * u.mV, "R": 1.0 * u.ohm}
+    neuron: ClassVar = {**COBANetwork.neuron, "V_rest": -49.0 * u.mV, "R": 1.0 * u.ohm}
     synapses: ClassVar = {
         "E": (1.62 * u.mS, 5.0 * u.ms, models.CUBA.desc(scale=u.volt)),
         "I": (-9.0 * u.mS, 10.0 * u.ms, models.CUBA.desc(scale=u.volt)),

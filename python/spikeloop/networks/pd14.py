@@ -11,10 +11,10 @@ import numpy as np
 from .. import connect, init, models
 from . import _pd14_table as table
 from ._external import PoissonCurrents
-from .network import Network
+from .standard_network import StandardNetwork
 
 
-class PD14(Network):
+class PD14(StandardNetwork):
     r"""The microcircuit under 1 mm² of cortex of Potjans & Diesmann (2014): 77,169 neurons, 299 million synapses.
 
     Eight populations of `IafPscExp`, the parts of one population `N`, with synapses of a fixed total number

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import reprlib
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -18,6 +17,7 @@ from .._same_form import decides_forms, deciding_forms
 from .._state import ParamState, State
 from ..util.filter import to_predicate
 from ._desc import Desc
+from ._tree import as_html, as_text, size_text, tree_of
 
 if TYPE_CHECKING:
     from ._prefetch import OutputDelayAt, Prefetch, PrefetchDelayAt
@@ -200,10 +200,16 @@ class Module(NamesKeywords):
         """The Modules directly below this one."""
         return (node for path, node in self.nodes().items() if len(path) == 1)
 
-    @reprlib.recursive_repr()
+    def about(self) -> str:
+        """Sizes, and what else tells this Module from others of its class, for its line in the tree."""
+        sizes = [size_text(size) for size in (self.in_size, self.out_size) if size is not None]
+        return sizes[0] if len(set(sizes)) == 1 else " → ".join(sizes)
+
     def __repr__(self) -> str:
-        lines = [f"  {name}={_short(value)}," for name, value in vars(self).items() if not name.startswith("_")]
-        return "\n".join([f"{type(self).__name__}(", *lines, ")"]) if lines else f"{type(self).__name__}()"
+        return as_text(tree_of(self))
+
+    def _repr_html_(self) -> str:
+        return as_html(tree_of(self))
 
 
 def as_size(size: Any, where: str) -> tuple[int, ...]:
@@ -310,10 +316,3 @@ def made_by_init_state(cls: type, name: str) -> bool:
         if init is not None and name in inspect.unwrap(init).__code__.co_names:
             return True
     return name in getattr(cls, "state_names", ())
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    if isinstance(value, Module):
-        return text.replace("\n", "\n  ")
-    return text if len(text) < 400 else text[:400] + "..."

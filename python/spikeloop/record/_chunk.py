@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 from .. import environ
 from .._steps import time_at
 from ..models._form import time_step
+from ..nn import Module
 from ..transform import for_loop
 from ..transform._eager import TracedCall
 from ._recorder import Recorder
@@ -22,10 +24,12 @@ class Chunk:
     """`length` steps with these recorders; each makes a row every `periods[k]` steps, 0 if it makes none."""
 
     def __init__(self, step: Callable[..., Any], recorders: Sequence[Recorder], periods: Sequence[int], length: int):
-        self.length = length
+        self.length, takes_time = length, _takes_time(step)
         self.rungs = _rungs(periods, length)
         self._thin = [period // rung if period else 0 for period, rung in zip(periods, self.rungs, strict=True)]
-        self._program = TracedCall(_run, (step, *recorders), (length, self.rungs), (jnp.asarray(0, jnp.int32),))
+        self._program = TracedCall(
+            _run, (step, *recorders), (length, self.rungs, takes_time), (jnp.asarray(0, jnp.int32),)
+        )
 
     def run(self, first: int) -> list[Any]:
         """The rows of each recorder, of the steps from `first` on, which is an index that counts from the time 0."""
@@ -38,6 +42,17 @@ class Chunk:
         return self._program.written
 
 
+def _takes_time(step: Callable[..., Any]) -> bool:
+    """Whether a step is called with the time: its first parameter has no default, or is called `t`."""
+    function = step.update if isinstance(step, Module) else step
+    try:
+        parameters = [*inspect.signature(function).parameters.values()]
+    except ValueError:  # some functions of other languages do not say
+        return True
+    first = next((p for p in parameters if p.kind is not p.KEYWORD_ONLY and p.kind is not p.VAR_KEYWORD), None)
+    return first is not None and (first.default is first.empty or first.name == "t")
+
+
 def _rungs(periods: Sequence[int], length: int) -> tuple[int, ...]:
     """Periods at which rows are made: divisors of those asked for, each of which divides the next longer one."""
     rungs, divisor = {0: 0}, length
@@ -46,9 +61,9 @@ def _rungs(periods: Sequence[int], length: int) -> tuple[int, ...]:
     return tuple(rungs[period] for period in periods)
 
 
-def _run(functions: tuple[Any, ...], config: tuple[int, tuple[int, ...]], args: tuple[Any]) -> list[Any]:
+def _run(functions: tuple[Any, ...], config: tuple[int, tuple[int, ...], bool], args: tuple[Any]) -> list[Any]:
     step, *recorders = functions
-    length, rungs = config
+    length, rungs, takes_time = config
     (first,) = args
     ladder = sorted({1, *rungs, length} - {0})
     dt = float(time_step("record.run"))
@@ -58,7 +73,7 @@ def _run(functions: tuple[Any, ...], config: tuple[int, tuple[int, ...]], args: 
         if level == 0:
             t = u.Quantity(time_at(now, dt, environ.dftype()), unit=u.ms)
             with environ.context(i=now, t=t, **{environ.CLOCK: (t, now)}):
-                step(t)
+                step(t) if takes_time else step()
             rows: list[Any] = [None] * len(recorders)
             for recorder in (r for r, rung in zip(recorders, rungs, strict=True) if rung == 0):
                 recorder()

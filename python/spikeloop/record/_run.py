@@ -13,7 +13,9 @@ import brainunit as u
 import numpy as np
 
 from .._errors import SpikeloopError
+from ..models import Neuron
 from ..models._form import time_step
+from ..nn import Module
 from ..transform import ProgressBar
 from ..transform._progress import as_progress_bar, open_display
 from ._chunk import Chunk
@@ -25,6 +27,7 @@ from ._interrupt import held_back
 from ._lock import sole_writer
 from ._memory import Shapes, check_fits
 from ._recorder import Recorder
+from ._spikes import Spikes
 from ._store import Disk, Found, Memory
 
 _CHUNK = 10_000
@@ -56,6 +59,12 @@ class Run(Mapping[str, Any]):
         """Whether the run came to its end."""
         return self.steps == self._clock.steps
 
+    def plot(self, *, groups: Mapping[str, Any] | None = None) -> Any:
+        """A figure of all records, one below the other; as `sl.plot.run(run)`."""
+        from ..plot import run as figure
+
+        return figure(self, groups=groups)
+
     def __getitem__(self, name: str) -> Any:
         if name not in self._records:
             raise KeyError(f"no record {name!r}; there are {', '.join(self._records) or 'none'}")
@@ -86,7 +95,7 @@ def run(
     step: Callable[..., Any],
     duration: Any,
     *,
-    record: Recorder | Sequence[Recorder] | Mapping[str, Recorder] = (),
+    record: Recorder | Sequence[Recorder] | Mapping[str, Recorder] | None = None,
     t0: Any = None,
     chunk: int = _CHUNK,
     pbar: ProgressBar | bool | None = None,
@@ -94,13 +103,15 @@ def run(
     resume: bool = False,
     overwrite: bool = False,
 ) -> Run:
-    """Call `step(t)` for every step of `duration`, in chunks of one compiled program, and return the records.
+    """Call `step` for every step of `duration`, in chunks of one compiled program, and return the records.
 
     | name | meaning | default |
     |---|---|---|
-    | `step` | one step, such as `net.update`; `t` and `i` are set in `environ` too | |
+    | `step` | one step: a Module or a function. It is called with the time if its first parameter has no default or \
+is called `t`; `t` and `i` are set in `environ` too | |
     | `duration` | a time, a multiple of dt | |
-    | `record` | recorders, {name: recorder}; in a list the name is the kind, or that of the State | none |
+    | `record` | recorders, {name: recorder}; in a list the name is the kind, or that of the State | the \
+spikes of every population by its name if `step` is a Module, else none |
     | `t0` | the time of the first step, a multiple of dt; `i` counts from t0/dt | 0 ms |
     | `chunk` | steps between two looks at the world outside; made a multiple of all periods of recording | 10,000 |
     | `pbar` | a `ProgressBar`, or True | no bar |
@@ -116,7 +127,7 @@ def run(
     One run at a time writes to a path; a second one is refused by `StoreInUseError`, and a damaged file there by
     `DamagedStoreError`. Nothing is deleted but by `overwrite`.
     """
-    plan = _Plan(step, duration, _named(record), t0, chunk)
+    plan = _Plan(step, duration, _named(_spikes_of(step) if record is None else record), t0, chunk)
     bar = as_progress_bar(pbar)
     if bar is not None and isinstance(bar.desc, tuple):
         raise TypeError("record.run has no carry and no results to show: give `desc` of its progress bar as a text.")
@@ -319,6 +330,13 @@ def _so_far(meta: dict[str, Any], done: int) -> dict[str, Any]:
     windows = {name: form["window"] for name, form in meta["records"].items()}
     records = {n: {**meta["records"][n], "window": [start, min(stop, done)]} for n, (start, stop) in windows.items()}
     return {**{k: v for k, v in meta.items() if k != "steps"}, "records": records}
+
+
+def _spikes_of(step: Any) -> dict[str, Recorder]:
+    """Recorders of the spikes of every population of a Module."""
+    nodes = step.nodes(Neuron) if isinstance(step, Module) else {}
+    found = {path: node for path, node in nodes.items() if "spike" in (*vars(node), *node.state_names)}
+    return {"_".join(map(str, path)) or type(step).__name__: Spikes(node) for path, node in found.items()}
 
 
 def _named(record: Any) -> dict[str, Recorder]:

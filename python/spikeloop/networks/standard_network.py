@@ -11,7 +11,7 @@ from .. import environ, nn
 from .._state import ShortTermState
 
 
-class Network(nn.Module):
+class StandardNetwork(nn.Module):
     """Base of the standard networks: one population `N` of `size` neurons whose spikes are counted.
 
     `populations` tells its parts by name, as slices; `expected_rate` is the range of the mean rate in Hz. A network
