@@ -16,7 +16,7 @@ from ..nn._tree import size_text
 
 
 class Connectivity(Module):
-    """Base of connections: spikes of `n_pre` sources become input of `n_post` targets, by way of weights and delays."""
+    """Base of connections: weights and delays by which spikes of `n_pre` sources become input of `n_post` targets."""
 
     weight: State
     delay: Any

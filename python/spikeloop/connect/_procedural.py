@@ -1,4 +1,4 @@
-"""Procedural connectivity: synapses that are made anew from the seed at every spike, and never stored."""
+"""Procedural connectivity: synapses that are drawn again from the seed at every spike, and never stored."""
 
 from __future__ import annotations
 

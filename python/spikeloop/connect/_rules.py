@@ -72,7 +72,7 @@ class _FixedNumber(Rule):
         """Refuse more partners of a neuron than there are."""
         available = partners.size - has_own(own, partners.size)
         if neurons.size and self.num and (available == 0 or (not self.multapses and self.num > available)):
-            raise ValueError(f"{self!r}: {self.num} distinct {self.counted} asked for, but there are only {available}.")
+            raise ValueError(f"{self!r}: {self.num} distinct {self.counted} requested, but only {available} exist.")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.num})"
@@ -88,7 +88,7 @@ class FixedOutDegree(_FixedNumber):
     | `multapses` | whether a source may reach the same target several times | True |
     | `autapses` | whether a neuron may reach itself, as in `AllToAll` | True |
 
-    Raises ValueError if `num` distinct targets are asked for and there are fewer.
+    Raises ValueError if `num` distinct targets are requested and fewer exist.
     """
 
     rule, counted = "fixed_out_degree", "targets"

@@ -35,7 +35,7 @@ def wiener_process(
 ) -> Any:
     """The increments of a Wiener process: independent, normal, with variance sigma²·dt.
 
-    `sigma` has the unit of the result and stands for its value per √ms (per √time if dt has no unit).
+    `sigma` has the unit of the result and is its value per √ms (per √time if dt has no unit).
     """
     grid, shape, placed = _window("inputs.wiener_process", duration, n, t_start, t_end, dt)
     check_finite(grid.where, least=0, sigma=sigma)

@@ -20,7 +20,7 @@ class WienerProcessInput(TimedSource):
     | name | meaning | unit | default |
     |---|---|---|---|
     | `in_size` | shape of the result | | |
-    | `sigma` | strength, in the unit of the result; stands for its value per √ms | any | |
+    | `sigma` | strength per √ms, in the unit of the result | any | |
     | `duration` | how long | ms | for ever |
     """
 
@@ -49,7 +49,7 @@ class OUProcessInput(TimedSource):
     |---|---|---|---|
     | `in_size` | shape of the result | | |
     | `mean` | a number or an array of shape `in_size` | any | |
-    | `sigma` | strength, in the unit of `mean`; stands for its value per √ms | that of `mean` | |
+    | `sigma` | strength per √ms, in the unit of `mean` | that of `mean` | |
     | `tau` | correlation time | ms | |
     | `duration` | how long | ms | for ever |
 

@@ -53,7 +53,7 @@ class Neuron(Form):
     They work on plain numbers in the units of the declarations and are the reference of the native kernel that
     `kernel` names. A step resets what spiked in the step before, integrates, and compares with the threshold, so a
     recorded V may exceed the threshold for one step. A V that is set above threshold, at the start or between two
-    steps, is not reset: it spikes at the end of the next step. A model with a constant `tau_ref` is refractory: after
+    steps, is not reset: the neuron spikes at the end of the next step. A model with a constant `tau_ref` is refractory: after
     a spike V is held, and nothing makes the neuron spike, until the period is over.
 
     `edge`: the model is not reset; it spikes where V rises above the threshold. `holds_all`: a refractory neuron keeps
@@ -61,7 +61,7 @@ class Neuron(Form):
 
     | parameter | meaning | default |
     |---|---|---|
-    | `ref_var` | of models with `tau_ref`: let `refractory.value` tell which neurons are refractory | False |
+    | `ref_var` | of models with `tau_ref`: keep `refractory`, whose `value` is True for refractory neurons | False |
     """
 
     options: ClassVar[dict[str, Any]] = {"spk_fun": surrogate.ReluGrad(), "spk_reset": "soft"}
@@ -204,7 +204,7 @@ class Neuron(Form):
         """With `ref_var=True`: its `value` tells which neurons are refractory, those that just spiked included."""
         if not getattr(self, "ref_var", False):
             raise AttributeError(
-                f"{self.path}.refractory is there with ref_var=True only; `ref_left` counts the steps."
+                f"{self.path}.refractory exists only with ref_var=True; `ref_left` counts the refractory steps."
             )
         return SimpleNamespace(value=self.ref_left.value > 0)
 

@@ -16,7 +16,7 @@ class AMPA(PulsedSynapse):
 
     $$\dot g = \alpha T(t) (1 - g) - \beta g$$
 
-    T(t) is T during a pulse and 0 otherwise; 1 stands for one unit of g. Integrated exactly. Spikes start or renew a
+    T(t) is T during a pulse and 0 otherwise; 1 is one unit of g. Integrated exactly. Spikes start or renew a
     pulse; g after a step is that of its end.
 
     | parameter | meaning | unit | default |

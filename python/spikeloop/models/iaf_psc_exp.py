@@ -23,7 +23,7 @@ class IafPscExp(Neuron):
     \tau_{\mathrm{syn},k} \dot I_k = -I_k$$
 
     V and the currents are integrated exactly, at equal time constants too, and the refractory period counts as NEST
-    counts it: after a spike in step n, V is integrated again in step n + t_ref/dt + 1. The currents go on meanwhile.
+    counts it: after a spike in step n, V is integrated again in step n + t_ref/dt + 1. The currents decay meanwhile.
     NEST records V_reset in the step of a spike, here the reset is the first thing in the step after it.
 
     Delta input (`DeltaProj`) is a current, whose positive part adds to I_ex and negative part to I_in. The arrivals of

@@ -61,7 +61,7 @@ class CommProjection(Projection):
             raise TypeError(f"{where}: post must be a neuron population or a part of one; given {brief(post)}.")
         for module in modules:
             if not callable(module) and not isinstance(module, State):
-                raise TypeError(f"{where}: what stands in front must be callable or a State; given {brief(module)}.")
+                raise TypeError(f"{where}: modules in front of comm must be callable or a State; given {brief(module)}.")
         self.modules = modules
         self.comm, delay = _connected(comm, pre, post, delay, where)
         if isinstance(post, Part):
@@ -193,11 +193,11 @@ class CommProjection(Projection):
 
 
 class AlignPostProj(CommProjection):
-    """Spikes pass through `comm` into a synapse with one conductance per target neuron.
+    """Spikes change the conductance of a synapse model that has one conductance per target neuron.
 
-    Called with spikes, it adds their weights to the conductance at once; the next step of `post` uses it. Called
-    before `post` in a step with the spikes of the step before, as is usual, input arrives one step after its spike;
-    called after `post` with the new spikes, it arrives one step after its spike as well.
+    A call with spikes adds their weights to the conductance; the next step of `post` uses it. Usually a step calls
+    projections first, with the spikes of the step before, and populations afterwards; then a spike acts one step later.
+    Linear synapses allow this sum over all synapses of a neuron: `Expon`, `DualExpon` and `Alpha`.
 
     | name | meaning |
     |---|---|
@@ -238,9 +238,9 @@ class AlignPostProj(CommProjection):
 
 
 class DeltaProj(CommProjection):
-    """Spikes let the membrane potential of their targets jump by the weight.
+    """A spike makes the membrane potential V of its targets jump by the weight.
 
-    The jump happens at the end of the next step of `post`; a refractory neuron ignores it.
+    The jump happens at the end of the next step of `post`; a refractory neuron ignores it. Weights are in mV.
 
     | name | meaning |
     |---|---|

@@ -32,7 +32,7 @@ class Events(Recorder):
 
     A call appends the spikes of the last step, or those given; a count of n spikes, as Poisson sources give them, n
     times. `read()` makes `SpikeTrains`; it raises `Overflow` with the capacity needed if there were more. `clear()`
-    begins anew.
+    empties the list.
     """
 
     _kind = "events"

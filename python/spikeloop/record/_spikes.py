@@ -24,8 +24,7 @@ class Spikes(Recorder):
     | `start`, `stop` | as in `Recorder` | |
 
     A call returns one row of bytes, of the spikes of the last step or of those given; `read` makes `SpikeTrains`. A bit
-    cannot hold a count, as Poisson sources give: rows of given spikes end with a byte that tells of one above 1, and
-    `read` then raises `Overflow`.
+    cannot hold the count of a Poisson source: if a given count is above 1, `read` raises `Overflow`.
     """
 
     _kind = "spikes"

@@ -93,7 +93,7 @@ def vmap_new_states(
 ) -> Any:
     """`fun` for many lanes at once, where the States that it makes get lanes on their axis 0. Also a decorator.
 
-    A State that is there already and is given a value without being read, as by another `init_state`, counts as made.
+    An existing State that `fun` assigns without reading it, as `init_state` does, counts as made by `fun`.
     Other States are shared, as in `vmap`. Every call runs `fun` once on abstract values.
 
     | name | meaning | default |
