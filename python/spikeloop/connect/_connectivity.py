@@ -49,7 +49,7 @@ class Connectivity(Module):
     def _refuse_delays(self) -> None:
         if self.longest_delay:
             raise ValueError(
-                f"{self.path} has delays, and one call remembers nothing. Give it to a projection, as in "
+                f"{self.path} has delays, so it needs a projection, which stores past spikes: "
                 "sl.AlignPostProj(comm=connection, ...)."
             )
 

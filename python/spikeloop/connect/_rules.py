@@ -72,7 +72,7 @@ class _FixedNumber(Rule):
         """Refuse more partners of a neuron than there are."""
         available = partners.size - has_own(own, partners.size)
         if neurons.size and self.num and (available == 0 or (not self.multapses and self.num > available)):
-            raise ValueError(f"{self!r}: {self.num} distinct {self.counted} requested, but only {available} exist.")
+            raise ValueError(f"{self!r}: {self.num} distinct {self.counted} asked for, but there are only {available}.")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.num})"

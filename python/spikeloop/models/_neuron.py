@@ -259,7 +259,9 @@ class Neuron(Form):
         elif self._waiting is None:
             raise ValueError(f"{self.path}: call take_current() before init_all_states to use add_current_input.")
         elif label is not None:
-            raise ValueError(f"{self.path}: of current inputs only functions and projections have labels, {key!r} has.")
+            raise ValueError(
+                f"{self.path}: only functions of V and projections take a label; leave it out for {key!r}."
+            )
         else:
             check_unit(inp, self.current_unit, f"{self.path}: current input {key!r}")
             self._waiting.receive(inp)
@@ -297,7 +299,7 @@ class Neuron(Form):
     def sum_delta_inputs(self, init: Any, *, label: str | None = None, pop: bool = True) -> Any:
         """`init` and the jumps that wait for the end of this step; once in a step, unless with `pop=False`."""
         if label is not None:
-            raise ValueError(f"{self.path}: delta input has no labels, but all adds up; leave out label={label!r}.")
+            raise ValueError(f"{self.path}: delta input of all labels is summed; leave out label={label!r}.")
         if not self._takes_delta:
             return init
         check_unit(init, self.delta_unit, f"{self.path}: what delta input adds to")

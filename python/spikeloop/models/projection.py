@@ -61,7 +61,9 @@ class CommProjection(Projection):
             raise TypeError(f"{where}: post must be a neuron population or a part of one; given {brief(post)}.")
         for module in modules:
             if not callable(module) and not isinstance(module, State):
-                raise TypeError(f"{where}: modules in front of comm must be callable or a State; given {brief(module)}.")
+                raise TypeError(
+                    f"{where}: modules in front of comm must be callable or a State; given {brief(module)}."
+                )
         self.modules = modules
         self.comm, delay = _connected(comm, pre, post, delay, where)
         if isinstance(post, Part):
@@ -268,7 +270,7 @@ class DeltaProj(CommProjection):
         self.post = population
         if getattr(self.comm, "has_own_delays", False) and population.shares_delta:
             raise TypeError(
-                f"{self.where}: {type(population).__name__} shares delta input out between its currents, which has to "
+                f"{self.where}: {type(population).__name__} divides delta input between its currents, which has to "
                 "happen when it is sent; for a delay of each synapse, use AlignPostProj."
             )
         self.learn(plasticity, population.delta_unit)

@@ -95,7 +95,7 @@ class Events(Recorder):
         if (needed := int(count.max(initial=0))) > self.capacity:
             raise Overflow(
                 f"{self.label} has place for {self.capacity} events, but there were {needed}. "
-                f"Write capacity={needed} or more, or record.Spikes, which needs none."
+                f"Write capacity={needed} or more, or record.Spikes, which has no limit."
             )
         return np.concatenate([clock[..., None, :], np.asarray(self.events.value)], axis=-2)
 
