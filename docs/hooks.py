@@ -191,7 +191,8 @@ def made(key: str, function: Any) -> str:
 
 def public(module: ModuleType) -> list[str]:
     names = getattr(module, "__all__", None) or [key for key, value in vars(module).items() if is_ours(module, value)]
-    return sorted(key for key in names if not key.startswith("_") and callable(getattr(module, key)))
+    shown = (key for key in names if not key.startswith("_") and callable(getattr(module, key)))
+    return sorted(key for key in shown if key not in vars(sl.compat))
 
 
 def is_ours(module: ModuleType, value: Any) -> bool:

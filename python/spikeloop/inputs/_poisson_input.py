@@ -84,9 +84,9 @@ def poisson_input(
 
     The arguments may also come in the order of `PoissonInput`: target, indices, num_input, freq, weight.
 
-    If the target is the V of a neuron, the input is stored in its `delta` and applied at the end of the next step, before
-    V is compared with the threshold: call `neuron.take_delta()` before `init_all_states`. Otherwise a V above threshold
-    would be reset without a spike.
+    If the target is the V of a neuron, the input is stored in its `delta` and applied at the end of the next step,
+    before V is compared with the threshold: call `neuron.take_delta()` before `init_all_states`. Otherwise a V above
+    threshold would be reset without a spike.
     """
     if _is_target(freq):
         target, indices, num_input, freq, weight = freq, num_input, weight, target, indices

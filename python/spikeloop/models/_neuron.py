@@ -53,8 +53,8 @@ class Neuron(Form):
     They work on plain numbers in the units of the declarations and are the reference of the native kernel that
     `kernel` names. A step resets what spiked in the step before, integrates, and compares with the threshold, so a
     recorded V may exceed the threshold for one step. A V that is set above threshold, at the start or between two
-    steps, is not reset: the neuron spikes at the end of the next step. A model with a constant `tau_ref` is refractory: after
-    a spike V is held, and nothing makes the neuron spike, until the period is over.
+    steps, is not reset: the neuron spikes at the end of the next step. A model with a constant `tau_ref` is refractory:
+    after a spike V is held, and the neuron cannot spike, until the period is over.
 
     `edge`: the model is not reset; it spikes where V rises above the threshold. `holds_all`: a refractory neuron keeps
     all its states, not only V. `delta_into` is the state that delta input adds to.
@@ -259,9 +259,7 @@ class Neuron(Form):
         elif self._waiting is None:
             raise ValueError(f"{self.path}: call take_current() before init_all_states to use add_current_input.")
         elif label is not None:
-            raise ValueError(
-                f"{self.path}: only functions of V and projections take a label; leave it out for {key!r}."
-            )
+            raise ValueError(f"{self.path}: only functions of V and projections take a label, not {key!r}.")
         else:
             check_unit(inp, self.current_unit, f"{self.path}: current input {key!r}")
             self._waiting.receive(inp)

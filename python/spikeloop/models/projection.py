@@ -61,9 +61,7 @@ class CommProjection(Projection):
             raise TypeError(f"{where}: post must be a neuron population or a part of one; given {brief(post)}.")
         for module in modules:
             if not callable(module) and not isinstance(module, State):
-                raise TypeError(
-                    f"{where}: modules in front of comm must be callable or a State; given {brief(module)}."
-                )
+                raise TypeError(f"{where}: modules in front must be callable or a State; given {brief(module)}.")
         self.modules = modules
         self.comm, delay = _connected(comm, pre, post, delay, where)
         if isinstance(post, Part):

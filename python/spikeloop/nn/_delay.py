@@ -32,8 +32,8 @@ class Delay(Module):
 
     $$\text{at}(\text{entry})(t) = x(t - d)$$
 
-    where t is the time of the last `update`. `update` also reads the values of all entries, so `at` copies no ring and may be
-    called anywhere in a step.
+    where t is the time of the last `update`. `update` also reads the values of all entries, so `at` copies no ring and
+    may be called anywhere in a step.
 
     | parameter | meaning | default |
     |---|---|---|

@@ -113,7 +113,7 @@ is called `t`; `t` and `i` are set in `environ` too | |
     | `record` | recorders, {name: recorder}; in a list the name is the kind, or that of the State | the \
 spikes of every population by its name if `step` is a Module, else none |
     | `t0` | the time of the first step, a multiple of dt; `i` counts from t0/dt | 0 ms |
-    | `chunk` | steps of one call of the compiled program; rounded up to a multiple of all recording intervals | 10,000 |
+    | `chunk` | steps of one compiled call; rounded up to a multiple of all recording intervals | 10,000 |
     | `pbar` | a `ProgressBar`, or True | no bar |
     | `path` | a folder for records and checkpoints (zarr); without it they stay in memory | |
     | `resume` | continue the run at `path`, or begin it; the model must be built as before | False |
