@@ -31,6 +31,10 @@ class Connection(Stored):
 
     A row is stored ascending in delay, then in target; given otherwise, synapses are brought into this order together
     with their weights.
+
+    >>> synapses = sl.connect.Connection([1, 2, 0], [0, 2, 3], 1.0, 2, 3)  # 0 → 1, 0 → 2, 1 → 0
+    >>> synapses(jnp.array([1.0, 0.0])).tolist()
+    [0.0, 1.0, 1.0]
     """
 
     def add(self, spikes: Any, weight: Any, target: Any) -> Any:

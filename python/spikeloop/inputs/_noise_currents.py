@@ -53,6 +53,10 @@ class OUProcessInput(TimedSource):
     | `tau` | correlation time | ms | |
     | `duration` | how long | ms | for ever |
 
+    >>> noise = sl.nn.init_all_states(sl.OUProcessInput(100, 1.0 * u.mA, 0.5 * u.mA, tau=5 * u.ms))
+    >>> sl.transform.for_loop(noise, length=50).shape
+    (50, 100)
+
     Uhlenbeck GE, Ornstein LS (1930) Phys. Rev. 36:823.
     """
 

@@ -32,6 +32,15 @@ class PoissonInput(Module):
     | `num_input` | independent sources for each target | |
     | `freq` | rate of each source | Hz |
     | `weight` | what a spike adds: one number, or one for each target | that of the target |
+
+    >>> neurons = sl.LIF(10, V_th=10 * u.mV)
+    >>> neurons.take_delta()
+    >>> _ = sl.nn.init_all_states(neurons)
+    >>> noise = sl.PoissonInput(neurons.V, None, 1000, 10 * u.Hz, 0.1 * u.mV)
+    >>> noise()  # about one spike per neuron and step
+    >>> _ = neurons()
+    >>> bool((neurons.V.value > 0 * u.mV).any())
+    True
     """
 
     def __init__(

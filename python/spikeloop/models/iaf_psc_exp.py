@@ -45,6 +45,11 @@ class IafPscExp(Neuron):
     | `spk_fun` | surrogate gradient of the spike | | `ReluGrad()` |
     | `spk_reset` | 'hard' sets V_reset, 'soft' subtracts V_th − V_reset | | 'hard' |
 
+    >>> neurons = sl.IafPscExp(10, I_e=500 * u.pA)
+    >>> loop = sl.project(neurons, neurons, sl.connect.FixedInDegree(5, 20 * u.pA), **neurons.excitatory)
+    >>> loop.comm.weight.value
+    Quantity(20., "pA")
+
     Rotter S, Diesmann M (1999) Biol. Cybern. 81:381.
     """
 

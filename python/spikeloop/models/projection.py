@@ -210,6 +210,16 @@ class AlignPostProj(CommProjection):
     | `pre` | the source population, a part of it, or its size, if `comm` is a rule, or a function with a `delay` |
     | `plasticity` | a rule of `sl.plasticity` by which weights change, or a list of one and `HomeostaticScaling` |
     | `label` | a name for messages |
+
+    >>> source, target = sl.LIF(10), sl.LIF(4)
+    >>> projection = sl.AlignPostProj(
+    ...     pre=source, comm=sl.connect.FixedInDegree(3, 0.1 * u.mS), post=target,
+    ...     syn=sl.Expon.desc(4, tau=5 * u.ms), out=sl.COBA.desc(E=0 * u.mV),
+    ... )
+    >>> _ = sl.nn.init_all_states(source), sl.nn.init_all_states(target)
+    >>> projection(jnp.ones(10))  # every source spikes
+    >>> print(projection.syn.g.value.to_decimal(u.mS).round(1))
+    [0.3 0.3 0.3 0.3]
     """
 
     def __init__(
@@ -249,6 +259,14 @@ class DeltaProj(CommProjection):
     | `post` | the target population |
     | `delay`, `pre`, `plasticity` | as in `AlignPostProj` |
     | `label` | a name for messages |
+
+    >>> neurons = sl.LIF(2, V_th=10 * u.mV)
+    >>> projection = sl.DeltaProj(pre=2, comm=sl.connect.OneToOne(3 * u.mV), post=neurons)
+    >>> _ = sl.nn.init_all_states(neurons)
+    >>> projection(jnp.array([1.0, 0.0]))
+    >>> _ = neurons()
+    >>> neurons.V.value
+    Quantity([3. 0.], "mV")
     """
 
     def __init__(

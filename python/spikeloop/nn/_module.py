@@ -31,6 +31,19 @@ class Module(NamesKeywords):
     Assign States and other Modules to attributes, also inside lists, tuples and dicts; `states()` and `nodes()` find
     them. `init_state` makes the States that depend on the batch size. Running it again refills the same State
     objects, so compiled functions see the reset values. `update` computes one step; calling the Module calls it.
+
+    >>> class Counter(sl.nn.Module):
+    ...     def init_state(self, batch_size=None):
+    ...         self.n = sl.ShortTermState(jnp.zeros((), int))
+    ...
+    ...     def update(self):
+    ...         self.n.value = self.n.value + 1
+    ...         return self.n.value
+    >>> counter = sl.nn.init_all_states(Counter())
+    >>> int(counter()), int(counter())
+    (1, 2)
+    >>> counter
+    Counter, State n
     """
 
     _name: str | None = None

@@ -126,6 +126,14 @@ spikes of every population by its name if `step` is a Module, else none |
 
     One run at a time writes to a path; a second one is refused by `StoreInUseError`, and a damaged file there by
     `DamagedStoreError`. Nothing is deleted but by `overwrite`.
+
+    >>> neurons = sl.LIF(5, V_th=10 * u.mV, tau=20 * u.ms)
+    >>> net = sl.Network(neurons=neurons, inputs={"neurons": 15 * u.mA}).init_all_states()
+    >>> run = sl.record.run(net, 100 * u.ms)
+    >>> run
+    Run(1000 of 1000 steps, neurons)
+    >>> run["neurons"].train(0)
+    Quantity([21.9 43.9 65.9 87.9], "ms")
     """
     plan = _Plan(step, duration, _named(_spikes_of(step) if record is None else record), t0, chunk)
     bar = as_progress_bar(pbar)

@@ -25,6 +25,11 @@ class Spikes(Recorder):
 
     A call returns one row of bytes, of the spikes of the last step or of those given; `read` makes `SpikeTrains`. A bit
     cannot hold the count of a Poisson source: if a given count is above 1, `read` raises `Overflow`.
+
+    >>> neurons = sl.nn.init_all_states(sl.LIF(5, V_th=10 * u.mV, tau=20 * u.ms))
+    >>> run = sl.record.run(lambda: neurons(15 * u.mA), 50 * u.ms, record=sl.record.Spikes(neurons, neurons=[0, 1]))
+    >>> run["spikes"].counts.tolist()
+    [2, 2]
     """
 
     _kind = "spikes"

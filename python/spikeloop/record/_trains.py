@@ -22,6 +22,10 @@ class SpikeTrains:
     """Spikes of `size` neurons: `times` and `indices`, in the order of times.
 
     Spikes that were recorded as bits are extracted when they are first read. `record[k]` is sample k of a batch.
+
+    >>> trains = sl.record.SpikeTrains.of([1.0, 2.0, 7.0] * u.ms, [0, 1, 0], size=2, dt=0.1 * u.ms, stop=10 * u.ms)
+    >>> trains.counts.tolist(), trains.train(0)
+    ([2, 1], Quantity([1. 7.], "ms"))
     """
 
     def __init__(

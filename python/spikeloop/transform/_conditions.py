@@ -16,7 +16,11 @@ from ._traced import Traced, trace_function
 
 
 def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any) -> Any:
-    """`true_fun(*operands)` if `pred`, else `false_fun(*operands)`."""
+    """`true_fun(*operands)` if `pred`, else `false_fun(*operands)`.
+
+    >>> sl.transform.cond(jnp.array(2.0) > 1.0, lambda x: x + 1, lambda x: x, 10.0).item()
+    11.0
+    """
     index = jnp.asarray(pred, bool)
     if index.shape != ():
         raise TypeError(f"cond needs one truth value; given shape {index.shape}. Use jnp.where or vmap.")

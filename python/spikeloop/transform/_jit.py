@@ -113,6 +113,14 @@ def jit(
     | `static_argnums`, `static_argnames` | arguments used by value; one program for each value |
     | `donate_argnums`, `donate_argnames` | arguments whose buffers the program may overwrite |
     | `in_shardings`, `out_shardings`, `keep_unused`, `device`, `backend`, `inline` | as in `jax.jit` |
+
+    >>> count = sl.State(jnp.zeros(()))
+    >>> @sl.transform.jit
+    ... def add(x):
+    ...     count.value = count.value + x
+    >>> add(2.0)
+    >>> count.value.item()
+    2.0
     """
     if fun is None:
         given = {k: v for k, v in locals().items() if k not in ("fun", "options")}

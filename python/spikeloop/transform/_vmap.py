@@ -40,6 +40,9 @@ def vmap(
 
     With filters alone the number of lanes follows from the arguments or `axis_size`. Raises BatchAxisError when a
     State that is not in `out_states` is written with values that differ between lanes.
+
+    >>> sl.transform.vmap(lambda x, y: x * y, in_axes=(0, None))(jnp.arange(3), 2).tolist()
+    [0, 2, 4]
     """
     if fn is None:
         given = {k: v for k, v in locals().items() if k != "fn"}
