@@ -61,6 +61,8 @@ class Neuron(Form):
 
     | parameter | meaning | default |
     |---|---|---|
+    | `spk_fun` | surrogate gradient of the spike | `ReluGrad()` |
+    | `spk_reset` | 'soft' subtracts V_th − V_reset, 'hard' sets V_reset | 'soft' |
     | `ref_var` | of models with `tau_ref`: keep `refractory`, whose `value` is True for refractory neurons | False |
     """
 

@@ -28,8 +28,8 @@ class Expon(Synapse):
     >>> synapse = sl.nn.init_all_states(sl.Expon(1, tau=5 * u.ms))
     >>> synapse(1.0 * u.mS)
     Quantity([1.], "mS")
-    >>> print(synapse().to_decimal(u.mS).round(2))
-    [0.98]
+    >>> f"{synapse()[0].to_decimal(u.mS):.2f} mS"
+    '0.98 mS'
     """
 
     tau = param(8.0 * u.ms, positive=True)
