@@ -35,7 +35,7 @@ def firing_rates(spikes: Any, *, size: int | None = None, duration: Any = None) 
 
 
 def mean_rate(spikes: Any, *, size: int | None = None, duration: Any = None) -> Any:
-    """The mean of `firing_rates` over all neurons; NaN of none.
+    """The mean of `firing_rates` over all neurons; NaN without neurons.
 
     >>> sl.analysis.mean_rate(([1.0, 2.0, 7.0] * u.ms, [0, 1, 0]), size=2, duration=10 * u.ms)
     Quantity(150., "Hz")

@@ -18,8 +18,8 @@ class Connection(Stored):
     """Synapses from `n_pre` sources to `n_post` targets with event-driven propagation.
 
     `connection(spikes)`, or `spikes @ connection`, is the input of each target. Work grows with the number of spikes.
-    Spikes may be bool, 0/1 or graded numbers, with any batch axes in front. Synapses with delays need a memory, and
-    work in projections only.
+    Spikes may be bool, 0/1 or graded numbers, with any batch axes in front. Synapses with delays work in projections
+    only, which store past spikes.
 
     | attribute | meaning |
     |---|---|

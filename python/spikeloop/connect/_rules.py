@@ -13,7 +13,8 @@ from ._view import View, has_own, own_places
 class OneToOne(Rule):
     """Source i reaches target i; the populations are of one size. Parameters as in `Rule`.
 
-    Neurons of parts count from 0: the first neuron of one part reaches the first of the other.
+    Neurons of parts count from 0: the first neuron of one part reaches the first of the other. The layer is
+    `nn.OneToOne`.
 
     >>> sl.connect.OneToOne(2.0 * u.nS)(3, 3).indices.tolist()
     [0, 1, 2]
@@ -36,7 +37,8 @@ class AllToAll(Rule):
     """Every source reaches every target.
 
     `autapses=False` leaves out the synapses from a neuron to itself, also between parts of one population. Two sizes
-    stand for one population; two populations have no autapses. The rest is as in `Rule`.
+    mean one population; two populations have no autapses. The rest is as in `Rule`. The layer with a dense matrix is
+    `nn.AllToAll`.
 
     >>> sl.connect.AllToAll(2.0 * u.nS, autapses=False)(3, 3).num_synapses
     6

@@ -173,7 +173,7 @@ class Neuron(Form):
             self.make_buffers(with_unit(self.state_numbers()[0], self.state_vars["V"].unit))
 
     def make_buffers(self, V: Any) -> None:
-        """Make the States that do not depend on the model: spikes, refractory steps left, and waiting jumps in V."""
+        """Make the States that every model has: spikes, remaining refractory steps, and pending jumps of V."""
         zero = jnp.zeros_like(u.get_mantissa(V))
         self.spike = ShortTermState(zero)
         if self._counts_steps:
@@ -203,7 +203,7 @@ class Neuron(Form):
 
     @property
     def refractory(self) -> SimpleNamespace:
-        """With `ref_var=True`: its `value` tells which neurons are refractory, those that just spiked included."""
+        """With `ref_var=True`: its `value` is True for refractory neurons, those that just spiked included."""
         if not getattr(self, "ref_var", False):
             raise AttributeError(
                 f"{self.path}.refractory exists only with ref_var=True; `ref_left` counts the refractory steps."
@@ -248,7 +248,7 @@ class Neuron(Form):
             receptor_of(self, self._waiting, CUBA(scale=1.0), self.path)
 
     def add_current_input(self, key: str, inp: Any, label: str | None = None) -> None:
-        """Let the current `inp` flow during the next step only, or, if it is a function of V, from now on.
+        """Add a current that acts in the next step only or, if it is a function of V, in all later steps.
 
         A function is called in every step with V after the reset, and enters to first order in the change of V.
         `label` is what an `update` of a model's own can ask `sum_current_inputs` for.
@@ -274,7 +274,7 @@ class Neuron(Form):
         return self.current_functions[key]
 
     def add_delta_input(self, key: str, inp: Any, label: str | None = None) -> None:
-        """Let V jump by `inp` at the end of the next step."""
+        """Make V jump by `inp` at the end of the next step."""
         del label
         if not self._takes_delta and self.delta_into == "V":
             raise ValueError(f"{self.path}: call take_delta() before init_all_states to use add_delta_input.")
@@ -297,7 +297,7 @@ class Neuron(Form):
         return init + current
 
     def sum_delta_inputs(self, init: Any, *, label: str | None = None, pop: bool = True) -> Any:
-        """`init` and the jumps that wait for the end of this step; once in a step, unless with `pop=False`."""
+        """`init` plus the pending jumps of this step, which are cleared unless `pop=False`."""
         if label is not None:
             raise ValueError(f"{self.path}: delta input of all labels is summed; leave out label={label!r}.")
         if not self._takes_delta:

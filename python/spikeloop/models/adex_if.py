@@ -47,7 +47,7 @@ class AdExIF(ExpIF):
 
 
 class AdExIFRef(AdExIF):
-    """`AdExIF` with a refractory period, in which w rests as well.
+    """`AdExIF` with a refractory period, in which w is held as well.
 
     | parameter | meaning | unit | default |
     |---|---|---|---|

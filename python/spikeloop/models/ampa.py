@@ -12,7 +12,7 @@ from ._pulsed import PulsedSynapse, bind
 
 
 class AMPA(PulsedSynapse):
-    r"""Synapse on the source's side whose channels a pulse of transmitter opens.
+    r"""Synapse of a source neuron: a pulse of transmitter opens its channels.
 
     $$\dot g = \alpha T(t) (1 - g) - \beta g$$
 

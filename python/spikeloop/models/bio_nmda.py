@@ -13,7 +13,7 @@ from ._pulsed import PulsedSynapse, bind
 
 
 class BioNMDA(PulsedSynapse):
-    r"""Synapse on the source's side whose channels open in two stages, x and then g.
+    r"""Synapse of a source neuron: its channels open in two stages, x and then g.
 
     $$\dot x = \alpha_2 T(t) (1 - x) - \beta_2 x, \qquad \dot g = \alpha_1 x (1 - g) - \beta_1 g$$
 

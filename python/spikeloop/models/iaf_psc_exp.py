@@ -26,8 +26,8 @@ class IafPscExp(Neuron):
     counts it: after a spike in step n, V is integrated again in step n + t_ref/dt + 1. The currents decay meanwhile.
     NEST records V_reset in the step of a spike, here the reset is the first thing in the step after it.
 
-    Delta input (`DeltaProj`) is a current, whose positive part adds to I_ex and negative part to I_in. The arrivals of
-    one projection are summed before: give excitation and inhibition projections of their own. Faster is
+    Delta input (`DeltaProj`) is a current, whose positive part adds to I_ex and negative part to I_in. The input of one
+    projection is summed first, so use separate projections for excitation and inhibition. Faster is
     `AlignPostProj(comm=..., post=N, **N.excitatory)`, or any other `Expon` with `CUBA`, all of them exact.
 
     | parameter | meaning | unit | default |

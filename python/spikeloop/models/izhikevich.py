@@ -76,7 +76,7 @@ class Izhikevich(Upswing):
 
 
 class IzhikevichRef(Izhikevich):
-    """`Izhikevich` with a refractory period, in which u rests as well.
+    """`Izhikevich` with a refractory period, in which u is held as well.
 
     | parameter | meaning | unit | default |
     |---|---|---|---|

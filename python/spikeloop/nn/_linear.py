@@ -150,7 +150,7 @@ class AllToAll(Dense):
     """y = x W + b, where W may be one number for all connections.
 
     `include_self=False` leaves out the connections from each index to itself. The rest is as in `Linear`, but without
-    bias by default.
+    bias by default. The rule for synapses is `connect.AllToAll`.
 
     >>> layer = sl.nn.AllToAll(2, 3, w_init=0.5)
     >>> layer(jnp.array([1.0, 2.0])).tolist()
@@ -187,7 +187,7 @@ class AllToAll(Dense):
 
 
 class OneToOne(Dense):
-    """y = w x + b, element by element; parameters as in `Linear`.
+    """y = w x + b, element by element; parameters as in `Linear`. The rule for synapses is `connect.OneToOne`.
 
     >>> sl.nn.OneToOne(2, 0.5)(jnp.array([1.0, 2.0])).tolist()
     [0.5, 1.0]

@@ -21,8 +21,8 @@ from ._trains import SpikeTrains
 class Events(Recorder):
     """Records spikes as a list of at most `capacity` pairs (step, neuron), 8 bytes each, kept in a State.
 
-    It costs memory for what spikes, and none for what does not: choose it where less than one neuron in 64 spikes in
-    a step. Make it after `init_all_states`; a batch gets one list for each sample.
+    Memory grows with the number of spikes: this takes less than `Spikes` if fewer than one neuron in 64 spikes per
+    step. Make it after `init_all_states`; a batch gets one list for each sample.
 
     | name | meaning | default |
     |---|---|---|

@@ -125,7 +125,7 @@ spikes of every population by its name if `step` is a Module, else none |
     holds the records so far.
 
     One run at a time writes to a path; a second one is refused by `StoreInUseError`, and a damaged file there by
-    `DamagedStoreError`. Nothing is deleted but by `overwrite`.
+    `DamagedStoreError`. Only `overwrite` deletes anything.
 
     >>> neurons = sl.LIF(5, V_th=10 * u.mV, tau=20 * u.ms)
     >>> net = sl.Network(neurons=neurons, inputs={"neurons": 15 * u.mA}).init_all_states()

@@ -15,7 +15,7 @@ from ._trains import SpikeTrains
 
 
 class Spikes(Recorder):
-    """Records the spikes of a population, one bit each: 1/8 byte a neuron and step, whatever it does.
+    """Records the spikes of a population with one bit, 1/8 byte, per neuron and step.
 
     | name | meaning | default |
     |---|---|---|

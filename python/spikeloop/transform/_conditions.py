@@ -40,7 +40,8 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
 def ifelse(conditions: Sequence[Any], branches: Sequence[Any], *operands: Any, check_cond: bool = True) -> Any:
     """The branch of the first condition that holds; the last branch if none holds.
 
-    `branches` may be values instead of functions. With `check_cond`, exactly as many conditions as branches are asked.
+    `branches` may be values instead of functions. With `check_cond`, the numbers of conditions and branches must be
+    equal.
     """
     if check_cond and len(conditions) != len(branches):
         raise ValueError(f"ifelse: {len(conditions)} conditions for {len(branches)} branches; they must be as many.")

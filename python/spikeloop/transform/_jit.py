@@ -103,10 +103,10 @@ def jit(
 ) -> Any:
     """Compile `fun` on its first call; later calls run the compiled program. Also a decorator, with or without `()`.
 
-    States that `fun` reads are inputs of the program and those that it writes are results, so a call has the effects
-    of running `fun` itself. Another shape, dtype, unit, static argument, or another value of a setting such as `dt`
-    compiles again; another value of `t` or of an array setting does not. Large States that are replaced give their
-    buffer to the program.
+    States that `fun` reads are inputs of the program and those that it writes are results, so a call has the effects of
+    running `fun` itself. Another shape, dtype, unit, static argument, or another value of a setting such as `dt`
+    compiles again; another value of `t` or of an array setting does not. The buffers of large States that are replaced
+    are donated to the program.
 
     | name | meaning |
     |---|---|

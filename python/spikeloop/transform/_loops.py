@@ -32,8 +32,8 @@ def for_loop(
 ) -> Any:
     """Call `f` once for each slice of `xs`, or `length` times, and return its results stacked over time.
 
-    States that `f` writes are carried from step to step. Called outside `jit`, the loop is compiled, and found again
-    when it is called with the same function.
+    States that `f` writes are carried from step to step. Outside `jit` the compiled loop is kept, and used again when
+    the loop is called with the same function.
 
     | name | meaning | default |
     |---|---|---|
