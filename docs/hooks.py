@@ -12,6 +12,8 @@ from typing import Any
 
 import brainunit as u
 import spikeloop as sl
+from markdown.extensions import Extension
+from markdown.preprocessors import Preprocessor
 from spikeloop.models._form import Form, unit_of
 
 KINDS = {
@@ -25,6 +27,24 @@ KINDS = {
 def on_page_markdown(markdown: str, **_: Any) -> str:
     markdown = re.sub(r"^{{ models }}$", lambda _: models(), markdown, flags=re.MULTILINE)
     return re.sub(r"^{{ api ([\w.]+) }}$", lambda m: api(m[1]), markdown, flags=re.MULTILINE)
+
+
+class Examples(Preprocessor):
+    """The examples of docstrings, from `>>>` to an empty line, as blocks of code."""
+
+    def run(self, lines: list[str]) -> list[str]:
+        text = re.sub(r"^((?:>>> .*)(?:\n.+)*)", r"```pycon\n\1\n```", "\n".join(lines), flags=re.MULTILINE)
+        return text.split("\n")
+
+
+class ExamplesExtension(Extension):
+    def extendMarkdown(self, md: Any) -> None:  # noqa: N802
+        md.preprocessors.register(Examples(md), "examples", 29)  # before the blocks of code are taken out
+
+
+def on_config(config: Any) -> Any:
+    config["markdown_extensions"].append(ExamplesExtension())
+    return config
 
 
 FORMULAS = {
@@ -91,7 +111,7 @@ def section(cls: type[Form]) -> str:
         for name, declared in cls.state_vars.items()
     ]
     rows += [f"| `{name}` | {meanings.get(name, '')} | | `{show(value)}` |" for name, value in cls.options.items()]
-    parts += ["\n".join(rows), f"States: {states(cls)}. Native on the CPU: {native(cls)}.", source(cls)]
+    parts += ["\n".join(rows), f"States: {states(cls)}. Native on the CPU: {native(cls)}.", example(cls), source(cls)]
     return "\n\n".join(filter(None, parts))
 
 
@@ -106,13 +126,21 @@ def first_sentence(cls: Any) -> str:
 def details(cls: type[Form]) -> str:
     """The paragraphs between the first and the table, without equations."""
     middle = doc(cls).split("\n|")[0].split("\n\n")[1:]
-    return " ".join(p for p in middle if p and not p.startswith("$$")).replace("\n", " ")
+    return " ".join(p for p in middle if p and not p.startswith(("$$", ">>>"))).replace("\n", " ")
+
+
+def example(cls: type[Form]) -> str:
+    return "\n\n".join(p for p in doc(cls).split("\n\n") if p.startswith(">>>"))
 
 
 def source(cls: type[Form]) -> str:
     """The reference: the last paragraph, if it names a year."""
     last = doc(cls).split("\n\n")[-1]
-    return f"Source: {last.replace(chr(10), ' ')}" if re.search(r"\((1[89]|20)\d\d\)", last) else ""
+    return (
+        f"Source: {last.replace(chr(10), ' ')}"
+        if not last.startswith(">>>") and re.search(r"\((1[89]|20)\d\d\)", last)
+        else ""
+    )
 
 
 def meanings_of(cls: type[Form]) -> dict[str, str]:
@@ -191,7 +219,8 @@ def made(key: str, function: Any) -> str:
 
 def public(module: ModuleType) -> list[str]:
     names = getattr(module, "__all__", None) or [key for key, value in vars(module).items() if is_ours(module, value)]
-    return sorted(key for key in names if not key.startswith("_") and callable(getattr(module, key)))
+    shown = (key for key in names if not key.startswith("_") and callable(getattr(module, key)))
+    return sorted(key for key in shown if key not in vars(sl.compat))
 
 
 def is_ours(module: ModuleType, value: Any) -> bool:

@@ -5,6 +5,7 @@ from . import nn as nn  # first: the other packages build on its Module
 
 # isort: split
 from . import analysis as analysis
+from . import compat as compat
 from . import connect as connect
 from . import environ as environ
 from . import errors as errors

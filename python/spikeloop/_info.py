@@ -29,7 +29,11 @@ class Kernels(dict[str, tuple[str, ...]]):
 
 
 def info() -> Info:
-    """Versions, device, native platforms (or why there are none), SIMD level, threads, kernels and fallbacks."""
+    """Versions, device, native platforms (or why there are none), SIMD level, threads, kernels and fallbacks.
+
+    >>> sorted(sl.info())[:4]
+    ['brainunit', 'device', 'fallbacks', 'jax']
+    """
     from .kernels import _kernel, _library
 
     native = _library.native

@@ -35,6 +35,11 @@ class State:
     | `name` | shown in messages; by default the attribute it is assigned to |
     | `tag` | a string or several, to select States with `Module.states` |
     | `**metadata` | become attributes |
+
+    >>> v = sl.State(-65.0 * u.mV)
+    >>> v.value = v.value + 5.0 * u.mV
+    >>> v
+    State(-60. mV)
     """
 
     before_access: Callable[[], None] | None = None  # brings the value up to date, if that was put off
@@ -229,7 +234,12 @@ class LongTermState(State):
 
 
 class ParamState(LongTermState):
-    """A trainable parameter; `grad` differentiates with respect to these by default."""
+    """A trainable parameter; `grad` differentiates with respect to these by default.
+
+    >>> w = sl.ParamState(3.0)
+    >>> sl.transform.grad(lambda: w.value**2, w)().item()
+    6.0
+    """
 
 
 class BatchState(LongTermState):

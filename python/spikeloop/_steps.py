@@ -24,7 +24,7 @@ _ROUNDINGS = (0.5, 2.0)  # units in the last place: of a time that was rounded o
 
 
 def check_dt(dt: Any, where: str) -> None:
-    """Refuse a time step that is none."""
+    """Refuse a time step that is not a positive finite number."""
     number = np.asarray(u.get_mantissa(dt))
     if not any(jnp.issubdtype(number.dtype, kind) for kind in (np.integer, np.floating)):
         raise TypeError(f"{where}: dt must be a number such as 0.1 * u.ms; given {dt!r}.")

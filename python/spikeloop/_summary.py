@@ -135,6 +135,10 @@ def summary(model: Module) -> Summary:
     | `model` | any Module |
 
     Returns a `Summary`. Parts that stand at several places count once.
+
+    >>> found = sl.summary(sl.networks.COBANetwork(100, out_degree=10))
+    >>> found.num_neurons, found.num_synapses
+    (100, 1000)
     """
     if not isinstance(model, Module):
         raise TypeError(f"summary needs a Module, such as a network; given {type(model).__name__}: {model!r}.")

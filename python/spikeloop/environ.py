@@ -79,6 +79,10 @@ def context(*, env: Any = None, **settings: Any) -> Iterator[Mapping[str, Any]]:
 
     `precision=64` also switches JAX to 64 bits for the block. `platform` and `host_device_count` hold for the whole
     process and are refused here. `env` is accepted for call compatibility; there is one environment.
+
+    >>> with sl.environ.context(dt=0.5 * u.ms):
+    ...     print(sl.environ.get_dt())
+    0.5 ms
     """
     del env
     for key in ("platform", "host_device_count"):
@@ -95,7 +99,13 @@ def context(*, env: Any = None, **settings: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def get(key: str, default: Any = _MISSING, desc: str | None = None, *, env: Any = None) -> Any:
-    """The setting `key`, else `default`, else a MissingSettingError that says how to give it."""
+    """The setting `key`, else `default`, else a MissingSettingError that says how to give it.
+
+    >>> sl.environ.get("dt")
+    Quantity(0.1, "ms")
+    >>> sl.environ.get("temperature", 6.3)
+    6.3
+    """
     del env
     value, owner = _find(key)
     trace = _trace.current()
@@ -152,7 +162,12 @@ def set(
     env: Any = None,
     **settings: Any,
 ) -> None:
-    """Settings that hold everywhere outside a `context` that overrides them."""
+    """Settings that hold everywhere outside a `context` that overrides them.
+
+    >>> sl.environ.set(dt=0.1 * u.ms)
+    >>> sl.environ.get_dt()
+    Quantity(0.1, "ms")
+    """
     del env
     given = {"platform": platform, "host_device_count": host_device_count, "precision": precision, DT: dt}
     settings = {**{k: v for k, v in given.items() if v is not None}, **settings}

@@ -150,7 +150,7 @@ def test_indices_take_16_bits_where_they_fit():
 
 
 def test_a_call_by_itself_cannot_delay():
-    with pytest.raises(ValueError, match=r"Connection has delays.*Give it to a projection"):
+    with pytest.raises(ValueError, match=r"Connection has delays.*needs a projection"):
         Connection(INDICES, INDPTR, 1.0, 3, 4, delay=2)(jnp.ones(3))
     assert Connection(INDICES, INDPTR, 1.0, 3, 4, delay=0)(jnp.ones(3)).shape == (4,)
 

@@ -337,7 +337,7 @@ def test_clipped_weights_keep_their_bounds():
 
 def test_bounds_outside_of_the_distribution_are_refused():
     init = sl.init.Clipped(sl.init.TruncatedNormal(3.0, 1.0, low=2.0), max_val=1.0)
-    with pytest.raises(ValueError, match="FixedOutDegree: weight: Clipped.* at bounds that its base lies outside of"):
+    with pytest.raises(ValueError, match="weight: no value of the distribution in Clipped.* lies within"):
         FixedOutDegree(1, init)(3, 3)
 
 

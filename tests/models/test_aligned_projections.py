@@ -281,7 +281,7 @@ def test_parts_that_do_not_fit_are_refused(change, error, message):
 
 
 def test_what_stands_in_front_must_be_callable():
-    with pytest.raises(TypeError, match="exc: what stands in front must be callable or a State; given 3"):
+    with pytest.raises(TypeError, match="exc: modules in front must be callable or a State; given 3"):
         sl.DeltaProj(3, comm=one_to_one(1.0 * u.mV), post=sl.LIF(3), label="exc")
 
 

@@ -83,7 +83,7 @@ def test_jumps_of_a_model_that_takes_them_elsewhere_than_in_V():
 
 
 def test_a_model_that_shares_jumps_out_takes_one_delay_only():
-    with pytest.raises(TypeError, match=r"exc: IafPscExp shares delta input out .* use AlignPostProj"):
+    with pytest.raises(TypeError, match=r"exc: IafPscExp divides delta input .* use AlignPostProj"):
         sl.DeltaProj(comm=connection(u.pA), post=sl.IafPscExp(N), label="exc")
     sl.environ.set(dt=0.1 * u.ms)
     net = sl.nn.Module()

@@ -265,7 +265,7 @@ def test_labels_choose_currents():
     neuron()
     np.testing.assert_allclose(neuron.seen.value, 2.0)
     assert float(neuron.V.value[0].to_decimal(u.mV)) > 0.3  # of both
-    with pytest.raises(ValueError, match="no labels"):
+    with pytest.raises(ValueError, match="all labels"):
         delta(neuron, connection)
         sl.nn.init_all_states(net)
         neuron.sum_delta_inputs(0.0 * u.mV, label="a")

@@ -33,7 +33,7 @@ def test_it_tells_who_is_refractory():
 
 
 def test_without_it_the_steps_are_named():
-    with pytest.raises(AttributeError, match=r"LIFRef\.refractory is there with ref_var=True only; `ref_left` counts"):
+    with pytest.raises(AttributeError, match=r"LIFRef\.refractory exists only with ref_var=True; `ref_left` counts"):
         sl.nn.init_all_states(sl.LIFRef(2)).refractory
     with pytest.raises(TypeError, match="ref_var"):
         sl.LIF(2, ref_var=True)

@@ -93,7 +93,7 @@ def test_looking_back_by_steps_and_by_points_in_time():
         np.testing.assert_array_equal(traced[14], x[12])
         wanted = late(x, 3) if interpolation == "nearest" else 0.4 * late(x, 2) + 0.6 * late(x, 3)
         np.testing.assert_allclose(by_time, wanted, atol=1e-4)
-        with pytest.raises(ValueError, match=r"Delay looks back 0 to 10 steps; asked for 11"):
+        with pytest.raises(ValueError, match=r"Delay stores 0 to 10 steps of the past; given 11"):
             delay.retrieve_at_step(11)
 
 

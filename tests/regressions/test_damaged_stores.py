@@ -90,7 +90,7 @@ def test_records_without_their_checkpoint_are_not_deleted(stored, finished, resu
 
 def test_only_overwrite_deletes_a_run(stored, finished):
     before = files(stored)
-    with pytest.raises(FileExistsError, match=r"resume=True, choose another path, or delete it by overwrite=True"):
+    with pytest.raises(FileExistsError, match=r"resume=True, choose another path, or delete it with overwrite=True"):
         go(stored)
     assert {**files(stored), _lock.FILE: b""} == {**before, _lock.FILE: b""}
     run = go(stored, 2 * u.ms, overwrite=True)

@@ -263,7 +263,7 @@ def test_what_a_rule_does_not_have_is_said():
         sl.record.States(net.proj, "weight")
     for make in (sl.record.Spikes, sl.record.Rate, lambda rule: sl.record.Events(rule, 9)):
         with pytest.raises(
-            TypeError, match=r"proj.plasticity: this is no population, as it has neither a size nor spikes"
+            TypeError, match=r"proj.plasticity: a recorder needs a population, but this has neither a size nor"
         ):
             make(net.proj.plasticity)
     with pytest.raises(IndexError, match="neuron 30 of a population of 30"):
@@ -279,7 +279,7 @@ def test_before_init_all_states():
     )
     with pytest.raises(NotInitializedError, match="init_all_states"):
         sl.record.States(net.proj.plasticity, "x")
-    with pytest.raises(NotInitializedError, match=r"record.Spikes of Module.N: its spikes do not exist before"):
+    with pytest.raises(NotInitializedError, match=r"record.Spikes of Module.N: its spikes do not exist yet"):
         sl.record.run(lambda t: None, 1 * u.ms, record=sl.record.Spikes(net.N))
 
 
@@ -347,7 +347,7 @@ def test_a_recorder_of_ones_own_that_keeps_to_itself(N):
         def update(self):
             return jnp.zeros(3)
 
-    with pytest.raises(NotImplementedError, match="a recorder of one's own returns a row from update"):
+    with pytest.raises(NotImplementedError, match="a recorder of your own returns a row from update"):
         run(N, Silent(N))
 
 

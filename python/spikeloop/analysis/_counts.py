@@ -19,6 +19,10 @@ def firing_rates(spikes: Any, *, size: int | None = None, duration: Any = None) 
     | `spikes` | `SpikeTrains`, or a pair (times, indices) | |
     | `size` | number of neurons, for a pair | largest index + 1 |
     | `duration` | the time recorded from 0 on, for a pair | up to the last spike |
+
+    >>> trains = sl.record.SpikeTrains.of([1.0, 2.0, 7.0] * u.ms, [0, 1, 0], size=2, dt=0.1 * u.ms, stop=10 * u.ms)
+    >>> sl.analysis.firing_rates(trains)
+    Quantity([200. 100.], "Hz")
     """
     if isinstance(spikes, SpikeTrains) and spikes.batch and size is None and duration is None:
         counts, seconds = spikes.counts, float(spikes.duration.to_decimal(u.second))
@@ -31,7 +35,11 @@ def firing_rates(spikes: Any, *, size: int | None = None, duration: Any = None) 
 
 
 def mean_rate(spikes: Any, *, size: int | None = None, duration: Any = None) -> Any:
-    """The mean of `firing_rates` over all neurons; NaN of none."""
+    """The mean of `firing_rates` over all neurons; NaN without neurons.
+
+    >>> sl.analysis.mean_rate(([1.0, 2.0, 7.0] * u.ms, [0, 1, 0]), size=2, duration=10 * u.ms)
+    Quantity(150., "Hz")
+    """
     rates = firing_rates(spikes, size=size, duration=duration).mantissa
     return u.Quantity(rates.mean() if rates.size else np.nan, unit=u.Hz)
 

@@ -30,11 +30,12 @@ def cv(spikes: Any, *, size: int | None = None, duration: Any = None) -> np.ndar
 
 
 def lv(spikes: Any, *, size: int | None = None, duration: Any = None) -> np.ndarray:
-    r"""The local variation of each neuron, blind to slow changes of the rate; NaN with less than two intervals.
+    r"""The local variation of each neuron; NaN with fewer than two intervals.
 
     $$L_V = \frac{3}{N - 1} \sum_{i=1}^{N-1} \left( \frac{T_i - T_{i+1}}{T_i + T_{i+1}} \right)^2$$
 
-    It is 0 for regular trains, 1 for Poisson trains. Arguments as in `firing_rates`.
+    It is 0 for regular trains, 1 for Poisson trains, and slow changes of the rate hardly affect it. Arguments as in
+    `firing_rates`.
 
     Shinomoto S, Shima K, Tanji J (2003) Neural Comput. 15:2823.
     """

@@ -18,8 +18,8 @@ class Connection(Stored):
     """Synapses from `n_pre` sources to `n_post` targets with event-driven propagation.
 
     `connection(spikes)`, or `spikes @ connection`, is the input of each target. Work grows with the number of spikes.
-    Spikes may be bool, 0/1 or graded numbers, with any batch axes in front. Synapses with delays need a memory, and
-    work in projections only.
+    Spikes may be bool, 0/1 or graded numbers, with any batch axes in front. Synapses with delays work in projections
+    only, which store past spikes.
 
     | attribute | meaning |
     |---|---|
@@ -31,6 +31,10 @@ class Connection(Stored):
 
     A row is stored ascending in delay, then in target; given otherwise, synapses are brought into this order together
     with their weights.
+
+    >>> synapses = sl.connect.Connection([1, 2, 0], [0, 2, 3], 1.0, 2, 3)  # 0 → 1, 0 → 2, 1 → 0
+    >>> synapses(jnp.array([1.0, 0.0])).tolist()
+    [0.0, 1.0, 1.0]
     """
 
     def add(self, spikes: Any, weight: Any, target: Any) -> Any:

@@ -16,7 +16,7 @@ from ..nn._tree import size_text
 
 
 class Connectivity(Module):
-    """Base of connections: spikes of `n_pre` sources become input of `n_post` targets, by way of weights and delays."""
+    """Base of connections: weights and delays by which spikes of `n_pre` sources become input of `n_post` targets."""
 
     weight: State
     delay: Any
@@ -49,7 +49,7 @@ class Connectivity(Module):
     def _refuse_delays(self) -> None:
         if self.longest_delay:
             raise ValueError(
-                f"{self.path} has delays, and one call remembers nothing. Give it to a projection, as in "
+                f"{self.path} has delays, so it needs a projection, which stores past spikes: "
                 "sl.AlignPostProj(comm=connection, ...)."
             )
 

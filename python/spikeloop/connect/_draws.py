@@ -107,7 +107,7 @@ def _clipped(value: init.Clipped, where: str) -> tuple[Draw, Any] | None:
     low = draw.bounds[0] if low is None else max(float(low), draw.bounds[0])
     high = draw.bounds[1] if high is None else min(float(high), draw.bounds[1])
     if low > high:
-        raise ValueError(f"{where}: {value!r} clips at bounds that its base lies outside of.")
+        raise ValueError(f"{where}: no value of the distribution in {value!r} lies within its bounds.")
     return dataclasses.replace(draw, bounds=(low, high)), unit
 
 

@@ -26,6 +26,9 @@ class Edges(Rule):
 
     `weight` and `delay` may hold one value for each, in this order; a pair may be given several times. The numbers
     count the neurons of a part from 0. The rest is as in `Rule`.
+
+    >>> sl.connect.Edges([0, 0, 2], [1, 2, 0], [1.0, 2.0, 3.0] * u.nS)(3, 3).out_degree.tolist()
+    [2, 0, 1]
     """
 
     def __init__(

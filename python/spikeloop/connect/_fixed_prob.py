@@ -27,6 +27,10 @@ class FixedProb(Rule):
 
     A function is called with all pairs, block by block, so the cost grows with their number; `DistanceDependent` only
     looks at near ones.
+
+    >>> synapses = sl.connect.FixedProb(0.1, 2.0 * u.nS, seed=1)(1000, 500)
+    >>> abs(synapses.num_synapses - 50_000) < 1000
+    True
     """
 
     rule = "fixed_prob"

@@ -1,4 +1,4 @@
-"""Procedural connectivity: synapses that are made anew from the seed at every spike, and never stored."""
+"""Procedural connectivity: synapses that are drawn again from the seed at every spike, and never stored."""
 
 from __future__ import annotations
 
@@ -47,6 +47,10 @@ class Procedural(Rule):
 
     Weights and delays are one for all, or a distribution as in `Rule`. Raises TypeError for other rules and ShapeError
     for arrays of weights or delays.
+
+    >>> large = sl.connect.Procedural(sl.connect.FixedOutDegree(1000, 0.1 * u.nS))(100_000, 100_000)
+    >>> f"{large.num_synapses:,} synapses, none of them stored"
+    '100,000,000 synapses, none of them stored'
 
     Knight JC, Nowotny T (2021) Larger GPU-accelerated brain simulations with procedural connectivity. Nature
     Computational Science 1, 136–142.

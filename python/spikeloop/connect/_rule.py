@@ -120,7 +120,7 @@ class Rule(NamesKeywords):
         return found if np.ndim(found.delay) == 0 else ordered(found, source.size)
 
     def spec(self, source: View, target: View, weight: Draw | None, delay: Draw | None) -> Spec:
-        """What the builder is told."""
+        """The specification for the builder."""
         drawn = self.is_drawn or weight is not None or delay is not None
         seed = (_fresh_seed(self) if drawn else 0) if self.seed is None else _checked_seed(self.seed)
         spec = Spec(self.rule, seed, source.size, target.size, weight=weight, delay=delay, wide=_wide())

@@ -13,7 +13,11 @@ from ._view import View, has_own, own_places
 class OneToOne(Rule):
     """Source i reaches target i; the populations are of one size. Parameters as in `Rule`.
 
-    Neurons of parts count from 0: the first neuron of one part reaches the first of the other.
+    Neurons of parts count from 0: the first neuron of one part reaches the first of the other. The layer is
+    `nn.OneToOne`.
+
+    >>> sl.connect.OneToOne(2.0 * u.nS)(3, 3).indices.tolist()
+    [0, 1, 2]
     """
 
     rule, is_drawn = "one_to_one", False
@@ -33,7 +37,11 @@ class AllToAll(Rule):
     """Every source reaches every target.
 
     `autapses=False` leaves out the synapses from a neuron to itself, also between parts of one population. Two sizes
-    stand for one population; two populations have no autapses. The rest is as in `Rule`.
+    mean one population; two populations have no autapses. The rest is as in `Rule`. The layer with a dense matrix is
+    `nn.AllToAll`.
+
+    >>> sl.connect.AllToAll(2.0 * u.nS, autapses=False)(3, 3).num_synapses
+    6
     """
 
     rule, is_drawn = "all_to_all", False
@@ -88,7 +96,10 @@ class FixedOutDegree(_FixedNumber):
     | `multapses` | whether a source may reach the same target several times | True |
     | `autapses` | whether a neuron may reach itself, as in `AllToAll` | True |
 
-    Raises ValueError if `num` distinct targets are asked for and there are fewer.
+    Raises ValueError if `num` distinct targets are requested and fewer exist.
+
+    >>> sl.connect.FixedOutDegree(10, 2.0 * u.nS)(3, 100).out_degree.tolist()
+    [10, 10, 10]
     """
 
     rule, counted = "fixed_out_degree", "targets"
@@ -101,6 +112,9 @@ class FixedInDegree(_FixedNumber):
     """Every target has the same number of sources, drawn uniformly.
 
     `num` is the number of sources per target; the rest is as in `FixedOutDegree`.
+
+    >>> sl.connect.FixedInDegree(10, 2.0 * u.nS)(100, 3).in_degree.tolist()
+    [10, 10, 10]
     """
 
     rule, counted, by_target = "fixed_in_degree", "sources", True
@@ -113,6 +127,9 @@ class FixedTotalNumber(_FixedNumber):
     """A fixed number of synapses in all, each between a pair drawn uniformly.
 
     `num` is the number of synapses; the rest is as in `FixedOutDegree`.
+
+    >>> sl.connect.FixedTotalNumber(1000, 2.0 * u.nS)(100, 50).num_synapses
+    1000
     """
 
     rule, counted = "fixed_total_number", "synapses"

@@ -80,6 +80,11 @@ class DistanceDependent(Rule):
 
     The cost grows with the number of pairs within the cutoff. `FixedProb(lambda d: ..., positions=...)` takes other
     functions of the distance.
+
+    >>> profile = sl.connect.GaussianProfile(0.1 * u.mm, p_max=0.5)
+    >>> synapses = sl.connect.DistanceDependent(profile, 1.0 * u.nS, extent=1.0 * u.mm, seed=0)((20, 20), (20, 20))
+    >>> synapses.num_synapses < 400 * 400 // 20
+    True
     """
 
     rule = "distance_dependent"

@@ -180,7 +180,7 @@ class Stored(Connectivity):
     def prune(self, below: Any) -> Self:
         """A new connection without the synapses whose |weight| is less than `below`, in the unit of the weights.
 
-        The others keep their weights and delays; `num_synapses` of both tells how many are gone.
+        The other synapses keep their weights and delays. The difference of `num_synapses` is the number removed.
         """
         weight = self.weight.value
         unit, given = (x.unit if isinstance(x, u.Quantity) else u.UNITLESS for x in (weight, below))

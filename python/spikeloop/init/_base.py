@@ -163,7 +163,7 @@ def param(
     name: str = "init.param",
     **kwargs: Any,
 ) -> Any:
-    """The parameter that `init` stands for, in `environ.dftype()`; `name` stands in messages.
+    """The parameter that `init` describes, in `environ.dftype()`; messages show `name`.
 
     | `init` | result |
     |---|---|

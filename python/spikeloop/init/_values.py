@@ -16,7 +16,11 @@ Shape = tuple[int, ...]
 
 
 class Constant(Initializer):
-    """`value` everywhere; an array must fit into the size."""
+    """`value` everywhere; an array must fit into the size.
+
+    >>> sl.init.Constant(3.0 * u.mV)((2,))
+    Quantity([3. 3.], "mV")
+    """
 
     sized = ("value",)
     value: Any
@@ -46,7 +50,12 @@ class OneInit(Initializer):
 
 
 class Uniform(Initializer):
-    """Uniform on [low, high)."""
+    """Uniform on [low, high).
+
+    >>> values = sl.init.Uniform(-60 * u.mV, -50 * u.mV)((1000,))
+    >>> bool((values >= -60 * u.mV).all()), bool((values < -50 * u.mV).all())
+    (True, True)
+    """
 
     sized = ascending = ("low", "high")
     low: Any = 0.0
@@ -58,7 +67,11 @@ class Uniform(Initializer):
 
 
 class Normal(Initializer):
-    """Normal with this mean and standard deviation."""
+    """Normal with this mean and standard deviation.
+
+    >>> sl.init.Normal(1.0 * u.nS, 0.1 * u.nS)((2, 3)).shape
+    (2, 3)
+    """
 
     sized = ("mean", "std")
     not_negative = ("std",)

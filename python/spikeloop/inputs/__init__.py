@@ -31,7 +31,7 @@ from ._waves import sinusoidal as sinusoidal
 from ._waves import square as square
 from ._waves import triangular as triangular
 
-# the names that they have in older code
+# the names of spikeloop.compat, where braintools has them
 section_input = section
 constant_input = constant
 step_input = step

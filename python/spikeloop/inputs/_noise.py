@@ -35,7 +35,7 @@ def wiener_process(
 ) -> Any:
     """The increments of a Wiener process: independent, normal, with variance sigma²·dt.
 
-    `sigma` has the unit of the result and stands for its value per √ms (per √time if dt has no unit).
+    `sigma` has the unit of the result and is its value per √ms (per √time if dt has no unit).
     """
     grid, shape, placed = _window("inputs.wiener_process", duration, n, t_start, t_end, dt)
     check_finite(grid.where, least=0, sigma=sigma)
@@ -58,8 +58,8 @@ def ou_process(
 ) -> Any:
     """The Ornstein–Uhlenbeck process dx = (mean − x)/tau dt + sigma dW, started one step earlier at `mean`.
 
-    Exact for any dt; the stationary standard deviation is sigma·√(tau/2). `sigma` has the unit of `mean` and stands for
-    its value per √ms (per √time if dt has no unit).
+    Exact for any dt; the stationary standard deviation is sigma·√(tau/2). `sigma` has the unit of `mean` and is its
+    value per √ms (per √time if dt has no unit).
     """
     grid, shape, placed = _window("inputs.ou_process", duration, n, t_start, t_end, dt)
     check_finite(grid.where, mean=mean)

@@ -20,7 +20,7 @@ class WienerProcessInput(TimedSource):
     | name | meaning | unit | default |
     |---|---|---|---|
     | `in_size` | shape of the result | | |
-    | `sigma` | strength, in the unit of the result; stands for its value per √ms | any | |
+    | `sigma` | strength per √ms, in the unit of the result | any | |
     | `duration` | how long | ms | for ever |
     """
 
@@ -49,9 +49,13 @@ class OUProcessInput(TimedSource):
     |---|---|---|---|
     | `in_size` | shape of the result | | |
     | `mean` | a number or an array of shape `in_size` | any | |
-    | `sigma` | strength, in the unit of `mean`; stands for its value per √ms | that of `mean` | |
+    | `sigma` | strength per √ms, in the unit of `mean` | that of `mean` | |
     | `tau` | correlation time | ms | |
     | `duration` | how long | ms | for ever |
+
+    >>> noise = sl.nn.init_all_states(sl.OUProcessInput(100, 1.0 * u.mA, 0.5 * u.mA, tau=5 * u.ms))
+    >>> sl.transform.for_loop(noise, length=50).shape
+    (50, 100)
 
     Uhlenbeck GE, Ornstein LS (1930) Phys. Rev. 36:823.
     """

@@ -32,6 +32,15 @@ class PoissonInput(Module):
     | `num_input` | independent sources for each target | |
     | `freq` | rate of each source | Hz |
     | `weight` | what a spike adds: one number, or one for each target | that of the target |
+
+    >>> neurons = sl.LIF(10, V_th=10 * u.mV)
+    >>> neurons.take_delta()
+    >>> _ = sl.nn.init_all_states(neurons)
+    >>> noise = sl.PoissonInput(neurons.V, None, 1000, 10 * u.Hz, 0.1 * u.mV)
+    >>> noise()  # about one spike per neuron and step
+    >>> _ = neurons()
+    >>> bool((neurons.V.value > 0 * u.mV).any())
+    True
     """
 
     def __init__(
@@ -84,9 +93,9 @@ def poisson_input(
 
     The arguments may also come in the order of `PoissonInput`: target, indices, num_input, freq, weight.
 
-    What a neuron's V receives waits in its `delta` for the end of the next step, where the threshold is looked at: call
-    `neuron.take_delta()` before `init_all_states`. A V moved over the threshold between two steps would be reset
-    without a spike.
+    If the target is the V of a neuron, the input is stored in its `delta` and applied at the end of the next step,
+    before V is compared with the threshold: call `neuron.take_delta()` before `init_all_states`. Otherwise a V above
+    threshold would be reset without a spike.
     """
     if _is_target(freq):
         target, indices, num_input, freq, weight = freq, num_input, weight, target, indices

@@ -14,7 +14,7 @@ from ._grid import Grid, placed
 
 
 def spike(sp_times: Sequence[Any], sp_lens: Any, sp_sizes: Any, duration: Any, *, dt: Any = None) -> Any:
-    """`sp_sizes[k]` for `sp_lens[k]` from `sp_times[k]` on, 0 elsewhere; one number stands for all.
+    """`sp_sizes[k]` for `sp_lens[k]` from `sp_times[k]` on, 0 elsewhere; one number holds for all.
 
     A spike lasts one step at least; where two overlap, the later one counts.
     """

@@ -17,6 +17,9 @@ def section(values: Sequence[Any], durations: Sequence[Any], return_length: bool
     """`values[0]` for `durations[0]`, then `values[1]` for `durations[1]`, and so on.
 
     Values may be arrays that broadcast; time comes first in the result. `return_length=True` also gives the total time.
+
+    >>> sl.inputs.section([0, 3, 0] * u.mA, [10, 50, 10] * u.ms).shape
+    (700,)
     """
     same_length("inputs.section", values=values, durations=durations)
     grid = Grid("inputs.section", dt)

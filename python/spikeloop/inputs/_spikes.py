@@ -72,8 +72,14 @@ class PoissonSpike(_Poisson):
     | `spk_type` | dtype of the spikes; with `bool` several in one step are one | | float |
 
     Projections deliver n times the weight; recorders and plasticity count n spikes. With `spk_type=bool` there is a
-    spike with probability 1 − exp(−f Δt), and a warning if f Δt exceeds 0.1. A rate that is NaN or negative is refused;
-    where it is only known inside a compiled program, a State or what an encoder is called with, spikes are NaN.
+    spike with probability 1 − exp(−f Δt), and a warning if f Δt exceeds 0.1. A rate that is NaN or negative is an
+    error; if it is known only inside a compiled program (a State, or the argument of an encoder), the spikes are NaN
+    instead.
+
+    >>> source = sl.nn.init_all_states(sl.PoissonSpike(1000, 20 * u.Hz))
+    >>> spikes = sl.transform.for_loop(source, length=1000)  # 100 ms: 2 spikes of each neuron on average
+    >>> abs(int(spikes.sum()) - 2000) < 300
+    True
     """
 
     def __init__(self, in_size: Any, freqs: Any, spk_type: Any = None, name: str | None = None):
@@ -123,6 +129,10 @@ class SpikeTime(TimedSource):
     | `time_as_step` | how times become steps: 'round', 'floor', 'ceil', or a function of times/dt | | 'round' |
 
     Spikes of one neuron that fall into one step add up.
+
+    >>> source = sl.nn.init_all_states(sl.SpikeTime(3, times=[0.1, 0.3] * u.ms, indices=[0, 2]))
+    >>> sl.transform.for_loop(source, length=4).astype(int).tolist()
+    [[0, 0, 0], [1, 0, 0], [0, 0, 0], [0, 0, 1]]
     """
 
     def __init__(

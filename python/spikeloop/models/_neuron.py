@@ -53,15 +53,17 @@ class Neuron(Form):
     They work on plain numbers in the units of the declarations and are the reference of the native kernel that
     `kernel` names. A step resets what spiked in the step before, integrates, and compares with the threshold, so a
     recorded V may exceed the threshold for one step. A V that is set above threshold, at the start or between two
-    steps, is not reset: it spikes at the end of the next step. A model with a constant `tau_ref` is refractory: after
-    a spike V is held, and nothing makes the neuron spike, until the period is over.
+    steps, is not reset: the neuron spikes at the end of the next step. A model with a constant `tau_ref` is refractory:
+    after a spike V is held, and the neuron cannot spike, until the period is over.
 
     `edge`: the model is not reset; it spikes where V rises above the threshold. `holds_all`: a refractory neuron keeps
     all its states, not only V. `delta_into` is the state that delta input adds to.
 
     | parameter | meaning | default |
     |---|---|---|
-    | `ref_var` | of models with `tau_ref`: let `refractory.value` tell which neurons are refractory | False |
+    | `spk_fun` | surrogate gradient of the spike | `ReluGrad()` |
+    | `spk_reset` | 'soft' subtracts V_th − V_reset, 'hard' sets V_reset | 'soft' |
+    | `ref_var` | of models with `tau_ref`: keep `refractory`, whose `value` is True for refractory neurons | False |
     """
 
     options: ClassVar[dict[str, Any]] = {"spk_fun": surrogate.ReluGrad(), "spk_reset": "soft"}
@@ -214,7 +216,7 @@ class Neuron(Form):
             self.make_buffers(with_unit(self.state_numbers()[0], self.state_vars["V"].unit))
 
     def make_buffers(self, V: Any) -> None:
-        """Make the States that do not depend on the model: spikes, refractory steps left, and waiting jumps in V."""
+        """Make the States that every model has: spikes, remaining refractory steps, and pending jumps of V."""
         zero = jnp.zeros_like(u.get_mantissa(V))
         self.spike = ShortTermState(zero)
         if self._counts_steps:
@@ -244,10 +246,10 @@ class Neuron(Form):
 
     @property
     def refractory(self) -> SimpleNamespace:
-        """With `ref_var=True`: its `value` tells which neurons are refractory, those that just spiked included."""
+        """With `ref_var=True`: its `value` is True for refractory neurons, those that just spiked included."""
         if not getattr(self, "ref_var", False):
             raise AttributeError(
-                f"{self.path}.refractory is there with ref_var=True only; `ref_left` counts the steps."
+                f"{self.path}.refractory exists only with ref_var=True; `ref_left` counts the refractory steps."
             )
         return SimpleNamespace(value=self.ref_left.value > 0)
 
@@ -289,7 +291,7 @@ class Neuron(Form):
             receptor_of(self, self._waiting, CUBA(scale=1.0), self.path)
 
     def add_current_input(self, key: str, inp: Any, label: str | None = None) -> None:
-        """Let the current `inp` flow during the next step only, or, if it is a function of V, from now on.
+        """Add a current that acts in the next step only or, if it is a function of V, in all later steps.
 
         A function is called in every step with V after the reset, and enters to first order in the change of V.
         `label` is what an `update` of a model's own can ask `sum_current_inputs` for.
@@ -302,7 +304,7 @@ class Neuron(Form):
         elif self._waiting is None:
             raise ValueError(f"{self.path}: call take_current() before init_all_states to use add_current_input.")
         elif label is not None:
-            raise ValueError(f"{self.path}: of current inputs only functions and projections have labels, {key!r} has.")
+            raise ValueError(f"{self.path}: only functions of V and projections take a label, not {key!r}.")
         else:
             check_unit(inp, self.current_unit, f"{self.path}: current input {key!r}")
             self._waiting.receive(inp)
@@ -315,7 +317,7 @@ class Neuron(Form):
         return self.current_functions[key]
 
     def add_delta_input(self, key: str, inp: Any, label: str | None = None) -> None:
-        """Let V jump by `inp` at the end of the next step."""
+        """Make V jump by `inp` at the end of the next step."""
         del label
         if not self._takes_delta and self.delta_into == "V":
             raise ValueError(f"{self.path}: call take_delta() before init_all_states to use add_delta_input.")
@@ -338,9 +340,9 @@ class Neuron(Form):
         return init + current
 
     def sum_delta_inputs(self, init: Any, *, label: str | None = None, pop: bool = True) -> Any:
-        """`init` and the jumps that wait for the end of this step; once in a step, unless with `pop=False`."""
+        """`init` plus the pending jumps of this step, which are cleared unless `pop=False`."""
         if label is not None:
-            raise ValueError(f"{self.path}: delta input has no labels, but all adds up; leave out label={label!r}.")
+            raise ValueError(f"{self.path}: delta input of all labels is summed; leave out label={label!r}.")
         if not self._takes_delta:
             return init
         check_unit(init, self.delta_unit, f"{self.path}: what delta input adds to")

@@ -23,7 +23,8 @@ class Synapse(Form):
 
     `dynamics` names the equations in the kernels of neurons, with which a synapse can be aligned to its targets. Its
     stored states are then those that the next step starts with, before its arrivals: `g` after a step has already
-    decayed. A synapse without `dynamics` runs on the side of its source and has an `update` of its own.
+    decayed. A synapse without `dynamics` has one conductance per source neuron, in `align_pre_projection`, and defines
+    `update`.
     """
 
     dynamics: ClassVar[str] = ""

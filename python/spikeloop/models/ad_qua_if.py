@@ -41,7 +41,7 @@ class AdQuaIF(QuaIF):
 
 
 class AdQuaIFRef(AdQuaIF):
-    """`AdQuaIF` with a refractory period, in which w rests as well.
+    """`AdQuaIF` with a refractory period, in which w is held as well.
 
     | parameter | meaning | unit | default |
     |---|---|---|---|

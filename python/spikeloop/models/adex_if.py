@@ -26,6 +26,10 @@ class AdExIF(ExpIF):
     | `w_initializer` | initial w | mA | 0 |
     | others | as in `ExpIF` | | |
 
+    >>> neuron = sl.nn.init_all_states(sl.AdExIF(1))
+    >>> neuron(10 * u.mA).tolist(), sorted(neuron.states())
+    ([0.0], [('V',), ('spike',), ('w',)])
+
     Brette R, Gerstner W (2005) J. Neurophysiol. 94:3637.
     """
 
@@ -43,7 +47,7 @@ class AdExIF(ExpIF):
 
 
 class AdExIFRef(AdExIF):
-    """`AdExIF` with a refractory period, in which w rests as well.
+    """`AdExIF` with a refractory period, in which w is held as well.
 
     | parameter | meaning | unit | default |
     |---|---|---|---|

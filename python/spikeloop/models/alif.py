@@ -28,6 +28,11 @@ class ALIF(LIF):
     | `a_initializer` | initial a | | 0 |
     | others | as in `LIF` | | |
 
+    >>> neuron = sl.nn.init_all_states(sl.ALIF(1, tau=10 * u.ms, tau_a=100 * u.ms))
+    >>> spikes = sl.transform.for_loop(lambda: neuron(3 * u.mA), length=1000)
+    >>> int(spikes[:200].sum()) > int(spikes[-200:].sum())
+    True
+
     Bellec G et al. (2018) Adv. Neural Inf. Process. Syst. 31:787.
     """
 

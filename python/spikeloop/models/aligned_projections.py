@@ -18,7 +18,7 @@ class align_pre_projection(CurrentProj):
     """Spikes drive a synapse on the side of the source, whose conductance passes through `comm` in every call.
 
     Called once in every step, it advances the synapse by that step and delivers its conductance to the next step of
-    `post`; in a step without a call the synapse stands still and nothing arrives.
+    `post`; in a step without a call the synapse does not change and delivers nothing.
 
     | name | meaning |
     |---|---|

@@ -12,11 +12,11 @@ from ._pulsed import PulsedSynapse, bind
 
 
 class AMPA(PulsedSynapse):
-    r"""Synapse on the source's side whose channels a pulse of transmitter opens.
+    r"""Synapse of a source neuron: a pulse of transmitter opens its channels.
 
     $$\dot g = \alpha T(t) (1 - g) - \beta g$$
 
-    T(t) is T during a pulse and 0 otherwise; 1 stands for one unit of g. Integrated exactly. Spikes start or renew a
+    T(t) is T during a pulse and 0 otherwise; 1 is one unit of g. Integrated exactly. Spikes start or renew a
     pulse; g after a step is that of its end.
 
     | parameter | meaning | unit | default |

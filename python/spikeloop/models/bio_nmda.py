@@ -13,11 +13,11 @@ from ._pulsed import PulsedSynapse, bind
 
 
 class BioNMDA(PulsedSynapse):
-    r"""Synapse on the source's side whose channels open in two stages, x and then g.
+    r"""Synapse of a source neuron: its channels open in two stages, x and then g.
 
     $$\dot x = \alpha_2 T(t) (1 - x) - \beta_2 x, \qquad \dot g = \alpha_1 x (1 - g) - \beta_1 g$$
 
-    T(t) is T during a pulse and 0 otherwise; 1 stands for one unit of g. x is integrated exactly, g to second order
+    T(t) is T during a pulse and 0 otherwise; 1 is one unit of g. x is integrated exactly, g to second order
     with the mean of x over the step. Spikes start or renew a pulse; g after a step is that of its end.
 
     | parameter | meaning | unit | default |

@@ -22,7 +22,7 @@ from .projection import CommProjection
 class CurrentProj(CommProjection):
     """Values of the source, such as the conductances of its synapses, pass through `comm` and `out` as a current.
 
-    What a call delivers acts during the next step of `post` and only in it; several calls before that step add up.
+    The values of a call act in the next step of `post` only; several calls before that step add up.
 
     | name | meaning |
     |---|---|

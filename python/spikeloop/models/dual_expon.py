@@ -31,6 +31,11 @@ class DualExpon(Synapse):
     | `g_initializer` | initial g; its unit is that of g | any | 0 mS |
     | `normalize` | whether k is such that g peaks at `amplitude` | | True |
 
+    >>> synapse = sl.nn.init_all_states(sl.DualExpon(1, tau_decay=10 * u.ms, tau_rise=1 * u.ms))
+    >>> g = sl.transform.for_loop(lambda x: synapse(x * u.mS), jnp.zeros(100).at[0].set(1.0))
+    >>> int(g.argmax())  # it peaks after 2.6 ms
+    26
+
     Destexhe A, Mainen ZF, Sejnowski TJ (1994) Neural Comput. 6:14.
     """
 

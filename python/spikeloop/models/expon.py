@@ -24,6 +24,12 @@ class Expon(Synapse):
     | `in_size` | shape of the population | | |
     | `tau` | decay time constant | ms | 8 |
     | `g_initializer` | initial g; its unit is that of g | any | 0 mS |
+
+    >>> synapse = sl.nn.init_all_states(sl.Expon(1, tau=5 * u.ms))
+    >>> synapse(1.0 * u.mS)
+    Quantity([1.], "mS")
+    >>> f"{synapse()[0].to_decimal(u.mS):.2f} mS"
+    '0.98 mS'
     """
 
     tau = param(8.0 * u.ms, positive=True)

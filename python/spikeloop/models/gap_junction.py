@@ -80,7 +80,7 @@ class SymmetryGapJunction(_GapJunction):
     $$I_\mathrm{post} = \sum w (V_\mathrm{pre} - V_\mathrm{post}), \qquad
     I_\mathrm{pre} = \sum w (V_\mathrm{post} - V_\mathrm{pre})$$
 
-    A call reads the potentials as they are; its currents flow during the next step of each population and only in it.
+    A call reads the present potentials; its currents act in the next step of each population only.
 
     | name | meaning |
     |---|---|
@@ -118,7 +118,7 @@ class AsymmetryGapJunction(_GapJunction):
     $$I_\mathrm{post} = \sum w_1 (V_\mathrm{pre} - V_\mathrm{post}), \qquad
     I_\mathrm{pre} = \sum w_2 (V_\mathrm{post} - V_\mathrm{pre})$$
 
-    A call reads the potentials as they are; its currents flow during the next step of each population and only in it.
+    A call reads the present potentials; its currents act in the next step of each population only.
 
     | name | meaning |
     |---|---|

@@ -101,7 +101,7 @@ class Gif(Neuron):
 
 
 class GifRef(Gif):
-    """`Gif` with a refractory period, in which currents and threshold rest as well.
+    """`Gif` with a refractory period, in which currents and threshold are held as well.
 
     | parameter | meaning | unit | default |
     |---|---|---|---|

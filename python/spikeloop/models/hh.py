@@ -34,6 +34,12 @@ class HH(Channels):
     | `spk_fun` | surrogate gradient of the spike | | `ReluGrad()` |
     | `spk_reset` | without effect | | 'soft' |
 
+    >>> neuron = sl.nn.init_all_states(sl.HH(1, V_initializer=-65 * u.mV))
+    >>> with sl.environ.context(dt=0.01 * u.ms):
+    ...     spikes = sl.transform.for_loop(lambda: neuron(10 * u.uA), length=5000)  # 50 ms
+    >>> int(spikes.sum())
+    4
+
     Hodgkin AL, Huxley AF (1952) J. Physiol. 117:500.
     """
 

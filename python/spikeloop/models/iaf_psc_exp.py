@@ -23,11 +23,11 @@ class IafPscExp(Neuron):
     \tau_{\mathrm{syn},k} \dot I_k = -I_k$$
 
     V and the currents are integrated exactly, at equal time constants too, and the refractory period counts as NEST
-    counts it: after a spike in step n, V is integrated again in step n + t_ref/dt + 1. The currents go on meanwhile.
+    counts it: after a spike in step n, V is integrated again in step n + t_ref/dt + 1. The currents decay meanwhile.
     NEST records V_reset in the step of a spike, here the reset is the first thing in the step after it.
 
-    Delta input (`DeltaProj`) is a current, whose positive part adds to I_ex and negative part to I_in. The arrivals of
-    one projection are summed before: give excitation and inhibition projections of their own. Faster is
+    Delta input (`DeltaProj`) is a current, whose positive part adds to I_ex and negative part to I_in. The input of one
+    projection is summed first, so use separate projections for excitation and inhibition. Faster is
     `AlignPostProj(comm=..., post=N, **N.excitatory)`, or any other `Expon` with `CUBA`, all of them exact.
 
     | parameter | meaning | unit | default |
@@ -44,6 +44,11 @@ class IafPscExp(Neuron):
     | `V_initializer` | initial V | mV | `E_L` |
     | `spk_fun` | surrogate gradient of the spike | | `ReluGrad()` |
     | `spk_reset` | 'hard' sets V_reset, 'soft' subtracts V_th − V_reset | | 'hard' |
+
+    >>> neurons = sl.IafPscExp(10, I_e=500 * u.pA)
+    >>> loop = sl.project(neurons, neurons, sl.connect.FixedInDegree(5, 20 * u.pA), **neurons.excitatory)
+    >>> loop.comm.weight.value
+    Quantity(20., "pA")
 
     Rotter S, Diesmann M (1999) Biol. Cybern. 81:381.
     """

@@ -12,7 +12,7 @@ from .lif import LIF
 
 
 class IF(LIF):
-    r"""Integrate-and-fire neuron that rests and is reset at 0.
+    r"""Integrate-and-fire neuron with a resting and reset potential of 0.
 
     $$\tau \dot V = -V + R I, \qquad V \ge V_\mathrm{th}: \text{spike, reset}$$
 

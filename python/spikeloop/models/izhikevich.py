@@ -34,6 +34,11 @@ class Izhikevich(Upswing):
     | `u_initializer` | initial u | mV/ms | 0 |
     | `spk_fun`, `spk_reset` | as in `ExpIF`, but 'hard' | | |
 
+    >>> neuron = sl.nn.init_all_states(sl.Izhikevich(1))
+    >>> spikes = sl.transform.for_loop(lambda: neuron(10 * u.mV / u.ms), length=1000)  # 100 ms
+    >>> int(spikes.sum()) > 0
+    True
+
     Izhikevich EM (2003) IEEE Trans. Neural Netw. 14:1569.
     """
 
@@ -71,7 +76,7 @@ class Izhikevich(Upswing):
 
 
 class IzhikevichRef(Izhikevich):
-    """`Izhikevich` with a refractory period, in which u rests as well.
+    """`Izhikevich` with a refractory period, in which u is held as well.
 
     | parameter | meaning | unit | default |
     |---|---|---|---|

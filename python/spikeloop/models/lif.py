@@ -32,6 +32,12 @@ class LIF(Neuron):
     | `spk_fun` | surrogate gradient of the spike | | `ReluGrad()` |
     | `spk_reset` | 'soft' subtracts V_th − V_reset, 'hard' sets V_reset | | 'soft' |
 
+    >>> neuron = sl.nn.init_all_states(sl.LIF(2, tau=10 * u.ms, V_th=15 * u.mV))
+    >>> neuron([1.0, 2.0] * u.mA).tolist()
+    [0.0, 0.0]
+    >>> print(neuron.V.value.to_decimal(u.mV).round(3))
+    [0.01 0.02]
+
     Lapicque L (1907) J. Physiol. Pathol. Gen. 9:620; Abbott LF (1999) Brain Res. Bull. 50:303.
     """
 
@@ -68,6 +74,11 @@ class LIFRef(LIF):
     | parameter | meaning | unit | default |
     |---|---|---|---|
     | `tau_ref` | refractory period | ms | 5 |
+
+    >>> neuron = sl.nn.init_all_states(sl.LIFRef(1, tau=1 * u.ms, tau_ref=0.3 * u.ms))
+    >>> spikes = sl.transform.for_loop(lambda: neuron(20 * u.mA), length=8)
+    >>> spikes[:, 0].astype(int).tolist()
+    [1, 0, 0, 1, 0, 0, 1, 0]
     """
 
     tau_ref = param(5.0 * u.ms)

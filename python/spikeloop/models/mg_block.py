@@ -12,7 +12,7 @@ from ._synapse import SynOut
 
 
 class MgBlock(SynOut):
-    r"""Conductance that magnesium ions block below the potential at which they are driven out.
+    r"""Conductance-based output with the voltage-dependent magnesium block of NMDA receptors.
 
     $$I = \frac{g (E - V)}{1 + \frac{[\mathrm{Mg}]}{\beta} e^{\alpha (V_\mathrm{offset} - V)}}$$
 

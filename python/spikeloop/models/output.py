@@ -16,6 +16,9 @@ class COBA(SynOut):
     | parameter | meaning | unit | default |
     |---|---|---|---|
     | `E` | reversal potential | mV | |
+
+    >>> sl.COBA(E=0 * u.mV)(2.0 * u.nS, -60.0 * u.mV)
+    Quantity(120., "pA")
     """
 
     E = param(0.0 * u.mV)
@@ -32,6 +35,9 @@ class CUBA(SynOut):
     | parameter | meaning | default |
     |---|---|---|
     | `scale` | a unit or Quantity that turns the unit of g into a current | `u.volt` |
+
+    >>> sl.CUBA(scale=u.volt)(2.0 * u.mS)
+    Quantity(2., "mA")
     """
 
     options: ClassVar[dict[str, Any]] = {"scale": u.volt}

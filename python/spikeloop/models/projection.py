@@ -61,7 +61,7 @@ class CommProjection(Projection):
             raise TypeError(f"{where}: post must be a neuron population or a part of one; given {brief(post)}.")
         for module in modules:
             if not callable(module) and not isinstance(module, State):
-                raise TypeError(f"{where}: what stands in front must be callable or a State; given {brief(module)}.")
+                raise TypeError(f"{where}: modules in front must be callable or a State; given {brief(module)}.")
         self.modules = modules
         self.comm, delay = _connected(comm, pre, post, delay, where)
         if isinstance(post, Part):
@@ -193,11 +193,11 @@ class CommProjection(Projection):
 
 
 class AlignPostProj(CommProjection):
-    """Spikes pass through `comm` into a synapse with one conductance per target neuron.
+    """Spikes change the conductance of a synapse model that has one conductance per target neuron.
 
-    Called with spikes, it adds their weights to the conductance at once; the next step of `post` uses it. Called
-    before `post` in a step with the spikes of the step before, as is usual, input arrives one step after its spike;
-    called after `post` with the new spikes, it arrives one step after its spike as well.
+    A call with spikes adds their weights to the conductance; the next step of `post` uses it. Usually a step calls
+    projections first, with the spikes of the step before, and populations afterwards; then a spike acts one step later.
+    Linear synapses allow this sum over all synapses of a neuron: `Expon`, `DualExpon` and `Alpha`.
 
     | name | meaning |
     |---|---|
@@ -210,6 +210,16 @@ class AlignPostProj(CommProjection):
     | `pre` | the source population, a part of it, or its size, if `comm` is a rule, or a function with a `delay` |
     | `plasticity` | a rule of `sl.plasticity` by which weights change, or a list of one and `HomeostaticScaling` |
     | `label` | a name for messages |
+
+    >>> source, target = sl.LIF(10), sl.LIF(4)
+    >>> projection = sl.AlignPostProj(
+    ...     pre=source, comm=sl.connect.FixedInDegree(3, 0.1 * u.mS), post=target,
+    ...     syn=sl.Expon.desc(4, tau=5 * u.ms), out=sl.COBA.desc(E=0 * u.mV),
+    ... )
+    >>> _ = sl.nn.init_all_states(source), sl.nn.init_all_states(target)
+    >>> projection(jnp.ones(10))  # every source spikes
+    >>> print(projection.syn.g.value.to_decimal(u.mS).round(1))
+    [0.3 0.3 0.3 0.3]
     """
 
     def __init__(
@@ -238,9 +248,9 @@ class AlignPostProj(CommProjection):
 
 
 class DeltaProj(CommProjection):
-    """Spikes let the membrane potential of their targets jump by the weight.
+    """A spike makes the membrane potential V of its targets jump by the weight.
 
-    The jump happens at the end of the next step of `post`; a refractory neuron ignores it.
+    The jump happens at the end of the next step of `post`; a refractory neuron ignores it. Weights are in mV.
 
     | name | meaning |
     |---|---|
@@ -249,6 +259,14 @@ class DeltaProj(CommProjection):
     | `post` | the target population |
     | `delay`, `pre`, `plasticity` | as in `AlignPostProj` |
     | `label` | a name for messages |
+
+    >>> neurons = sl.LIF(2, V_th=10 * u.mV)
+    >>> projection = sl.DeltaProj(pre=2, comm=sl.connect.OneToOne(3 * u.mV), post=neurons)
+    >>> _ = sl.nn.init_all_states(neurons)
+    >>> projection(jnp.array([1.0, 0.0]))
+    >>> _ = neurons()
+    >>> neurons.V.value
+    Quantity([3. 0.], "mV")
     """
 
     def __init__(
@@ -268,7 +286,7 @@ class DeltaProj(CommProjection):
         self.post = population
         if getattr(self.comm, "has_own_delays", False) and population.shares_delta:
             raise TypeError(
-                f"{self.where}: {type(population).__name__} shares delta input out between its currents, which has to "
+                f"{self.where}: {type(population).__name__} divides delta input between its currents, which has to "
                 "happen when it is sent; for a delay of each synapse, use AlignPostProj."
             )
         self.learn(plasticity, population.delta_unit)

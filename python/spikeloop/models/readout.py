@@ -32,6 +32,10 @@ class LeakyRateReadout(Dense):
     | `tau` | time constant: a number, an array of shape `out_size`, an initializer or a ParamState | ms | 5 |
     | `w_init` | W: an initializer or an array (in, out); its unit is that of r | any | `KaimingNormal()` |
     | `r_initializer` | initial r | that of W | 0 |
+
+    >>> readout = sl.nn.init_all_states(sl.LeakyRateReadout(3, 2, w_init=sl.init.Constant(0.5)))
+    >>> readout(jnp.ones(3)).tolist()
+    [1.5, 1.5]
     """
 
     r: HiddenState

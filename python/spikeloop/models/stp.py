@@ -31,6 +31,10 @@ class STP(ShortTermPlasticity):
     | `x_initializer` | initial x, the part of transmitter that is ready | | 1 |
     | `u_initializer` | initial u, the part of it that a spike uses | | 0 |
 
+    >>> plasticity = sl.nn.init_all_states(sl.STP(1, U=0.5, tau_f=100 * u.ms, tau_d=200 * u.ms))
+    >>> [round(float(plasticity(jnp.ones(1))[0]), 2) for _ in range(3)]
+    [0.5, 0.38, 0.11]
+
     Tsodyks M, Pawelzik K, Markram H (1998) Neural Comput. 10:821.
     """
 

@@ -14,7 +14,7 @@ from .coba import COBANetwork
 class CUBANetwork(Balanced):
     """The network with current-based synapses of Vogels & Abbott (2005), benchmark 2 of Brette et al. (2007).
 
-    4,000 neurons with 80 targets each, unless `Balanced` is told otherwise.
+    By default 4,000 neurons with 80 targets each.
 
     Vogels TP, Abbott LF (2005) J. Neurosci. 25:10786. Brette R et al. (2007) J. Comput. Neurosci. 23:349.
     """

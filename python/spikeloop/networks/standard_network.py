@@ -14,7 +14,7 @@ from .._state import ShortTermState
 class StandardNetwork(nn.Module):
     """Base of the standard networks: one population `N` of `size` neurons whose spikes are counted.
 
-    `populations` tells its parts by name, as slices; `expected_rate` is the range of the mean rate in Hz. A network
+    `populations` is {name: slice} of its parts; `expected_rate` is the range of the mean rate in Hz. A network
     defines `step()`, which advances it and returns the spikes.
     """
 
@@ -29,7 +29,7 @@ class StandardNetwork(nn.Module):
         self.count = ShortTermState(jnp.zeros(shape, environ.dftype()))
 
     def update(self, t: Any = None) -> Any:
-        """One step: the spikes of the step before go on their way, then the neurons advance; returns their spikes."""
+        """One step: deliver the spikes of the step before, then advance the neurons; returns their spikes."""
         with environ.context(t=t):
             spikes = self.step()
             self.count.value = self.count.value + spikes

@@ -66,4 +66,4 @@ from ._prefetch import PrefetchDelayAt as PrefetchDelayAt
 from ._prefetch import StateWithDelay as StateWithDelay
 from ._sequential import Sequential as Sequential
 
-DynamicsGroup = Dynamics
+DynamicsGroup = Dynamics  # the name of spikeloop.compat, where brainstate has it

@@ -28,17 +28,17 @@ class Entry(NamedTuple):
 
 
 class Delay(Module):
-    r"""The past of a variable, in a ring that `update` writes once a step.
+    r"""The past of a variable, in a ring buffer that `update` writes once per step.
 
     $$\text{at}(\text{entry})(t) = x(t - d)$$
 
-    where t is the time of the last `update`. `update` also reads what the entries look at, so entries cost no copy of
-    the ring, and `at` may be called anywhere in a step.
+    where t is the time of the last `update`. `update` also reads the values of all entries, so `at` copies no ring and
+    may be called anywhere in a step.
 
     | parameter | meaning | default |
     |---|---|---|
     | `target_info` | one value of the variable without batch, or a `jax.ShapeDtypeStruct` | |
-    | `time` | longest delay that is looked at, if it is longer than those of the entries | |
+    | `time` | longest delay, if it is longer than those of the entries | |
     | `init` | past before the first `update`: a value, or a function of the shape | `target_info`, 0 for a struct |
     | `entries` | {name: delay} to register | |
     | `interpolation` | between steps: 'nearest' (or 'round'), or 'linear' | `interp_method` |
@@ -145,7 +145,7 @@ class Delay(Module):
         """The variable a number of steps before the last `update`, at most as many as the ring holds."""
         reach = self.past.value.shape[0] - 1
         if not is_tracer(step) and not 0 <= np.min(step) <= np.max(step) <= reach:
-            raise ValueError(f"{self.path} looks back 0 to {reach} steps; asked for {step}. Give a longer `time`.")
+            raise ValueError(f"{self.path} stores 0 to {reach} steps of the past; given {step}. Give a longer `time`.")
         return self._pick(jnp.asarray(step, jnp.int32), None if index is None else np.asarray(index))
 
     def retrieve_at_time(self, time: Any, index: Any = None) -> Any:

@@ -49,11 +49,11 @@ class Dynamics(Module):
         return self.in_size
 
     def add_before_update(self, key: Any, fun: Callable[..., Any]) -> None:
-        """Let `fun` run at the start of every call."""
+        """Run `fun` at the start of every call."""
         self.before_updates = _added(self.before_updates, key, fun, f"{self.path}.before_updates")
 
     def add_after_update(self, key: Any, fun: Callable[..., Any]) -> None:
-        """Let `fun` run at the end of every call."""
+        """Run `fun` at the end of every call."""
         self.after_updates = _added(self.after_updates, key, fun, f"{self.path}.after_updates")
 
     def get_before_update(self, key: Any) -> Callable[..., Any]:
@@ -65,15 +65,15 @@ class Dynamics(Module):
         return _found(self.after_updates, key, f"{self.path}.after_updates")
 
     def has_before_update(self, key: Any) -> bool:
-        """Whether a function is there under `key`."""
+        """Whether a function runs under `key` at the start of every call."""
         return key in self.before_updates
 
     def has_after_update(self, key: Any) -> bool:
-        """Whether a function is there under `key`."""
+        """Whether a function runs under `key` at the end of every call."""
         return key in self.after_updates
 
     def align_pre(self, dyn: Any) -> Any:
-        """Let `dyn` run on the output of every call; an equal description finds the Module that it has made before."""
+        """Run `dyn` on the output of every call; equal descriptions share one Module."""
         key = dyn if isinstance(dyn, Desc) else id(dyn)
         if not self.has_after_update(key):
             self.add_after_update(key, dyn() if isinstance(dyn, Desc) else dyn)
@@ -95,24 +95,24 @@ def _found(functions: Mapping[Any, Any], key: Any, where: str) -> Any:
 
 
 def receive_update_input(function: T) -> T:
-    """Let a function of `before_updates` be called with the arguments of the call."""
+    """Mark a function of `before_updates`: it is called with the arguments of the call."""
     function._receive_update_input = True  # type: ignore[attr-defined]
     return function
 
 
 def not_receive_update_input(function: T) -> T:
-    """Let a function of `before_updates` be called without arguments, as is usual."""
+    """Mark a function of `before_updates`: it is called without arguments, which is the default."""
     function._receive_update_input = False  # type: ignore[attr-defined]
     return function
 
 
 def receive_update_output(function: T) -> T:
-    """Let a function of `after_updates` be called with what `update` returned, as is usual."""
+    """Mark a function of `after_updates`: it is called with the result of `update`, which is the default."""
     function._not_receive_update_output = False  # type: ignore[attr-defined]
     return function
 
 
 def not_receive_update_output(function: T) -> T:
-    """Let a function of `after_updates` be called without arguments."""
+    """Mark a function of `after_updates`: it is called without arguments."""
     function._not_receive_update_output = True  # type: ignore[attr-defined]
     return function

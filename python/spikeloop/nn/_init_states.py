@@ -27,6 +27,10 @@ def init_all_states(target: M, *args: Any, node_to_exclude: Any = None, **kwargs
     With `batch_size=n`, States get a first axis of n samples. Called again it resets the model: the State objects
     stay and receive their initial values, also for functions that were compiled before. Modules that pass the filter
     `node_to_exclude` are left out.
+
+    >>> neuron = sl.nn.init_all_states(sl.LIF(3), batch_size=2)
+    >>> neuron.V.value.shape
+    (2, 3)
     """
     return call_all_fns(target, "init_state", args, kwargs, node_to_exclude)
 

@@ -99,6 +99,10 @@ class Linear(Dense):
     | `param_type` | the kind of State that holds {'weight', 'bias'} | ParamState |
 
     Raises ShapeError if sizes do not fit, UnitError if x W and b differ in dimension.
+
+    >>> layer = sl.nn.Linear(2, 3, w_init=sl.init.Constant(0.5))
+    >>> layer(jnp.array([1.0, 2.0])).tolist()
+    [1.5, 1.5, 1.5]
     """
 
     def __init__(
@@ -146,7 +150,11 @@ class AllToAll(Dense):
     """y = x W + b, where W may be one number for all connections.
 
     `include_self=False` leaves out the connections from each index to itself. The rest is as in `Linear`, but without
-    bias by default.
+    bias by default. The rule for synapses is `connect.AllToAll`.
+
+    >>> layer = sl.nn.AllToAll(2, 3, w_init=0.5)
+    >>> layer(jnp.array([1.0, 2.0])).tolist()
+    [1.5, 1.5, 1.5]
     """
 
     def __init__(
@@ -179,7 +187,11 @@ class AllToAll(Dense):
 
 
 class OneToOne(Dense):
-    """y = w x + b, element by element; parameters as in `Linear`."""
+    """y = w x + b, element by element; parameters as in `Linear`. The rule for synapses is `connect.OneToOne`.
+
+    >>> sl.nn.OneToOne(2, 0.5)(jnp.array([1.0, 2.0])).tolist()
+    [0.5, 1.0]
+    """
 
     def __init__(
         self,

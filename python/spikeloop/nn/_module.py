@@ -26,11 +26,24 @@ _UNWALKED = (str, bytes, int, float, bool, type(None), jax.Array, weakref.ref)
 
 
 class Module(NamesKeywords):
-    """Base of everything that a model is made of.
+    """Base of every part of a model.
 
     Assign States and other Modules to attributes, also inside lists, tuples and dicts; `states()` and `nodes()` find
     them. `init_state` makes the States that depend on the batch size. Running it again refills the same State
     objects, so compiled functions see the reset values. `update` computes one step; calling the Module calls it.
+
+    >>> class Counter(sl.nn.Module):
+    ...     def init_state(self, batch_size=None):
+    ...         self.n = sl.ShortTermState(jnp.zeros((), int))
+    ...
+    ...     def update(self):
+    ...         self.n.value = self.n.value + 1
+    ...         return self.n.value
+    >>> counter = sl.nn.init_all_states(Counter())
+    >>> int(counter()), int(counter())
+    (1, 2)
+    >>> counter
+    Counter, State n
     """
 
     _name: str | None = None
@@ -66,7 +79,7 @@ class Module(NamesKeywords):
         """Make the States of this Module alone; `init_all_states` calls it for a whole model."""
 
     def reset_state(self, *args: Any, **kwargs: Any) -> None:
-        """Reset the States of this Module alone: by default, make their values anew."""
+        """Reset the States of this Module alone; by default by `init_state`."""
         self.init_state(*args, **kwargs)
 
     def init_all_states(self, *args: Any, **kwargs: Any) -> Module:
@@ -116,7 +129,7 @@ class Module(NamesKeywords):
 
     @property
     def path(self) -> str:
-        """Where the Module stands in its model, such as `COBA.N`."""
+        """The place of the Module in its model, such as `Network.cells`."""
         owner = self._owner[0]() if self._owner else None
         if owner is None or owner is self:
             return self._name or type(self).__name__
@@ -201,7 +214,7 @@ class Module(NamesKeywords):
         return (node for path, node in self.nodes().items() if len(path) == 1)
 
     def about(self) -> str:
-        """Sizes, and what else tells this Module from others of its class, for its line in the tree."""
+        """Sizes, and other facts for the line of this Module in the tree of its model."""
         sizes = [size_text(size) for size in (self.in_size, self.out_size) if size is not None]
         return sizes[0] if len(set(sizes)) == 1 else " → ".join(sizes)
 

@@ -17,6 +17,10 @@ class Sequential(Module):
     reaches it. Functions are taken to keep the size. An index gives a layer, a slice a Sequential of these layers.
 
     Raises ShapeError if a Module follows another whose output has a different size.
+
+    >>> net = sl.nn.Sequential(sl.nn.Linear(2, 3), sl.LIF.desc(tau=10 * u.ms), sl.nn.Linear.desc(out_size=1))
+    >>> net.out_size
+    (1,)
     """
 
     def __init__(self, *layers: Module | Desc | Callable[..., Any], name: str | None = None):

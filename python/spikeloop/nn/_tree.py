@@ -26,7 +26,7 @@ class Branch:
 
 
 def tree_of(module: Module) -> Branch:
-    """The tree of a Module. A Module that stands at several places is described at the first; the others name it."""
+    """The tree of a Module. A Module with several places is described at the first one; the other lines name it."""
     seen: dict[int, str] = {}
     return _branch(module, "", "", seen)
 

@@ -12,7 +12,10 @@ from ._plasticity import Change, Plasticity, trace
 
 
 class Clopath(Plasticity):
-    r"""Spikes that meet a depolarised target weaken the synapse; a strong depolarisation after spikes strengthens it.
+    r"""Voltage-dependent plasticity.
+
+    A presynaptic spike at a depolarised target weakens the synapse; strong depolarisation after presynaptic spikes
+    strengthens it.
 
     $$\text{pre: } w \mathrel{-}= A_{LTD} W [\bar u_- - \theta_-]_+, \qquad
     \dot w = A_{LTP} W \bar x\, [u - \theta_+]_+ [\bar u_+ - \theta_-]_+, \qquad W = w_{max} - w_{min}$$

@@ -28,7 +28,7 @@ class DopamineSTDP(STDP):
     \dot n = -\frac{n}{\tau_n} + \sum_k \frac{r_k}{\tau_n}\,\delta(t - t_k)$$
 
     The eligibility c changes by pairs as w does in `STDP` with exponents of 0: by A₊ W x at a spike of the target, by
-    −A₋ W y at one of the source. `reward(r)` lets the dopamine n jump by r/τ_n, so that a reward of 1 adds
+    −A₋ W y at one of the source. `reward(r)` increases the dopamine n by r/τ_n, so that a reward of 1 adds
     c τ_c/(τ_c + τ_n) to the weight.
 
     | parameter | meaning | unit | default |
@@ -60,7 +60,7 @@ class DopamineSTDP(STDP):
     gain: HiddenState  # the integral of that part times n − b
 
     def reward(self, amount: Any) -> None:
-        """Let the dopamine jump by amount/tau_n; an amount below 0 is a punishment.
+        """Increase the dopamine by amount/tau_n; a negative amount is a punishment.
 
         It acts from the last call of the projection on. `amount` is one number, which may be traced.
         """

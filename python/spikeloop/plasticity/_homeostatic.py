@@ -25,8 +25,8 @@ class HomeostaticScaling(WeightRule):
 
     $$\dot w = \frac{w}{\tau_w}\Big(1 - \frac{\nu}{\rho_0}\Big), \qquad \tau\dot\nu = -\nu + \sum_k \delta(t - t_k)$$
 
-    with the rate ν of the target, averaged over its spikes at t_k from ρ0 on. The weights change every `every`, by what
-    ν then says for that time; in other steps they cost nothing. It goes together with other rules, as in
+    with the rate ν of the target, averaged over its spikes at t_k from ρ0 on. The weights change at the interval
+    `every`, by the present ν; other steps cost nothing. It goes together with other rules, as in
     `plasticity=[STDP(...), HomeostaticScaling(...)]`, and is meant for excitatory synapses.
 
     | parameter | meaning | unit | default |

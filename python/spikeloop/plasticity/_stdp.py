@@ -28,6 +28,12 @@ class STDP(Plasticity):
     | `pairs` | "all" spikes of the past count, or the "nearest" alone | | "all" |
     | `w_max`, `w_min`, `delay_in` | as in `Plasticity` | | |
 
+    >>> rule = sl.plasticity.STDP(A_plus=0.01, A_minus=0.012, w_max=1.0 * u.mV)
+    >>> neurons = sl.LIF(10)
+    >>> learning = sl.project(neurons, neurons, sl.connect.FixedOutDegree(5, 0.5 * u.mV), plasticity=rule)
+    >>> learning.comm.weight.value.shape  # a weight for each synapse
+    (50,)
+
     Morrison A, Diesmann M, Gerstner W (2008) Biol. Cybern. 98:459.
     """
 

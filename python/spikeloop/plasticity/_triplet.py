@@ -11,7 +11,7 @@ from ._plasticity import Change, Plasticity, trace
 
 
 class TripletSTDP(Plasticity):
-    r"""Pairs of spikes change the weight, the more so the shorter ago each side fired before.
+    r"""Pairs of spikes change the weight, more if the presynaptic or postsynaptic neuron has fired shortly before.
 
     $$\text{post: } w \mathrel{+}= W r_1 (A_2^+ + A_3^+ o_2), \qquad
     \text{pre: } w \mathrel{-}= W o_1 (A_2^- + A_3^- r_2), \qquad W = w_{max} - w_{min}$$

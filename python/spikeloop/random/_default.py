@@ -16,7 +16,7 @@ DEFAULT.name = "random.DEFAULT"
 
 
 def seed(seed_or_key: Any = None) -> None:
-    """Start `DEFAULT` anew from a whole number or a JAX key; from the system's entropy if None.
+    """Seed `DEFAULT` with a whole number or a JAX key; with the system's entropy if None.
 
     A whole number also seeds NumPy's global generator, which scripts use beside this module.
     """
@@ -27,7 +27,7 @@ def seed(seed_or_key: Any = None) -> None:
 
 @contextlib.contextmanager
 def seed_context(seed_or_key: Any) -> Iterator[None]:
-    """Draw from `seed_or_key` inside the `with` block; afterwards go on as if it had not been there."""
+    """Draw from `seed_or_key` inside the `with` block; afterwards the state is as before the block."""
     numpy_before = np.random.get_state()  # noqa: NPY002
     try:
         with DEFAULT.seed_context(seed_or_key):

@@ -28,11 +28,11 @@ class KeyState(State):
         self._backup: Any = None
 
     def seed(self, seed_or_key: Any = None) -> None:
-        """Start anew from a whole number or a JAX key; from the system's entropy if None."""
+        """Seed with a whole number or a JAX key; with the system's entropy if None."""
         self.value = key_data(seed_or_key)
 
     def set_key(self, seed_or_key: Any) -> None:
-        """Start anew from a JAX key or a whole number."""
+        """Seed with a JAX key or a whole number."""
         if seed_or_key is None:
             raise TypeError("set_key needs a JAX key or a whole number; given None.")
         self.value = key_data(seed_or_key)
@@ -69,7 +69,7 @@ class KeyState(State):
 
     @contextlib.contextmanager
     def seed_context(self, seed_or_key: Any) -> Iterator[None]:
-        """Draw from `seed_or_key` inside the `with` block; afterwards go on as if it had not been there."""
+        """Draw from `seed_or_key` inside the `with` block; afterwards the state is as before the block."""
         before = self.value
         self.seed(seed_or_key)
         try:

@@ -1,4 +1,4 @@
-"""Recording: what a population did, as little memory as it needs, in a loop of one's own or in a long `run`."""
+"""Recording of spikes, States and rates, in a loop of your own or by `run`."""
 
 from .._errors import Overflow as Overflow
 from ._events import Events as Events

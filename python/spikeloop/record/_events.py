@@ -21,8 +21,8 @@ from ._trains import SpikeTrains
 class Events(Recorder):
     """Records spikes as a list of at most `capacity` pairs (step, neuron), 8 bytes each, kept in a State.
 
-    It costs memory for what spikes, and none for what does not: choose it where less than one neuron in 64 spikes in
-    a step. Make it after `init_all_states`; a batch gets one list for each sample.
+    Memory grows with the number of spikes: this takes less than `Spikes` if fewer than one neuron in 64 spikes per
+    step. Make it after `init_all_states`; a batch gets one list for each sample.
 
     | name | meaning | default |
     |---|---|---|
@@ -32,7 +32,7 @@ class Events(Recorder):
 
     A call appends the spikes of the last step, or those given; a count of n spikes, as Poisson sources give them, n
     times. `read()` makes `SpikeTrains`; it raises `Overflow` with the capacity needed if there were more. `clear()`
-    begins anew.
+    empties the list.
     """
 
     _kind = "events"
@@ -95,7 +95,7 @@ class Events(Recorder):
         if (needed := int(count.max(initial=0))) > self.capacity:
             raise Overflow(
                 f"{self.label} has place for {self.capacity} events, but there were {needed}. "
-                f"Write capacity={needed} or more, or record.Spikes, which needs none."
+                f"Write capacity={needed} or more, or record.Spikes, which has no limit."
             )
         return np.concatenate([clock[..., None, :], np.asarray(self.events.value)], axis=-2)
 

@@ -19,7 +19,7 @@ def damaged(file: Path, reason: Any) -> DamagedStoreError:
     text = f"{type(reason).__name__}: {reason}" if isinstance(reason, Exception) else reason
     return DamagedStoreError(
         f"{file} is damaged ({text}). Nothing was changed. Put a copy of the file back, choose another path, or begin "
-        "the run anew by record.run(..., overwrite=True), which deletes its records."
+        "the run again with record.run(..., overwrite=True), which deletes its records."
     )
 
 

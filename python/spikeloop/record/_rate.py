@@ -26,6 +26,11 @@ class Rate(Recorder):
 
     A call returns the spikes of this step in each group, 4 bytes a group; `read` makes `Rates`, one row a bin. A count
     of n spikes, as Poisson sources give them, is n.
+
+    >>> neurons = sl.nn.init_all_states(sl.LIF(10, V_th=10 * u.mV, tau=20 * u.ms))
+    >>> rate = sl.record.Rate(neurons, bin=50 * u.ms, groups={"E": slice(0, 8), "I": slice(8, 10)})
+    >>> sl.record.run(lambda: neurons(15 * u.mA), 100 * u.ms, record=rate)["rate"]["E"]
+    Quantity([40. 40.], "Hz")
     """
 
     _kind = "rate"

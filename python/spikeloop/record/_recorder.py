@@ -30,8 +30,8 @@ class Recorder(Module):
     | `population` | what is recorded | |
     | `start`, `stop` | record this part of the run only | all of it |
 
-    A recorder of one's own defines `update()`, which looks at `self.population` and returns one array (..., values)
-    without a unit; its record is `Traces`.
+    A recorder of your own defines `update()`, which reads `self.population` and returns one array (..., values) without
+    a unit; its record is `Traces`.
     """
 
     _kind: ClassVar[str] = "rows"
@@ -106,7 +106,7 @@ class Recorder(Module):
 
     def entry(self) -> np.ndarray:
         """What a recorder without rows has recorded since `begin`."""
-        raise NotImplementedError(f"{self.label}: a recorder of one's own returns a row from update() in each step.")
+        raise NotImplementedError(f"{self.label}: a recorder of your own returns a row from update() in each step.")
 
     def num_entries(self, steps: int, dt: float) -> int:
         """Entries of the record of so many steps."""
@@ -171,7 +171,7 @@ def spikes_of(population: Any, given: Any, where: str) -> Any:
     if given is None:
         spike = _spike(population, where)
         if spike is None:
-            raise TypeError(f"{where}: it keeps no spikes; give those of the step: recorder(spikes).")
+            raise TypeError(f"{where}: it has no State `spike`; give the spikes of the step: recorder(spikes).")
         given = spike.value
     return flat(given, shape_of(population), where)
 
@@ -182,7 +182,7 @@ def size_of(population: Any, where: str) -> int:
     if shape is None:
         spike = _spike(population, where)
         if spike is None:
-            raise TypeError(f"{where}: this is no population, as it has neither a size nor spikes.")
+            raise TypeError(f"{where}: a recorder needs a population, but this has neither a size nor a State `spike`.")
         shape = spike.value.shape
     return math.prod(shape)
 
@@ -191,5 +191,5 @@ def _spike(population: Any, where: str) -> Any:
     """The State of spikes, None if there is none."""
     spike = vars(population).get("spike")
     if spike is None and made_by_init_state(type(population), "spike"):
-        raise NotInitializedError(f"{where}: its spikes do not exist before sl.nn.init_all_states(model).")
+        raise NotInitializedError(f"{where}: its spikes do not exist yet. Call sl.nn.init_all_states(model) first.")
     return spike

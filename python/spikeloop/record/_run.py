@@ -1,4 +1,4 @@
-"""`run`: a long simulation in chunks, with recorders, a progress bar, and a place on disk to go on from."""
+"""`run`: a long simulation in chunks, with recorders, a progress bar, and checkpoints from which it can continue."""
 
 from __future__ import annotations
 
@@ -113,19 +113,27 @@ is called `t`; `t` and `i` are set in `environ` too | |
     | `record` | recorders, {name: recorder}; in a list the name is the kind, or that of the State | the \
 spikes of every population by its name if `step` is a Module, else none |
     | `t0` | the time of the first step, a multiple of dt; `i` counts from t0/dt | 0 ms |
-    | `chunk` | steps between two looks at the world outside; made a multiple of all periods of recording | 10,000 |
+    | `chunk` | steps of one compiled call; rounded up to a multiple of all recording intervals | 10,000 |
     | `pbar` | a `ProgressBar`, or True | no bar |
     | `path` | a folder for records and checkpoints (zarr); without it they stay in memory | |
-    | `resume` | go on with the run at `path`, or begin it; the model must be built as before | False |
-    | `overwrite` | delete the run that is at `path` and begin anew | False |
+    | `resume` | continue the run at `path`, or begin it; the model must be built as before | False |
+    | `overwrite` | delete the run at `path` and begin a new one | False |
 
-    With a path memory does not grow with the duration. A run that is interrupted, killed or cut from power at any
-    moment goes on with `resume=True` from its last finished chunk, and one that is finished goes on to a later end: to
-    the same numbers, bit for bit, as if it had been one run. Ctrl-C waits for the end of the chunk and raises
-    `Interrupted`, whose `run` holds the records so far.
+    With a path, memory does not grow with the duration. A run that was interrupted or killed continues after its last
+    finished chunk with `resume=True`, and a finished run continues to a later end. The numbers are those of one
+    uninterrupted run, bit for bit. After Ctrl-C the present chunk is finished, then `Interrupted` is raised; its `run`
+    holds the records so far.
 
     One run at a time writes to a path; a second one is refused by `StoreInUseError`, and a damaged file there by
-    `DamagedStoreError`. Nothing is deleted but by `overwrite`.
+    `DamagedStoreError`. Only `overwrite` deletes anything.
+
+    >>> neurons = sl.LIF(5, V_th=10 * u.mV, tau=20 * u.ms)
+    >>> net = sl.Network(neurons=neurons, inputs={"neurons": 15 * u.mA}).init_all_states()
+    >>> run = sl.record.run(net, 100 * u.ms)
+    >>> run
+    Run(1000 of 1000 steps, neurons)
+    >>> run["neurons"].train(0)
+    Quantity([21.9 43.9 65.9 87.9], "ms")
     """
     plan = _Plan(step, duration, _named(_spikes_of(step) if record is None else record), t0, chunk)
     bar = as_progress_bar(pbar)
@@ -276,7 +284,7 @@ def _opened(plan: _Plan, path: str | Path | None, resume: bool, overwrite: bool)
         yield Memory(shapes), 0
         return
     if resume and overwrite:
-        raise ValueError("record.run: resume=True goes on with a run, overwrite=True deletes it; give one of them.")
+        raise ValueError("record.run: resume=True continues a run, overwrite=True deletes it; give one of them.")
     place, states = Path(path), plan.chunk_at(0)[1].written() if plan.clock.steps else []
     need("zarr")
     check_fits(shapes := plan.shapes(), all_of_them=False)
@@ -294,10 +302,10 @@ def _opened(plan: _Plan, path: str | Path | None, resume: bool, overwrite: bool)
 
 
 _REFUSED = {
-    Found.RUN: "holds a run. Go on with it by resume=True, choose another path, or delete it by overwrite=True.",
+    Found.RUN: "holds a run. Continue it with resume=True, choose another path, or delete it with overwrite=True.",
     Found.RECORDS: (
-        "holds records, but no checkpoint.npz, which tells how many steps are done and what the States were after "
-        "them. Nothing was changed. Put it back, choose another path, or delete the records by overwrite=True."
+        "holds records, but no checkpoint.npz with the number of steps done and the States after them. Nothing "
+        "was changed. Put it back, choose another path, or delete the records with overwrite=True."
     ),
 }
 

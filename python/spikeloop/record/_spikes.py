@@ -15,7 +15,7 @@ from ._trains import SpikeTrains
 
 
 class Spikes(Recorder):
-    """Records the spikes of a population, one bit each: 1/8 byte a neuron and step, whatever it does.
+    """Records the spikes of a population with one bit, 1/8 byte, per neuron and step.
 
     | name | meaning | default |
     |---|---|---|
@@ -24,8 +24,12 @@ class Spikes(Recorder):
     | `start`, `stop` | as in `Recorder` | |
 
     A call returns one row of bytes, of the spikes of the last step or of those given; `read` makes `SpikeTrains`. A bit
-    cannot hold a count, as Poisson sources give: rows of given spikes end with a byte that tells of one above 1, and
-    `read` then raises `Overflow`.
+    cannot hold the count of a Poisson source: if a given count is above 1, `read` raises `Overflow`.
+
+    >>> neurons = sl.nn.init_all_states(sl.LIF(5, V_th=10 * u.mV, tau=20 * u.ms))
+    >>> run = sl.record.run(lambda: neurons(15 * u.mA), 50 * u.ms, record=sl.record.Spikes(neurons, neurons=[0, 1]))
+    >>> run["spikes"].counts.tolist()
+    [2, 2]
     """
 
     _kind = "spikes"

@@ -33,6 +33,11 @@ class States(Recorder):
     A row holds the values after the last step of its interval: with `every` = 1 ms and dt = 0.1 ms those of the steps
     at 0.9 ms, 1.9 ms and so on. Weights that learn are brought up to date for a row. A call returns one row; `read`
     makes `Traces`.
+
+    >>> neurons = sl.nn.init_all_states(sl.LIF(5))
+    >>> V = sl.record.States(neurons, "V", every=1 * u.ms, neurons=[0, 3])
+    >>> sl.record.run(lambda: neurons(0.5 * u.mA), 10 * u.ms, record=V)["V"].values.shape
+    (10, 2)
     """
 
     _kind = "states"

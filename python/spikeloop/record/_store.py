@@ -97,7 +97,7 @@ class Disk:
         if not (path / _checkpoint.FILE).exists():
             raise FileNotFoundError(
                 f"{path} holds no run." if not _metadata.is_ours(path) else f"{path} has no {_checkpoint.FILE}, which "
-                "tells how many steps are done and what the States were after them. Put it back to use the records."
+                "holds the number of steps done and the States after them. Put it back to use the records."
             )  # fmt: skip
         meta = _metadata.read(path)
         try:

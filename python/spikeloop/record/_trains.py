@@ -21,7 +21,11 @@ Found = tuple[np.ndarray, ...]  # steps, neurons, samples of a batch
 class SpikeTrains:
     """Spikes of `size` neurons: `times` and `indices`, in the order of times.
 
-    Read from packed rows, spikes are searched when they are first asked for. `record[k]` is sample k of a batch.
+    Spikes that were recorded as bits are extracted when they are first read. `record[k]` is sample k of a batch.
+
+    >>> trains = sl.record.SpikeTrains.of([1.0, 2.0, 7.0] * u.ms, [0, 1, 0], size=2, dt=0.1 * u.ms, stop=10 * u.ms)
+    >>> trains.counts.tolist(), trains.train(0)
+    ([2, 1], Quantity([1. 7.], "ms"))
     """
 
     def __init__(
@@ -134,7 +138,7 @@ class SpikeTrains:
         return np.split(ms, np.cumsum(self.counts)[:-1]) if self.size else []
 
     def select(self, neurons: Any = None, *, start: Any = None, stop: Any = None) -> SpikeTrains:
-        """The spikes of some neurons, numbered anew, in a part of the time."""
+        """The spikes of some neurons, which are numbered from 0, in a part of the time."""
         chosen = selection(neurons, self.size, "SpikeTrains.select")
         number = np.full(self.size, -1)
         number[chosen] = np.arange(len(chosen))

@@ -38,7 +38,7 @@ class Surrogate:
             def derivative(self, x):
                 return jnp.maximum(1 - jnp.abs(x) / self.width, 0)
 
-    An `__init__` of one's own that assigns attributes works as well, and so does the name `surrogate_grad` for
+    An `__init__` of your own that assigns attributes works as well, and so does the name `surrogate_grad` for
     `derivative`. A parameter is a number, an array that repeats to x, a traced value or a ParamState; spikes do not
     depend on it, and their derivative by it is 0. Instances are immutable; two are equal if their types and parameters
     are, arrays and States by identity. Second derivatives are those of `derivative`.

@@ -12,7 +12,12 @@ from ._base import Surrogate, function_form
 
 
 class Sigmoid(Surrogate, code=0):
-    """α s (1 − s) with s = sigmoid(α x)."""
+    """α s (1 − s) with s = sigmoid(α x).
+
+    >>> spike = sl.surrogate.Sigmoid(alpha=4.0)
+    >>> spike(jnp.array(0.0)).item(), sl.transform.grad(spike)(0.0).item()
+    (1.0, 1.0)
+    """
 
     alpha: float = 4.0
 

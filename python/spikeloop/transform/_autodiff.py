@@ -198,7 +198,7 @@ def _arrange(grads: tuple[list[Any], list[Any]], config: _Config, rebuild: Calla
 def split_aux(out: Any, kind: str) -> Any:
     """(value, aux) that a function with `has_aux` returns."""
     if not isinstance(out, (tuple, list)) or len(out) != 2:
-        raise TypeError(f"{kind}: has_aux=True asks for (value, aux) as the result; the function returns one value.")
+        raise TypeError(f"{kind}: with has_aux=True the function must return (value, aux); it returns one value.")
     return out
 
 

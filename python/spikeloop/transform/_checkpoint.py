@@ -71,6 +71,9 @@ def checkpointed_for_loop(
     |---|---|---|
     | `base` | pieces per level, at least 2 | √n: two levels |
     | `pbar` | as in `for_loop`, but it moves after whole pieces of the top level only | no bar |
+
+    >>> sl.transform.checkpointed_for_loop(lambda x: x**2, jnp.arange(4)).tolist()
+    [0, 1, 4, 9]
     """
     steps = Steps(check_length(xs, length), bar=as_progress_bar(pbar), option=_check_base(base))
     return _eager.run(_checkpointed_for_loop, (f,), steps, xs, _step_by_step.for_loop)

@@ -16,7 +16,11 @@ from ._traced import Traced, trace_function
 
 
 def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any) -> Any:
-    """`true_fun(*operands)` if `pred`, else `false_fun(*operands)`."""
+    """`true_fun(*operands)` if `pred`, else `false_fun(*operands)`.
+
+    >>> sl.transform.cond(jnp.array(2.0) > 1.0, lambda x: x + 1, lambda x: x, 10.0).item()
+    11.0
+    """
     index = jnp.asarray(pred, bool)
     if index.shape != ():
         raise TypeError(f"cond needs one truth value; given shape {index.shape}. Use jnp.where or vmap.")
@@ -36,7 +40,8 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
 def ifelse(conditions: Sequence[Any], branches: Sequence[Any], *operands: Any, check_cond: bool = True) -> Any:
     """The branch of the first condition that holds; the last branch if none holds.
 
-    `branches` may be values instead of functions. With `check_cond`, exactly as many conditions as branches are asked.
+    `branches` may be values instead of functions. With `check_cond`, the numbers of conditions and branches must be
+    equal.
     """
     if check_cond and len(conditions) != len(branches):
         raise ValueError(f"ifelse: {len(conditions)} conditions for {len(branches)} branches; they must be as many.")

@@ -22,8 +22,8 @@ def jit_error_if(pred: Any, error: Callable[..., Any] | str, *err_args: Any, **e
     | `error` | a function that raises the error, or the text of a ValueError, with places as in `str.format` or `%` |
     | `*err_args`, `**err_kwargs` | values for the function or for the places in the text |
 
-    Outside of compiled functions the error itself is raised. A compiled function fails with the error of JAX's
-    runtime, a RuntimeError whose text holds that of the error, as late as a result of it is looked at.
+    Outside of compiled functions the error itself is raised. A compiled function fails with a RuntimeError of
+    JAX's runtime that contains the text of the error, when one of its results is read.
     """
     leaves, tree = jax.tree.flatten((err_args, err_kwargs))
     values = tuple(i for i, leaf in enumerate(leaves) if is_tracer(leaf) or isinstance(leaf, _ARRAYS))

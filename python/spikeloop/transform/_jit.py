@@ -103,16 +103,24 @@ def jit(
 ) -> Any:
     """Compile `fun` on its first call; later calls run the compiled program. Also a decorator, with or without `()`.
 
-    States that `fun` reads are inputs of the program and those that it writes are results, so a call has the effects
-    of running `fun` itself. Another shape, dtype, unit, static argument, or another value of a setting such as `dt`
-    compiles again; another value of `t` or of an array setting does not. Large States that are replaced give their
-    buffer to the program.
+    States that `fun` reads are inputs of the program and those that it writes are results, so a call has the effects of
+    running `fun` itself. Another shape, dtype, unit, static argument, or another value of a setting such as `dt`
+    compiles again; another value of `t` or of an array setting does not. The buffers of large States that are replaced
+    are donated to the program.
 
     | name | meaning |
     |---|---|
     | `static_argnums`, `static_argnames` | arguments used by value; one program for each value |
     | `donate_argnums`, `donate_argnames` | arguments whose buffers the program may overwrite |
     | `in_shardings`, `out_shardings`, `keep_unused`, `device`, `backend`, `inline` | as in `jax.jit` |
+
+    >>> count = sl.State(jnp.zeros(()))
+    >>> @sl.transform.jit
+    ... def add(x):
+    ...     count.value = count.value + x
+    >>> add(2.0)
+    >>> count.value.item()
+    2.0
     """
     if fun is None:
         given = {k: v for k, v in locals().items() if k not in ("fun", "options")}

@@ -32,8 +32,8 @@ def for_loop(
 ) -> Any:
     """Call `f` once for each slice of `xs`, or `length` times, and return its results stacked over time.
 
-    States that `f` writes are carried from step to step. Called outside `jit`, the loop is compiled, and found again
-    when it is called with the same function.
+    States that `f` writes are carried from step to step. Outside `jit` the compiled loop is kept, and used again when
+    the loop is called with the same function.
 
     | name | meaning | default |
     |---|---|---|
@@ -42,6 +42,13 @@ def for_loop(
     | `reverse` | from the last step to the first; results keep the order of `xs` | False |
     | `unroll` | steps per iteration of the compiled loop | 1 on CPU, 8 on GPU |
     | `pbar` | a `ProgressBar`, or the number of steps between its updates, or True | no bar |
+
+    >>> count = sl.State(jnp.zeros((), int))
+    >>> def step(x):
+    ...     count.value = count.value + x
+    ...     return count.value
+    >>> sl.transform.for_loop(step, jnp.arange(5)).tolist()
+    [0, 1, 3, 6, 10]
     """
     steps = Steps(check_length(xs, length), reverse, as_progress_bar(pbar), _unroll(unroll))
     return _eager.run(_for_loop, (f,), steps, xs, _step_by_step.for_loop)
@@ -59,6 +66,10 @@ def scan(
     """Thread a carry through `f(carry, x) -> (carry, y)`; return the last carry and the stacked `y`.
 
     Options as in `for_loop`.
+
+    >>> carry, doubled = sl.transform.scan(lambda c, x: (c + x, 2 * x), 0, jnp.arange(4))
+    >>> int(carry), doubled.tolist()
+    (6, [0, 2, 4, 6])
     """
     steps = Steps(check_length((xs,), length), reverse, as_progress_bar(pbar), _unroll(unroll))
     return _eager.run(_scan, (f,), steps, (init, xs), _step_by_step.scan)
@@ -68,6 +79,9 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     """Apply `body_fun` to the carry, at first `init_val`, while `cond_fun` holds.
 
     `cond_fun` may read States but not write them.
+
+    >>> int(sl.transform.while_loop(lambda x: x < 100, lambda x: 2 * x, 3))
+    192
     """
     return _eager.run(_while_loop, (cond_fun, body_fun), (), (init_val,), _step_by_step.while_loop)
 

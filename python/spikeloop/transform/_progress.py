@@ -26,7 +26,7 @@ class ProgressBar:
     | `desc` | text before the bar, or (template, function), see below | `Running` |
     | `**options` | passed to `tqdm` | |
 
-    With `desc=("step {i}: loss {loss:.3f}", fun)` the text is `template.format(**fun(data))`, made anew in every
+    With `desc=("step {i}: loss {loss:.3f}", fun)` the text is `template.format(**fun(data))`, made again in every
     update. `data` holds the last step: its number `i`, the carry after it (`carry`) and what it returned (`y`). The
     function is traced; it may read States but not write them, and returns a dict of numbers and arrays.
     """

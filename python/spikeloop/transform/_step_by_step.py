@@ -43,7 +43,7 @@ def scan(functions: tuple[Any], steps: Steps, args: tuple[Any, Any]) -> tuple[An
     """(the last carry, the stacked results) of at least one step; results keep the order of the slices."""
     if not steps.length:
         raise ValueError(
-            "A loop without steps cannot run under jax.disable_jit(): only a trace tells the form of its results."
+            "A loop without steps cannot run under jax.disable_jit(): only tracing shows the form of its results."
         )
     (carry, xs), ys = args, []
     f, xs = clocked(functions[0], xs)

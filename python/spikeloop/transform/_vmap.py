@@ -40,6 +40,9 @@ def vmap(
 
     With filters alone the number of lanes follows from the arguments or `axis_size`. Raises BatchAxisError when a
     State that is not in `out_states` is written with values that differ between lanes.
+
+    >>> sl.transform.vmap(lambda x, y: x * y, in_axes=(0, None))(jnp.arange(3), 2).tolist()
+    [0, 2, 4]
     """
     if fn is None:
         given = {k: v for k, v in locals().items() if k != "fn"}
@@ -93,7 +96,7 @@ def vmap_new_states(
 ) -> Any:
     """`fun` for many lanes at once, where the States that it makes get lanes on their axis 0. Also a decorator.
 
-    A State that is there already and is given a value without being read, as by another `init_state`, counts as made.
+    An existing State that `fun` assigns without reading it, as `init_state` does, counts as made by `fun`.
     Other States are shared, as in `vmap`. Every call runs `fun` once on abstract values.
 
     | name | meaning | default |
