@@ -54,9 +54,21 @@ def check_names(given: Iterable[str], taken: Iterable[str], where: str) -> None:
     taken = [*taken]
     for name in given:
         if name not in taken:
-            nearest = difflib.get_close_matches(name, taken, 1, 0.5)
-            guess = f"; did you mean {nearest[0]!r}?" if nearest else "."
+            guess = _guess(name, taken)
             raise TypeError(f"{where} takes no keyword {name!r}{guess} Its keywords are {', '.join(taken)}.") from None
+
+
+def check_choice(given: Any, choices: tuple[str, ...], where: str) -> None:
+    """Refuse a word that is not one of the choices."""
+    if not isinstance(given, str) or given not in choices:
+        expected = " or ".join(map(repr, choices))
+        raise ValueError(f"{where} must be {expected}; given {given!r}{_guess(given, choices)}")
+
+
+def _guess(given: Any, names: Iterable[str]) -> str:
+    """The end of a sentence about a name that is none of `names`: the nearest of them."""
+    nearest = difflib.get_close_matches(str(given), names, 1, 0.5)
+    return f"; did you mean {nearest[0]!r}?" if nearest else "."
 
 
 def bind(cls: type, signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

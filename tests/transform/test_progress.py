@@ -87,6 +87,17 @@ def test_options_reach_tqdm():
     assert "to a file" in file.getvalue()
 
 
+@pytest.mark.parametrize(("option", "nearest"), [("desk", "desc"), ("ncol", "ncols"), ("asci", "ascii")])
+def test_a_misspelt_option_names_the_nearest(option, nearest):
+    with pytest.raises(TypeError, match=f"ProgressBar takes no keyword '{option}'; did you mean '{nearest}'"):
+        ProgressBar(**{option: 1})
+
+
+def test_the_loop_gives_the_number_of_steps():
+    with pytest.raises(TypeError, match="ProgressBar takes no keyword 'total'"):
+        ProgressBar(total=10)
+
+
 def test_options_need_not_be_hashable(capfd):
     for_loop(lambda x: x, jnp.ones(4), pbar=ProgressBar(postfix={"a": 1}))
     jax.effects_barrier()

@@ -20,7 +20,7 @@ import numpy as np
 from .. import environ, init
 from .._errors import ShapeError, UnitError
 from .._jax import is_tracer
-from .._keywords import bind
+from .._keywords import bind, check_choice
 from .._shapes import fits as fits
 from .._state import State, value_of
 from ..nn import Dynamics
@@ -134,6 +134,7 @@ class Form(Dynamics):
     state_vars: ClassVar[dict[str, Variable]] = {}
     state_names: ClassVar[tuple[str, ...]] = ()  # made by init_state
     options: ClassVar[dict[str, Any]] = {}  # further arguments of the constructor: name -> default
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {}  # the words that an option may be
     has_size: ClassVar[bool] = True  # the first argument is the shape of the population
     __signature__: ClassVar[inspect.Signature]
     _form: ClassVar[inspect.Signature]  # of the constructor here, which one of a subclass's own calls
@@ -147,7 +148,9 @@ class Form(Dynamics):
         cls.state_vars = {**cls.state_vars, **{k: v for k, v in declared.items() if isinstance(v, Variable)}}
         for name in declared:
             delattr(cls, name)
-        cls.options = {k: v for base in reversed(cls.__mro__) for k, v in vars(base).get("options", {}).items()}
+        for name in ("options", "choices"):
+            inherited = [vars(base).get(name, {}) for base in reversed(cls.__mro__)]
+            setattr(cls, name, {k: v for found in inherited for k, v in found.items()})
         cls.state_names = (*cls.state_vars, *cls.state_names)
         declare_constructor(cls)
 
@@ -162,16 +165,32 @@ class Form(Dynamics):
         for name in self._initializers:
             self._check_initializer(name)
         self._configure(**values)
+        self._check()
+        self._is_checked = True
 
     def _configure(self, **options: Any) -> None:
         """Take the arguments that are neither parameters nor initial values."""
         for name, value in options.items():
             setattr(self, name, value)
 
+    def _check(self) -> None:
+        """Refuse constants and options that do not fit together; also when one is assigned later."""
+
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in self.params and "_initializers" in vars(self):
+        if "_initializers" not in vars(self) or not (name in self.params or name in self.options):
+            return super().__setattr__(name, value)
+        if name in self.params:
             value = self._checked(name, self.params[name], value)
+        else:
+            value = self._checked_option(name, value)
+        old = vars(self).get(name)
         super().__setattr__(name, value)
+        if "_is_checked" in vars(self):
+            try:
+                self._check()
+            except (TypeError, ValueError):
+                super().__setattr__(name, old)
+                raise
 
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
         """Make the states, with a first axis of `batch_size` samples if given."""
@@ -224,8 +243,14 @@ class Form(Dynamics):
         """The time step in ms."""
         return time_step(self.path)
 
+    def _checked_option(self, name: str, value: Any) -> Any:
+        """An option as it is kept."""
+        if name in self.choices:
+            check_choice(value, self.choices[name], f"{self.path}: {name}")
+        return value
+
     def _checked(self, name: str, declared: Param, value: Any) -> Any:
-        where = f"{type(self).__name__}: {name}"
+        where = f"{self.path}: {name}"
         inner: Any = value.value if isinstance(value, State) else value
         if callable(inner):
             value = inner = inner(self.varshape)

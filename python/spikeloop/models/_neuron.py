@@ -67,6 +67,7 @@ class Neuron(Form):
     """
 
     options: ClassVar[dict[str, Any]] = {"spk_fun": surrogate.ReluGrad(), "spk_reset": "soft"}
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {"spk_reset": ("soft", "hard")}
     state_names: ClassVar[tuple[str, ...]] = ("spike", "ref_left", "delta")
     kernel: ClassVar[str | None] = None
     operands: ClassVar[tuple[str, ...]] = ()
@@ -173,23 +174,24 @@ class Neuron(Form):
         return model(cls, Source(equations, threshold, reset, refractory, method, input, constants), name)
 
     def _configure(self, **options: Any) -> None:
-        spk_fun, spk_reset = options.pop("spk_fun"), options.pop("spk_reset")
-        if spk_reset not in ("soft", "hard"):
-            raise ValueError(f"{type(self).__name__}: spk_reset must be 'soft' or 'hard'; given {spk_reset!r}.")
-        if self.is_refractory:
-            check_not_negative(getattr(self, self.period), f"{type(self).__name__}: {self.period}")
-        self.spk_fun: Any = spike_function(spk_fun, type(self).__name__)
-        self.spk_reset = spk_reset
         self.receptors: list[Receptor] = []
         self._takes_delta = False
         self._waiting: OneStep | None = None  # currents given for the next step
         self.current_functions: dict[str, Callable[[Any], Any]] = {}
         super()._configure(**options)
+
+    def _checked_option(self, name: str, value: Any) -> Any:
+        return spike_function(value, self.path) if name == "spk_fun" else super()._checked_option(name, value)
+
+    def _check(self) -> None:
+        super()._check()
+        if self.is_refractory:
+            check_not_negative(getattr(self, self.period), f"{self.path}: {self.period}")
         self._check_threshold()
 
     def _check_threshold(self) -> None:
         """Refuse a model without a threshold, and known constants for which it divides by 0."""
-        name = type(self).__name__
+        name = self.path
         if not self.state_vars and self.has_own_update:
             return  # its `init_state` makes the States
         if next(iter(self.state_vars), None) != "V":

@@ -45,9 +45,9 @@ class PulsedSynapse(Synapse):
         self.take(iter([jnp.asarray(getattr(s, name), like.dtype) for name in self.state_vars]))
         return with_unit(s.g.astype(like.dtype), self.unit)
 
-    def _configure(self, **options: Any) -> None:
-        check_not_negative(self.T_dur, f"{type(self).__name__}: T_dur")
-        super()._configure(**options)
+    def _check(self) -> None:
+        super()._check()
+        check_not_negative(self.T_dur, f"{self.path}: T_dur")
 
 
 def bind(x: Any, rate: Any, unbinding: Any, on: Any, off: Any) -> Any:

@@ -49,13 +49,13 @@ class HomeostaticScaling(WeightRule):
     nu: HiddenState  # the rate of each target, in Hz
     steps: HiddenState  # since weights changed
 
-    def _configure(self, **options: Any) -> None:
-        super()._configure(**options)
-        where = f"{type(self).__name__}: every"
+    def _check(self) -> None:
+        super()._check()
+        where = f"{self.path}: every"
         every = delay_times(self.every, where)
         if every.ndim or not every > 0:
             raise ValueError(f"{where} must be one time above 0; given {self.every}.")
-        tau_w = number_in(value_of(self.tau_w), u.ms, f"{type(self).__name__}: tau_w")
+        tau_w = number_in(value_of(self.tau_w), u.ms, f"{self.path}: tau_w")
         if not is_tracer(tau_w) and (np.asarray(tau_w) < every).any():
             raise ValueError(f"{where} must not be longer than tau_w; given {self.every}.")
 

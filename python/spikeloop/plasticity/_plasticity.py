@@ -96,6 +96,7 @@ class Plasticity(WeightRule):
     on_pre: Callable[[Any, Any], Any] | None = None
     on_post: Callable[[Any, Any], Any] | None = None
     options: ClassVar[dict[str, Any]] = {"delay_in": "axon"}
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {"delay_in": ("axon", "dendrite")}
 
     acts_on_spikes = True
     columns: Columns
@@ -128,12 +129,6 @@ class Plasticity(WeightRule):
     def jump(self, value: Any, spikes: Any) -> Any:
         """A trace after the spikes."""
         return value + spikes
-
-    def _configure(self, **options: Any) -> None:
-        super()._configure(**options)
-        if self.delay_in not in ("axon", "dendrite"):
-            where = type(self).__name__
-            raise ValueError(f"{where}: delay_in must be 'axon' or 'dendrite'; given {self.delay_in!r}.")
 
     # --- a projection's side -----------------------------------------------------------------------------------------
 

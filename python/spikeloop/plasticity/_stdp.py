@@ -49,11 +49,7 @@ class STDP(Plasticity):
     rates = ("A_plus", "A_minus", "mu_plus", "mu_minus")
     waits_by = "x"
     options: ClassVar[dict[str, Any]] = {"pairs": "all"}
-
-    def _configure(self, **options: Any) -> None:
-        super()._configure(**options)
-        if self.pairs not in ("all", "nearest"):
-            raise ValueError(f"{type(self).__name__}: pairs must be 'all' or 'nearest'; given {self.pairs!r}.")
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {"pairs": ("all", "nearest")}
 
     @staticmethod
     def change(p: SimpleNamespace, pre: SimpleNamespace, post: SimpleNamespace) -> Change:

@@ -40,12 +40,14 @@ class WeightRule(Form):
     _post: Any = None
 
     def _configure(self, **options: Any) -> None:
-        where = type(self).__name__
         super()._configure(**options)
+        self.w_min = with_unit(0.0, unit_of(self.w_max)) if self.w_min is None else self.w_min
+
+    def _check(self) -> None:
+        super()._check()
         if self.w_max is None:
-            raise TypeError(f"{where} needs w_max, the largest weight, in the unit of the weights.")
-        unit = unit_of(self.w_max)
-        self.w_min = with_unit(0.0, unit) if self.w_min is None else self.w_min
+            raise TypeError(f"{self.path} needs w_max, the largest weight, in the unit of the weights.")
+        where, unit = self.path, unit_of(self.w_max)
         if not number_in(self.w_min, unit, f"{where}: w_min") < u.get_mantissa(self.w_max):
             raise ValueError(f"{where}: w_min must lie below w_max; given {self.w_min} and {self.w_max}.")
         for name in self.rates:

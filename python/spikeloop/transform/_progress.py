@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+
+from .._keywords import check_names
 
 _UPDATES = 50  # a bar moves this often by default
 
@@ -37,6 +40,8 @@ class ProgressBar:
     options: tuple[tuple[str, Any], ...] = field(default=())
 
     def __init__(self, freq: int | None = None, count: int | None = None, desc: Any = None, **options: Any):
+        if options:
+            check_names(options, ("freq", "count", "desc", *_tqdm_options()), "ProgressBar")
         for name, value in (("freq", freq), ("count", count)):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise ValueError(f"ProgressBar: {name} must be a positive number of steps; given {value!r}.")
@@ -60,6 +65,14 @@ class ProgressBar:
     def chunk(self, length: int) -> int:
         """The number of steps between two updates in a loop of `length` steps."""
         return max(1, min(self.freq or length // (self.count or _UPDATES), length))
+
+
+def _tqdm_options() -> list[str]:
+    """What tqdm takes, without what the loop gives: `self`, `iterable`, `total`, and `**kwargs`."""
+    from tqdm import tqdm
+
+    taken = inspect.signature(tqdm.__init__).parameters.values()
+    return [p.name for p in taken if p.kind is not p.VAR_KEYWORD and p.name not in ("self", "iterable", "total")]
 
 
 def as_progress_bar(pbar: Any) -> ProgressBar | None:
