@@ -64,6 +64,10 @@ def mathml(tex: str, display: str) -> str:
     from latex2mathml.converter import convert
 
     formula = convert(html.unescape(tex).strip(), display=display)
+    # The dot of a derivative, close to its letter and large enough to be seen.
+    formula = re.sub(
+        r"<mover>(.*?)<mo>&#x002D9;</mo>", r'<mover accent="true">\1<mo class="dot">&#x002D9;</mo>', formula
+    )
     return f'<div class="formula">{formula}</div>' if display == "block" else formula
 
 

@@ -95,6 +95,14 @@ def is_close(expected: str | None, printed: str | None, tolerance: float) -> boo
     return abs(a - b) <= tolerance * abs(a)
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+def test_the_first_example_is_short_and_shows_a_picture(page: str):
+    first = blocks(ROOT / page)[0]
+    assert len([line for line in first.code.splitlines() if line.strip()]) <= 15
+    assert "figures/index.png" in (ROOT / page).read_text()
+    assert (ROOT / "docs/figures/index.png").stat().st_size <= 100_000
+
+
 def test_matches():
     assert matches("a 10 Hz\n", "a  10 Hz", 0.0)
     assert not matches("a 10 Hz", "a 10.5 Hz", 0.0)

@@ -25,7 +25,7 @@ def test_others_go_to_the_nearest_step_but_at_least_one_and_warn(time, steps):
 
 
 def test_one_warning_for_an_array():
-    with pytest.warns(RuntimeWarning, match=r"d of 0.24 ms .*it becomes 0.2 ms. So do 1 others") as caught:
+    with pytest.warns(RuntimeWarning, match=r"d of 0.24 ms .*it becomes 0.2 ms. 1 more are rounded") as caught:
         assert delay_steps(np.array([0.1, 0.24, 0.0, 0.42]) * u.ms, 0.1, "d").tolist() == [1, 2, 0, 4]
     assert len(caught) == 1
 

@@ -46,13 +46,13 @@ def page(tmp_path_factory):
         for block in BLOCKS:
             exec(compile(block, str(PAGE), "exec"), names)
     figure = tmp_path_factory.mktemp("page") / "figure.png"
-    plt.gcf().savefig(figure)
+    plt.figure(1).savefig(figure)
     plt.close("all")
     return SimpleNamespace(**names, printed=printed.getvalue(), figure=figure)
 
 
 def test_every_block_runs_and_prints_what_the_page_shows(page):
-    assert len(BLOCKS) == 10
+    assert len(BLOCKS) == 11
     assert page.printed.splitlines() == PRINTS
 
 
@@ -104,9 +104,16 @@ def test_the_figure_shows_the_trace(page):
     assert red > 200
 
 
-def test_the_figure_of_the_page_is_there():
-    (shown,) = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", PAGE.read_text())
-    assert (PAGE.parent / shown).read_bytes().startswith(b"\x89PNG")
+def test_the_figures_of_the_page_are_there():
+    shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", PAGE.read_text())
+    assert len(shown) == 2
+    assert all((PAGE.parent / figure).read_bytes().startswith(b"\x89PNG") for figure in shown)
+
+
+def test_the_network_written_out_is_active(page):
+    assert page.spikes.shape == (3000, 2000)
+    rate = page.spikes[1000:].mean() / 1e-4
+    assert 10 < rate < 50  # Hz
 
 
 @pytest.mark.parametrize("dt", [0.1, 0.5])

@@ -34,7 +34,7 @@ def delay_steps(delay: Any, dt: Any, where: str) -> np.ndarray:
         warnings.warn(
             f"{where} of {np.ravel(exact)[worst] * float(dt):g} ms is no multiple of dt = {float(dt):g} ms; "
             f"it becomes {np.ravel(steps)[worst] * float(dt):g} ms."
-            + (f" So do {off.sum() - 1} others to the nearest step." if off.sum() > 1 else ""),
+            + (f" {off.sum() - 1} more are rounded to the nearest step." if off.sum() > 1 else ""),
             RuntimeWarning,
             stacklevel=3,
         )
