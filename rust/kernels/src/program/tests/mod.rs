@@ -1,0 +1,3 @@
+//! Tests of programs.
+
+mod text;
