@@ -1,3 +1,6 @@
 //! Tests of programs.
 
+mod calls;
+mod case;
+mod meaning;
 mod text;
