@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::list::List;
 use spikeloop_kernels::Shape;
-use spikeloop_kernels::program::{Call, Entry, Input, Layout, Op, Sum, table};
+use spikeloop_kernels::program::{Call, Entry, Input, Layout, Level, Op, Sum, table};
 use std::ptr;
 
 /// Operands and results without the heap.
@@ -32,7 +32,7 @@ pub(crate) fn call(frame: Frame) -> Result<()> {
     totals.fill(sums, |k, total| checked.sum(outs + k).map(|checked| *total = checked))?;
     let call = Call { shape: checked.shape, inputs: &inputs, outs: &results, sums: &totals };
     // SAFETY: the buffers are the runtime's; their types, lengths and aliases were checked.
-    unsafe { entry.run(&call) };
+    unsafe { entry.run(&call, Level::best()) };
     Ok(())
 }
 

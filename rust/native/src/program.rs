@@ -1,7 +1,7 @@
 //! Step programs for `csrc/program.cc`.
 
 use crate::Text;
-use spikeloop_kernels::program::{Entry, Level, parse, table};
+use spikeloop_kernels::program::{Level, parse, table};
 use std::ffi::{CString, c_char};
 use std::panic::catch_unwind;
 use std::{ptr, slice, str};
@@ -52,7 +52,10 @@ pub unsafe extern "C" fn spikeloop_program(text: *const u8, size: usize, hash: *
 /// `stats` may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spikeloop_program_stats(hash: i64, stats: *mut Stats) -> bool {
-    let Ok(Some(found)) = catch_unwind(|| table::find(hash as u64).map(Entry::stats)) else { return false };
+    let Ok(Some(found)) = catch_unwind(|| table::find(hash as u64).map(|entry| entry.stats(Level::best())))
+    else {
+        return false;
+    };
     let isa = found.isa.into();
     let (ops, registers, spills) = (found.ops, found.registers, found.spills);
     // SAFETY: by the contract of this function.

@@ -93,6 +93,12 @@ impl Program {
         &self.readers
     }
 
+    /// The number of the guarded region that a value lies in, or 0. A guard lies in its region, its end does not.
+    #[must_use]
+    pub fn region(&self, id: Id) -> usize {
+        self.regions[id]
+    }
+
     /// Adds a value.
     ///
     /// # Errors

@@ -3,11 +3,13 @@
 //! Python traces a step and hands it over as text ([`parse()`]). A program ([`ir`]) is typed and in
 //! static single assignment; [`op`] lists the operations, and `element` says what they do. The [`table`] keeps
 //! the programs of the process. `variant` sorts a program for certain operands, `run` splits a call into spans
-//! of lanes, and `interp` computes them.
+//! of lanes, and `jit` or `interp` compute them; `cache` keeps the machine code that `jit` makes.
 
+mod cache;
 mod element;
 mod interp;
 pub mod ir;
+mod jit;
 mod level;
 pub mod op;
 mod parse;

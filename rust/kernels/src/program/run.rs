@@ -2,6 +2,7 @@
 
 use super::element::{Element, GROUP, Group};
 use super::interp::{Memory, Span};
+use super::jit::Code;
 use super::variant::Variant;
 use crate::operand::Shape;
 use crate::shared::Shared;
@@ -74,12 +75,12 @@ impl Call<'_> {
         }
     }
 
-    /// Runs a variant of a program.
+    /// Runs a variant of a program, by its machine code if it has such.
     ///
     /// # Safety
     /// The operands and results are as the layouts say, of the types that the program says; a result shares memory
     /// with its alias at most.
-    pub(super) unsafe fn run<T: Element>(&self, variant: &Variant) {
+    pub(super) unsafe fn run<T: Element>(&self, variant: &Variant, code: Option<&Code>) {
         let (rows, lanes) = self.rows();
         let per_row = lanes.div_ceil(CHUNK);
         let count = self.sums.len();
@@ -89,7 +90,7 @@ impl Call<'_> {
         threads::ranges(rows * per_row, work >= PARALLEL, |tasks| {
             // SAFETY: no other range has these tasks.
             let partial = unsafe { shared.part(tasks.start * count, tasks.len() * count) };
-            let mut worker = Worker::<T>::new(self, variant, lanes);
+            let mut worker = Worker::<T>::new(self, variant, code, lanes);
             let mut task = tasks.start;
             while task < tasks.end {
                 let (row, chunk) = (task / per_row, task % per_row);
@@ -134,6 +135,7 @@ impl Call<'_> {
 struct Worker<'a, T: Element> {
     call: &'a Call<'a>,
     variant: &'a Variant,
+    code: Option<&'a Code>,
     memory: Memory<T>,
     lanes: usize,
     /// The row whose uniform values are there.
@@ -141,13 +143,16 @@ struct Worker<'a, T: Element> {
     inputs: Vec<*const T::Bits>,
     outs: Vec<*mut T::Bits>,
     sums: Vec<Group<T::Bits>>,
+    workspace: Vec<u64>,
 }
 
 impl<'a, T: Element> Worker<'a, T> {
-    fn new(call: &'a Call<'a>, variant: &'a Variant, lanes: usize) -> Self {
-        let memory = Memory::new(&variant.template, variant.slots, lanes);
+    fn new(call: &'a Call<'a>, variant: &'a Variant, code: Option<&'a Code>, lanes: usize) -> Self {
+        let slots = if code.is_some() { 0 } else { variant.slots };
+        let memory = Memory::new(&variant.template, slots, lanes);
         let sums = vec![[T::Bits::default(); GROUP]; call.sums.len()];
-        Self { call, variant, memory, lanes, row: None, inputs: Vec::new(), outs: Vec::new(), sums }
+        let (inputs, outs, workspace) = (Vec::new(), Vec::new(), Vec::new());
+        Self { call, variant, code, memory, lanes, row: None, inputs, outs, sums, workspace }
     }
 
     /// Runs `len` lanes of a row, from `start` on.
@@ -177,7 +182,12 @@ impl<'a, T: Element> Worker<'a, T> {
         let (inputs, outs, sums) = (&self.inputs, &self.outs, &mut self.sums);
         let mut span = Span { inputs, outs, sums, len, lane: first as u32 };
         // SAFETY: promised to this function.
-        unsafe { self.memory.run(self.variant, &mut span) };
+        unsafe {
+            match self.code {
+                Some(code) => code.run(self.memory.groups(), &mut span, &mut self.workspace),
+                None => self.memory.run(self.variant, &mut span),
+            }
+        }
     }
 }
 

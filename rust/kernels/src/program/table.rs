@@ -5,7 +5,9 @@
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
+use super::cache::{self, InUse, Slot};
 use super::ir::Program;
+use super::jit::Code;
 use super::level::Level;
 use super::op::Op;
 use super::run::{Call, Layout};
@@ -34,18 +36,17 @@ fn bucket(hash: u64) -> &'static AtomicPtr<Entry> {
     &TABLE[(hash ^ hash >> 32) as usize % BUCKETS]
 }
 
+fn in_bucket(bucket: &'static AtomicPtr<Entry>) -> impl Iterator<Item = &'static Entry> {
+    // SAFETY: null, or an entry, which is never given back.
+    let first = unsafe { bucket.load(Ordering::Acquire).as_ref() };
+    // SAFETY: as above.
+    std::iter::successors(first, |entry| unsafe { entry.next.as_ref() })
+}
+
 /// The program with this hash.
 #[must_use]
 pub fn find(hash: u64) -> Option<&'static Entry> {
-    let mut at = bucket(hash).load(Ordering::Acquire).cast_const();
-    // SAFETY: null, or an entry, which is never given back.
-    while let Some(entry) = unsafe { at.as_ref() } {
-        if entry.hash == hash {
-            return Some(entry);
-        }
-        at = entry.next;
-    }
-    None
+    in_bucket(bucket(hash)).find(|entry| entry.hash == hash)
 }
 
 /// Puts a program into the table, if it is not there.
@@ -98,11 +99,28 @@ impl Entry {
 
     /// Of the program for operands that vary where it says `in`.
     #[must_use]
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self, level: Level) -> Stats {
         let reads = |k: usize| self.program.readers()[k].map(|id| self.program.values()[id].op);
         let variant = self.variant(|k| reads(k) != Some(Op::In));
-        let (ops, registers) = (variant.body.len(), variant.slots);
-        Stats { ops, registers, spills: 0, bytes: 0, compile_us: 0.0, isa: Level::Interpreter.name() }
+        if let Some(in_use) = self.code(variant, level) {
+            return in_use.code.stats();
+        }
+        let (ops, registers, isa) = (variant.body.len(), variant.slots, Level::Interpreter.name());
+        Stats { ops, registers, spills: 0, bytes: 0, compile_us: 0.0, isa }
+    }
+
+    /// The machine code of a variant, if there is such.
+    fn code<'a>(&self, variant: &'a Variant, level: Level) -> Option<InUse<'a>> {
+        let slot = match level {
+            Level::Interpreter => return None,
+            Level::Avx2 => &variant.codes[0],
+            Level::Avx512 => &variant.codes[1],
+        };
+        let (code, too_much) = slot.get(|| Code::new(&self.program, variant, level));
+        if too_much {
+            make_room();
+        }
+        code
     }
 
     /// Runs the program.
@@ -110,17 +128,34 @@ impl Entry {
     /// # Safety
     /// There are as many operands and results as the program has, of its types and the layouts that the call says;
     /// operands read by `uin` and `win` have one element or one per row. A result shares memory with its alias at most.
-    pub unsafe fn run(&self, call: &Call<'_>) {
-        let uniform = |k: usize| matches!(call.inputs[k].layout, Layout::Uniform | Layout::Row);
-        let variant = self.variant(uniform);
+    /// This machine has the level's instructions.
+    pub unsafe fn run(&self, call: &Call<'_>, level: Level) {
+        let variant = self.variant(|k| matches!(call.inputs[k].layout, Layout::Uniform | Layout::Row));
+        let in_use = self.code(variant, level);
+        let code = in_use.as_ref().map(|in_use| in_use.code);
         // SAFETY: promised to this function.
         unsafe {
             if self.program.double() {
-                call.run::<f64>(variant);
+                call.run::<f64>(variant, code);
             } else {
-                call.run::<f32>(variant);
+                call.run::<f32>(variant, code);
             }
         }
+    }
+}
+
+/// Gives code back that has not been used for long.
+#[cold]
+fn make_room() {
+    while cache::is_full() {
+        let idle = |slot: &'static Slot| slot.idle_since().map(|since| (since, slot));
+        let slots = TABLE
+            .iter()
+            .flat_map(in_bucket)
+            .flat_map(|entry| entry.variants.iter())
+            .flat_map(|variant| &variant.codes);
+        let Some((_, slot)) = slots.filter_map(idle).min_by_key(|&(since, _)| since) else { return };
+        slot.give_back();
     }
 }
 
@@ -158,15 +193,17 @@ impl<T> List<T> {
         Self { first: AtomicPtr::new(ptr::null_mut()) }
     }
 
+    fn iter(&self) -> impl Iterator<Item = &T> {
+        // SAFETY: null, or a node, which lives as long as the list.
+        let first = unsafe { self.first.load(Ordering::Acquire).as_ref() };
+        // SAFETY: as above.
+        std::iter::successors(first, |node| unsafe { node.next.as_ref() }).map(|node| &node.item)
+    }
+
     /// The item that fits, made if there is none. If two threads make one, both stay.
     fn find_or_add(&self, fits: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> &T {
-        let mut at = self.first.load(Ordering::Acquire).cast_const();
-        // SAFETY: null, or a node, which lives as long as the list.
-        while let Some(node) = unsafe { at.as_ref() } {
-            if fits(&node.item) {
-                return &node.item;
-            }
-            at = node.next;
+        if let Some(item) = self.iter().find(|&item| fits(item)) {
+            return item;
         }
         let node = Box::into_raw(Box::new(Node { item: make(), next: ptr::null() }));
         loop {

@@ -1,5 +1,6 @@
 //! A program for certain operands: what is the same for all lanes is told apart from what varies.
 
+use super::cache::Slot;
 use super::ir::{Id, Program};
 use super::op::{Op, Type};
 
@@ -44,6 +45,8 @@ pub(crate) struct Variant {
     pub(crate) slots: usize,
     /// Where each value is that a result needs.
     pub(crate) places: Vec<Option<Place>>,
+    /// The machine code of AVX2 and of AVX-512.
+    pub(crate) codes: [Slot; 2],
 }
 
 impl Variant {
@@ -61,6 +64,7 @@ impl Variant {
             sums: Vec::new(),
             slots: 0,
             places: vec![None; program.values().len()],
+            codes: [Slot::new(), Slot::new()],
         };
         let last = last_uses(program, &needed);
         let mut free = Vec::new();

@@ -32,7 +32,9 @@ fn at(layout: Layout, n: usize, row: usize, column: usize) -> usize {
 
 #[test]
 fn operands_of_all_layouts_meet_in_their_lanes() {
-    let entry = entry("program f64 inputs 3\n0 = in 0\n1 = in 1\n2 = in 2\n3 = fma 0 1 2\n4 = mul 3 0\nout 4\nsum 3\n");
+    let entry = entry(
+        "program f64 inputs 3\n0 = in 0\n1 = in 1\n2 = in 2\n3 = fma 0 1 2\n4 = mul 3 0\nout 4\nsum 3\n",
+    );
     let layouts = [Layout::Uniform, Layout::Row, Layout::Neuron, Layout::Full];
     for shape in [Shape { batch: 3, n: 37 }, Shape { batch: 40, n: 3 }, Shape { batch: 1, n: 20 }] {
         for code in 0..64 {
@@ -48,7 +50,11 @@ fn operands_of_all_layouts_meet_in_their_lanes() {
                     for column in 0..shape.n {
                         let [x, y, z] = [0, 1, 2].map(|k| values[k][at(chosen[k], shape.n, row, column)]);
                         let expected = x.mul_add(y, z);
-                        assert_eq!(results.outs[0][row * shape.n + column], expected * x, "{chosen:?} {shape:?}");
+                        assert_eq!(
+                            results.outs[0][row * shape.n + column],
+                            expected * x,
+                            "{chosen:?} {shape:?}"
+                        );
                         sums[if per_row { row } else { 0 }] += expected;
                     }
                 }
@@ -73,7 +79,8 @@ fn results_may_have_the_memory_of_their_aliases() {
 fn results_may_be_uniform() {
     let text = "program f32 inputs 2\n0 = uin 0\n1 = in 1\n2 = sqrt 0\nout 2\nout 0\nsum 2\n";
     for n in SIZES {
-        let operands = vec![Operand::new(Layout::Uniform, &[9.0_f32]), Operand::new(Layout::Full, &vec![0.0_f32; n])];
+        let operands =
+            vec![Operand::new(Layout::Uniform, &[9.0_f32]), Operand::new(Layout::Full, &vec![0.0_f32; n])];
         let mut case = Case::vector(n, operands);
         case.sums = vec![false];
         let results = case.run::<f32>(entry(text));

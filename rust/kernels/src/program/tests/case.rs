@@ -2,7 +2,7 @@
 
 use crate::operand::Shape;
 use crate::program::element::Element;
-use crate::program::{Call, Entry, Input, Layout, Sum, parse, table};
+use crate::program::{Call, Entry, Input, Layout, Level, Sum, parse, table};
 
 /// An operand: its bytes and its layout.
 #[derive(Debug, Clone)]
@@ -47,23 +47,52 @@ pub(super) struct Results<T> {
     pub(super) sums: Vec<Vec<T>>,
 }
 
+impl<T: Element> Results<T> {
+    /// All bits; those of NaN are not promised.
+    pub(super) fn bits(&self) -> Vec<Vec<Option<T::Bits>>> {
+        let bits = |x: &T| (*x == *x).then(|| x.to_bits());
+        self.outs.iter().chain(&self.sums).map(|values| values.iter().map(bits).collect()).collect()
+    }
+}
+
 impl Case {
     /// A call with one row.
     pub(super) fn vector(n: usize, operands: Vec<Operand>) -> Self {
         Self { shape: Shape { batch: 1, n }, operands, sums: Vec::new() }
     }
 
-    /// Runs a program; results with an alias are computed in place.
+    /// Runs a program by all means that this machine has: all give the same.
     pub(super) fn run<T: Element>(&self, entry: &Entry) -> Results<T> {
+        let expected = self.run_at::<T>(entry, Level::Interpreter);
+        for level in Level::available() {
+            let given = self.run_at::<T>(entry, level);
+            assert_eq!(
+                given.bits(),
+                expected.bits(),
+                "{} and interpreter\n{}",
+                level.name(),
+                entry.program()
+            );
+        }
+        expected
+    }
+
+    /// Runs a program; results with an alias are computed in place.
+    pub(super) fn run_at<T: Element>(&self, entry: &Entry, level: Level) -> Results<T> {
         let program = entry.program();
         assert_eq!((program.double(), self.operands.len()), (size_of::<T>() == 8, program.readers().len()));
-        let mut operands: Vec<Vec<u128>> = self.operands.iter().map(|operand| aligned(&operand.bytes)).collect();
+        let mut operands: Vec<Vec<u128>> =
+            self.operands.iter().map(|operand| aligned(&operand.bytes)).collect();
         let len = self.shape.len();
-        let mut own: Vec<Vec<u128>> = program.outs().iter().map(|_| aligned(&vec![0xa5; len * size_of::<T>()])).collect();
+        let mut own: Vec<Vec<u128>> =
+            program.outs().iter().map(|_| aligned(&vec![0xa5; len * size_of::<T>()])).collect();
         let inputs: Vec<Input> = operands
             .iter_mut()
             .zip(&self.operands)
-            .map(|(words, operand)| Input { ptr: words.as_mut_ptr().cast_const().cast(), layout: operand.layout })
+            .map(|(words, operand)| Input {
+                ptr: words.as_mut_ptr().cast_const().cast(),
+                layout: operand.layout,
+            })
             .collect();
         let outs: Vec<*mut u8> = program
             .outs()
@@ -83,7 +112,7 @@ impl Case {
             .collect();
         let call = Call { shape: self.shape, inputs: &inputs, outs: &outs, sums: &sums };
         // SAFETY: the memory is as the layouts say.
-        unsafe { entry.run(&call) };
+        unsafe { entry.run(&call, level) };
         let read = |&out: &*mut u8| {
             // SAFETY: it has so many elements, all of them written.
             values_of(unsafe { std::slice::from_raw_parts(out, len * size_of::<T>()) })

@@ -1,8 +1,8 @@
 //! What the operations do to chosen values.
 
 use super::case::{Case, Operand, entry};
-use crate::program::element::Element;
 use crate::program::Layout;
+use crate::program::element::Element;
 
 /// Operations from floats to floats, on operands in order.
 fn floats<T: Element>(body: &str, operands: &[&[T]]) -> Vec<T> {
@@ -86,7 +86,10 @@ fn a_guard_and_its_end_are_a_selection() {
 #[test]
 fn scaling_is_one_product() {
     let (a, b) = ([3.0_f32, 3.0, 1.0, 1.0, -1.5], [2.0_f32, -126.0, 127.0, 128.0, -127.0]);
-    assert_same(&floats("2 = scalb 0 1", &[&a, &b]), &[12.0, 3.0 * f32::MIN_POSITIVE, 2.0_f32.powi(127), INF, -0.0]);
+    assert_same(
+        &floats("2 = scalb 0 1", &[&a, &b]),
+        &[12.0, 3.0 * f32::MIN_POSITIVE, 2.0_f32.powi(127), INF, -0.0],
+    );
     let (a, b) = ([3.0_f64, 1.0, 1.0], [-1022.0_f64, 1023.0, 1024.0]);
     let expected = [3.0 * f64::MIN_POSITIVE, 2.0_f64.powi(1023), f64::INFINITY];
     assert_eq!(floats("2 = scalb 0 1", &[&a, &b]), expected);
@@ -107,7 +110,10 @@ fn integers() {
     assert_same(&whole(&format!("{six}3 = iand 1 2\n4 = itof 3"))[..3], &[0.0, 6.0, 6.0]);
     assert_same(&whole(&format!("{six}3 = ior 1 2\n4 = itof 3"))[..3], &[7.0, -2.0, 6.0]);
     assert_same(&whole(&format!("{six}3 = ixor 1 2\n4 = itof 3"))[..3], &[7.0, -8.0, 0.0]);
-    assert_same(&floats("1 = bits 0\n2 = iconst 80000000\n3 = ior 1 2\n4 = float 3", &[&[2.0, -3.0]]), &[-2.0, -3.0]);
+    assert_same(
+        &floats("1 = bits 0\n2 = iconst 80000000\n3 = ior 1 2\n4 = float 3", &[&[2.0, -3.0]]),
+        &[-2.0, -3.0],
+    );
     let wide = [1.0_f64, -2.0, 1e15, 3e15, f64::NAN, -2_251_799_813_685_247.5];
     let least = -9_223_372_036_854_775_808.0;
     let expected = [1.0, -2.0, 1e15, least, least, -2_251_799_813_685_247.0];
@@ -156,7 +162,9 @@ fn philox() {
         let [a, b, c, d] = crate::random::philox([lane as u32, 7, 0, 0], key);
         [a, b, c, d >> 4]
     };
-    let operands = |zeros| vec![Operand::new(Layout::Uniform, &key[..1]), Operand::new(Layout::Uniform, &key[1..]), zeros];
+    let operands = |zeros| {
+        vec![Operand::new(Layout::Uniform, &key[..1]), Operand::new(Layout::Uniform, &key[1..]), zeros]
+    };
     let case = Case::vector(37, operands(Operand::new(Layout::Full, &[0.0_f32; 37])));
     let results = case.run::<f32>(entry(&philox_text("f32")));
     let case = Case::vector(37, operands(Operand::new(Layout::Full, &[0.0_f64; 37])));
