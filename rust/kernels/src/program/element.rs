@@ -21,9 +21,29 @@ pub(crate) struct Source<'a, B> {
 }
 
 impl<B> Source<'_, B> {
+    /// Group `k`.
     #[inline(always)]
     pub(crate) fn get(&self, k: usize) -> &Group<B> {
         &self.groups[k * self.step]
+    }
+
+    /// Panics unless there are so many groups: once before a loop, so that its body has no branch.
+    #[inline(always)]
+    fn check(&self, groups: usize) {
+        assert!(
+            groups <= self.groups.len() || self.step == 0 && !self.groups.is_empty(),
+            "an argument is too short"
+        );
+    }
+
+    /// As [`Self::get`].
+    ///
+    /// # Safety
+    /// [`Self::check`] passed for more groups than `k`.
+    #[inline(always)]
+    unsafe fn get_checked(&self, k: usize) -> &Group<B> {
+        // SAFETY: promised to this function; the step is 0 or 1.
+        unsafe { self.groups.get_unchecked(k * self.step) }
     }
 }
 
@@ -46,31 +66,46 @@ pub(crate) trait Element: Float {
 
 #[inline(always)]
 fn map1<B: Copy>(to: &mut [Group<B>], [a, ..]: [Source<'_, B>; 3], f: impl Fn(B) -> B) {
+    a.check(to.len());
     for (k, to) in to.iter_mut().enumerate() {
-        let a = a.get(k);
+        // SAFETY: checked above.
+        let a = unsafe { *a.get_checked(k) };
+        let mut result = a;
         for i in 0..GROUP {
-            to[i] = f(a[i]);
+            result[i] = f(a[i]);
         }
+        *to = result;
     }
 }
 
 #[inline(always)]
 fn map2<B: Copy>(to: &mut [Group<B>], [a, b, _]: [Source<'_, B>; 3], f: impl Fn(B, B) -> B) {
+    a.check(to.len());
+    b.check(to.len());
     for (k, to) in to.iter_mut().enumerate() {
-        let (a, b) = (a.get(k), b.get(k));
+        // SAFETY: checked above.
+        let (a, b) = unsafe { (*a.get_checked(k), *b.get_checked(k)) };
+        let mut result = a;
         for i in 0..GROUP {
-            to[i] = f(a[i], b[i]);
+            result[i] = f(a[i], b[i]);
         }
+        *to = result;
     }
 }
 
 #[inline(always)]
 fn map3<B: Copy>(to: &mut [Group<B>], [a, b, c]: [Source<'_, B>; 3], f: impl Fn(B, B, B) -> B) {
+    a.check(to.len());
+    b.check(to.len());
+    c.check(to.len());
     for (k, to) in to.iter_mut().enumerate() {
-        let (a, b, c) = (a.get(k), b.get(k), c.get(k));
+        // SAFETY: checked above.
+        let (a, b, c) = unsafe { (*a.get_checked(k), *b.get_checked(k), *c.get_checked(k)) };
+        let mut result = a;
         for i in 0..GROUP {
-            to[i] = f(a[i], b[i], c[i]);
+            result[i] = f(a[i], b[i], c[i]);
         }
+        *to = result;
     }
 }
 
@@ -110,6 +145,11 @@ macro_rules! element {
                 const SIGN: $bits = 1 << ($bits::BITS - 1);
                 let float = $float::from_bits;
                 let mask = |yes: bool| if yes { $bits::MAX } else { 0 };
+                // No branch, so that it is done in vectors.
+                let pick = |yes: bool, a: $bits, b: $bits| mask(yes) & a | !mask(yes) & b;
+                // Where arithmetic flushes subnormals, x86's min and max do. The compiler must not see that this is 1.
+                let one: $float = std::hint::black_box(1.0);
+                let flush = |a: $bits| (float(a) * one).to_bits();
                 let word = |x: u32| <$bits>::from(x);
                 let shift = immediate as u32;
                 match op {
@@ -118,8 +158,8 @@ macro_rules! element {
                     Op::Sub => map2(to, args, |a, b| (float(a) - float(b)).to_bits()),
                     Op::Mul => map2(to, args, |a, b| (float(a) * float(b)).to_bits()),
                     Op::Div => map2(to, args, |a, b| (float(a) / float(b)).to_bits()),
-                    Op::Min => map2(to, args, |a, b| if float(a) < float(b) { a } else { b }),
-                    Op::Max => map2(to, args, |a, b| if float(a) > float(b) { a } else { b }),
+                    Op::Min => map2(to, args, |a, b| flush(pick(float(a) < float(b), a, b))),
+                    Op::Max => map2(to, args, |a, b| flush(pick(float(a) > float(b), a, b))),
                     Op::Fma => map3(to, args, |a, b, c| float(a).mul_add(float(b), float(c)).to_bits()),
                     Op::Fms => map3(to, args, |a, b, c| float(a).mul_add(float(b), -float(c)).to_bits()),
                     Op::Fnma => map3(to, args, |a, b, c| (-float(a)).mul_add(float(b), float(c)).to_bits()),
@@ -153,7 +193,7 @@ macro_rules! element {
                     Op::IntToFloat => map1(to, args, |a| (a as $signed as $float).to_bits()),
                     Op::FloatToInt => map1(to, args, |a| {
                         let within = float(a).abs() < $integers;
-                        if within { float(a) as $signed as $bits } else { $signed::MIN as $bits }
+                        pick(within, float(a) as $signed as $bits, $signed::MIN as $bits)
                     }),
                     Op::WordMulHi => {
                         map2(to, args, |a, b| word((u64::from(a as u32) * u64::from(b as u32) >> 32) as u32))

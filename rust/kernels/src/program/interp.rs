@@ -5,8 +5,8 @@ use super::op::Op;
 use super::variant::{Place, Step, Variant};
 use crate::lane::{Job, Lane, dispatch};
 
-/// Bytes of the slots of a block: they and the operands fit into the smallest cache.
-const CACHE: usize = 24 * 1024;
+/// Bytes of the slots of a block: a part of the second cache. In smaller blocks the time between operations counts.
+const CACHE: usize = 128 * 1024;
 /// Groups of a block, at least and at most.
 const BLOCK: (usize, usize) = (4, 64);
 

@@ -55,7 +55,7 @@ pub fn find(hash: u64) -> Option<&'static Entry> {
 /// If another program has the same hash.
 pub fn insert(program: Program) -> Result<&'static Entry, String> {
     let hash = program.hash();
-    let mut entry = Box::new(Entry { hash, program, variants: List::new(), next: ptr::null() });
+    let mut entry = Box::new(Entry::new(hash, program));
     loop {
         if let Some(old) = find(hash) {
             let same = old.program == entry.program;
@@ -73,7 +73,17 @@ pub fn insert(program: Program) -> Result<&'static Entry, String> {
     }
 }
 
+/// A program that is not in the table.
+#[cfg(test)]
+pub(super) fn unlisted(program: Program) -> Entry {
+    Entry::new(program.hash(), program)
+}
+
 impl Entry {
+    fn new(hash: u64, program: Program) -> Self {
+        Self { hash, program, variants: List::new(), next: ptr::null() }
+    }
+
     /// The hash of the program's text.
     #[must_use]
     pub fn hash(&self) -> u64 {

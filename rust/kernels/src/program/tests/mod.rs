@@ -2,5 +2,7 @@
 
 mod calls;
 mod case;
+mod fuzz;
 mod meaning;
+mod random;
 mod text;
