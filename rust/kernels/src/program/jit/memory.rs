@@ -17,6 +17,12 @@ impl Executable {
         self.pages.address()
     }
 
+    /// The code.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.pages.bytes()
+    }
+
     /// Calls the code.
     ///
     /// # Safety
@@ -83,6 +89,12 @@ mod system {
             self.address.addr()
         }
 
+        #[cfg(test)]
+        pub(super) fn bytes(&self) -> &[u8] {
+            // SAFETY: the pages can be read.
+            unsafe { std::slice::from_raw_parts(self.address.cast(), self.len) }
+        }
+
         /// # Safety
         /// As for [`Executable::call`](super::Executable::call).
         pub(super) unsafe fn call(&self, table: *const u64) {
@@ -114,6 +126,11 @@ mod system {
         }
 
         pub(super) fn address(&self) -> usize {
+            match *self {}
+        }
+
+        #[cfg(test)]
+        pub(super) fn bytes(&self) -> &[u8] {
             match *self {}
         }
 

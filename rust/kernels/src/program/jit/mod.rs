@@ -6,6 +6,8 @@
 mod assembler;
 mod body;
 mod control;
+#[cfg(test)]
+mod emulator;
 mod frame;
 mod isa;
 mod lower;
@@ -101,13 +103,43 @@ impl Code {
             for (k, sum) in span.sums.iter().enumerate() {
                 sums.add(k).write(*sum);
             }
-            self.executable.call(table.as_ptr());
+            self.call(table);
             for (k, sum) in span.sums.iter_mut().enumerate() {
                 *sum = sums.add(k).read();
             }
         }
         const { assert!(size_of::<Group<T::Bits>>() == GROUP * size_of::<T>()) };
     }
+}
+
+impl Code {
+    /// # Safety
+    /// The table is as the code wants it, and this machine has its instructions.
+    #[cfg(not(test))]
+    unsafe fn call(&self, table: &[u64]) {
+        // SAFETY: promised to this function.
+        unsafe { self.executable.call(table.as_ptr()) };
+    }
+
+    /// Tests emulate what this machine does not have.
+    ///
+    /// # Safety
+    /// The table is as the code wants it.
+    #[cfg(test)]
+    unsafe fn call(&self, table: &[u64]) {
+        let missing = Level::available().iter().all(|level| level.name() != self.stats.isa);
+        if missing || EMULATED.get() {
+            return emulator::call(self.executable.bytes(), table.as_ptr());
+        }
+        // SAFETY: promised to this function.
+        unsafe { self.executable.call(table.as_ptr()) };
+    }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Whether this thread emulates all code.
+    pub(super) static EMULATED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
 
 /// Whether the system lets memory become executable.

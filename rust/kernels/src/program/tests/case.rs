@@ -61,10 +61,10 @@ impl Case {
         Self { shape: Shape { batch: 1, n }, operands, sums: Vec::new() }
     }
 
-    /// Runs a program by all means that this machine has: all give the same.
+    /// Runs a program by all means: all give the same.
     pub(super) fn run<T: Element>(&self, entry: &Entry) -> Results<T> {
         let expected = self.run_at::<T>(entry, Level::Interpreter);
-        for level in Level::available() {
+        for level in [Level::Avx2, Level::Avx512] {
             let given = self.run_at::<T>(entry, level);
             assert_eq!(
                 given.bits(),
