@@ -12,6 +12,7 @@ pub mod math;
 pub mod neuron;
 mod operand;
 pub mod plasticity;
+pub mod program;
 pub mod random;
 mod real;
 mod receptor;
