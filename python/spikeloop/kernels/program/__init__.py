@@ -1,0 +1,1 @@
+"""Step programs: elementwise functions of a population, traced and lowered to what native code runs."""
