@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ..._jax import is_tracer
 from ._assemble import assemble
 from ._builder import Builder
 from ._ir import Program, Value
@@ -45,15 +46,21 @@ def traced(function: Function, shapes: Sequence[tuple[int, ...]], dtype: Any) ->
         return jax.make_jaxpr(function)(*(jax.ShapeDtypeStruct(shape, dtype) for shape in shapes))
 
 
-def check_elementwise(jaxpr: Any) -> None:
+def check_elementwise(closed: Any) -> None:
     """Raise `NoProgram` if an operation of a traced population mixes neurons, or is unknown."""
+    if any(map(is_tracer, closed.consts)):
+        raise NoProgram("the model holds a value of an outer trace")
+    _check_equations(closed.jaxpr)
+
+
+def _check_equations(jaxpr: Any) -> None:
     for equation in jaxpr.eqns:
         name = equation.primitive.name
         if name in INLINED or name == "scan":
-            check_elementwise(inner(equation.params)[0])
+            _check_equations(inner(equation.params)[0])
         elif name == "cond":
             for branch in equation.params["branches"]:
-                check_elementwise(branch.jaxpr)
+                _check_equations(branch.jaxpr)
         elif not (_repeats(equation) if name in SHAPES else name in RULES or not equation.invars):
             raise NoProgram.at(equation)
 
