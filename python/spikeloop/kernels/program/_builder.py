@@ -14,6 +14,7 @@ class Builder:
     def __init__(self, dtype: str):
         self.dtype = np.dtype(dtype)
         self.word = np.dtype(f"uint{8 * self.dtype.itemsize}")
+        self.fractions: dict[int, tuple[Value, Value]] = {}  # (numerator, denominator) of values that are quotients
         self._values: dict[tuple, Value] = {}
 
     def make(self, op: str, *args: Operand, number: int | None = None) -> Value:

@@ -47,9 +47,14 @@ def expm1(x: Value) -> Value:
 
 def exprel(x: Value) -> Value:
     """(eˣ − 1)/x, and 1 at 0."""
-    t = table_of(x)
+    t, reach = table_of(x), math.log(2) / 2
+    near = _polynomial(x, t.exprel)
     top = minimum(t.exp_high, x)  # so that the quotient is infinite at infinity
-    return _near_or(x, math.log(2) / 2, _polynomial(x, t.exprel), lambda: _expm1(top) / top)
+    value = near_or(x, reach, near, lambda: _expm1(top) / top)
+    if not x.uniform:  # 1/exprel, the rate of an ion channel, needs one division
+        fraction = near_or(x, reach, near, lambda: _expm1(top)), select(abs(x) > reach, top, 1.0)
+        x.builder.fractions[id(value)] = fraction
+    return value
 
 
 def exprel_slope(x: Value) -> Value:
@@ -66,7 +71,7 @@ def exprel_slope(x: Value) -> Value:
         y = _ldexp((total + (lost + p_low)) / x / x, k)
         return select(x >= t.exp_high, math.inf, y)
 
-    return _near_or(x, 1.0, _polynomial(x, t.exprel_slope), far)
+    return near_or(x, 1.0, _polynomial(x, t.exprel_slope), far)
 
 
 def logistic(x: Value) -> Value:
@@ -308,9 +313,12 @@ def _with_sign_of(x: Value, size: Value) -> Value:
     return apply("float", apply("ior", apply("bits", size), sign_of_x))
 
 
-def _near_or(x: Value, reach: float, near: Value, far: Callable[[], Value]) -> Value:
-    """`near` where |x| ≤ reach, else `far()`."""
-    return select(abs(x) > reach, far(), near)
+def near_or(x: Value, reach: float, near: Value, far: Callable[[], Value]) -> Value:
+    """`near` where |x| ≤ reach, else `far()`, which is skipped where all neurons are near."""
+    beyond = abs(x) > reach
+    if x.uniform:
+        return select(beyond, far(), near)
+    return apply("endguard", apply("guard", beyond, near), beyond, far())
 
 
 EXPANSIONS: dict[str, Callable[..., Value]] = {

@@ -25,6 +25,8 @@ _SIGNATURES = {
     "b -> b": "bnot",
     "b b -> b": "band bor bxor",
     "b * * -> *": "sel",
+    "b f -> f": "guard",  # guard(b, near) is near, and starts what may be skipped where b holds for no neuron
+    "f b f -> f": "endguard",  # endguard(guard(b, near), b, exact) is exact where b holds, else near
     "f -> i": "bits ftoi",
     "i -> f": "float itof",
     "i -> i": "shl shr ushr",

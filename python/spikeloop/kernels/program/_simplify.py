@@ -82,6 +82,9 @@ def _mul(a: Value, b: Value) -> Value | None:
 def _div(a: Value, b: Value) -> Value | None:
     if _is(b, 1) or _is(a, 0):
         return a
+    if id(b) in b.builder.fractions:
+        numerator, denominator = b.builder.fractions[id(b)]
+        return a * denominator / numerator
     return a * (1.0 / b) if b.uniform and not a.uniform else None
 
 
