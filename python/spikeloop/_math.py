@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -9,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ._jax import new_function
+
+_SLOPE_SERIES = [(k + 1) / math.factorial(k + 2) for k in range(17)]
 
 
 def exp(x: Any) -> Any:
@@ -28,11 +31,13 @@ def _exprel_of(xp: Any, x: Any) -> Any:
 
 
 def _exprel_slope_of(x: Any) -> Any:
-    """(eˣ (x − 1) + 1)/x² as y + (1 − y)/x with y = exprel(x), and its series near 0."""
-    small = jnp.abs(x) < 0.05
-    safe = jnp.where(small, 1.0, x)
+    """(eˣ (x − 1) + 1)/x² as y + (1 − y)/x with y = exprel(x), and its series near 0, where that cancels."""
+    small = jnp.abs(x) < 1
+    safe, near = jnp.where(small, 1.0, x), jnp.where(small, x, 0.0)
+    series = jnp.full_like(x, _SLOPE_SERIES[-1])
+    for coefficient in _SLOPE_SERIES[-2::-1]:
+        series = series * near + coefficient
     y = jnp.expm1(safe) / safe
-    series = 1 / 2 + x * (1 / 3 + x * (1 / 8 + x * (1 / 30 + x * (1 / 144 + x / 840))))
     return jnp.where(small, series, y + (1 - y) / safe)
 
 
