@@ -184,14 +184,10 @@ def last_spike(model: Any, surrogate: Any, p: Any, s: Any, spike: Any, left: Any
 
 
 def step(config: Pass, operands: Mapping[str, Any]) -> dict[str, Any]:
-    """One pass over operands by name: the new states by name. Native where the platform has a kernel.
-
-    Operands of the surrogate gradient that are plain numbers need not be given.
-    """
+    """One pass over operands by name: the new states by name. Native where the platform has programs."""
     V = operands[next(iter(config.model.state_vars))]
-    given = {**dict(zip(config.surrogate_params, config.surrogate.parameters(), strict=True)), **operands}
     groups = dict(config.operands())
-    args = {name: jnp.asarray(given[name], V.dtype) for name in groups}
+    args = {name: jnp.asarray(operands[name], V.dtype) for name in groups}
     if V.dtype in FLOATS and _is_elementwise(config, args, V.dtype):
         flat = _flattened(args, groups, V.shape)
         results = [out.reshape(V.shape) for out in step_p.bind(*flat, config=config)]

@@ -9,10 +9,10 @@ from ._builder import Builder
 from ._ir import Out, Program, Value
 
 
-def assemble(results: Sequence[Value], sums: Sequence[bool], aliases: Mapping[int, int], shape: int) -> Program:
+def assemble(results: Sequence[Value], sums: Sequence[bool], aliases: Mapping[int, int], population: int) -> Program:
     """The program of `results`: those in `sums` are added up over neurons; `aliases` {result: operand} are replaced.
 
-    `shape` is the operand with the shape of the population.
+    `population` is an operand with the shape of the population, which tells it if no result does.
     """
     fused = _fused(results)
     outs = [Out(fused[k], aliases.get(k)) for k, is_sum in enumerate(sums) if not is_sum]
@@ -20,9 +20,9 @@ def assemble(results: Sequence[Value], sums: Sequence[bool], aliases: Mapping[in
     values = tuple(_in_order([*(out.value for out in outs), *added]))
     read = (value.number for value in values if value.op in ("in", "uin"))
     operands = {number for number in read if number is not None} | {*aliases.values()}
-    operands |= set() if outs else {shape}
+    operands |= set() if outs else {population}
     dtype = f"f{8 * results[0].builder.dtype.itemsize}"
-    return Program(dtype, tuple(sorted(operands)), values, tuple(outs), tuple(added), shape)
+    return Program(dtype, tuple(sorted(operands)), values, tuple(outs), tuple(added))
 
 
 Needs = Callable[[Value], Sequence[Value]]

@@ -124,13 +124,11 @@ class Program:
     values: tuple[Value, ...]
     outs: tuple[Out, ...]
     sums: tuple[Value, ...]  # results added up over the neurons
-    shape: int  # the operand with the shape of the population
 
     def text(self) -> str:
         """The program as native code takes it: operands have the numbers of their places in `operands`."""
         place = {id(value): k for k, value in enumerate(self.values)}
-        shape = "" if self.outs else f" shape {self.operands.index(self.shape)}"
-        lines = [f"program {self.dtype} inputs {len(self.operands)}{shape}"]
+        lines = [f"program {self.dtype} inputs {len(self.operands)}"]
         for k, value in enumerate(self.values):
             args = (str(place[id(arg)]) for arg in value.args)
             lines.append(" ".join([f"{k} =", value.op, *args, *self._number(value)]))

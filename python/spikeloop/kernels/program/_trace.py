@@ -27,7 +27,7 @@ def program_of(
     uniform: Sequence[bool],
     sums: Sequence[bool],
     aliases: Mapping[int, int],
-    shape: int = 0,
+    population: int = 0,
 ) -> Program:
     """The program of `function`, for operands that are `uniform` or not; the rest as in `assemble`."""
     closed = traced(function, [()] * len(uniform), dtype)
@@ -37,7 +37,7 @@ def program_of(
     floats = [x for x in results if isinstance(x, Value) and x.type == "f"]
     if len(floats) < len(results):
         raise NoProgram("a result is no float")
-    return assemble(floats, sums, aliases, shape)
+    return assemble(floats, sums, aliases, population)
 
 
 def traced(function: Function, shapes: Sequence[tuple[int, ...]], dtype: Any) -> Any:
