@@ -42,6 +42,7 @@ import jax
 from .._jax import Primitive, ad, batching, ffi_lowering, mlir, new_primitive
 from . import _library, _rules
 from .program import _call
+from .program._ir import Program
 from .program._lower import NoProgram
 
 KERNELS: dict[str, Kernel] = {}  # every declaration by its name
@@ -170,6 +171,12 @@ class Kernel:
         takes = all(getattr(avals, name).dtype in dtypes for name, dtypes in self.dtypes.items())
         return takes and _library.has(self.name, platform)
 
+    def program(self, avals_in: Sequence[Any], avals_out: Sequence[Any], structure: Mapping[str, Any]) -> Program:
+        """The program of an elementwise kernel."""
+        first = self.names(structure).index(self.first_state(structure))
+        replacements = self._replacements(structure)
+        return _call.program_for(self.reference, structure, first, replacements, avals_in, avals_out)
+
     # --- what JAX asks for -------------------------------------------------------------------------------------------
 
     def _results(self, *avals: Any, **structure: Any) -> list[Any]:
@@ -210,10 +217,13 @@ class Kernel:
         return lower
 
     def _program_call(self, ctx: Any, operands: Sequence[Any], structure: Mapping[str, Any]) -> list[Any]:
+        program = self.program(ctx.avals_in, ctx.avals_out, structure)
+        return _call.native_call(program, self._replacements(structure), ctx, operands)
+
+    def _replacements(self, structure: Mapping[str, Any]) -> dict[int, int]:
+        """The places of the results that replace operands, with those of the operands."""
         names = self.names(structure)
-        aliases = {result: names.index(name) for result, name in enumerate(self.replaced(structure))}
-        first = names.index(self.first_state(structure))
-        return _call.call(self.reference, structure, first, aliases, ctx, operands)
+        return {result: names.index(name) for result, name in enumerate(self.replaced(structure))}
 
     def _native_call(self, ctx: Any, operands: Sequence[Any], structure: Mapping[str, Any]) -> list[Any]:
         avals, values = (vars(self.by_name(x, structure)) for x in (ctx.avals_in, operands))

@@ -15,14 +15,14 @@ def assemble(results: Sequence[Value], sums: Sequence[bool], aliases: Mapping[in
     `population` is an operand with the shape of the population, which tells it if no result does.
     """
     fused = _fused(results)
-    outs = [Out(fused[k], aliases.get(k)) for k, is_sum in enumerate(sums) if not is_sum]
-    added = [fused[k] for k, is_sum in enumerate(sums) if is_sum]
+    out_places, sum_places = (tuple(k for k, x in enumerate(sums) if x == is_sum) for is_sum in (False, True))
+    outs, added = [Out(fused[k], aliases.get(k)) for k in out_places], [fused[k] for k in sum_places]
     values = tuple(_in_order([*(out.value for out in outs), *added]))
     read = (value.number for value in values if value.op in ("in", "uin"))
     operands = {number for number in read if number is not None} | {*aliases.values()}
     operands |= set() if outs else {population}
     dtype = f"f{8 * results[0].builder.dtype.itemsize}"
-    return Program(dtype, tuple(sorted(operands)), values, tuple(outs), tuple(added))
+    return Program(dtype, tuple(sorted(operands)), values, tuple(outs), tuple(added), out_places, sum_places)
 
 
 Needs = Callable[[Value], Sequence[Value]]

@@ -124,6 +124,8 @@ class Program:
     values: tuple[Value, ...]
     outs: tuple[Out, ...]
     sums: tuple[Value, ...]  # results added up over the neurons
+    out_places: tuple[int, ...]  # where among the results of the step the outs are,
+    sum_places: tuple[int, ...]  # and where the sums are
 
     def text(self) -> str:
         """The program as native code takes it: operands have the numbers of their places in `operands`."""

@@ -61,6 +61,8 @@ def _sub(a: Value, b: Value) -> Value | None:
     if b.op == "neg":
         return a + b.args[0]
     held = _truth(b)
+    if held and a is b:
+        return a.builder.constant(0.0)
     return _number_of(held, 0, 1) if _is(a, 1) and held else None
 
 
@@ -112,6 +114,10 @@ def _sel(condition: Value, yes: Value, no: Value) -> Value | None:
         return no
     if condition.op == "bnot":
         return builder.make("sel", condition.args[0], no, yes)
+    if (held := _truth(yes)) and _is(no, 0):
+        return _number_of(builder.make("band", condition, held), 1, 0)
+    if (held := _truth(no)) and _is(yes, 0):
+        return _number_of(builder.make("band", _not(condition), held), 1, 0)
     if yes.type == "b":
         return builder.make("bor", builder.make("band", condition, yes), builder.make("band", _not(condition), no))
     return None
