@@ -89,10 +89,10 @@ def registry(base: type[Form]) -> list[type[Form]]:
 
 
 def summary() -> str:
-    rows = ["| model | what | states | native on the CPU |", "|---|---|---|---|"]
+    rows = ["| model | what | states |", "|---|---|---|"]
     for base in KINDS.values():
         rows += [
-            f"| [`{cls.__name__}`](#{cls.__name__.lower()}) | {first_sentence(cls)} | {states(cls)} | {native(cls)} |"
+            f"| [`{cls.__name__}`](#{cls.__name__.lower()}) | {first_sentence(cls)} | {states(cls)} |"
             for cls in registry(base)
         ]
     return "\n".join(rows)
@@ -115,7 +115,7 @@ def section(cls: type[Form]) -> str:
         for name, declared in cls.state_vars.items()
     ]
     rows += [f"| `{name}` | {meanings.get(name, '')} | | `{show(value)}` |" for name, value in cls.options.items()]
-    parts += ["\n".join(rows), f"States: {states(cls)}. Native on the CPU: {native(cls)}.", example(cls), source(cls)]
+    parts += ["\n".join(rows), f"States: {states(cls)}.", example(cls), source(cls)]
     return "\n\n".join(filter(None, parts))
 
 
@@ -163,14 +163,6 @@ def states(cls: type[Form]) -> str:
     if issubclass(cls, sl.models.Neuron):
         names = [n for n in names if n != "delta" and (n != "ref_left" or "tau_ref" in cls.params)]
     return ", ".join(f"`{name}`" for name in names) or "none"
-
-
-def native(cls: type[Form]) -> str:
-    if issubclass(cls, (sl.models.Neuron, sl.models.ShortTermPlasticity)):
-        return "yes" if cls.kernel in sl.kernels.targets else "no"
-    partners = [b if cls is a else a for a in registry(sl.models.Synapse) for b in registry(sl.models.SynOut)
-                if cls in (a, b) and sl.kernels.ReceptorKind(a.dynamics, b.output).is_native]  # fmt: skip
-    return f"with {', '.join(f'`{partner.__name__}`' for partner in partners)}" if partners else "no"
 
 
 def symbol(unit: Any) -> str:

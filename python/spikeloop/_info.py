@@ -29,12 +29,13 @@ class Kernels(dict[str, tuple[str, ...]]):
 
 
 def info() -> Info:
-    """Versions, device, native platforms (or why there are none), SIMD level, threads, kernels and fallbacks.
+    """Versions, device, native platforms (or why there are none), SIMD and JIT level, threads, kernels, fallbacks.
 
     >>> sorted(sl.info())[:4]
     ['brainunit', 'device', 'fallbacks', 'jax']
     """
     from .kernels import _kernel, _library
+    from .kernels.program import _call
 
     native = _library.native
     versions = {name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "numpy", "brainunit")}
@@ -46,6 +47,8 @@ def info() -> Info:
             "device": f"{jax.default_backend()} ({', '.join(sorted({d.device_kind for d in jax.devices()}))})",
             "native": ", ".join(_library.PLATFORMS) if native else f"none: {_library.why_missing}",
             "simd": native.simd_level() if native else "-",
+            "jit": native.jit_level() if native else "-",
+            "programs": _call.count(),
             "threads": native.get_num_threads() if native else "-",
             "kernels": Kernels(_kernel.table()),
             "fallbacks": ", ".join(_library.fallbacks()) or "none",

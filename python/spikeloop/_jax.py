@@ -13,10 +13,11 @@ import jax
 import jax.numpy as jnp
 from jax._src import config as _config
 from jax._src import core as _core
+from jax._src import source_info_util as _source_info
 from jax._src import xla_bridge as _bridge
 from jax._src.interpreters.partial_eval import DynamicJaxprTrace as _StagingTrace
 from jax.core import ShapedArray as Aval
-from jax.extend.core import Primitive
+from jax.extend.core import Literal, Primitive
 from jax.interpreters import ad, batching, mlir, xla
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = [
     "EAGER",
     "Aval",
     "ClosedJaxpr",
+    "Literal",
     "Primitive",
     "ad",
     "aval_of",
@@ -44,9 +46,11 @@ __all__ = [
     "is_wide",
     "mlir",
     "named_axis",
+    "new_function",
     "new_primitive",
     "register_target",
     "run_jaxpr",
+    "source_line",
     "strong",
     "tracing",
     "zero_tangent",
@@ -172,6 +176,22 @@ def new_primitive(name: str, abstract_eval: Callable, reference: Callable) -> Pr
     primitive.def_abstract_eval(abstract_eval)
     mlir.register_lowering(primitive, mlir.lower_fun(reference, multiple_results=True))
     return primitive
+
+
+def new_function(name: str, reference: Callable, slope: Callable) -> Callable:
+    """A function of a float that stays one equation when it is traced; `slope` is its derivative."""
+    primitive = Primitive(name)
+    primitive.def_impl(lambda x: xla.apply_primitive(primitive, x))
+    primitive.def_abstract_eval(lambda x: x)
+    mlir.register_lowering(primitive, mlir.lower_fun(reference, multiple_results=False))
+    ad.defjvp(primitive, lambda tangent, x: tangent * slope(x))
+    batching.defvectorized(primitive)
+    return primitive.bind
+
+
+def source_line(equation: Any) -> str:
+    """Where an equation of a jaxpr was written: file, line and function."""
+    return _source_info.summarize(equation.source_info)
 
 
 def ffi_lowering(target: str, aliases: dict[int, int]) -> Callable:

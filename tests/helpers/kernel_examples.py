@@ -139,7 +139,6 @@ def neuron(draw):
     kinds = (ReceptorKind("expon", "coba"), ReceptorKind("cascade", "mg"))
     config = Pass(LIF, True, True, False, sl.surrogate.Sigmoid(), kinds)
     operands = {x.name: draw(N_POST) if x.group == "state" else draw() for x in config.operands()}
-    operands |= dict(zip(config.surrogate_params, config.surrogate.parameters(), strict=True))
     operands |= {_neuron.REF_LEFT: jnp.arange(N_POST, dtype=jnp.float32) % 3, "V_th": jnp.float32(1.5)}
     operands |= {_neuron.SPIKE: jnp.arange(N_POST, dtype=jnp.float32) % 2}
     operands = {name: jnp.asarray(x, jnp.float32) for name, x in operands.items()}

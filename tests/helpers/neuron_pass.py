@@ -18,8 +18,7 @@ def step(config, args):
 
 def in_order(config, operands):
     """The list of operands that `step` of the package makes of those by name."""
-    surrogate = dict(zip(config.surrogate_params, config.surrogate.parameters(), strict=True))
-    return [{**surrogate, **operands}[name] for name in names(config)]
+    return [operands[name] for name in names(config)]
 
 
 def first_state(config):

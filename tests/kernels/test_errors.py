@@ -4,48 +4,60 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from spikeloop.kernels import _library
 
 pytestmark = pytest.mark.usefixtures("native")
 
 F32 = np.float32
-LIF = {"refractory": False, "delta": False, "hard": False, "surrogate": np.int32(0),
-       "receptors": np.array([-1], np.int32), "n_receptors": np.int32(0)}  # fmt: skip
 Failure = (jax.errors.JaxRuntimeError, ValueError)  # JAX turns INVALID_ARGUMENT into one or the other
 
 
-def lif(change=None, n=4, results=(4, 4), dtype=F32, **attrs):
-    """A call of the kernel with one operand changed: {position: value}."""
-    args = [F32(x) for x in (-60, -50, -60, 1, 0.01, 4, 0, 0, 0)] + [jnp.full(n, -55.0, F32), jnp.zeros(n, F32), F32(0)]
+STEP = """program f32 inputs 3
+0 = uin 0
+1 = in 1
+2 = in 2
+3 = fma 0 1 2
+out 3 alias 1
+sum 3
+"""
+
+
+def step(change=None, results=(4, 1), dtype=F32, text=STEP):
+    """A call of a program with one operand changed: {position: value}."""
+    args = [F32(2), jnp.ones(4, F32), jnp.zeros(4, F32)]
     for i, value in (change or {}).items():
         args[i : i + 1] = [] if value is None else [value]
     shapes = [jax.ShapeDtypeStruct((k,), dtype) for k in results]
-    return jax.ffi.ffi_call("spikeloop.lif", shapes)(*args, **{**LIF, **attrs})
+    return jax.ffi.ffi_call("spikeloop.program", shapes)(*args, program=np.int64(_library.native.program(text)))
 
 
-def test_the_call_without_a_mistake_works():
-    V, spike = lif()
-    assert V.shape == spike.shape == (4,)
+def test_the_program_without_a_mistake_works():
+    out, total = step()
+    np.testing.assert_array_equal(out, 2)
+    np.testing.assert_array_equal(total, 8)
 
 
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
-        ({1: jnp.ones(7, F32)}, {}, "'V_th' has 7 elements, expected 1"),
-        ({10: jnp.ones(3, F32)}, {}, "'spike'.*3"),
-        ({11: jnp.ones((2, 4), F32)}, {}, "'current' has 8"),
-        ({1: np.int32(3)}, {}, "V_th.*int32"),
-        ({11: None}, {}, "11"),
+        ({0: jnp.ones(7, F32)}, {}, "operand 0.*7 elements, expected 1"),
+        ({1: jnp.ones(3, F32)}, {}, "operand 1.*3"),
+        ({2: jnp.ones((2, 4), F32)}, {}, "operand 2.*8"),
+        ({0: np.int32(3)}, {}, "operand 0.*int32"),
+        ({2: None}, {}, "2 operands"),
         ({}, {"results": (4,)}, "result"),
         ({}, {"results": (4, 5)}, "5"),
         ({}, {"dtype": np.int32}, "int32"),
-        ({}, {"receptors": np.array([0], np.int32), "n_receptors": np.int32(1)}, "arguments|operands"),
-        ({}, {"surrogate": np.int32(-1)}, "-1"),
-        ({}, {"surrogate": np.float32(1)}, "surrogate"),
     ],
 )
-def test_bad_operands_of_the_neuron_kernel(change, options, message):
-    with pytest.raises(Failure, match=f"lif: (?s:.*)({message})"):
-        jax.block_until_ready(lif(change, **options))
+def test_bad_operands_of_a_program(change, options, message):
+    with pytest.raises(Failure, match=f"program: (?s:.*)({message})"):
+        jax.block_until_ready(step(change, **options))
+
+
+def test_a_text_that_is_no_program_is_refused_with_its_line():
+    with pytest.raises(ValueError, match="line 4"):
+        step(text=STEP.replace("2 = in 2", "2 = in x"))
 
 
 def scatter(spikes, weight, indices, indptr, target, offset=0, n_pre=2):
@@ -110,4 +122,4 @@ def test_a_panic_becomes_an_exception_and_the_process_lives_on():
             jax.block_until_ready(call(F32(1)))
     with pytest.raises(Failure, match="panic"):
         jax.block_until_ready(jax.jit(lambda: jax.lax.fori_loop(0, 3, lambda i, x: call(x), F32(1)))())
-    assert lif()[0].shape == (4,)
+    assert step()[0].shape == (4,)

@@ -29,11 +29,11 @@ with warnings.catch_warnings(record=True) as second:
     sl.transform.for_loop(lambda: net.update(), length=301)
     sl.nn.init_all_states(sl.LIF(3))(1.0 * u.mA)
 lines = [str(w.message) for w in first if w.category is RuntimeWarning]
-assert sorted(line.split("'")[1] for line in lines) == ["event_scatter", "lif"], lines
+assert sorted(line.split("'")[1] for line in lines) == ["event_scatter", "neuron"], lines
 assert all("SPIKELOOP_NATIVE=0" in line and "pip install" in line for line in lines), lines
 assert not [w for w in second if "Kernel" in str(w.message)], second
 info = sl.info()
-assert info["fallbacks"] == "event_scatter, lif" and "SPIKELOOP_NATIVE=0" in info["native"], info
+assert info["fallbacks"] == "event_scatter, neuron" and "SPIKELOOP_NATIVE=0" in info["native"], info
 assert "fallbacks" in repr(info)
 assert info["kernels"]["event_scatter"] == () and "reference only: event_collect, " in repr(info)
 assert sl.get_num_threads() == 1
@@ -80,26 +80,38 @@ def test_a_library_that_cannot_be_loaded_says_why(tmp_path):
 def test_info_names_the_native_kernels_and_nothing_fell_back(native):
     info = sl.info()
     assert info["native"] == "cpu"
-    assert info["kernels"]["lif"] == info["kernels"]["event_scatter"] == ("cpu",)
+    assert info["kernels"]["neuron"] == info["kernels"]["event_scatter"] == ("cpu",)
     assert info["simd"] == native.simd_level()
     assert int(info["threads"]) == sl.get_num_threads()
     assert info["fallbacks"] == "none"
 
 
-def test_a_surrogate_without_native_code_is_told_once(native):
+def test_a_model_that_mixes_neurons_is_told_once(native):
+    class Coupled(sl.LIF):
+        @staticmethod
+        def integrate(p, s, drive):
+            s.V = s.V + p.dt_tau * (s.V.mean() - s.V + p.R * drive.current)
 
-    class Triangle(sl.surrogate.Surrogate):
-        def derivative(self, x):
-            return jnp.maximum(1 - jnp.abs(x), 0)
-
-    neuron = sl.nn.init_all_states(sl.LIF(3, spk_fun=Triangle()))
+    neuron = sl.nn.init_all_states(Coupled(3))
+    inputs = jnp.array([1.0, 2.0, 6.0]) * u.mA
     with sl.environ.context(dt=0.1 * u.ms):
-        with pytest.warns(RuntimeWarning, match="'lif with Triangle' runs.*no native code for Triangle"):
-            neuron(1.0 * u.mA)
-        neuron(1.0 * u.mA)
-        sl.nn.init_all_states(sl.LIF(4, spk_fun=Triangle()))(1.0 * u.mA)
+        with pytest.warns(RuntimeWarning, match=r"'Coupled' runs.*reduce_sum \(.*test_fallback.py.*no native form"):
+            neuron(inputs)
+        neuron(inputs)
+        np.testing.assert_allclose(neuron.V.value.mantissa.mean(), 0.02 * 2 * 3, rtol=1e-6)
+        sl.nn.init_all_states(Coupled(4))(1.0 * u.mA)
         sl.nn.init_all_states(sl.LIF(3))(1.0 * u.mA)
-    assert sl.info()["fallbacks"] == "lif with Triangle"
+    assert sl.info()["fallbacks"] == "Coupled"
+
+
+def test_a_surrogate_that_mixes_neurons_is_found_in_its_derivative(native):
+    class Relative(sl.surrogate.Surrogate):
+        def derivative(self, x):
+            return jnp.abs(x) / jnp.max(jnp.abs(x))
+
+    neuron = sl.nn.init_all_states(sl.LIF(3, spk_fun=Relative()))
+    with sl.environ.context(dt=0.1 * u.ms), pytest.warns(RuntimeWarning, match="'LIF' runs.*reduce_max"):
+        neuron(1.0 * u.mA)
 
 
 @pytest.mark.parametrize("n", [0, -1, 1.5, True, "2", None])

@@ -13,7 +13,7 @@ import pytest
 import spikeloop as sl
 from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
-from spikeloop.kernels import _kernel, _library, _receptors
+from spikeloop.kernels import _kernel, _receptors
 from spikeloop.kernels._kernel import KERNELS, Kernel, inputs, state
 from spikeloop.models._form import param, variable
 
@@ -87,7 +87,7 @@ def test_native_runs_in_place_and_equals_the_reference(name, native):
     kernel, operands, structure = case(name)
     run = jax.jit(lambda *x: kernel.bind(*x, **structure))
     text = run.lower(*operands).as_text()
-    target = kernel.target(**structure) if kernel.target else name
+    target = "program" if kernel.elementwise else name
     (call,) = (line for line in text.splitlines() if f"@spikeloop.{target}(" in line)
     own = [x for x in kernel.replaced(structure) if x in (kernel.native_operands or kernel.names(structure))]
     assert call.count("output_operand_alias<") == len(own)
@@ -196,7 +196,7 @@ def test_a_declaration_is_all_that_a_kernel_needs(monkeypatch):
     np.testing.assert_array_equal(lanes, [[1, 4], [7, 10]])
 
 
-def test_a_receptor_that_native_code_does_not_know_runs_as_jax_and_says_so_once(native, monkeypatch):
+def test_a_receptor_of_ones_own_is_native_too(native, monkeypatch):
     growing = _receptors.Dynamics(("decay",), ("g",), lambda p, s: 2 * s[0], lambda p, s: (s[0] * p[0],))
     monkeypatch.setitem(_receptors.DYNAMICS, "twice", growing)
 
@@ -210,12 +210,9 @@ def test_a_receptor_that_native_code_does_not_know_runs_as_jax_and_says_so_once(
         with sl.environ.context(dt=0.1 * u.ms):
             return sl.transform.for_loop(lambda x: (proj(x * weight), neuron(), neuron.V.value)[-1], jnp.ones((20, 1)))
 
-    with pytest.warns(RuntimeWarning, match="'lif with twice → cuba' runs.*no native code for twice → cuba"):
-        ours = run(Twice, 0.5 * u.mS)
-    assert sl.info()["fallbacks"] == "lif with twice → cuba"
-    assert run(Twice, 0.5 * u.mS).shape == ours.shape  # not told again
-    np.testing.assert_allclose(ours.mantissa, run(sl.Expon, 1.0 * u.mS).mantissa, rtol=1e-5)
-    assert _library.fallbacks() == ["lif with twice → cuba"]
+    ours, wanted = run(Twice, 0.5 * u.mS), run(sl.Expon, 1.0 * u.mS)
+    np.testing.assert_allclose(ours.mantissa, wanted.mantissa, rtol=1e-5)
+    assert sl.info()["fallbacks"] == "none"
 
 
 def test_an_operand_with_the_name_of_a_state_is_refused():

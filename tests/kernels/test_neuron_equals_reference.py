@@ -15,12 +15,8 @@ from spikeloop.kernels._neuron import jvp_p, reference, vjp_p
 from tests.helpers.neuron_pass import first_state, slopes, step
 
 RECEPTORS = ["", "A", "U", "AU", "UAA"]  # A: COBA, U: CUBA
-NATIVE_SURROGATES = [
-    sl.surrogate.Sigmoid(), sl.surrogate.ReluGrad(alpha=0.4, width=1.3), sl.surrogate.InvSquareGrad(alpha=7.0),
-    sl.surrogate.Arctan(alpha=1.5), sl.surrogate.GaussianGrad(), sl.surrogate.PiecewiseQuadratic(alpha=0.7),
-    sl.surrogate.PiecewiseExp(alpha=1.3), sl.surrogate.S2NN(), sl.surrogate.LeakyRelu(),
-    sl.surrogate.MultiGaussianGrad(),
-]  # fmt: skip
+KINDS = [getattr(sl.surrogate, name) for name in dir(sl.surrogate) if name[0].isupper()]
+SURROGATES = [kind() for kind in KINDS if kind is not sl.surrogate.Surrogate]
 DTYPES = [jnp.float32, jnp.float64]
 
 
@@ -56,9 +52,11 @@ def compare_all(tools, config, args, dtype, compiled=True):
     # the sum, and FMA in one of them, differ by one rounding for each of some ten operations.
     tools.assert_close(out, out_ref, 4, dtype)
     assert np.array_equal(out[-1], out_ref[-1])
-    for a, b in ((pushed, slopes_ref), (grads, grads_ref)):
+    # The cotangent of a number for all neurons is a sum over them; the errors of its terms have both signs.
+    terms = max(1, args[first_state(config)].size) ** 0.5
+    for a, b, factor in ((pushed, slopes_ref, 1), (grads, grads_ref, terms)):
         scale = 1 + max(float(jnp.abs(x).max(initial=0)) for x in b) / 64
-        tools.assert_close(a, b, 16, dtype, scale)
+        tools.assert_close(a, b, 16, dtype, scale * factor)
 
 
 def receptors_of(tools, letters):
@@ -79,24 +77,16 @@ def test_every_structure(pass_tools, refractory, delta, hard, letters, dtype):
 def test_every_receptor(pass_tools, kinds, dtype):
     # 75: two pairs of the widest lanes and a rest
     config = pass_tools.make_pass(True, False, False, pass_tools.KINDS)
-    assert config.is_native
     args = pass_tools.Operands(config, (75,), kinds, dtype).draw()
     compare_all(pass_tools, config, args, dtype)
 
 
-@pytest.mark.parametrize("surrogate", NATIVE_SURROGATES, ids=lambda s: type(s).__name__)
+@pytest.mark.parametrize("surrogate", SURROGATES, ids=lambda s: type(s).__name__)
 @pytest.mark.parametrize("hard", [False, True])
 def test_every_surrogate(pass_tools, surrogate, hard):
     config = pass_tools.make_pass(True, True, hard, [pass_tools.COBA], surrogate)
-    assert config.is_native
     args = pass_tools.Operands(config, (37,), ("scalar", "neuron")).draw()
     compare_all(pass_tools, config, args, jnp.float64, compiled=False)
-
-
-def test_the_list_of_native_surrogates_is_complete():
-    kinds = [getattr(sl.surrogate, name) for name in dir(sl.surrogate) if name[0].isupper()]
-    codes = {kind.code for kind in kinds if getattr(kind, "code", None) is not None}
-    assert codes == {type(s).code for s in NATIVE_SURROGATES} == set(range(10))
 
 
 @pytest.mark.parametrize("shape", [(0,), (1,), (17,), (4, 17), (3, 1), (0, 5), (17, 17)])
@@ -113,7 +103,7 @@ def test_any_configuration(pass_tools, data):
     config = pass_tools.make_pass(
         *(data.draw(st.booleans()) for _ in range(3)),
         data.draw(st.lists(st.sampled_from(pass_tools.KINDS), max_size=4)),
-        data.draw(st.sampled_from(NATIVE_SURROGATES)),
+        data.draw(st.sampled_from(SURROGATES)),
     )
     shape = data.draw(st.one_of(st.tuples(st.integers(0, 70)), st.tuples(st.integers(1, 5), st.integers(1, 40))))
     kinds = data.draw(st.lists(st.sampled_from(["scalar", "one", "neuron", "full"]), min_size=1, max_size=7))
@@ -130,10 +120,10 @@ def test_step_takes_populations_of_several_axes_and_params_that_repeat_to_them(p
     args = pass_tools.Operands(config, shape, "scalar").draw()
     rng = np.random.default_rng(3)
     first = first_state(config)
-    args = [jnp.asarray(x * rng.uniform(0.9, 1.1, params)) if i < first - 4 else x for i, x in enumerate(args)]
+    args = [jnp.asarray(x * rng.uniform(0.9, 1.1, params)) if i < first else x for i, x in enumerate(args)]
     args[5] = jnp.round(args[5])  # steps of the refractory period
     pass_tools.assert_close(step(config, args), reference(*args, config=config), 4, jnp.float64)
-    assert pass_tools.native_runs(lambda *a: step(config, a), *args) == ["lif"]
+    assert pass_tools.native_runs(lambda *a: step(config, a), *args) == ["program"]
 
     def loss(run):
         return lambda R, V: sum(x.sum() for x in run([*args[:3], R, *args[4:first], V, *args[first + 1 :]])[:1])
@@ -215,13 +205,3 @@ def test_half_precision_runs_by_the_reference_without_a_word(pass_tools, precisi
     assert out.dtype == neuron.V.value.dtype
     assert float(out.astype(jnp.float32).sum()) > 0
     assert sl.info()["fallbacks"] == "none"
-
-
-@pytest.mark.filterwarnings("ignore:Kernel 'lif with ERF'")
-def test_a_surrogate_without_native_formula_runs_by_the_reference(pass_tools):
-    config = pass_tools.make_pass(surrogate=sl.surrogate.ERF())
-    assert not config.is_native
-    args = pass_tools.Operands(config, (5,)).draw()
-    assert pass_tools.native_runs(lambda *a: step(config, a), *args) == []
-    pass_tools.assert_close(step(config, args), reference(*args, config=config), 1, jnp.float64)
-    assert sl.info()["fallbacks"] == "lif with ERF"

@@ -1,27 +1,13 @@
-"""Dynamics and outputs of receptors: their numbers in the native kernels, and their equations."""
+"""Dynamics and outputs of receptors: their equations."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from spikeloop.kernels import ReceptorKind, _library
+from spikeloop.kernels import ReceptorKind
 from spikeloop.kernels._receptors import DYNAMICS, OUTPUTS
 
 KINDS = [ReceptorKind(d, o) for d in DYNAMICS for o in OUTPUTS]
-
-
-def test_the_number_of_a_kind_is_its_place_in_the_tables():
-    assert [(k.dynamics, k.output) for k in KINDS] == [
-        ("expon", "coba"), ("expon", "cuba"), ("expon", "mg"),
-        ("cascade", "coba"), ("cascade", "cuba"), ("cascade", "mg"),
-    ]  # fmt: skip
-    assert [kind.code for kind in KINDS] == list(range(6))
-
-
-def test_what_is_not_in_the_tables_is_not_native():
-    assert ReceptorKind("expon", "coba").is_native
-    assert not ReceptorKind("", "coba").is_native
-    assert not ReceptorKind("expon", "other").is_native
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
@@ -57,10 +43,3 @@ def test_an_open_block_of_magnesium_is_an_ohmic_conductance():
     wanted, flat = OUTPUTS["coba"].drive(params[:2], 3.0, V)
     np.testing.assert_allclose(ours, wanted, rtol=1e-6)
     np.testing.assert_allclose(slope, flat * jnp.ones(5), rtol=1e-6)
-
-
-@pytest.mark.skipif(_library.native is None, reason="the native library is not built")
-def test_the_native_kinds_come_without_gaps():
-    native = [kind.code for kind in KINDS if kind.is_native]
-    assert native == list(range(len(native)))
-    assert len(native) >= 2

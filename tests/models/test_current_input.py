@@ -51,13 +51,12 @@ def test_an_added_current_acts_like_an_external_one(cls):
     np.testing.assert_array_equal(spikes, same_spikes)
 
 
-def test_added_currents_and_ohmic_projections_keep_the_native_pass():
+def test_added_currents_and_ohmic_projections_are_receptors():
     neuron = sl.LIF(2)
     neuron.take_current()
     neuron.add_current_input("leak", lambda V: -V * (1.0 * u.mS))
     for out in (sl.COBA(), sl.CUBA()):
         sl.CurrentProj(comm=lambda x: x * u.mS, out=out, post=neuron)
-    assert neuron._pass(neuron.receptors).is_native
     sl.CurrentProj(comm=lambda x: x * u.mS, out=sl.MgBlock(), post=neuron)
     assert [receptor.kind.output for receptor in neuron.receptors] == ["cuba", "coba", "cuba", "mg"]
 

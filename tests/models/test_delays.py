@@ -191,7 +191,7 @@ def test_rings_and_lists_are_updated_in_place(batch, waiting):
         if waiting and not batch
         else ["event_relay", "event_scatter"]
     )
-    assert calls(body) == ["event_collect", *each, "lif"]
+    assert calls(body) == ["event_collect", *each, "program"]
     assert copies(body, 100) == []
     assert arithmetic(body, 100) == []  # nor is a part of the population cut out
 

@@ -10,7 +10,6 @@ from hlo import arithmetic, calls, copies, loop_body
 from spikeloop.kernels import _library
 
 NETWORKS = [sl.networks.COBANetwork, sl.networks.CUBANetwork, sl.networks.COBAHHNetwork]
-WITH_KERNEL = [make for make in NETWORKS if make.model.kernel is not None]
 needs_native = pytest.mark.skipif(_library.native is None, reason="the native library is not built")
 
 
@@ -102,7 +101,7 @@ def test_the_search_finds_copies_and_arithmetic():
 
 
 @needs_native
-@pytest.mark.parametrize("make", WITH_KERNEL)
+@pytest.mark.parametrize("make", NETWORKS)
 @pytest.mark.parametrize("batch", [None, 3])
 def test_one_native_call_for_each_projection_and_population_and_no_copy(make, batch):
     sl.environ.set(dt=0.1 * u.ms)
@@ -115,19 +114,19 @@ def test_one_native_call_for_each_projection_and_population_and_no_copy(make, ba
         net.N(net.drive)
 
     body = loop_body(step)
-    assert calls(body) == ["event_scatter", "event_scatter", make.model.kernel]
+    assert calls(body) == ["event_scatter", "event_scatter", "program"]
     assert copies(body, 400) == []
     assert arithmetic(body, 400) == []
 
 
 @needs_native
-@pytest.mark.parametrize("make", WITH_KERNEL)
+@pytest.mark.parametrize("make", NETWORKS)
 @pytest.mark.parametrize("batch", [None, 3])
 def test_the_whole_update_has_only_the_count_of_spikes_besides(make, batch):
     sl.environ.set(dt=0.1 * u.ms)
     net = sl.nn.init_all_states(make(500), batch_size=batch)
     body = loop_body(lambda: net.update(0.0 * u.ms) * 0)
-    assert calls(body) == ["event_scatter", "event_scatter", make.model.kernel]
+    assert calls(body) == ["event_scatter", "event_scatter", "program"]
     assert copies(body, 400) == []
 
 
@@ -152,7 +151,7 @@ def test_a_network_of_delta_projections_is_updated_in_place(batch):
     sl.environ.set(dt=0.1 * u.ms)
     net = sl.nn.init_all_states(DeltaNet(), batch_size=batch)
     body = loop_body(net.update)
-    assert calls(body) == ["event_scatter", "event_scatter", "lif"]
+    assert calls(body) == ["event_scatter", "event_scatter", "program"]
     assert copies(body, 400) == []
     assert arithmetic(body, 400) == []
 
@@ -213,7 +212,7 @@ def test_neurons_alone_are_updated_in_place(make, batch):
         neuron(2.0 * u.mA)
 
     body = loop_body(step)
-    assert calls(body) == ["lif"]
+    assert calls(body) == ["program"]
     assert copies(body, 500) == []
     assert arithmetic(body, 500) == []
 
@@ -227,7 +226,7 @@ def test_a_population_of_two_axes_is_updated_in_place():
         neuron(2.0 * u.mA)
 
     body = loop_body(step)
-    assert calls(body) == ["lif"]
+    assert calls(body) == ["program"]
     assert copies(body, 600) == []
 
 

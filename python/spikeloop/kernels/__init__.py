@@ -5,3 +5,4 @@ from ._library import targets as targets
 from ._neuron import Drive as Drive
 from ._neuron import Pass as Pass
 from ._receptors import ReceptorKind as ReceptorKind
+from .program import show as show

@@ -4,6 +4,8 @@
     cotangents: (operands, cotangents of the smooth results) -> cotangents of the `active` operands
 
 `active` are the operands that have tangents. The references of both are JAX's derivatives of the kernel's reference.
+The cotangent of an operand that is one number for all neurons is the sum over them; those of others have the shape of
+the population.
 """
 
 from __future__ import annotations
@@ -13,12 +15,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from .._jax import ad, zero_tangent
 from . import _rules
 from ._kernel import ByName, Kernel, Operands, tangents
 from ._rules import Structure, is_zero
+from .program._call import is_uniform
 
 Active = tuple[str, ...]
 
@@ -38,8 +40,7 @@ class Step(NamedTuple):
     structure: tuple[str, ...]
     operands: Callable[..., Operands]
     smooth: Callable[..., Smooth]
-    target: Callable[..., str]
-    attributes: Callable[..., dict[str, Any]]
+    label: Callable[..., str]
 
     def names(self, structure: Structure) -> list[str]:
         """The operands."""
@@ -62,11 +63,12 @@ class Step(NamedTuple):
         return jax.jvp(self._function(primals, active, structure), at, list(varied.values()))[1]
 
     def cotangents(self, *args: Any, active: Active, **structure: Any) -> list[Any]:
-        """JAX's cotangents of the active operands, each of the shape of the population."""
+        """JAX's cotangents of the active operands."""
         primals, cts = self._split(args, structure)
         shape = primals[self.states(structure)[0]].shape
         at = [jnp.broadcast_to(primals[name], shape) for name in active]
-        return list(jax.vjp(self._function(primals, active, structure), *at)[1](cts))
+        found = jax.vjp(self._function(primals, active, structure), *at)[1](cts)
+        return [_sum_to(ct, gradient_shape(primals[name], shape)) for name, ct in zip(active, found, strict=True)]
 
     def _split(self, args: Sequence[Any], structure: Structure) -> tuple[dict[str, Any], list[Any]]:
         names = self.names(structure)
@@ -84,40 +86,63 @@ class Step(NamedTuple):
 
 
 def with_derivatives(own: Step) -> tuple[Kernel, Kernel, Kernel]:
-    """Declare a kernel, and its derivatives under its name and target with `.jvp` and `.vjp`; returns the three."""
+    """Declare a kernel, and its derivatives under its name with `.jvp` and `.vjp`; returns the three."""
 
-    def derivative(suffix: str, reference: Any, given: Any, made: Any, **rules: Any) -> Kernel:
+    def derivative(suffix: str, reference: Any, given: Any, outputs: Any, **rules: Any) -> Kernel:
         return Kernel(
             own.name + suffix,
             reference,
             structure=(*own.structure, "active"),
             operands=lambda active, **rest: (*own.operands(**rest), *tangents(*given(active, rest))),
-            outputs=lambda o, active, **rest: dict.fromkeys(made(active, rest), _like(o, own.states(rest)[0])),
+            outputs=outputs,
             in_place=False,
-            batch=_rules.elementwise,
-            attributes=lambda o, active, **rest: {
-                **own.attributes(o, **rest),
-                "active": np.array([own.names(rest).index(name) for name in active], np.int32),
-            },
-            target=lambda active, **rest: own.target(**rest) + suffix,
+            elementwise=True,
+            label=lambda active, **rest: own.label(**rest),
             **rules,
         )
 
+    def slopes_of(o: ByName, active: Active, **rest: Any) -> dict[str, Any]:
+        return dict.fromkeys(after(active, rest), _struct(o, own.states(rest)[0]))
+
+    def gradients_of(o: ByName, active: Active, **rest: Any) -> dict[str, Any]:
+        shape = getattr(o, own.states(rest)[0]).shape
+        return {f"d {name}": _struct(o, name, gradient_shape(getattr(o, name), shape)) for name in active}
+
     before = lambda active, rest: [f"d {name}" for name in active]  # noqa: E731
     after = lambda active, rest: [f"d new {name}" for name in own.smooth(**rest).results]  # noqa: E731
-    vjp = derivative(".vjp", own.cotangents, after, before)
+    vjp = derivative(".vjp", own.cotangents, after, gradients_of, batch=_batched_gradients)
     jvp = derivative(
-        ".jvp", own.tangents, before, after, transpose=lambda _, cts, o, structure: _transposed(vjp, cts, o, structure)
-    )
+        ".jvp", own.tangents, before, slopes_of, batch=_rules.elementwise,
+        transpose=lambda _, cts, o, structure: _transposed(vjp, cts, o, structure),
+    )  # fmt: skip
     step = Kernel(
-        own.name, own.reference, own.operands, own.structure, batch=_rules.elementwise, attributes=own.attributes,
-        target=own.target, jvp=lambda _, o, slopes, structure: _jvp(own, step, jvp, o, slopes, structure),
+        own.name, own.reference, own.operands, own.structure, batch=_rules.elementwise, elementwise=True,
+        label=own.label, jvp=lambda _, o, slopes, structure: _jvp(own, step, jvp, o, slopes, structure),
     )  # fmt: skip
     return step, jvp, vjp
 
 
-def _like(o: ByName, name: str) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(getattr(o, name).shape, getattr(o, name).dtype)
+def gradient_shape(operand: Any, population: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of the cotangent of an operand."""
+    return operand.shape if is_uniform(operand, population) else population
+
+
+def _struct(o: ByName, name: str, shape: tuple[int, ...] | None = None) -> jax.ShapeDtypeStruct:
+    like = getattr(o, name)
+    return jax.ShapeDtypeStruct(like.shape if shape is None else shape, like.dtype)
+
+
+def _batched_gradients(kernel: Kernel, o: ByName, axes: ByName, structure: Structure) -> list[Any]:
+    """The cotangents of each lane; of numbers for all neurons, those of each row added up."""
+    given = _rules.in_rows(kernel, o, axes, structure, repeated=structure["active"])
+    lanes, shapes = _rules.lane_count(o, axes), _rules.lane_shapes(o, axes)
+    population = shapes[kernel.first_state(structure)]
+    results = []
+    for name, found in zip(structure["active"], kernel.run(given, structure), strict=True):
+        wanted = gradient_shape(jax.ShapeDtypeStruct(shapes[name], found.dtype), population)
+        rows = found.reshape(lanes, -1, *wanted)  # several where a number is that of all rows
+        results.append(rows.sum(1))
+    return results
 
 
 def _jvp(own: Step, step: Kernel, jvp: Kernel, o: ByName, slopes: ByName, structure: Structure) -> Any:

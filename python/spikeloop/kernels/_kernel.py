@@ -23,7 +23,9 @@ A declaration names what goes in and what comes out, and gives the definition of
 | tangents and cotangents | `linear` and `adds_to`, or else the reference; `jvp` and `transpose` take their place |
 | `vmap` | `batch` |
 | varying axes in `shard_map` | all operands vary where one of them does, and so do the results |
-| program of each platform | the native `target` where the library has one for it, or else the reference |
+| program of each platform | the native code of its name where the library has it, or else the reference |
+
+The native code of an `elementwise` kernel is made from its reference, so that it needs a declaration only.
 
 A new platform is one more entry of `PLATFORMS` and what the library registers for it.
 """
@@ -39,6 +41,9 @@ import jax
 
 from .._jax import Primitive, ad, batching, ffi_lowering, mlir, new_primitive
 from . import _library, _rules
+from .program import _call
+from .program._ir import Program
+from .program._lower import NoProgram
 
 KERNELS: dict[str, Kernel] = {}  # every declaration by its name
 FLOATS = ("float32", "float64")  # the floats that native code computes with
@@ -85,7 +90,10 @@ class Kernel:
     | `dtypes` | of operands, with which native code computes |
     | `attributes` | (o, **structure) → what native code is told beside the operands |
     | `native_operands` | those that native code takes, if not all; state that is not among them passes by |
-    | `target` | (**structure) → the native name, if it is not that of the kernel |
+    | `elementwise` | an element of a result depends on the same element of the operands, or on one number for all: \
+    then the native code is the program of the reference. The first state has the shape of the population; results \
+    that have another one are sums over it |
+    | `label` | (**structure) → what messages call it, if not by its name |
     """
 
     name: str
@@ -102,7 +110,8 @@ class Kernel:
     dtypes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     attributes: Callable[..., Mapping[str, Any]] = lambda o, **structure: {}
     native_operands: tuple[str, ...] | None = None
-    target: Callable[..., str] | None = None
+    elementwise: bool = False
+    label: Callable[..., str] | None = None
     primitive: Primitive = field(init=False)
 
     def __post_init__(self) -> None:
@@ -149,10 +158,24 @@ class Kernel:
         """The operands that results replace: the first results, in this order."""
         return tuple(x.name for x in self.declared(structure) if self.in_place and x.group == "state")
 
+    def first_state(self, structure: Mapping[str, Any]) -> str:
+        """The first operand that is state; in an elementwise kernel it has the shape of the population."""
+        return next(operand.name for operand in self.declared(structure) if operand.group == "state")
+
     def runs_native(self, avals: Any, structure: Mapping[str, Any], platform: str = "cpu") -> bool:
         """Whether operands of these dtypes run native on a platform; warns once if only the library is missing."""
+        if self.elementwise:
+            dtypes = {x.dtype.name for x in vars(avals).values()}
+            takes = len(dtypes) == 1 and dtypes <= {*FLOATS} and getattr(avals, self.first_state(structure)).size
+            return bool(takes) and _library.has(_call.TARGET, platform, self.name)
         takes = all(getattr(avals, name).dtype in dtypes for name, dtypes in self.dtypes.items())
-        return takes and _library.has(self._target(structure), platform)
+        return takes and _library.has(self.name, platform)
+
+    def program(self, avals_in: Sequence[Any], avals_out: Sequence[Any], structure: Mapping[str, Any]) -> Program:
+        """The program of an elementwise kernel."""
+        first = self.names(structure).index(self.first_state(structure))
+        replacements = self._replacements(structure)
+        return _call.program_for(self.reference, structure, first, replacements, avals_in, avals_out)
 
     # --- what JAX asks for -------------------------------------------------------------------------------------------
 
@@ -181,11 +204,26 @@ class Kernel:
         by_reference = mlir.lower_fun(self.reference, multiple_results=True)
 
         def lower(ctx: Any, *operands: Any, **structure: Any) -> Any:
-            if self.runs_native(self.by_name(ctx.avals_in, structure), structure, platform):
+            if not self.runs_native(self.by_name(ctx.avals_in, structure), structure, platform):
+                return by_reference(ctx, *operands, **structure)
+            if not self.elementwise:
                 return self._native_call(ctx, operands, structure)
-            return by_reference(ctx, *operands, **structure)
+            try:
+                return self._program_call(ctx, operands, structure)
+            except NoProgram as reason:
+                _library.fall_back(self.label(**structure) if self.label else self.name, str(reason))
+                return by_reference(ctx, *operands, **structure)
 
         return lower
+
+    def _program_call(self, ctx: Any, operands: Sequence[Any], structure: Mapping[str, Any]) -> list[Any]:
+        program = self.program(ctx.avals_in, ctx.avals_out, structure)
+        return _call.native_call(program, self._replacements(structure), ctx, operands)
+
+    def _replacements(self, structure: Mapping[str, Any]) -> dict[int, int]:
+        """The places of the results that replace operands, with those of the operands."""
+        names = self.names(structure)
+        return {result: names.index(name) for result, name in enumerate(self.replaced(structure))}
 
     def _native_call(self, ctx: Any, operands: Sequence[Any], structure: Mapping[str, Any]) -> list[Any]:
         avals, values = (vars(self.by_name(x, structure)) for x in (ctx.avals_in, operands))
@@ -195,20 +233,17 @@ class Kernel:
         aliases = {taken.index(name): k for k, name in enumerate(own) if name in replaced}
         avals_out = dict(zip(results, ctx.avals_out, strict=True))
         inner = ctx.replace(avals_in=[avals[name] for name in taken], avals_out=[avals_out[name] for name in own])
-        call = ffi_lowering(_library.PREFIX + self._target(structure), aliases)
+        call = ffi_lowering(_library.PREFIX + self.name, aliases)
         attributes = self.attributes(ByName(**avals), **structure)
         made = dict(zip(own, call(inner, *(values[name] for name in taken), **attributes), strict=True))
         return [made[name] if name in made else [values[name]] for name in results]
 
-    def _target(self, structure: Mapping[str, Any]) -> str:
-        return self.target(**structure) if self.target else self.name
-
 
 def table() -> dict[str, tuple[str, ...]]:
     """For each kernel the platforms on which it is native; derivatives go with their kernel."""
-    declared = {name for name, kernel in KERNELS.items() if kernel.target is None}
-    names = declared | {name for name in _library.targets if "." not in name} - {"panic"}  # which is for tests
-    return {name: _library.targets.get(name, ()) for name in sorted(names)}
+    names = [name for name in sorted(KERNELS) if "." not in name]
+    native = lambda name: _call.TARGET if KERNELS[name].elementwise else name  # noqa: E731
+    return {name: _library.targets.get(native(name), ()) for name in names}
 
 
 def _jax_name(name: str) -> str:

@@ -35,13 +35,13 @@ if native is not None:
     _register()
 
 
-def has(kernel: str, platform: str = "cpu") -> bool:
-    """Whether `kernel` runs native on a platform that has native code; warns once if it should but cannot."""
-    if platform in targets.get(kernel, ()):
+def has(target: str, platform: str = "cpu", kernel: str | None = None) -> bool:
+    """Whether a platform that has native code has `target`, that of `kernel`; warns once if it should but has not."""
+    if platform in targets.get(target, ()):
         return True
     reason = why_missing or "the installed library was built without it"
     remedy = "Reinstall spikeloop, or build it with `pip install .` (needs a Rust toolchain and a C++17 compiler)"
-    fall_back(kernel, f"{reason}. {remedy}")
+    fall_back(kernel or target, f"{reason}. {remedy}")
     return False
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from types import SimpleNamespace
 from typing import Any, NamedTuple, Protocol
 
@@ -19,6 +20,10 @@ from . import _library
 from ._derivatives import Smooth, Step, with_derivatives
 from ._kernel import FLOATS, Operands, inputs, params, state
 from ._receptors import ReceptorKind
+from .program._lower import NoProgram
+from .program._trace import check_elementwise, traced
+
+_LARGEST_CACHE = 1024
 
 # Operands of every pass, beside those of the model and its receptors. A space keeps them apart from a model's names.
 REF_STEPS, REF_LEFT = "refractory steps", "steps left"
@@ -28,7 +33,6 @@ DELTA, SPIKE, CURRENT = "delta input", "last spike", "input current"
 class Model(Protocol):
     """What the pass needs to know of a neuron model; all functions work on plain numbers."""
 
-    kernel: str
     operands: tuple[str, ...]  # parameters and what is derived from them and dt
     state_vars: Mapping[str, Any]  # the first is the membrane potential V
     edge: bool  # a spike is a rise above threshold, without a reset
@@ -65,19 +69,6 @@ class Pass:
             raise TypeError(
                 f"{self.model.__name__}: {min(twice)!r} is the name of an operand and of a state; rename one."
             )
-
-    @property
-    def unknown(self) -> str | None:
-        """What the native code of the model has no formula for: a receptor or the surrogate gradient."""
-        foreign = [f"{kind.dynamics} → {kind.output}" for kind in self.receptors if not kind.is_native]
-        if self.surrogate.code is None:
-            foreign.append(self.surrogate.label)
-        return foreign[0] if foreign else None
-
-    @property
-    def is_native(self) -> bool:
-        """Whether the native library can run it."""
-        return self.model.kernel is not None and self.unknown is None
 
     def operands(self) -> Operands:
         """The operands by name; all results are states."""
@@ -194,23 +185,42 @@ def last_spike(model: Any, surrogate: Any, p: Any, s: Any, spike: Any, left: Any
 
 
 def step(config: Pass, operands: Mapping[str, Any]) -> dict[str, Any]:
-    """One pass over operands by name: the new states by name. Native where the platform has a kernel.
-
-    Operands of the surrogate gradient that are plain numbers need not be given.
-    """
+    """One pass over operands by name: the new states by name. Native where the platform has programs."""
     V = operands[next(iter(config.model.state_vars))]
-    given = {**dict(zip(config.surrogate_params, config.surrogate.parameters(), strict=True)), **operands}
     groups = dict(config.operands())
-    args = {name: jnp.asarray(given[name], V.dtype) for name in groups}
-    if config.is_native and V.dtype in FLOATS:
+    args = {name: jnp.asarray(operands[name], V.dtype) for name in groups}
+    if V.dtype in FLOATS and _is_elementwise(config, args, V.dtype):
         flat = _flattened(args, groups, V.shape)
         results = [out.reshape(V.shape) for out in step_p.bind(*flat, config=config)]
     else:
-        if config.unknown and config.model.kernel in _library.targets:
-            name = f"{config.model.kernel} with {config.unknown}"
-            _library.fall_back(name, f"there is no native code for {config.unknown}")
         results = reference(*args.values(), config=config)
     return dict(zip((name for name, group in groups.items() if group == "state"), results, strict=True))
+
+
+def _is_elementwise(config: Pass, args: Mapping[str, Any], dtype: Any) -> bool:
+    """Whether the step of a neuron depends on that neuron alone, in the derivatives too; else tells that it does not.
+
+    A model may mix neurons, as in an average over the population; then it is no kernel, but plain JAX.
+    """
+    if reason := _why_not(config, tuple(x.shape for x in args.values()), dtype.name):
+        _library.fall_back(_label(config), reason)
+    return reason is None
+
+
+@lru_cache(_LARGEST_CACHE)
+def _why_not(config: Pass, shapes: tuple[tuple[int, ...], ...], dtype: str) -> str | None:
+    active = config.smooth().operands
+    of = dict(zip((operand.name for operand in config.operands()), shapes, strict=True))
+    both = partial(jvp_p.reference, config=config, active=active)
+    try:
+        check_elementwise(traced(both, [*shapes, *(of[name] for name in active)], dtype))
+    except NoProgram as reason:
+        return str(reason)
+    return None
+
+
+def _label(config: Pass) -> str:
+    return config.model.__name__
 
 
 def _flattened(args: Mapping[str, Any], groups: Mapping[str, str], shape: tuple[int, ...]) -> list[Any]:
@@ -225,21 +235,11 @@ def _flattened(args: Mapping[str, Any], groups: Mapping[str, str], shape: tuple[
                 return x.reshape(()) if x.ndim else x
             if x.shape == shape[-x.ndim :] and x.size == shape[-1]:
                 return x.reshape(-1)  # one value per neuron, the same in every batch row
+            if x.shape[-1] == 1:
+                return jnp.broadcast_to(x, (*shape[:-1], 1)).reshape(-1, 1)  # one value per row
         return jnp.broadcast_to(x, shape).reshape(whole)
 
     return [flat(name, x) for name, x in args.items()]
-
-
-def _attributes(_: Any, config: Pass) -> dict[str, Any]:
-    codes = [kind.code for kind in config.receptors]
-    return {
-        "refractory": config.refractory,
-        "delta": config.delta,
-        "hard": config.hard,
-        "surrogate": np.int32(config.surrogate.code),
-        "receptors": np.array(codes or [-1], np.int32),
-        "n_receptors": np.int32(len(codes)),
-    }
 
 
 step_p, jvp_p, vjp_p = with_derivatives(
@@ -249,7 +249,6 @@ step_p, jvp_p, vjp_p = with_derivatives(
         structure=("config",),
         operands=lambda config: config.operands(),
         smooth=lambda config: config.smooth(),
-        target=lambda config: config.model.kernel,
-        attributes=_attributes,
+        label=_label,
     )
 )

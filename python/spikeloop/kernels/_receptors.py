@@ -50,25 +50,11 @@ OUTPUTS = {
 }
 
 
-# What the native kernels know, in the order of their numbers; others run as JAX.
-_NATIVE = [(dynamics, output) for dynamics in ("expon", "cascade") for output in ("coba", "cuba", "mg")]
-
-
 class ReceptorKind(NamedTuple):
     """One dynamics with one output."""
 
     dynamics: str
     output: str
-
-    @property
-    def code(self) -> int:
-        """The number in the native kernels."""
-        return _NATIVE.index(self)
-
-    @property
-    def is_native(self) -> bool:
-        """Whether the native kernels know it."""
-        return self in _NATIVE
 
     @property
     def params(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from .._jax import ad, zero_tangent
+from .program._call import is_uniform
 
 if TYPE_CHECKING:
     from ._kernel import ByName, Kernel
@@ -118,19 +119,38 @@ def leading_axes(*names: str) -> Callable[..., list[Any]]:
 
 def elementwise(kernel: Kernel, o: ByName, axes: ByName, structure: Structure) -> list[Any]:
     """Lanes become rows of states and tangents, (lanes · rows, n); what is equal in all of them is not repeated."""
+    shapes = lane_shapes(o, axes)
+    whole = (lane_count(o, axes), *shapes[kernel.first_state(structure)])
+    return [out.reshape(whole) for out in kernel.run(in_rows(kernel, o, axes, structure), structure)]
+
+
+def in_rows(
+    kernel: Kernel, o: ByName, axes: ByName, structure: Structure, repeated: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The operands with lanes as rows; one number for all neurons becomes one for each row, (lanes · rows, 1).
+
+    That is so if it has lanes, or if its name is among the `repeated`.
+    """
+    lanes, shapes = lane_count(o, axes), lane_shapes(o, axes)
+    population = shapes[kernel.first_state(structure)]
+    whole = (lanes, *population)
     group = dict(kernel.declared(structure))
-    lanes = lane_count(o, axes)
-    first = next(name for name, kind in group.items() if kind == "state")
-    shape = tuple(s for i, s in enumerate(getattr(o, first).shape) if i != getattr(axes, first))
-    whole = (lanes, *shape)
 
-    def flat(name: str) -> Any:
-        x, axis = getattr(o, name), getattr(axes, name)
-        if axis is None and group[name] in ("parameter", "input") and x.size in (1, shape[-1]):
-            return x.reshape(-1) if x.ndim else x
-        if axis is not None:
-            x = jnp.moveaxis(x, axis, 0)
-            x = x.reshape(x.shape[0], *[1] * (len(whole) - x.ndim), *x.shape[1:])
-        return jnp.broadcast_to(x, whole).reshape(-1, whole[-1])
+    def rows(name: str) -> Any:
+        x, axis, shape = getattr(o, name), getattr(axes, name), shapes[name]
+        uniform = is_uniform(jax.ShapeDtypeStruct(shape, x.dtype), population)
+        per_neuron = group[name] in ("parameter", "input") and shape == population[-1:]
+        if axis is None and name not in repeated and (per_neuron or (uniform and x.size == 1)):
+            return x
+        x = x[None] if axis is None else jnp.moveaxis(x, axis, 0)
+        x = x.reshape(x.shape[0], *[1] * (len(whole) - x.ndim), *x.shape[1:])
+        full = (*whole[:-1], 1) if uniform else whole
+        return jnp.broadcast_to(x, full).reshape(-1, full[-1])
 
-    return [out.reshape(whole) for out in kernel.run({name: flat(name) for name in group}, structure)]
+    return {name: rows(name) for name in kernel.names(structure)}
+
+
+def lane_shapes(o: ByName, axes: ByName) -> dict[str, tuple[int, ...]]:
+    """The shape of one lane of each operand."""
+    pairs = zip(vars(o).items(), vars(axes).values(), strict=True)
+    return {name: tuple(s for i, s in enumerate(x.shape) if i != axis) for (name, x), axis in pairs}

@@ -35,7 +35,6 @@ from ._part import Part
 from ._receptor import Receptor, receptor_of
 from .output import CUBA
 
-_DEFINED_BY_KERNEL = ("operands", "threshold", "reset", "integrate", "edge", "holds_all")
 _LARGEST_COUNT = 1 << 24  # whole numbers up to here are exact in float32
 
 
@@ -50,11 +49,11 @@ class Neuron(Form):
     - `reset`: what a spike does to the states,
     - `operands` and `derive`: the numbers that the three use, from the constants and dt; by default all of these.
 
-    They work on plain numbers in the units of the declarations and are the reference of the native kernel that
-    `kernel` names. A step resets what spiked in the step before, integrates, and compares with the threshold, so a
-    recorded V may exceed the threshold for one step. A V that is set above threshold, at the start or between two
-    steps, is not reset: the neuron spikes at the end of the next step. A model with a constant `tau_ref` is refractory:
-    after a spike V is held, and the neuron cannot spike, until the period is over.
+    They work on plain numbers in the units of the declarations; native code is made of them. A step resets what spiked
+    in the step before, integrates, and compares with the threshold, so a recorded V may exceed the threshold for one
+    step. A V that is set above threshold, at the start or between two steps, is not reset: the neuron spikes at the
+    end of the next step. A model with a constant `tau_ref` is refractory: after a spike V is held, and the neuron
+    cannot spike, until the period is over.
 
     `edge`: the model is not reset; it spikes where V rises above the threshold. `holds_all`: a refractory neuron keeps
     all its states, not only V. `delta_into` is the state that delta input adds to.
@@ -69,7 +68,6 @@ class Neuron(Form):
     options: ClassVar[dict[str, Any]] = {"spk_fun": surrogate.ReluGrad(), "spk_reset": "soft"}
     choices: ClassVar[dict[str, tuple[str, ...]]] = {"spk_reset": ("soft", "hard")}
     state_names: ClassVar[tuple[str, ...]] = ("spike", "ref_left", "delta")
-    kernel: ClassVar[str | None] = None
     operands: ClassVar[tuple[str, ...]] = ()
     current_unit: ClassVar[Any] = u.mA
     edge: ClassVar[bool] = False
@@ -93,8 +91,6 @@ class Neuron(Form):
             if name in vars(cls):
                 setattr(cls, name, wrap(vars(cls)[name]))
         super().__init_subclass__(**kwargs)
-        if "kernel" not in vars(cls) and any(name in vars(cls) for name in _DEFINED_BY_KERNEL):
-            cls.kernel = None  # other equations than those of the native kernel it would inherit
         if cls.derive is Neuron.derive:
             cls.operands = (*cls.params, "dt")
         if "tau_ref" in cls.params:

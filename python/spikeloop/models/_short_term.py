@@ -21,21 +21,15 @@ class ShortTermPlasticity(Form):
     """Base of short-term plasticity: turns the spikes of a population into graded releases of transmitter.
 
     A model declares constants and states and defines `operands`, `derive` and `release`. The latter works on plain
-    numbers and is the reference of the native kernel that `kernel` names. The stored states are those after the last
+    numbers. The stored states are those after the last
     step, with the last releases in `released`.
     """
 
     state_names: ClassVar[tuple[str, ...]] = ("released",)
-    kernel: ClassVar[str | None] = None
     operands: ClassVar[tuple[str, ...]] = ()
     releases: ClassVar[bool] = True
 
     released: ShortTermState
-
-    def __init_subclass__(cls, **kwargs: Any):
-        super().__init_subclass__(**kwargs)
-        if "kernel" not in vars(cls) and any(name in vars(cls) for name in ("operands", "release")):
-            cls.kernel = None  # other equations than those of the native kernel it would inherit
 
     @staticmethod
     def derive(p: SimpleNamespace, dt: Any) -> tuple[Any, ...]:

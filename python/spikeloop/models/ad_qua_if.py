@@ -33,7 +33,6 @@ class AdQuaIF(QuaIF):
     b = param(0.1 * u.mA)
     w = variable(0.0 * u.mA, u.mA)
 
-    kernel = "ad_qua_if"
     operands = (*QuaIF.operands, "a", "b", "decay_w")
     holds_all = True
 

@@ -39,7 +39,6 @@ class AdExIF(ExpIF):
     b = param(1.0 * u.mA)
     w = variable(0.0 * u.mA, u.mA)
 
-    kernel = "adex_if"
     operands = (*ExpIF.operands, "a", "b", "decay_w")
     holds_all = True
 

@@ -40,7 +40,6 @@ class ALIF(LIF):
     beta = param(0.1 * u.mV)
     a = variable(0.0)
 
-    kernel = "alif"
     operands = (*LIF.operands, "beta", "decay_a")
 
     @staticmethod

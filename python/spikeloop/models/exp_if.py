@@ -49,7 +49,6 @@ class ExpIF(Upswing):
     delta_T = param(3.48 * u.mV, positive=True)
     V = variable("V_rest", u.mV)
 
-    kernel = "exp_if"
     operands = ("V_rest", "V_th", "V_reset", "V_T", "delta_T", "R", "dt_tau")
 
     @staticmethod

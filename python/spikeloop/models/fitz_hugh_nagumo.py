@@ -45,7 +45,6 @@ class FitzHughNagumo(Neuron):
 
     edge = True
     current_unit = u.UNITLESS
-    kernel = "fitz_hugh_nagumo"
     operands = ("a", "b", "V_th", "dt_tau", "decay_w")
 
     @staticmethod

@@ -65,7 +65,6 @@ class Gif(Neuron):
     I2 = variable(0.0 * u.mA, u.mA)
     V_th = variable("V_th_inf", u.mV)
 
-    kernel = "gif"
     holds_all = True
     operands = (
         *("V_rest", "V_reset", "V_th_inf", "V_th_reset", "R", "a", "b", "R1", "R2", "A1", "A2"),

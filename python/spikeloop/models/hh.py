@@ -57,7 +57,6 @@ class HH(Channels):
     n = variable(None)
 
     current_unit = u.uA
-    kernel = "hh"
 
     @staticmethod
     def rates(p: SimpleNamespace, V: Any) -> dict[str, tuple[Any, Any]]:

@@ -53,7 +53,6 @@ class HindmarshRose(Neuron):
 
     edge = True
     current_unit = u.UNITLESS
-    kernel = "hindmarsh_rose"
     operands = ("a", "b", "c", "d", "s", "V_r", "V_th", "dt_tau", "decay_y", "decay_z")
 
     @staticmethod

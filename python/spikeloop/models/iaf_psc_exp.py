@@ -69,7 +69,6 @@ class IafPscExp(Neuron):
     period = "t_ref"
     delta_into = "I_syn_ex"
     shares_delta = True
-    kernel = LIF.kernel
     operands = LIF.operands
     integrate = LIF.integrate
 

@@ -52,7 +52,6 @@ class Izhikevich(Upswing):
     V_th = param(30.0 * u.mV)
     V = variable(-65.0 * u.mV, u.mV)
 
-    kernel = "izhikevich"
     operands = ("V_th", "V_reset", "b", "d", "dt", "decay_u")
     holds_all = True
 

@@ -48,7 +48,6 @@ class LIF(Neuron):
     V_rest = param(0.0 * u.mV)
     V = variable("V_rest", u.mV)
 
-    kernel = "lif"
     operands = ("V_rest", "V_th", "V_reset", "R", "dt_tau")
 
     @staticmethod

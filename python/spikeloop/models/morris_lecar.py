@@ -62,7 +62,6 @@ class MorrisLecar(Neuron):
 
     edge = True
     current_unit = u.uA
-    kernel = "morris_lecar"
     operands = (
         *("V_Ca", "g_Ca", "V_K", "g_K", "V_leak", "g_leak", "V1", "V2", "V3", "V4", "V_th"),
         *("dt_phi", "dt_C"),

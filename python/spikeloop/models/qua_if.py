@@ -44,7 +44,6 @@ class QuaIF(Upswing):
     c = param(0.07 / u.mV)
     V = variable("V_rest", u.mV)
 
-    kernel = "qua_if"
     operands = ("V_rest", "V_th", "V_reset", "V_c", "c", "R", "dt_tau")
 
     @staticmethod

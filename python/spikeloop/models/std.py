@@ -34,7 +34,6 @@ class STD(ShortTermPlasticity):
     U = param(0.07)
     x = variable(1.0)
 
-    kernel = "std"
     operands = ("U", "decay")
 
     @staticmethod

@@ -44,7 +44,6 @@ class STP(ShortTermPlasticity):
     x = variable(1.0)
     u = variable(0.0)
 
-    kernel = "stp"
     operands = ("U", "decay_f", "decay_d")
 
     @staticmethod

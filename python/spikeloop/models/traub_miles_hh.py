@@ -52,7 +52,6 @@ class TraubMilesHH(Channels):
     n = variable(None)
 
     current_unit = u.pA
-    kernel = "traub_miles_hh"
     operands = (*Channels.operands, "V_T")
 
     @staticmethod

@@ -50,7 +50,6 @@ class WangBuzsakiHH(Channels):
     n = variable(0.32)
 
     current_unit = u.uA
-    kernel = "wang_buzsaki_hh"
     operands = (*Channels.operands, "phi")
 
     @staticmethod

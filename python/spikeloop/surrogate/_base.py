@@ -7,7 +7,7 @@ import inspect
 import math
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Concatenate, ParamSpec, dataclass_transform
+from typing import Any, Concatenate, ParamSpec, dataclass_transform
 
 import brainunit as u
 import jax
@@ -22,7 +22,6 @@ from .._state import State, value_of
 
 P = ParamSpec("P")
 
-_NUM_OPERANDS = 4  # the parameters that every native kernel takes
 _OPERAND = object()  # in the place of a parameter that is an operand
 
 
@@ -44,16 +43,10 @@ class Surrogate:
     are, arrays and States by identity. Second derivatives are those of `derivative`.
     """
 
-    code: ClassVar[int | None] = None
-    """The number of the native kernels' own formula, None if they have none."""
-
-    def __init_subclass__(cls, code: int | None = None, **kwargs: Any):
+    def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
-        cls.code = code
         dataclasses.dataclass(eq=False, repr=False)(cls)
         name_keywords(cls)
-        if code is not None and len(cls._fields()) > _NUM_OPERANDS:
-            raise TypeError(f"{cls.__name__} has a native code, but more than {_NUM_OPERANDS} parameters.")
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.__dict__:
@@ -84,15 +77,8 @@ class Surrogate:
         raise NotImplementedError(f"{type(self).__name__} does not define surrogate_fun(x).")
 
     def parameters(self) -> tuple[Any, ...]:
-        """What kernels take as operands: of a native formula its parameters, else those that are no plain numbers.
-
-        They are filled up with 0 to four.
-        """
-        native = type(self).code is not None
-        names = self._fields() if native else self._varying()
-        values = [value_of(getattr(self, name)) for name in names]
-        values = [float(value) if isinstance(value, (int, float)) else value for value in values]
-        return *values, *[0.0] * (_NUM_OPERANDS - len(values))
+        """What kernels take as operands: the parameters that are no plain numbers."""
+        return tuple(value_of(getattr(self, name)) for name in self._varying())
 
     def structure(self) -> Surrogate:
         """The same without the parameters that are no plain numbers, which `bound` puts back."""
@@ -102,10 +88,7 @@ class Surrogate:
     def bound(self, operands: Sequence[Any]) -> Surrogate:
         """The function that a `structure` makes with these `parameters`."""
         names = [name for name, value in vars(self).items() if value is _OPERAND]
-        if type(self).code is None:
-            return self._with(dict(zip(names, operands, strict=False))) if names else self
-        order = self._fields()
-        return self._with({name: operands[order.index(name)] for name in names}) if names else self
+        return self._with(dict(zip(names, operands, strict=True))) if names else self
 
     def __call__(self, x: Any) -> Any:
         if isinstance(x, u.Quantity):

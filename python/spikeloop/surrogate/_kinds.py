@@ -1,4 +1,4 @@
-"""The surrogate gradients: parameters with their defaults, the derivative, the number of the native formula."""
+"""The surrogate gradients: parameters with their defaults, and the derivative."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from ._base import Surrogate, function_form
 
 
-class Sigmoid(Surrogate, code=0):
+class Sigmoid(Surrogate):
     """α s (1 − s) with s = sigmoid(α x).
 
     >>> spike = sl.surrogate.Sigmoid(alpha=4.0)
@@ -28,7 +28,7 @@ class Sigmoid(Surrogate, code=0):
         return jax.nn.sigmoid(self.alpha * x)
 
 
-class ReluGrad(Surrogate, code=1):
+class ReluGrad(Surrogate):
     """max(α (width − |x|), 0); a triangle, α·width high (Neftci et al., 2019)."""
 
     alpha: float = 0.3
@@ -42,7 +42,7 @@ class ReluGrad(Surrogate, code=1):
         return self.alpha * (self.width * (self.width / 2 + y) - y * jnp.abs(y) / 2)
 
 
-class InvSquareGrad(Surrogate, code=2):
+class InvSquareGrad(Surrogate):
     """1 / (α|x| + 1)²; SuperSpike (Zenke and Ganguli, 2018)."""
 
     alpha: float = 100.0
@@ -54,7 +54,7 @@ class InvSquareGrad(Surrogate, code=2):
         return x / (self.alpha * jnp.abs(x) + 1) + 1 / self.alpha
 
 
-class Arctan(Surrogate, code=3):
+class Arctan(Surrogate):
     """(α/2) / (1 + (π α x / 2)²) (Fang et al., 2021)."""
 
     alpha: float = 1.0
@@ -66,7 +66,7 @@ class Arctan(Surrogate, code=3):
         return jnp.arctan(math.pi / 2 * self.alpha * x) / math.pi + 0.5
 
 
-class GaussianGrad(Surrogate, code=4):
+class GaussianGrad(Surrogate):
     """α N(x; 0, σ) with N the normal density (Yin, Corradi and Bohté, 2021)."""
 
     sigma: float = 0.5
@@ -79,7 +79,7 @@ class GaussianGrad(Surrogate, code=4):
         return self.alpha * jax.scipy.stats.norm.cdf(x / self.sigma)
 
 
-class PiecewiseQuadratic(Surrogate, code=5):
+class PiecewiseQuadratic(Surrogate):
     """max(α − α²|x|, 0); a triangle of area 1."""
 
     alpha: float = 1.0
@@ -92,7 +92,7 @@ class PiecewiseQuadratic(Surrogate, code=5):
         return 0.5 + y - y * jnp.abs(y) / 2
 
 
-class PiecewiseExp(Surrogate, code=6):
+class PiecewiseExp(Surrogate):
     """(α/2) exp(−α|x|)."""
 
     alpha: float = 1.0
@@ -105,7 +105,7 @@ class PiecewiseExp(Surrogate, code=6):
         return jnp.where(x < 0, tail, 1 - tail)
 
 
-class S2NN(Surrogate, code=7):
+class S2NN(Surrogate):
     """α s (1 − s) with s = sigmoid(α x) for x < 0, else β / (x + 1) (Suetake et al., 2022).
 
     `epsilon` belongs to the integral of the derivative, which a spike does not need.
@@ -124,7 +124,7 @@ class S2NN(Surrogate, code=7):
         return jnp.where(x < 0, jax.nn.sigmoid(self.alpha * x), 0.5 + self.beta * jnp.log(above + 1 + self.epsilon))
 
 
-class LeakyRelu(Surrogate, code=8):
+class LeakyRelu(Surrogate):
     """α for x < 0, else β."""
 
     alpha: float = 0.1
@@ -137,7 +137,7 @@ class LeakyRelu(Surrogate, code=8):
         return jnp.where(x < 0, self.alpha * x, self.beta * x)
 
 
-class MultiGaussianGrad(Surrogate, code=9):
+class MultiGaussianGrad(Surrogate):
     """scale ((1 + h) N(x; 0, σ) − h N(x; σ, sσ) − h N(x; −σ, sσ)), N the normal density (Yin et al., 2021)."""
 
     h: float = 0.15

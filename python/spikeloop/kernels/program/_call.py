@@ -1,0 +1,71 @@
+"""Calls of programs: what stands in a compiled XLA program for an elementwise kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+
+from ..._jax import ffi_lowering
+from .. import _library
+from ._ir import Program
+from ._trace import program_of
+
+TARGET = "program"
+_LARGEST_CACHE = 1024
+
+
+def is_uniform(aval: Any, population: tuple[int, ...]) -> bool:
+    """Whether an operand is one number for all neurons of a population, or for those of each row."""
+    return aval.shape != population and (aval.size == 1 or aval.shape == (*population[:-1], 1))
+
+
+def program_for(
+    reference: Callable[..., Any],
+    structure: Mapping[str, Any],
+    population: int,
+    aliases: Mapping[int, int],
+    avals_in: Sequence[Any],
+    avals_out: Sequence[Any],
+) -> Program:
+    """The program of `reference`, which replaces operands as `aliases` {result: operand} says.
+
+    The operand `population` has the shape of the population, and so has each result that is no sum over it.
+    """
+    shape, dtype = avals_in[population].shape, avals_in[population].dtype.name
+    uniform = tuple(is_uniform(aval, shape) for aval in avals_in)
+    sums = tuple(aval.shape != shape for aval in avals_out)
+    return _made(reference, tuple(structure.items()), dtype, uniform, sums, tuple(aliases.items()), population)
+
+
+@lru_cache(_LARGEST_CACHE)
+def _made(
+    reference: Callable[..., Any],
+    structure: tuple[tuple[str, Any], ...],
+    dtype: str,
+    uniform: tuple[bool, ...],
+    sums: tuple[bool, ...],
+    aliases: tuple[tuple[int, int], ...],
+    population: int,
+) -> Program:
+    return program_of(partial(reference, **dict(structure)), dtype, uniform, sums, dict(aliases), population)
+
+
+def native_call(program: Program, aliases: Mapping[int, int], ctx: Any, operands: Sequence[Any]) -> list[Any]:
+    """The call of a program in the place of the equation of `ctx`; an XLA program names it by its hash."""
+    order = [*program.out_places, *program.sum_places]
+    inner = ctx.replace(
+        avals_in=[ctx.avals_in[k] for k in program.operands], avals_out=[ctx.avals_out[k] for k in order]
+    )
+    replaced = {program.operands.index(operand): order.index(result) for result, operand in aliases.items()}
+    lowering = ffi_lowering(_library.PREFIX + TARGET, replaced)
+    name = np.int64(_library.native.program(program.text()))
+    made = lowering(inner, *(operands[k] for k in program.operands), program=name)
+    return [made[order.index(k)] for k in range(len(order))]
+
+
+def count() -> int:
+    """How many programs were made."""
+    return _made.cache_info().misses

@@ -1,0 +1,175 @@
+"""Simplification of one operation, while a program is built.
+
+What a rule changes beside the cost: 0·x is 0 for an infinite x or a NaN too; so is a product with a truth value that
+does not hold; a quotient by a uniform value is a product with its reciprocal, one rounding more. Nothing is reordered,
+so sums that keep their rounding errors stay as they are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._ir import number_of
+
+if TYPE_CHECKING:
+    from ._builder import Builder
+    from ._ir import Value
+
+Rule = Callable[..., "Value | None"]  # (*operands) -> something simpler, or None
+
+_FOLDS: dict[str, Callable[..., Any]] = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative, "abs": np.abs,
+    "sqrt": np.sqrt, "round": np.rint, "trunc": np.trunc, "floor": np.floor,
+    "min": lambda a, b: a if a < b else b, "max": lambda a, b: a if a > b else b,
+    "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal,
+}  # fmt: skip
+
+
+def simplified(builder: Builder, op: str, args: tuple[Value, ...]) -> Value | None:
+    """What the operation is in simpler form; None where it is simple."""
+    return _folded(builder, op, args) or (_RULES[op](*args) if op in _RULES else None)
+
+
+def _folded(builder: Builder, op: str, args: tuple[Value, ...]) -> Value | None:
+    """The constant that an operation on constants is."""
+    numbers = [number_of(x) for x in args]
+    if op not in _FOLDS or any(x is None for x in numbers):
+        return None
+    with np.errstate(all="ignore"):
+        found = _FOLDS[op](*numbers)
+    return builder.truth(bool(found)) if op in ("gt", "ge", "eq", "ne") else builder.constant(found)
+
+
+def _add(a: Value, b: Value) -> Value | None:
+    if _is(a, 0):
+        return b
+    if _is(b, 0):
+        return a
+    if b.op == "neg":
+        return a - b.args[0]
+    return b - a.args[0] if a.op == "neg" else None
+
+
+def _sub(a: Value, b: Value) -> Value | None:
+    if _is(b, 0):
+        return a
+    if _is(a, 0):
+        return -b
+    if b.op == "neg":
+        return a + b.args[0]
+    held = _truth(b)
+    if held and a is b:
+        return a.builder.constant(0.0)
+    return _number_of(held, 0, 1) if _is(a, 1) and held else None
+
+
+def _mul(a: Value, b: Value) -> Value | None:
+    for x, y in ((a, b), (b, a)):
+        if _is(x, 0):
+            return x
+        if _is(x, 1):
+            return y
+        if _is(x, -1):
+            return -y
+        if held := _truth(x):
+            return y.builder.make("sel", held, y, 0.0)
+        if x.op == "neg":
+            return -(x.args[0] * y)
+    return None
+
+
+def _div(a: Value, b: Value) -> Value | None:
+    if _is(b, 1) or _is(a, 0):
+        return a
+    if id(b) in b.builder.fractions:
+        numerator, denominator = b.builder.fractions[id(b)]
+        return a * denominator / numerator
+    return a * (1.0 / b) if b.uniform and not a.uniform else None
+
+
+def _neg(a: Value) -> Value | None:
+    if a.op == "neg":
+        return a.args[0]
+    return a.args[1] - a.args[0] if a.op == "sub" else None
+
+
+def _positive(a: Value, b: Value) -> Value | None:
+    """A comparison of a truth value as a number with 0."""
+    return _truth(a) if _is(b, 0) else None
+
+
+def _nan_of_the_variable(op: str) -> Rule:
+    """`min` and `max` give their second operand where either is NaN: let this be the one that varies."""
+    return lambda a, b: a.builder.plain(op, b, a) if b.uniform and not a.uniform else None
+
+
+def _sel(condition: Value, yes: Value, no: Value) -> Value | None:
+    builder = condition.builder
+    if yes is no or condition is builder.truth(True):
+        return yes
+    if condition is builder.truth(False):
+        return no
+    if condition.op == "bnot":
+        return builder.make("sel", condition.args[0], no, yes)
+    if (held := _truth(yes)) and _is(no, 0):
+        return _number_of(builder.make("band", condition, held), 1, 0)
+    if (held := _truth(no)) and _is(yes, 0):
+        return _number_of(builder.make("band", _not(condition), held), 1, 0)
+    if yes.type == "b":
+        return builder.make("bor", builder.make("band", condition, yes), builder.make("band", _not(condition), no))
+    return None
+
+
+def _logic(neutral: bool) -> Rule:
+    """`band` (neutral: true) and `bor` (neutral: false)."""
+
+    def rule(a: Value, b: Value) -> Value | None:
+        for x, y in ((a, b), (b, a)):
+            if x is y or x is x.builder.truth(neutral):
+                return y
+            if x is x.builder.truth(not neutral):
+                return x
+        return None
+
+    return rule
+
+
+def _bnot(a: Value) -> Value | None:
+    if a.op == "bnot":
+        return a.args[0]
+    for x in (True, False):
+        if a is a.builder.truth(x):
+            return a.builder.truth(not x)
+    opposite = {"eq": "ne", "ne": "eq"}
+    return a.builder.make(opposite[a.op], *a.args) if a.op in opposite else None
+
+
+_RULES: dict[str, Rule] = {
+    "add": _add, "sub": _sub, "mul": _mul, "div": _div, "neg": _neg,
+    "abs": lambda a: abs(a.args[0]) if a.op == "neg" else None,
+    "gt": _positive, "ne": _positive, "min": _nan_of_the_variable("min"), "max": _nan_of_the_variable("max"),
+    "sel": _sel, "band": _logic(True), "bor": _logic(False), "bnot": _bnot,
+}  # fmt: skip
+
+
+# --- forms -----------------------------------------------------------------------------------------------------------
+
+
+def _is(value: Value, number: float) -> bool:
+    return value.op == "const" and number_of(value) == number
+
+
+def _truth(value: Value) -> Value | None:
+    """The truth value that a number is, 1 where it holds and else 0."""
+    return value.args[0] if value.op == "sel" and _is(value.args[1], 1) and _is(value.args[2], 0) else None
+
+
+def _number_of(condition: Value, yes: float, no: float) -> Value:
+    return condition.builder.make("sel", condition, yes, no)
+
+
+def _not(condition: Value) -> Value:
+    return condition.builder.make("bnot", condition)

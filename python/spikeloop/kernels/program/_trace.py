@@ -1,0 +1,81 @@
+"""Functions of whole populations as programs: they are traced for one neuron, after a look at the whole.
+
+For one neuron a sum over neurons is no sum: so a function is traced for its population first, and every primitive
+there must be elementwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..._jax import is_tracer
+from ._assemble import assemble
+from ._builder import Builder
+from ._ir import Program, Value
+from ._lower import INLINED, RULES, SHAPES, NoProgram, inner, lower
+
+Function = Callable[..., Sequence[Any]]
+
+
+def program_of(
+    function: Function,
+    dtype: Any,
+    uniform: Sequence[bool],
+    sums: Sequence[bool],
+    aliases: Mapping[int, int],
+    population: int = 0,
+) -> Program:
+    """The program of `function`, for operands that are `uniform` or not; the rest as in `assemble`."""
+    closed = traced(function, [()] * len(uniform), dtype)
+    builder = Builder(np.dtype(dtype).name)
+    operands = [builder.input(k, is_uniform) for k, is_uniform in enumerate(uniform)]
+    results = lower(closed.jaxpr, closed.consts, operands, builder)
+    floats = [x for x in results if isinstance(x, Value) and x.type == "f"]
+    if len(floats) < len(results):
+        raise NoProgram("a result is no float")
+    return assemble(floats, sums, aliases, population)
+
+
+def traced(function: Function, shapes: Sequence[tuple[int, ...]], dtype: Any) -> Any:
+    """The closed jaxpr of `function`, in which no number is promoted to another width."""
+    with jax.enable_x64(np.dtype(dtype) == np.float64):
+        return jax.make_jaxpr(function)(*(jax.ShapeDtypeStruct(shape, dtype) for shape in shapes))
+
+
+def check_elementwise(closed: Any) -> None:
+    """Raise `NoProgram` if an operation of a traced population mixes neurons, or is unknown."""
+    if any(map(is_tracer, closed.consts)):
+        raise NoProgram("the model holds a value of an outer trace")
+    _check_equations(closed.jaxpr)
+
+
+def _check_equations(jaxpr: Any) -> None:
+    for equation in jaxpr.eqns:
+        name = equation.primitive.name
+        if name in INLINED or name == "scan":
+            _check_equations(inner(equation.params)[0])
+        elif name == "cond":
+            for branch in equation.params["branches"]:
+                _check_equations(branch.jaxpr)
+        elif not (_repeats(equation) if name in SHAPES else name in RULES or not equation.invars):
+            raise NoProgram.at(equation)
+
+
+def _repeats(equation: Any) -> bool:
+    """Whether an operand keeps its last axes, and is at most repeated along others."""
+    before, after = equation.invars[0].aval.shape, equation.outvars[0].aval.shape
+    if equation.primitive.name == "broadcast_in_dim":
+        added = len(after) - len(before)
+        axes = enumerate(equation.params["broadcast_dimensions"])
+        return all(axis == k + added or before[k] == 1 for k, axis in axes)
+    return _without_leading_ones(before) == _without_leading_ones(after)
+
+
+def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    while shape and shape[0] == 1:
+        shape = shape[1:]
+    return shape
