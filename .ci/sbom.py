@@ -39,7 +39,8 @@ def main() -> None:
     root, *crates = linked(metadata("--filter-platform", args.target), "spikeloop-native")
     components = [component(c["name"], c["version"], c["license"], f"pkg:cargo/{c['name']}@{c['version']}")
                   for c in crates]  # fmt: skip
-    for name, licence in (("nanobind", "BSD-3-Clause"), ("ziglang", "MIT AND Apache-2.0 WITH LLVM-exception")):  # C++ sources; libc++ and libunwind
+    # nanobind's sources, and the C++ library and unwinder that zig links.
+    for name, licence in (("nanobind", "BSD-3-Clause"), ("ziglang", "MIT AND Apache-2.0 WITH LLVM-exception")):
         version = installed(name)["Version"]
         components.append(component(name, version, licence, f"pkg:pypi/{name}@{version}"))
     product = component("spikeloop", root["version"], root["license"], f"pkg:pypi/spikeloop@{root['version']}")
