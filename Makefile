@@ -8,6 +8,10 @@ BENCH ?=
 
 BIN := $(VENV)/bin
 PY := $(BIN)/python
+# On Linux zig links, against the glibc of 2018, so that the wheel runs wherever jax does.
+PORTABLE := $(if $(filter Linux,$(shell uname)),--zig --compatibility manylinux_2_28)
+# The wheel of this interpreter: one for CPython 3.11, one with the stable ABI for 3.12 and later.
+WHEEL = $$(echo dist/*-$$($(PY) -c 'import sys; print("cp312-abi3" if sys.version_info >= (3, 12) else "cp311-cp311")')-*.whl)
 # The native crate compiles against this interpreter, also outside maturin.
 export PYO3_PYTHON := $(abspath $(PY))
 
@@ -57,8 +61,8 @@ docs: $(VENV)/.docs $(VENV)/.test ## run the code of every page and example, the
 	$(PY) -m pytest docs examples
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-wheel: dist/.wheel ## a wheel in dist/, tagged for the oldest Linux it runs on
-	@ls -l dist/*.whl
+wheel: $(VENV)/.built ## a wheel in dist/ for this Python, for Linux from glibc 2.28 on
+	@ls -l $(WHEEL)
 
 sdist: $(VENV)/.build ## a source distribution in dist/
 	$(BIN)/maturin sdist --out dist
@@ -83,13 +87,14 @@ $(VENV)/.deps: pyproject.toml | $(PY)
 	$(PY) -m pip install --quiet --requirement $@.txt
 	@touch $@
 
-dist/.wheel: $(SOURCES) | $(VENV)/.build
-	@mkdir -p dist && rm -f dist/*.whl
-	$(BIN)/maturin build --release --quiet --interpreter $(PY) --out dist
+$(VENV)/.built: $(SOURCES) | $(VENV)/.build
+	$(PY) .ci/sbom.py target/spikeloop.cdx.json
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/maturin build --release --quiet --interpreter $(PY) --out dist \
+	  --sbom-include target/spikeloop.cdx.json $(PORTABLE)
 	@touch $@
 
-$(VENV)/.wheel: dist/.wheel | $(PY)
-	$(PY) -m pip install --quiet --force-reinstall --no-deps dist/*.whl
+$(VENV)/.wheel: $(VENV)/.built | $(PY)
+	$(PY) -m pip install --quiet --force-reinstall --no-deps $(WHEEL)
 	@touch $@
 
 $(PEERS)/.installed: tests/peers/requirements.txt benches/requirements-brainpy.txt benches/requirements-brian2.txt
@@ -99,5 +104,5 @@ $(PEERS)/.installed: tests/peers/requirements.txt benches/requirements-brainpy.t
 
 # An extra: the wheel (installed above, so already satisfied) with what the extra adds.
 $(VENV)/.plot $(VENV)/.test $(VENV)/.bench $(VENV)/.docs: $(VENV)/.%: $(VENV)/.wheel
-	$(PY) -m pip install --quiet "$$(echo dist/*.whl)[$*]"
+	$(PY) -m pip install --quiet "$(WHEEL)[$*]"
 	@touch $@

@@ -1,6 +1,7 @@
-"""Checks a wheel: size, platform tag, contents, and that it works in a clean environment elsewhere."""
+"""Checks a wheel: size, platform tag, contents, materials, and that it works in a clean environment elsewhere."""
 
 import argparse
+import json
 import re
 import subprocess
 import sys
@@ -8,12 +9,13 @@ import zipfile
 from pathlib import Path
 
 LIMIT_MB = 15
+NEWEST_GLIBC = (2, 28)
 SMOKE = Path(__file__).with_name("smoke.py")
 
 
 def files(wheel: Path) -> set[str]:
-    """Names in the wheel, without the extension module's suffix, which depends on the interpreter."""
-    names = zipfile.ZipFile(wheel).namelist()
+    """Names in the wheel, without its bill of materials and the module's suffix, which depends on the interpreter."""
+    names = [name for name in zipfile.ZipFile(wheel).namelist() if "/sboms/" not in name]
     return {re.sub(r"(_native)\.[\w.-]+\.so$", r"\1.so", name) for name in names}
 
 
@@ -32,10 +34,26 @@ def check_tag(wheel: Path, python: Path) -> None:
     shown = subprocess.run(
         [python, "-m", "auditwheel", "show", wheel], check=True, capture_output=True, text=True
     ).stdout
-    tag = re.search(r'"(manylinux_\d+_\d+_\w+)"', shown)
+    tag = re.search(r'"manylinux_(\d+)_(\d+)_\w+"', shown)
     assert tag, f"auditwheel finds no manylinux tag:\n{shown}"
-    assert "manylinux" in wheel.name, f"{wheel.name} has no manylinux tag, it could have {tag[1]}"
-    print(f"auditwheel: {tag[1]}")
+    glibc = int(tag[1]), int(tag[2])
+    assert glibc <= NEWEST_GLIBC, f"{wheel.name} needs a newer glibc than {NEWEST_GLIBC}:\n{shown}"
+    assert "manylinux_{}_{}_".format(*NEWEST_GLIBC) in wheel.name, f"{wheel.name} is not tagged for {NEWEST_GLIBC}"
+    python = "cp311-cp311" if "cp311" in wheel.name else "cp312-abi3"
+    assert f"-{python}-" in wheel.name, f"{wheel.name} should have the stable ABI of Python 3.12"
+    print(f"auditwheel: runs with glibc {glibc[0]}.{glibc[1]}")
+
+
+def check_materials(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    bills = [name for name in archive.namelist() if "/sboms/" in name]
+    assert len(bills) == 1, f"{wheel.name} has {len(bills)} bills of materials, expected one"
+    text = archive.read(bills[0]).decode()
+    assert str(Path.home()) not in text, f"{bills[0]} holds a path of this machine"
+    assert str(Path.cwd()) not in text, f"{bills[0]} holds a path of this machine"
+    names = {component["name"] for component in json.loads(text)["components"]}
+    assert {"nanobind", "pyo3-ffi", "spikeloop-kernels"} <= names, f"{bills[0]} lists {names} only"
+    print(f"{bills[0]}: {len(names)} components")
 
 
 def check_install(wheel: Path, work: Path) -> None:
@@ -48,13 +66,14 @@ def check_install(wheel: Path, work: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("wheel", type=lambda p: Path(p).resolve())
-    parser.add_argument("--python", type=Path, help="interpreter that has auditwheel: check the tag")
+    parser.add_argument("--python", type=Path, help="interpreter that has auditwheel: check tag and materials")
     parser.add_argument("--work", type=Path, help="folder for a clean environment: install and run there")
     parser.add_argument("--same-files-as", type=Path, metavar="WHEEL")
     args = parser.parse_args()
     check_contents(args.wheel)
     if args.python:
         check_tag(args.wheel, args.python)
+        check_materials(args.wheel)
     if args.work:
         args.work.mkdir(parents=True, exist_ok=True)
         check_install(args.wheel, args.work.resolve())

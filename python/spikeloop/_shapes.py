@@ -1,8 +1,14 @@
-"""Which shapes go together."""
+"""Which shapes go together, and arrays that are repeated to a shape."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import jax
+import jax.numpy as jnp
 import numpy as np
+
+from ._jax import EAGER, current_trace, is_tracer
 
 
 def fits(shape: tuple[int, ...], into: tuple[int, ...]) -> bool:
@@ -11,3 +17,14 @@ def fits(shape: tuple[int, ...], into: tuple[int, ...]) -> bool:
         return np.broadcast_shapes(shape, into) == into
     except ValueError:
         return False
+
+
+def repeat_to(shape: tuple[int, ...], value: Any, dtype: Any) -> Any:
+    """`value` repeated to `shape`, in memory of its own: what becomes a State is overwritten in place.
+
+    Outside of transformations NumPy does it, for which JAX would compile and keep programs for each new shape.
+    """
+    is_spread = hasattr(value, "sharding") and not is_tracer(value) and len(value.sharding.device_set) > 1
+    if current_trace() is EAGER and not is_tracer(value) and not is_spread:
+        return jax.device_put(np.array(np.broadcast_to(np.asarray(value, dtype), shape)))
+    return jnp.broadcast_to(jnp.asarray(value, dtype), shape) + jnp.zeros((), dtype)

@@ -16,7 +16,7 @@ from .. import environ
 from .._errors import ShapeError
 from .._jax import is_tracer
 from .._keywords import name_keywords
-from .._shapes import fits
+from .._shapes import fits, repeat_to
 from .._state import State, value_of
 from ..random import DEFAULT, RandomState
 from ..random._units import attach, check_finite, common_unit
@@ -202,7 +202,7 @@ def fill(value: Any, unit: Any, shape: tuple[int, ...], dtype: Any, where: str) 
     """An array of this shape with the number or numbers `value`."""
     value = jnp.asarray(value, dtype)
     _check_fits(value.shape, shape, shape, where)
-    return attach(jnp.broadcast_to(value, shape), unit)
+    return attach(repeat_to(shape, value, dtype), unit)
 
 
 def _source(rng: Any) -> RandomState:

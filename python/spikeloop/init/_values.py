@@ -8,6 +8,7 @@ from typing import Any
 import brainunit as u
 import jax.numpy as jnp
 
+from .._shapes import repeat_to
 from ..random import RandomState
 from ..random._units import attach, common_unit
 from ._base import Initializer, fill
@@ -37,7 +38,7 @@ class ZeroInit(Initializer):
     unit: Any = u.UNITLESS
 
     def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
-        return attach(jnp.zeros(shape, dtype), self.unit)
+        return attach(repeat_to(shape, 0, dtype), self.unit)
 
 
 class OneInit(Initializer):
@@ -46,7 +47,7 @@ class OneInit(Initializer):
     unit: Any = u.UNITLESS
 
     def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
-        return attach(jnp.ones(shape, dtype), self.unit)
+        return attach(repeat_to(shape, 1, dtype), self.unit)
 
 
 class Uniform(Initializer):

@@ -22,6 +22,7 @@ from .._errors import ShapeError, UnitError
 from .._jax import is_tracer
 from .._keywords import bind, check_choice
 from .._shapes import fits as fits
+from .._shapes import repeat_to
 from .._state import State, value_of
 from ..nn import Dynamics
 
@@ -288,7 +289,7 @@ def init_variable(start: Any, unit: Any, shape: tuple[int, ...], batch_size: int
     numbers = jnp.asarray(number_in(value, unit, where), environ.dftype())
     check_finite(numbers, f"{where}: the initial value")
     full = (*(() if batch_size is None else (batch_size,)), *shape)
-    numbers = jnp.broadcast_to(numbers, full) + jnp.zeros((), numbers.dtype)  # an array of its own, to be overwritten
+    numbers = repeat_to(full, numbers, numbers.dtype)
     return HiddenState(numbers if unit.is_unitless else u.Quantity(numbers, unit=unit))
 
 

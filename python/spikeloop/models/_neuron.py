@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from .. import environ, surrogate
 from .._jax import is_tracer
+from .._shapes import repeat_to
 from .._state import HiddenState, ShortTermState, State
 from ..kernels import Drive, Pass
 from ..kernels._neuron import CURRENT, DELTA, REF_LEFT, REF_STEPS, SPIKE, last_spike, step
@@ -215,12 +217,13 @@ class Neuron(Form):
 
     def make_buffers(self, V: Any) -> None:
         """Make the States that every model has: spikes, remaining refractory steps, and pending jumps of V."""
-        zero = jnp.zeros_like(u.get_mantissa(V))
-        self.spike = ShortTermState(zero)
+        numbers = u.get_mantissa(V)
+        zeros = partial(repeat_to, numbers.shape, 0, numbers.dtype)
+        self.spike = ShortTermState(zeros())
         if self._counts_steps:
-            self.ref_left = ShortTermState(zero + 0)
+            self.ref_left = ShortTermState(zeros())
         if self._takes_delta:
-            self.delta = ShortTermState(with_unit(zero + 0, unit_of(V)))
+            self.delta = ShortTermState(with_unit(zeros(), unit_of(V)))
         object.__setattr__(self, "_has_buffers", True)
 
     def note_spikes(self) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import brainunit as u
-import jax.numpy as jnp
 
 from .. import environ, nn
+from .._shapes import repeat_to
 from .._state import ShortTermState
 
 
@@ -26,7 +26,7 @@ class StandardNetwork(nn.Module):
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
         """Make the count of spikes, with a first axis of `batch_size` samples if given."""
         shape = (self.size,) if batch_size is None else (batch_size, self.size)
-        self.count = ShortTermState(jnp.zeros(shape, environ.dftype()))
+        self.count = ShortTermState(repeat_to(shape, 0, environ.dftype()))
 
     def update(self, t: Any = None) -> Any:
         """One step: deliver the spikes of the step before, then advance the neurons; returns their spikes."""
