@@ -56,6 +56,8 @@ pub(crate) trait Element: Float {
     fn to_bits(self) -> Self::Bits;
     /// The lowest bits.
     fn truncate(bits: u64) -> Self::Bits;
+    /// Bits, widened by zeros.
+    fn widen(bits: Self::Bits) -> u64;
     /// Adds lanes of `x` to those of `sum`.
     fn accumulate(sum: &mut Group<Self::Bits>, x: &Group<Self::Bits>);
     /// The sum of the lanes: halves are added to each other, to the last.
@@ -122,6 +124,10 @@ macro_rules! element {
             #[inline(always)]
             fn truncate(bits: u64) -> $bits {
                 bits as $bits
+            }
+            #[inline(always)]
+            fn widen(bits: $bits) -> u64 {
+                bits.into()
             }
             #[inline(always)]
             fn accumulate(sum: &mut Group<$bits>, x: &Group<$bits>) {

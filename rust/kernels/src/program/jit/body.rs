@@ -6,7 +6,7 @@
 use iced_x86::{Code, IcedError, Instruction, MemoryOperand, Register};
 
 use super::assembler::{Assembler, Line, at, general};
-use super::isa::{LOAD, MASKED_LOAD, MASKED_STORE, SIGNS, STORE, Target};
+use super::isa::{LOAD, MASKED_LOAD, MASKED_STORE, STORE, Target};
 use super::schedule::Schedule;
 use crate::program::Program;
 use crate::program::ir::Id;
@@ -20,7 +20,7 @@ pub(super) enum Home {
     Nowhere,
     /// In a line of the constants.
     Constant(Line),
-    /// The uniform value of this number.
+    /// A slot of the scratch that is written before the loop and not again.
     Uniform(usize),
     /// An operand.
     Input(usize),
@@ -90,7 +90,7 @@ pub(super) struct Body<'a> {
     pub(super) program: &'a Program,
     pub(super) schedule: &'a Schedule,
     pub(super) target: Target,
-    pub(super) assembler: &'a mut Assembler,
+    pub(super) assembler: Assembler,
     pub(super) state: State,
     /// The item that is being emitted.
     pub(super) position: usize,
@@ -101,6 +101,8 @@ pub(super) struct Body<'a> {
     pub(super) slots_at: usize,
     /// Operands that vary; the results' addresses come after theirs.
     pub(super) inputs: usize,
+    /// The operands that are the same for all lanes, in the order of their values.
+    pub(super) uniform_inputs: &'a [usize],
     pub(super) counts: Counts,
 }
 
@@ -165,16 +167,40 @@ impl Body<'_> {
         if self.state.homes[id] != Home::Nowhere || self.dead(id) {
             return Ok(());
         }
+        let slot = self.store_in_slot(mask, k)?;
+        self.state.homes[id] = Home::Slot(slot);
+        self.counts.spills += 1;
+        Ok(())
+    }
+
+    /// Stores a register in a free slot.
+    fn store_in_slot(&mut self, mask: bool, k: u8) -> Result<usize> {
         let free = self.state.slots.iter().position(|&used| !used);
         let slot = free.unwrap_or(self.state.slots.len());
         self.state.slots.resize(self.state.slots.len().max(slot + 1), false);
         self.state.slots[slot] = true;
-        self.state.homes[id] = Home::Slot(slot);
-        self.counts.spills += 1;
         self.counts.slots = self.counts.slots.max(slot + 1);
         let (register, memory) = (self.name(mask, k), self.slot(slot));
         let code = if mask { Code::VEX_Kmovw_m16_kr } else { self.target.code(STORE) };
-        self.put(&Instruction::with2(code, memory, register)?)
+        self.put(&Instruction::with2(code, memory, register)?)?;
+        Ok(slot)
+    }
+
+    /// Before the loop: values that it reads are in memory from now on, and all registers are free.
+    pub(super) fn settle(&mut self) -> Result {
+        for id in 0..self.state.homes.len() {
+            if let Home::Slot(slot) = self.state.homes[id] {
+                self.state.homes[id] = Home::Uniform(slot);
+            }
+            let Some(k) = self.state.registers[id].take() else { continue };
+            if self.state.homes[id] == Home::Nowhere {
+                let slot = self.store_in_slot(self.is_mask(id), k)?;
+                self.state.homes[id] = Home::Uniform(slot);
+            }
+        }
+        self.state.vectors.held.fill(None);
+        self.state.masks.held.fill(None);
+        Ok(())
     }
 
     fn slot(&self, slot: usize) -> MemoryOperand {
@@ -203,9 +229,8 @@ impl Body<'_> {
     fn memory(&mut self, id: Id) -> Result<MemoryOperand> {
         Ok(match self.state.homes[id] {
             Home::Constant(line) => self.assembler.constant(line),
-            Home::Uniform(k) => at(general::UNIFORMS, k * 16 * self.target.float()),
             Home::Input(k) => self.port(k)?,
-            Home::Slot(k) => self.slot(k),
+            Home::Uniform(k) | Home::Slot(k) => self.slot(k),
             Home::Nowhere => unreachable!("a value that is needed is somewhere"),
         })
     }
@@ -215,15 +240,7 @@ impl Body<'_> {
         let (home, register) = (self.state.homes[id], self.name(self.is_mask(id), k));
         let memory = self.memory(id)?;
         if self.is_mask(id) {
-            if matches!(home, Home::Slot(_)) {
-                return self.put(&Instruction::with2(Code::VEX_Kmovw_kr_km16, register, memory)?);
-            }
-            // All bits of a lane are the predicate.
-            let vector = self.take(false)?;
-            let name = self.name(false, vector);
-            self.put(&Instruction::with2(self.target.code(LOAD), name, memory)?)?;
-            self.state.vectors.pinned[usize::from(vector)] = false;
-            return self.put(&Instruction::with2(self.target.code(SIGNS), register, name)?);
+            return self.put(&Instruction::with2(Code::VEX_Kmovw_kr_km16, register, memory)?);
         }
         if self.masked && matches!(home, Home::Input(_)) {
             return self.load_masked(register, memory);

@@ -133,10 +133,10 @@ impl Machine {
         self.general[register.full_register().number()] = value;
     }
 
-    fn vector(&self, instruction: &Instruction, k: u32, bytes: usize) -> Vector {
+    fn vector(&self, instruction: &Instruction, k: u32) -> Vector {
         match instruction.op_kind(k) {
             OpKind::Register => self.vectors[instruction.op_register(k).number()],
-            _ => Self::read(self.address(instruction), bytes),
+            _ => Self::read(self.address(instruction), instruction.memory_size().size()),
         }
     }
 
@@ -242,8 +242,10 @@ impl Machine {
             .max();
         let bytes = bytes.filter(|&bytes| bytes > 0).unwrap_or(16);
         let name = format!("{:?}", i.mnemonic()).to_lowercase();
-        let wide =
-            name.ends_with("pd") || name.ends_with('q') && !name.ends_with("2dq") || name == "vpmovq2m";
+        let wide = name.ends_with("pd")
+            || name.ends_with('q') && !name.ends_with("2dq")
+            || name == "vpmovq2m"
+            || name == "vbroadcastsd";
         let count = bytes / if wide { 8 } else { 4 };
         let mask = (i.op_mask() != Register::None).then(|| self.masks[i.op_mask().number()]);
         match name.as_str() {
@@ -253,7 +255,7 @@ impl Machine {
             }
             "vmaskmovps" | "vmaskmovpd" => return self.masked_move(i, wide, count),
             "vpmovd2m" | "vpmovq2m" | "vmovmskps" | "vmovmskpd" => {
-                let from = self.vector(i, 1, bytes);
+                let from = self.vector(i, 1);
                 let bits =
                     (0..count).map(|k| (lane(&from, wide, k) >> if wide { 63 } else { 31 }) << k).sum();
                 if i.op0_register().is_k() {
@@ -282,7 +284,7 @@ impl Machine {
             (true, _)
                 if matches!(i.op_kind(k), OpKind::Register | OpKind::Memory) && !i.op_register(k).is_k() =>
             {
-                self.vector(i, k, bytes)
+                self.vector(i, k)
             }
             _ => [0; 8],
         };
@@ -402,7 +404,7 @@ fn compute(name: &str, wide: bool, [a, b, c]: [u64; 3], immediate: u32, chosen: 
         }
         "pmuludq" => (b & 0xffff_ffff) * (c & 0xffff_ffff),
         "pmulld" => b.wrapping_mul(c) & all,
-        "pbroadcastd" | "pbroadcastq" => first & all,
+        "pbroadcastd" | "pbroadcastq" | "broadcastss" | "broadcastsd" => first & all,
         _ => panic!("{name} is not known ({bits} bits)"),
     }
 }
