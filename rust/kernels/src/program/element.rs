@@ -114,6 +114,7 @@ fn map3<B: Copy>(to: &mut [Group<B>], [a, b, c]: [Source<'_, B>; 3], f: impl Fn(
 macro_rules! element {
     ($float:ident, $bits:ident, $signed:ident: mantissa $mantissa:literal, biased $biased:literal, integers $integers:literal,
      unit $unit_shift:literal $unit:expr) => {
+        #[allow(clippy::cast_lossless)] // what loses nothing for one float does for the other
         impl Element for $float {
             type Bits = $bits;
 

@@ -1,6 +1,7 @@
 //! A call of a program: operands, rows, threads, sums.
 
 use std::cell::Cell;
+use std::ffi::c_void;
 
 use super::element::{Element, GROUP, Group};
 use super::interp::{Memory, Span};
@@ -37,7 +38,7 @@ pub enum Layout {
 #[derive(Debug, Clone, Copy)]
 pub struct Input {
     /// The first element.
-    pub ptr: *const u8,
+    pub ptr: *const c_void,
     /// The layout.
     pub layout: Layout,
 }
@@ -46,7 +47,7 @@ pub struct Input {
 #[derive(Debug, Clone, Copy)]
 pub struct Sum {
     /// The first element.
-    pub ptr: *mut u8,
+    pub ptr: *mut c_void,
     /// One element for each row, or one for all.
     pub per_row: bool,
 }
@@ -59,7 +60,7 @@ pub struct Call<'a> {
     /// The operands, in order.
     pub inputs: &'a [Input],
     /// The results with one element per lane.
-    pub outs: &'a [*mut u8],
+    pub outs: &'a [*mut c_void],
     /// The sums.
     pub sums: &'a [Sum],
 }
@@ -147,7 +148,8 @@ struct Worker<'a, T: Element> {
     sums: Vec<Group<T::Bits>>,
 }
 
-/// What computes lanes.
+/// What computes lanes. It is on the stack for one call: an allocation would take longer than to have it there.
+#[allow(clippy::large_enum_variant)]
 enum Engine<'a, T: Element> {
     Code {
         code: &'a Code,
@@ -186,9 +188,9 @@ impl<'a, T: Element> Worker<'a, T> {
                 let load = |&(k, _, word): &_| unsafe { T::widen(load::<T>(&inputs[k], row, word)) };
                 uniforms.extend(self.variant.loads.iter().map(load));
             }
-            // SAFETY: promised to this function.
             Engine::Interpreter(memory) => {
-                memory.prepare(self.variant, |k, word| unsafe { load::<T>(&inputs[k], row, word) })
+                // SAFETY: promised to this function.
+                memory.prepare(self.variant, |k, word| unsafe { load::<T>(&inputs[k], row, word) });
             }
         }
         self.row = Some(row);

@@ -4,6 +4,7 @@ use iced_x86::{Code, Encoder, IcedError, Instruction, MemoryOperand, Register};
 
 /// A jump whose target is not known yet.
 #[must_use]
+#[derive(Clone, Copy)]
 pub(super) struct Jump(usize);
 
 /// A line of constants: sixteen lanes of 32 bits or eight of 64.

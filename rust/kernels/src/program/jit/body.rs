@@ -6,6 +6,7 @@
 use iced_x86::{Code, IcedError, Instruction, MemoryOperand, Register};
 
 use super::assembler::{Assembler, Line, at, general};
+use super::frame::Frame;
 use super::isa::{LOAD, MASKED_LOAD, MASKED_STORE, STORE, Target};
 use super::schedule::Schedule;
 use crate::program::Program;
@@ -136,27 +137,23 @@ impl Body<'_> {
 
     /// A register that nothing else uses until the item is done.
     pub(super) fn take(&mut self, mask: bool) -> Result<u8> {
-        let file = self.file(mask);
-        let free = |k: &usize| !file.pinned[*k] && !file.kept[*k];
-        let k = match (0..file.held.len()).filter(free).find(|&k| file.held[k].is_none()) {
-            Some(k) => k,
-            None => {
-                let file = if mask { &self.state.masks } else { &self.state.vectors };
-                let distance = |k: &usize| {
-                    let id = file.held[*k].expect("none is free");
-                    (self.next_use(id).unwrap_or(usize::MAX), self.state.homes[id] != Home::Nowhere)
-                };
-                let free = (0..file.held.len()).filter(|&k| !file.pinned[k] && !file.kept[k]);
-                // An item uses a few registers, and a region keeps some for guards; see `Body::open`.
-                let k = free.max_by_key(distance).expect("an item uses few registers");
-                self.evict(mask, k as u8)?;
-                k
+        let file = if mask { &self.state.masks } else { &self.state.vectors };
+        let free = (0..file.held.len()).filter(|&k| !file.pinned[k] && !file.kept[k]);
+        // An empty one; else the one whose value is needed last, rather one that is in memory too.
+        let distance = |&k: &usize| match file.held[k] {
+            None => (usize::MAX, true, true),
+            Some(id) => {
+                (self.next_use(id).unwrap_or(usize::MAX), self.state.homes[id] != Home::Nowhere, false)
             }
         };
+        // An item uses a few registers, and a region keeps some for guards, see `MOST_GUARDS`.
+        let k = free.rev().max_by_key(distance).expect("there are registers for an item");
+        self.evict(mask, k as u8)?;
         self.file(mask).pinned[k] = true;
-        let used = self.state.vectors.held.iter().zip(&self.state.vectors.pinned);
-        let used = used.filter(|&(held, &pinned)| held.is_some() || pinned).count();
-        self.counts.registers = self.counts.registers.max(used);
+        let vectors = &self.state.vectors;
+        let used =
+            vectors.held.iter().zip(&vectors.pinned).filter(|&(held, &pinned)| held.is_some() || pinned);
+        self.counts.registers = self.counts.registers.max(used.count());
         Ok(k as u8)
     }
 
@@ -209,13 +206,12 @@ impl Body<'_> {
 
     /// Where an operand's or a result's lanes are; its address may be in the temporary register.
     pub(super) fn port(&mut self, port: usize) -> Result<MemoryOperand> {
-        let base = match general::PORTS.get(port) {
-            Some(&register) => register,
-            None => {
-                let address = at(general::FRAME, super::frame::Frame::port(port));
-                self.put(&Instruction::with2(Code::Mov_r64_rm64, general::TEMPORARY, address)?)?;
-                general::TEMPORARY
-            }
+        let base = if let Some(&register) = general::PORTS.get(port) {
+            register
+        } else {
+            let address = at(general::FRAME, Frame::port(port));
+            self.put(&Instruction::with2(Code::Mov_r64_rm64, general::TEMPORARY, address)?)?;
+            general::TEMPORARY
         };
         Ok(MemoryOperand::with_base_index(base, general::OFFSET))
     }
@@ -279,14 +275,13 @@ impl Body<'_> {
     pub(super) fn want(&mut self, id: Id) -> Result<Register> {
         let id = self.schedule.roots[id];
         let mask = self.is_mask(id);
-        let k = match self.state.registers[id] {
-            Some(k) => k,
-            None => {
-                let k = self.take(mask)?;
-                self.load(id, k)?;
-                self.hold(id, k);
-                k
-            }
+        let k = if let Some(k) = self.state.registers[id] {
+            k
+        } else {
+            let k = self.take(mask)?;
+            self.load(id, k)?;
+            self.hold(id, k);
+            k
         };
         self.file(mask).pinned[usize::from(k)] = true;
         Ok(self.name(mask, k))

@@ -247,11 +247,11 @@ impl Body<'_> {
         self.begin_item(&[value]);
         // An operand that is read later is lost where this result has its memory.
         let alias = self.program.outs()[out].alias.and_then(|k| self.program.readers()[k]);
-        if let Some(id) = alias.filter(|&id| id != value && !self.dead(id)) {
-            if matches!(self.state.homes[id], Home::Input(_)) {
-                self.want(id)?;
-                self.state.homes[id] = Home::Nowhere;
-            }
+        let needed =
+            |id: &Id| *id != value && !self.dead(*id) && matches!(self.state.homes[*id], Home::Input(_));
+        if let Some(id) = alias.filter(needed) {
+            self.want(id)?;
+            self.state.homes[id] = Home::Nowhere;
         }
         let register = self.want(value)?;
         let memory = self.port(self.out_port(out))?;
