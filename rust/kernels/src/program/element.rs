@@ -154,7 +154,8 @@ macro_rules! element {
                 let mask = |yes: bool| if yes { $bits::MAX } else { 0 };
                 // No branch, so that it is done in vectors.
                 let pick = |yes: bool, a: $bits, b: $bits| mask(yes) & a | !mask(yes) & b;
-                // Where arithmetic flushes subnormals, x86's min and max do. The compiler must not see that this is 1.
+                // Where arithmetic flushes subnormals, x86's min, max and floor do, but code that compares and chooses,
+                // or a library's floor, does not. The compiler must not see that this is 1.
                 let one: $float = std::hint::black_box(1.0);
                 let flush = |a: $bits| (float(a) * one).to_bits();
                 let word = |x: u32| <$bits>::from(x);
@@ -175,7 +176,7 @@ macro_rules! element {
                     Op::Sqrt => map1(to, args, |a| float(a).sqrt().to_bits()),
                     Op::Round => map1(to, args, |a| float(a).round_ties_even().to_bits()),
                     Op::Trunc => map1(to, args, |a| float(a).trunc().to_bits()),
-                    Op::Floor => map1(to, args, |a| float(a).floor().to_bits()),
+                    Op::Floor => map1(to, args, |a| float(flush(a)).floor().to_bits()),
                     Op::Gt => map2(to, args, |a, b| mask(float(a) > float(b))),
                     Op::Ge => map2(to, args, |a, b| mask(float(a) >= float(b))),
                     Op::Eq => map2(to, args, |a, b| mask(float(a) == float(b))),

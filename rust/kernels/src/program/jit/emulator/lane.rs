@@ -56,7 +56,7 @@ pub(super) fn compute(
         "fnmadd132" => floats!(wide, [a, b, c], |a, b, c| (-a).mul_add(c, b)),
         "rndscale" | "round" => match immediate & 3 {
             0 => floats!(wide, [b, 0, 0], |b, _, _| b.round_ties_even()),
-            1 => floats!(wide, [b, 0, 0], |b, _, _| b.floor()),
+            1 => floats!(wide, [b, 0, 0], |b, _, _| (b * black_box(1.0)).floor()),
             _ => floats!(wide, [b, 0, 0], |b, _, _| b.trunc()),
         },
         "and" => b & c,
