@@ -9,6 +9,7 @@ use crate::frame::Frame;
 use crate::list::List;
 use spikeloop_kernels::Shape;
 use spikeloop_kernels::program::{Call, Entry, Input, Layout, Level, Op, Sum, table};
+use std::ffi::c_void;
 use std::ptr;
 
 /// Operands and results without the heap.
@@ -102,7 +103,7 @@ impl Checked<'_> {
         ))
     }
 
-    fn out(&self, k: usize) -> Result<*mut u8> {
+    fn out(&self, k: usize) -> Result<*mut c_void> {
         let buffer = self.frame.ret(k);
         self.expect_float(k, &buffer)?;
         if buffer.len() != self.shape.len() {

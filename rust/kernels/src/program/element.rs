@@ -56,6 +56,8 @@ pub(crate) trait Element: Float {
     fn to_bits(self) -> Self::Bits;
     /// The lowest bits.
     fn truncate(bits: u64) -> Self::Bits;
+    /// Bits, widened by zeros.
+    fn widen(bits: Self::Bits) -> u64;
     /// Adds lanes of `x` to those of `sum`.
     fn accumulate(sum: &mut Group<Self::Bits>, x: &Group<Self::Bits>);
     /// The sum of the lanes: halves are added to each other, to the last.
@@ -112,6 +114,7 @@ fn map3<B: Copy>(to: &mut [Group<B>], [a, b, c]: [Source<'_, B>; 3], f: impl Fn(
 macro_rules! element {
     ($float:ident, $bits:ident, $signed:ident: mantissa $mantissa:literal, biased $biased:literal, integers $integers:literal,
      unit $unit_shift:literal $unit:expr) => {
+        #[allow(clippy::cast_lossless)] // what loses nothing for one float does for the other
         impl Element for $float {
             type Bits = $bits;
 
@@ -122,6 +125,10 @@ macro_rules! element {
             #[inline(always)]
             fn truncate(bits: u64) -> $bits {
                 bits as $bits
+            }
+            #[inline(always)]
+            fn widen(bits: $bits) -> u64 {
+                bits.into()
             }
             #[inline(always)]
             fn accumulate(sum: &mut Group<$bits>, x: &Group<$bits>) {
@@ -147,7 +154,8 @@ macro_rules! element {
                 let mask = |yes: bool| if yes { $bits::MAX } else { 0 };
                 // No branch, so that it is done in vectors.
                 let pick = |yes: bool, a: $bits, b: $bits| mask(yes) & a | !mask(yes) & b;
-                // Where arithmetic flushes subnormals, x86's min and max do. The compiler must not see that this is 1.
+                // Where arithmetic flushes subnormals, x86's min, max and floor do, but code that compares and chooses,
+                // or a library's floor, does not. The compiler must not see that this is 1.
                 let one: $float = std::hint::black_box(1.0);
                 let flush = |a: $bits| (float(a) * one).to_bits();
                 let word = |x: u32| <$bits>::from(x);
@@ -168,7 +176,7 @@ macro_rules! element {
                     Op::Sqrt => map1(to, args, |a| float(a).sqrt().to_bits()),
                     Op::Round => map1(to, args, |a| float(a).round_ties_even().to_bits()),
                     Op::Trunc => map1(to, args, |a| float(a).trunc().to_bits()),
-                    Op::Floor => map1(to, args, |a| float(a).floor().to_bits()),
+                    Op::Floor => map1(to, args, |a| float(flush(a)).floor().to_bits()),
                     Op::Gt => map2(to, args, |a, b| mask(float(a) > float(b))),
                     Op::Ge => map2(to, args, |a, b| mask(float(a) >= float(b))),
                     Op::Eq => map2(to, args, |a, b| mask(float(a) == float(b))),

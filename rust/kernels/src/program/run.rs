@@ -1,11 +1,15 @@
 //! A call of a program: operands, rows, threads, sums.
 
+use std::cell::Cell;
+use std::ffi::c_void;
+
 use super::element::{Element, GROUP, Group};
 use super::interp::{Memory, Span};
 use super::jit::Code;
 use super::variant::Variant;
 use crate::operand::Shape;
 use crate::shared::Shared;
+use crate::stack::Stack;
 use crate::threads;
 
 /// Lanes whose sum is taken apart from others: a multiple of a group, so that sums do not depend on the threads,
@@ -34,7 +38,7 @@ pub enum Layout {
 #[derive(Debug, Clone, Copy)]
 pub struct Input {
     /// The first element.
-    pub ptr: *const u8,
+    pub ptr: *const c_void,
     /// The layout.
     pub layout: Layout,
 }
@@ -43,7 +47,7 @@ pub struct Input {
 #[derive(Debug, Clone, Copy)]
 pub struct Sum {
     /// The first element.
-    pub ptr: *mut u8,
+    pub ptr: *mut c_void,
     /// One element for each row, or one for all.
     pub per_row: bool,
 }
@@ -56,7 +60,7 @@ pub struct Call<'a> {
     /// The operands, in order.
     pub inputs: &'a [Input],
     /// The results with one element per lane.
-    pub outs: &'a [*mut u8],
+    pub outs: &'a [*mut c_void],
     /// The sums.
     pub sums: &'a [Sum],
 }
@@ -135,24 +139,61 @@ impl Call<'_> {
 struct Worker<'a, T: Element> {
     call: &'a Call<'a>,
     variant: &'a Variant,
-    code: Option<&'a Code>,
-    memory: Memory<T>,
+    engine: Engine<'a, T>,
     lanes: usize,
-    /// The row whose uniform values are there.
+    /// The row whose uniform operands were read.
     row: Option<usize>,
-    inputs: Vec<*const T::Bits>,
-    outs: Vec<*mut T::Bits>,
+    inputs: Stack<*const T::Bits, 48>,
+    outs: Stack<*mut T::Bits, 16>,
     sums: Vec<Group<T::Bits>>,
-    workspace: Vec<u64>,
+}
+
+/// What computes lanes. It is on the stack for one call: an allocation would take longer than to have it there.
+#[allow(clippy::large_enum_variant)]
+enum Engine<'a, T: Element> {
+    Code {
+        code: &'a Code,
+        /// The bits of uniform operands.
+        uniforms: Stack<u64, 48>,
+        workspace: Vec<u64>,
+    },
+    Interpreter(Memory<T>),
+}
+
+thread_local! {
+    /// The workspace that code used last: to ask the system for one takes as long as a short call.
+    static WORKSPACE: Cell<Vec<u64>> = const { Cell::new(Vec::new()) };
 }
 
 impl<'a, T: Element> Worker<'a, T> {
     fn new(call: &'a Call<'a>, variant: &'a Variant, code: Option<&'a Code>, lanes: usize) -> Self {
-        let slots = if code.is_some() { 0 } else { variant.slots };
-        let memory = Memory::new(&variant.template, slots, lanes);
+        let engine = match code {
+            Some(code) => Engine::Code { code, uniforms: Stack::new(), workspace: WORKSPACE.take() },
+            None => Engine::Interpreter(Memory::new(&variant.template, variant.slots, lanes)),
+        };
         let sums = vec![[T::Bits::default(); GROUP]; call.sums.len()];
-        let (inputs, outs, workspace) = (Vec::new(), Vec::new(), Vec::new());
-        Self { call, variant, code, memory, lanes, row: None, inputs, outs, sums, workspace }
+        Self { call, variant, engine, lanes, row: None, inputs: Stack::new(), outs: Stack::new(), sums }
+    }
+
+    /// Reads the uniform operands of a row.
+    ///
+    /// # Safety
+    /// As for [`Call::run`].
+    unsafe fn prepare(&mut self, row: usize) {
+        let inputs = self.call.inputs;
+        match &mut self.engine {
+            Engine::Code { uniforms, .. } => {
+                uniforms.refill(0, 0, 0);
+                // SAFETY: promised to this function.
+                let load = |&(k, _, word): &_| unsafe { T::widen(load::<T>(&inputs[k], row, word)) };
+                uniforms.extend(self.variant.loads.iter().map(load));
+            }
+            Engine::Interpreter(memory) => {
+                // SAFETY: promised to this function.
+                memory.prepare(self.variant, |k, word| unsafe { load::<T>(&inputs[k], row, word) });
+            }
+        }
+        self.row = Some(row);
     }
 
     /// Runs `len` lanes of a row, from `start` on.
@@ -161,14 +202,13 @@ impl<'a, T: Element> Worker<'a, T> {
     /// As for [`Call::run`].
     unsafe fn run(&mut self, row: usize, start: usize, len: usize) {
         let call = self.call;
-        let varies = call.inputs.iter().any(|input| input.layout == Layout::Row);
-        if self.row.is_none_or(|old| varies && old != row) {
+        let varies = || call.inputs.iter().any(|input| input.layout == Layout::Row);
+        if self.row.is_none_or(|old| old != row && varies()) {
             // SAFETY: promised to this function.
-            self.memory.prepare(self.variant, |k, word| unsafe { load::<T>(&call.inputs[k], row, word) });
-            self.row = Some(row);
+            unsafe { self.prepare(row) };
         }
         let first = row * self.lanes + start;
-        self.inputs.clear();
+        self.inputs.refill(0, 0, std::ptr::null());
         self.inputs.extend(call.inputs.iter().map(|input| {
             let ptr = input.ptr.cast::<T::Bits>();
             match input.layout {
@@ -177,16 +217,24 @@ impl<'a, T: Element> Worker<'a, T> {
                 Layout::Full => ptr.wrapping_add(first),
             }
         }));
-        self.outs.clear();
+        self.outs.refill(0, 0, std::ptr::null_mut());
         self.outs.extend(call.outs.iter().map(|out| out.cast::<T::Bits>().wrapping_add(first)));
         let (inputs, outs, sums) = (&self.inputs, &self.outs, &mut self.sums);
         let mut span = Span { inputs, outs, sums, len, lane: first as u32 };
         // SAFETY: promised to this function.
         unsafe {
-            match self.code {
-                Some(code) => code.run(self.memory.groups(), &mut span, &mut self.workspace),
-                None => self.memory.run(self.variant, &mut span),
+            match &mut self.engine {
+                Engine::Code { code, uniforms, workspace } => code.run(uniforms, &mut span, workspace),
+                Engine::Interpreter(memory) => memory.run(self.variant, &mut span),
             }
+        }
+    }
+}
+
+impl<T: Element> Drop for Worker<'_, T> {
+    fn drop(&mut self) {
+        if let Engine::Code { workspace, .. } = &mut self.engine {
+            WORKSPACE.set(std::mem::take(workspace));
         }
     }
 }

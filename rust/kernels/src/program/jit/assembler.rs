@@ -4,6 +4,7 @@ use iced_x86::{Code, Encoder, IcedError, Instruction, MemoryOperand, Register};
 
 /// A jump whose target is not known yet.
 #[must_use]
+#[derive(Clone, Copy)]
 pub(super) struct Jump(usize);
 
 /// A line of constants: sixteen lanes of 32 bits or eight of 64.
@@ -21,7 +22,7 @@ pub(super) mod general {
     pub(crate) const OFFSET: Register = Register::RAX;
     /// Bytes of all lanes; where lanes are masked, the address of the mask.
     pub(crate) const END: Register = Register::RSI;
-    /// The values that are the same for all lanes.
+    /// The operands that are the same for all lanes, one word of 64 bits each.
     pub(crate) const UNIFORMS: Register = Register::RDX;
     /// The constants.
     pub(crate) const CONSTANTS: Register = Register::RCX;

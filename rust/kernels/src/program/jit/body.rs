@@ -6,7 +6,8 @@
 use iced_x86::{Code, IcedError, Instruction, MemoryOperand, Register};
 
 use super::assembler::{Assembler, Line, at, general};
-use super::isa::{LOAD, MASKED_LOAD, MASKED_STORE, SIGNS, STORE, Target};
+use super::frame::Frame;
+use super::isa::{LOAD, MASKED_LOAD, MASKED_STORE, STORE, Target};
 use super::schedule::Schedule;
 use crate::program::Program;
 use crate::program::ir::Id;
@@ -20,7 +21,7 @@ pub(super) enum Home {
     Nowhere,
     /// In a line of the constants.
     Constant(Line),
-    /// The uniform value of this number.
+    /// A slot of the scratch that is written before the loop and not again.
     Uniform(usize),
     /// An operand.
     Input(usize),
@@ -90,7 +91,7 @@ pub(super) struct Body<'a> {
     pub(super) program: &'a Program,
     pub(super) schedule: &'a Schedule,
     pub(super) target: Target,
-    pub(super) assembler: &'a mut Assembler,
+    pub(super) assembler: Assembler,
     pub(super) state: State,
     /// The item that is being emitted.
     pub(super) position: usize,
@@ -101,6 +102,8 @@ pub(super) struct Body<'a> {
     pub(super) slots_at: usize,
     /// Operands that vary; the results' addresses come after theirs.
     pub(super) inputs: usize,
+    /// The operands that are the same for all lanes, in the order of their values.
+    pub(super) uniform_inputs: &'a [usize],
     pub(super) counts: Counts,
 }
 
@@ -134,27 +137,23 @@ impl Body<'_> {
 
     /// A register that nothing else uses until the item is done.
     pub(super) fn take(&mut self, mask: bool) -> Result<u8> {
-        let file = self.file(mask);
-        let free = |k: &usize| !file.pinned[*k] && !file.kept[*k];
-        let k = match (0..file.held.len()).filter(free).find(|&k| file.held[k].is_none()) {
-            Some(k) => k,
-            None => {
-                let file = if mask { &self.state.masks } else { &self.state.vectors };
-                let distance = |k: &usize| {
-                    let id = file.held[*k].expect("none is free");
-                    (self.next_use(id).unwrap_or(usize::MAX), self.state.homes[id] != Home::Nowhere)
-                };
-                let free = (0..file.held.len()).filter(|&k| !file.pinned[k] && !file.kept[k]);
-                // An item uses a few registers, and a region keeps some for guards; see `Body::open`.
-                let k = free.max_by_key(distance).expect("an item uses few registers");
-                self.evict(mask, k as u8)?;
-                k
+        let file = if mask { &self.state.masks } else { &self.state.vectors };
+        let free = (0..file.held.len()).filter(|&k| !file.pinned[k] && !file.kept[k]);
+        // An empty one; else the one whose value is needed last, rather one that is in memory too.
+        let distance = |&k: &usize| match file.held[k] {
+            None => (usize::MAX, true, true),
+            Some(id) => {
+                (self.next_use(id).unwrap_or(usize::MAX), self.state.homes[id] != Home::Nowhere, false)
             }
         };
+        // An item uses a few registers, and a region keeps some for guards, see `MOST_GUARDS`.
+        let k = free.rev().max_by_key(distance).expect("there are registers for an item");
+        self.evict(mask, k as u8)?;
         self.file(mask).pinned[k] = true;
-        let used = self.state.vectors.held.iter().zip(&self.state.vectors.pinned);
-        let used = used.filter(|&(held, &pinned)| held.is_some() || pinned).count();
-        self.counts.registers = self.counts.registers.max(used);
+        let vectors = &self.state.vectors;
+        let used =
+            vectors.held.iter().zip(&vectors.pinned).filter(|&(held, &pinned)| held.is_some() || pinned);
+        self.counts.registers = self.counts.registers.max(used.count());
         Ok(k as u8)
     }
 
@@ -165,16 +164,40 @@ impl Body<'_> {
         if self.state.homes[id] != Home::Nowhere || self.dead(id) {
             return Ok(());
         }
+        let slot = self.store_in_slot(mask, k)?;
+        self.state.homes[id] = Home::Slot(slot);
+        self.counts.spills += 1;
+        Ok(())
+    }
+
+    /// Stores a register in a free slot.
+    fn store_in_slot(&mut self, mask: bool, k: u8) -> Result<usize> {
         let free = self.state.slots.iter().position(|&used| !used);
         let slot = free.unwrap_or(self.state.slots.len());
         self.state.slots.resize(self.state.slots.len().max(slot + 1), false);
         self.state.slots[slot] = true;
-        self.state.homes[id] = Home::Slot(slot);
-        self.counts.spills += 1;
         self.counts.slots = self.counts.slots.max(slot + 1);
         let (register, memory) = (self.name(mask, k), self.slot(slot));
         let code = if mask { Code::VEX_Kmovw_m16_kr } else { self.target.code(STORE) };
-        self.put(&Instruction::with2(code, memory, register)?)
+        self.put(&Instruction::with2(code, memory, register)?)?;
+        Ok(slot)
+    }
+
+    /// Before the loop: values that it reads are in memory from now on, and all registers are free.
+    pub(super) fn settle(&mut self) -> Result {
+        for id in 0..self.state.homes.len() {
+            if let Home::Slot(slot) = self.state.homes[id] {
+                self.state.homes[id] = Home::Uniform(slot);
+            }
+            let Some(k) = self.state.registers[id].take() else { continue };
+            if self.state.homes[id] == Home::Nowhere {
+                let slot = self.store_in_slot(self.is_mask(id), k)?;
+                self.state.homes[id] = Home::Uniform(slot);
+            }
+        }
+        self.state.vectors.held.fill(None);
+        self.state.masks.held.fill(None);
+        Ok(())
     }
 
     fn slot(&self, slot: usize) -> MemoryOperand {
@@ -183,13 +206,12 @@ impl Body<'_> {
 
     /// Where an operand's or a result's lanes are; its address may be in the temporary register.
     pub(super) fn port(&mut self, port: usize) -> Result<MemoryOperand> {
-        let base = match general::PORTS.get(port) {
-            Some(&register) => register,
-            None => {
-                let address = at(general::FRAME, super::frame::Frame::port(port));
-                self.put(&Instruction::with2(Code::Mov_r64_rm64, general::TEMPORARY, address)?)?;
-                general::TEMPORARY
-            }
+        let base = if let Some(&register) = general::PORTS.get(port) {
+            register
+        } else {
+            let address = at(general::FRAME, Frame::port(port));
+            self.put(&Instruction::with2(Code::Mov_r64_rm64, general::TEMPORARY, address)?)?;
+            general::TEMPORARY
         };
         Ok(MemoryOperand::with_base_index(base, general::OFFSET))
     }
@@ -203,9 +225,8 @@ impl Body<'_> {
     fn memory(&mut self, id: Id) -> Result<MemoryOperand> {
         Ok(match self.state.homes[id] {
             Home::Constant(line) => self.assembler.constant(line),
-            Home::Uniform(k) => at(general::UNIFORMS, k * 16 * self.target.float()),
             Home::Input(k) => self.port(k)?,
-            Home::Slot(k) => self.slot(k),
+            Home::Uniform(k) | Home::Slot(k) => self.slot(k),
             Home::Nowhere => unreachable!("a value that is needed is somewhere"),
         })
     }
@@ -215,15 +236,7 @@ impl Body<'_> {
         let (home, register) = (self.state.homes[id], self.name(self.is_mask(id), k));
         let memory = self.memory(id)?;
         if self.is_mask(id) {
-            if matches!(home, Home::Slot(_)) {
-                return self.put(&Instruction::with2(Code::VEX_Kmovw_kr_km16, register, memory)?);
-            }
-            // All bits of a lane are the predicate.
-            let vector = self.take(false)?;
-            let name = self.name(false, vector);
-            self.put(&Instruction::with2(self.target.code(LOAD), name, memory)?)?;
-            self.state.vectors.pinned[usize::from(vector)] = false;
-            return self.put(&Instruction::with2(self.target.code(SIGNS), register, name)?);
+            return self.put(&Instruction::with2(Code::VEX_Kmovw_kr_km16, register, memory)?);
         }
         if self.masked && matches!(home, Home::Input(_)) {
             return self.load_masked(register, memory);
@@ -262,14 +275,13 @@ impl Body<'_> {
     pub(super) fn want(&mut self, id: Id) -> Result<Register> {
         let id = self.schedule.roots[id];
         let mask = self.is_mask(id);
-        let k = match self.state.registers[id] {
-            Some(k) => k,
-            None => {
-                let k = self.take(mask)?;
-                self.load(id, k)?;
-                self.hold(id, k);
-                k
-            }
+        let k = if let Some(k) = self.state.registers[id] {
+            k
+        } else {
+            let k = self.take(mask)?;
+            self.load(id, k)?;
+            self.hold(id, k);
+            k
         };
         self.file(mask).pinned[usize::from(k)] = true;
         Ok(self.name(mask, k))

@@ -1,5 +1,7 @@
 //! Instructions that choose, fuse, jump, and store.
 
+use std::ops::Range;
+
 use iced_x86::{Code, Instruction, Register};
 
 use super::assembler::{Jump, at, general};
@@ -16,10 +18,10 @@ pub(super) struct Region {
 }
 
 impl Body<'_> {
-    /// Emits all items.
-    pub(super) fn emit(&mut self) -> Result {
+    /// Emits some items.
+    pub(super) fn emit(&mut self, items: Range<usize>) -> Result {
         let mut region = None;
-        for position in 0..self.schedule.items.len() {
+        for position in items {
             self.position = position;
             match self.schedule.items[position] {
                 Item::Compute(id) => self.compute(id)?,
@@ -27,6 +29,7 @@ impl Body<'_> {
                 Item::Land => self.land(region.take().expect("a jump comes before"))?,
                 Item::Store { out, value } => self.store(out, value)?,
                 Item::Sum { sum, value } => self.sum(sum, value)?,
+                Item::Loop => self.settle()?,
             }
         }
         Ok(())
@@ -244,11 +247,11 @@ impl Body<'_> {
         self.begin_item(&[value]);
         // An operand that is read later is lost where this result has its memory.
         let alias = self.program.outs()[out].alias.and_then(|k| self.program.readers()[k]);
-        if let Some(id) = alias.filter(|&id| id != value && !self.dead(id)) {
-            if matches!(self.state.homes[id], Home::Input(_)) {
-                self.want(id)?;
-                self.state.homes[id] = Home::Nowhere;
-            }
+        let needed =
+            |id: &Id| *id != value && !self.dead(*id) && matches!(self.state.homes[*id], Home::Input(_));
+        if let Some(id) = alias.filter(needed) {
+            self.want(id)?;
+            self.state.homes[id] = Home::Nowhere;
         }
         let register = self.want(value)?;
         let memory = self.port(self.out_port(out))?;

@@ -1,9 +1,9 @@
 //! Runs machine code instruction by instruction, as decoded by iced: so the code of AVX-512 is tested on machines
 //! without it. Only what the assembler emits is known.
 
-use std::hint::black_box;
-
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
+
+mod lane;
 
 /// The bits of a vector register, in words of 64 bits.
 type Vector = [u64; 8];
@@ -62,30 +62,9 @@ fn lanes(wide: bool, count: usize, f: impl Fn(usize) -> u64) -> Vector {
     result
 }
 
-fn lane(vector: &Vector, wide: bool, k: usize) -> u64 {
+/// A lane of a vector.
+fn element(vector: &Vector, wide: bool, k: usize) -> u64 {
     if wide { vector[k] } else { vector[k / 2] >> (k % 2 * 32) & 0xffff_ffff }
-}
-
-/// A function of floats on bits.
-fn float(
-    wide: bool,
-    args: [u64; 3],
-    single: fn(f32, f32, f32) -> f32,
-    double: fn(f64, f64, f64) -> f64,
-) -> u64 {
-    if wide {
-        let [a, b, c] = args.map(f64::from_bits);
-        double(a, b, c).to_bits()
-    } else {
-        let [a, b, c] = args.map(|x| f32::from_bits(x as u32));
-        single(a, b, c).to_bits().into()
-    }
-}
-
-macro_rules! floats {
-    ($wide:expr, $args:expr, |$a:pat_param, $b:pat_param, $c:pat_param| $result:expr) => {
-        float($wide, $args, |$a, $b, $c| $result, |$a, $b, $c| $result)
-    };
 }
 
 impl Machine {
@@ -133,10 +112,10 @@ impl Machine {
         self.general[register.full_register().number()] = value;
     }
 
-    fn vector(&self, instruction: &Instruction, k: u32, bytes: usize) -> Vector {
+    fn vector(&self, instruction: &Instruction, k: u32) -> Vector {
         match instruction.op_kind(k) {
             OpKind::Register => self.vectors[instruction.op_register(k).number()],
-            _ => Self::read(self.address(instruction), bytes),
+            _ => Self::read(self.address(instruction), instruction.memory_size().size()),
         }
     }
 
@@ -214,11 +193,11 @@ impl Machine {
             Mnemonic::Kxorw => mask(1) ^ mask(2),
             Mnemonic::Knotw => !mask(1) & 0xffff,
             Mnemonic::Kortestw => {
-                self.zero = (mask(0) | mask(1)) & 0xffff == 0;
+                self.zero = (mask(0) | mask(1)) as u16 == 0;
                 return true;
             }
             Mnemonic::Kortestb => {
-                self.zero = (mask(0) | mask(1)) & 0xff == 0;
+                self.zero = (mask(0) | mask(1)) as u8 == 0;
                 return true;
             }
             _ => return false,
@@ -242,8 +221,10 @@ impl Machine {
             .max();
         let bytes = bytes.filter(|&bytes| bytes > 0).unwrap_or(16);
         let name = format!("{:?}", i.mnemonic()).to_lowercase();
-        let wide =
-            name.ends_with("pd") || name.ends_with('q') && !name.ends_with("2dq") || name == "vpmovq2m";
+        let wide = name.ends_with("pd")
+            || name.ends_with('q') && !name.ends_with("2dq")
+            || name == "vpmovq2m"
+            || name == "vbroadcastsd";
         let count = bytes / if wide { 8 } else { 4 };
         let mask = (i.op_mask() != Register::None).then(|| self.masks[i.op_mask().number()]);
         match name.as_str() {
@@ -253,9 +234,9 @@ impl Machine {
             }
             "vmaskmovps" | "vmaskmovpd" => return self.masked_move(i, wide, count),
             "vpmovd2m" | "vpmovq2m" | "vmovmskps" | "vmovmskpd" => {
-                let from = self.vector(i, 1, bytes);
+                let from = self.vector(i, 1);
                 let bits =
-                    (0..count).map(|k| (lane(&from, wide, k) >> if wide { 63 } else { 31 }) << k).sum();
+                    (0..count).map(|k| (element(&from, wide, k) >> if wide { 63 } else { 31 }) << k).sum();
                 if i.op0_register().is_k() {
                     self.masks[i.op0_register().number()] = bits;
                 } else {
@@ -282,7 +263,7 @@ impl Machine {
             (true, _)
                 if matches!(i.op_kind(k), OpKind::Register | OpKind::Memory) && !i.op_register(k).is_k() =>
             {
-                self.vector(i, k, bytes)
+                self.vector(i, k)
             }
             _ => [0; 8],
         };
@@ -290,13 +271,13 @@ impl Machine {
         let immediate =
             if i.op_kind(i.op_count() - 1) == OpKind::Immediate8 { u32::from(i.immediate8()) } else { 0 };
         let result = lanes(wide, count, |k| {
-            let [a, b, c, d] = ops.map(|op| lane(&op, wide, k));
+            let [a, b, c, d] = ops.map(|op| element(&op, wide, k));
             let chosen =
                 if i.op_count() == 4 { d >> if wide { 63 } else { 31 } } else { mask.unwrap_or(0) >> k & 1 };
-            compute(&name, wide, [a, b, c], immediate, chosen == 1, ops[1][0])
+            lane::compute(&name, wide, [a, b, c], immediate, chosen == 1, ops[1][0])
         });
         if i.op0_register().is_k() {
-            let bits = (0..count).map(|k| (lane(&result, wide, k) & 1) << k).sum();
+            let bits = (0..count).map(|k| (element(&result, wide, k) & 1) << k).sum();
             self.masks[i.op0_register().number()] = bits;
             return;
         }
@@ -305,10 +286,10 @@ impl Machine {
                 if i.zeroing_masking() {
                     0
                 } else {
-                    lane(&ops[0], wide, k)
+                    element(&ops[0], wide, k)
                 }
             }
-            _ => lane(&result, wide, k),
+            _ => element(&result, wide, k),
         });
         self.vectors[i.op0_register().number()] = merged;
     }
@@ -323,14 +304,14 @@ impl Machine {
     ) {
         let size = if wide { 8 } else { 4 };
         for k in (0..count).filter(|&k| there(k)) {
-            let bits = [lane(value, wide, k), 0, 0, 0, 0, 0, 0, 0];
+            let bits = [element(value, wide, k), 0, 0, 0, 0, 0, 0, 0];
             Self::write(self.address(i) + (k * size) as u64, &bits, size);
         }
     }
 
     fn masked_move(&mut self, i: &Instruction, wide: bool, count: usize) {
         let mask = self.vectors[i.op1_register().number()];
-        let there = |k: usize| lane(&mask, wide, k) >> if wide { 63 } else { 31 } == 1;
+        let there = |k: usize| element(&mask, wide, k) >> if wide { 63 } else { 31 } == 1;
         if i.op0_kind() == OpKind::Memory {
             let value = self.vectors[i.op2_register().number()];
             return self.store(i, &value, wide, count, there);
@@ -339,82 +320,4 @@ impl Machine {
         let read = |k: usize| if there(k) { Self::read(address + (k * size) as u64, size)[0] } else { 0 };
         self.vectors[i.op0_register().number()] = lanes(wide, count, read);
     }
-}
-
-/// One lane of an instruction on vectors. `first` is the lowest word of the second operand.
-fn compute(name: &str, wide: bool, [a, b, c]: [u64; 3], immediate: u32, chosen: bool, first: u64) -> u64 {
-    let (bits, all) = if wide { (64, u64::MAX) } else { (32, 0xffff_ffff) };
-    let signed = |x: u64| if wide { x as i64 } else { i64::from(x as u32 as i32) };
-    // "vaddps" is "add".
-    let stem = name[1..].trim_end_matches("ps").trim_end_matches("pd");
-    match stem {
-        "add" => floats!(wide, [b, c, 0], |b, c, _| b + c),
-        "sub" => floats!(wide, [b, c, 0], |b, c, _| b - c),
-        "mul" => floats!(wide, [b, c, 0], |b, c, _| b * c),
-        "div" => floats!(wide, [b, c, 0], |b, c, _| b / c),
-        "min" => floats!(wide, [b, c, 0], |b, c, _| (if b < c { b } else { c }) * black_box(1.0)),
-        "max" => floats!(wide, [b, c, 0], |b, c, _| (if b > c { b } else { c }) * black_box(1.0)),
-        "sqrt" => floats!(wide, [b, 0, 0], |b, _, _| b.sqrt()),
-        "fmadd213" => floats!(wide, [a, b, c], |a, b, c| b.mul_add(a, c)),
-        "fmadd231" => floats!(wide, [a, b, c], |a, b, c| b.mul_add(c, a)),
-        "fmadd132" => floats!(wide, [a, b, c], |a, b, c| a.mul_add(c, b)),
-        "fmsub213" => floats!(wide, [a, b, c], |a, b, c| b.mul_add(a, -c)),
-        "fmsub231" => floats!(wide, [a, b, c], |a, b, c| b.mul_add(c, -a)),
-        "fmsub132" => floats!(wide, [a, b, c], |a, b, c| a.mul_add(c, -b)),
-        "fnmadd213" => floats!(wide, [a, b, c], |a, b, c| (-b).mul_add(a, c)),
-        "fnmadd231" => floats!(wide, [a, b, c], |a, b, c| (-b).mul_add(c, a)),
-        "fnmadd132" => floats!(wide, [a, b, c], |a, b, c| (-a).mul_add(c, b)),
-        "rndscale" | "round" => match immediate & 3 {
-            0 => floats!(wide, [b, 0, 0], |b, _, _| b.round_ties_even()),
-            1 => floats!(wide, [b, 0, 0], |b, _, _| b.floor()),
-            _ => floats!(wide, [b, 0, 0], |b, _, _| b.trunc()),
-        },
-        "and" => b & c,
-        "andn" => !b & c & all,
-        "or" => b | c,
-        "xor" => b ^ c,
-        "cmp" => {
-            let (x, y) = if wide {
-                (f64::from_bits(b), f64::from_bits(c))
-            } else {
-                (f32::from_bits(b as u32).into(), f32::from_bits(c as u32).into())
-            };
-            compare(immediate, x, y) * all
-        }
-        "movu" => b,
-        "blendm" | "blendv" => {
-            if chosen {
-                c
-            } else {
-                b
-            }
-        }
-        "paddd" | "paddq" => b.wrapping_add(c) & all,
-        "psubd" | "psubq" => b.wrapping_sub(c) & all,
-        "pslld" | "psllq" => b << immediate & all,
-        "psrld" | "psrlq" => b >> immediate,
-        "psrad" | "psraq" => (signed(b) >> immediate) as u64 & all,
-        "cvtdq2" => (signed(b) as f32).to_bits().into(),
-        "cvtqq2" => (b as i64 as f64).to_bits(),
-        "cvttps2dq" => {
-            let x = f32::from_bits(b as u32);
-            u64::from(if x.abs() < 2_147_483_648.0 { x as i32 as u32 } else { 1 << 31 })
-        }
-        "pmuludq" => (b & 0xffff_ffff) * (c & 0xffff_ffff),
-        "pmulld" => b.wrapping_mul(c) & all,
-        "pbroadcastd" | "pbroadcastq" => first & all,
-        _ => panic!("{name} is not known ({bits} bits)"),
-    }
-}
-
-fn compare(how: u32, x: f64, y: f64) -> u64 {
-    u64::from(match how {
-        0x00 => x == y,
-        0x04 => x != y,
-        0x11 => x < y,
-        0x12 => x <= y,
-        0x1d => x >= y,
-        0x1e => x > y,
-        _ => panic!("comparison {how}"),
-    })
 }

@@ -5,7 +5,7 @@ use iced_x86::{Code, Instruction, Register};
 use super::assembler::{Assembler, LINE, Line, at, general, splat};
 use super::body::{Body, Counts, Home, Result, State};
 use super::isa::Target;
-use super::schedule::Schedule;
+use super::schedule::{Item, Schedule};
 use crate::program::Program;
 use crate::program::op::Op;
 use crate::program::variant::{Place, Variant};
@@ -36,6 +36,8 @@ pub(super) struct Function {
     pub(super) constants: Vec<Line>,
     /// The operands whose addresses it is called with; the results' come after them.
     pub(super) inputs: Vec<usize>,
+    /// The operands that are the same for all lanes.
+    pub(super) uniform_inputs: Vec<usize>,
     /// Bytes of scratch, aligned to a line.
     pub(super) scratch: usize,
     pub(super) counts: Counts,
@@ -52,54 +54,58 @@ pub(super) fn write(program: &Program, variant: &Variant, target: Target) -> Res
     let schedule = Schedule::new(program, variant);
     let mut inputs = Vec::new();
     let homes = homes(program, variant, &mut inputs);
+    let uniform_inputs: Vec<usize> = variant.loads.iter().map(|&(input, ..)| input).collect();
     let ports = (inputs.len() + program.outs().len()).min(general::PORTS.len());
     let saved = &general::PORTS[general::CALLERS.min(ports)..ports];
-    let mut assembler = Assembler::new(&[MASK]);
-    enter(&mut assembler, saved, ports)?;
-    let slots_at = SUMS_AT + program.sums().len() * 16 * target.float();
-    let (sums_at, inputs_len, mut counts) = (SUMS_AT, inputs.len(), Counts::default());
-    let mut body = |assembler: &mut Assembler, masked: bool| {
-        let mut body = Body {
-            program,
-            schedule: &schedule,
-            target,
-            assembler,
-            state: State::new(target, homes.clone()),
-            position: 0,
-            masked,
-            sums_at,
-            slots_at,
-            inputs: inputs_len,
-            counts: Counts::default(),
-        };
-        body.emit()?;
-        let slots = counts.slots.max(body.counts.slots);
-        // The loop is what counts.
-        counts = Counts { slots, ..if masked { counts } else { body.counts } };
-        Ok(())
+    let mut body = Body {
+        program,
+        schedule: &schedule,
+        target,
+        assembler: Assembler::new(&[MASK]),
+        state: State::new(target, homes),
+        position: 0,
+        masked: false,
+        sums_at: SUMS_AT,
+        slots_at: SUMS_AT + program.sums().len() * 16 * target.float(),
+        inputs: inputs.len(),
+        uniform_inputs: &uniform_inputs,
+        counts: Counts::default(),
     };
+    enter(&mut body.assembler, saved, ports)?;
+    let start = schedule.items.iter().position(|item| *item == Item::Loop).expect("there is a loop") + 1;
+    body.emit(0..start)?;
+    let (settled, slots) = (body.state.clone(), body.counts.slots);
+    body.counts = Counts { slots, ..Counts::default() };
+    write_loop(&mut body, start)?;
+    // The loop is what counts, but its last lanes may take more slots.
+    let counts = body.counts;
+    body.state = settled;
+    body.masked = true;
+    let none_left = body.assembler.jump(Code::Jae_rel32_64)?;
+    mask_last(&mut body.assembler, target)?;
+    body.emit(start..schedule.items.len())?;
+    body.assembler.land(none_left);
+    leave(&mut body.assembler, saved)?;
+    let scratch = body.slots_at + body.counts.slots * target.vector();
+    let (bytes, constants) = body.assembler.finish();
+    Ok(Function { bytes, constants, inputs, uniform_inputs, scratch, counts })
+}
 
-    let a = &mut assembler;
+/// The loop over whole vectors; then flags say whether lanes are left.
+fn write_loop(body: &mut Body<'_>, start: usize) -> Result {
     let (offset, end, temporary) = (general::OFFSET, general::END, general::TEMPORARY);
-    a.put(&Instruction::with2(Code::Mov_r64_rm64, temporary, end)?)?;
-    a.put(&Instruction::with2(Code::And_rm64_imm8, temporary, -(target.vector() as i32))?)?;
-    a.put(&Instruction::with2(Code::Mov_rm64_r64, at(general::SCRATCH, 0), temporary)?)?;
-    let none = a.jump(Code::Je_rel32_64)?;
-    let top = a.len;
-    body(a, false)?;
-    a.put(&Instruction::with2(Code::Add_rm64_imm8, offset, target.vector() as i32)?)?;
-    a.put(&Instruction::with2(Code::Cmp_r64_rm64, offset, at(general::SCRATCH, 0))?)?;
-    a.jump_back(Code::Jb_rel32_64, top)?;
-    a.land(none);
-    a.put(&Instruction::with2(Code::Cmp_r64_rm64, offset, end)?)?;
-    let all = a.jump(Code::Jae_rel32_64)?;
-    mask_last(a, target)?;
-    body(a, true)?;
-    a.land(all);
-    leave(a, saved)?;
-    let scratch = slots_at + counts.slots * target.vector();
-    let (bytes, constants) = assembler.finish();
-    Ok(Function { bytes, constants, inputs, scratch, counts })
+    let bytes = body.target.vector() as i32;
+    body.put(&Instruction::with2(Code::Mov_r64_rm64, temporary, end)?)?;
+    body.put(&Instruction::with2(Code::And_rm64_imm8, temporary, -bytes)?)?;
+    body.put(&Instruction::with2(Code::Mov_rm64_r64, at(general::SCRATCH, 0), temporary)?)?;
+    let none = body.assembler.jump(Code::Je_rel32_64)?;
+    let top = body.assembler.len;
+    body.emit(start..body.schedule.items.len())?;
+    body.put(&Instruction::with2(Code::Add_rm64_imm8, offset, bytes)?)?;
+    body.put(&Instruction::with2(Code::Cmp_r64_rm64, offset, at(general::SCRATCH, 0))?)?;
+    body.assembler.jump_back(Code::Jb_rel32_64, top)?;
+    body.assembler.land(none);
+    body.put(&Instruction::with2(Code::Cmp_r64_rm64, offset, end)?)
 }
 
 /// Where values are before any lane is computed; `inputs` are the operands that are read for each lane.
@@ -110,8 +116,7 @@ fn homes(program: &Program, variant: &Variant, inputs: &mut Vec<usize>) -> Vec<H
             Some(Place::Uniform(_)) if value.op.is_constant() => {
                 Home::Constant(splat(value.immediate, program.double()))
             }
-            Some(Place::Uniform(k)) => Home::Uniform(*k),
-            Some(_) if value.op == Op::In => {
+            Some(Place::Input(_) | Place::Slot(_)) if value.op == Op::In => {
                 inputs.push(value.immediate as usize);
                 Home::Input(inputs.len() - 1)
             }

@@ -120,6 +120,8 @@ codes! {
     WIDE_PRODUCT: EVEX_Vpmuludq_zmm_k1z_zmm_zmmm512b64 EVEX_Vpmuludq_zmm_k1z_zmm_zmmm512b64
          VEX_Vpmuludq_ymm_ymm_ymmm256 VEX_Vpmuludq_ymm_ymm_ymmm256;
     WORD_PRODUCT: EVEX_Vpmulld_zmm_k1z_zmm_zmmm512b32 INVALID VEX_Vpmulld_ymm_ymm_ymmm256 INVALID;
+    BROADCAST: EVEX_Vbroadcastss_zmm_k1z_xmmm32 EVEX_Vbroadcastsd_zmm_k1z_xmmm64
+         VEX_Vbroadcastss_ymm_m32 VEX_Vbroadcastsd_ymm_m64;
     SPREAD: EVEX_Vpbroadcastd_zmm_k1z_xmmm32 EVEX_Vpbroadcastq_zmm_k1z_xmmm64
          VEX_Vpbroadcastd_ymm_xmmm32 VEX_Vpbroadcastq_ymm_xmmm64;
     FROM_GENERAL: EVEX_Vmovd_xmm_rm32 EVEX_Vmovq_xmm_rm64 VEX_Vmovd_xmm_rm32 VEX_Vmovq_xmm_rm64;

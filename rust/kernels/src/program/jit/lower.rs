@@ -59,7 +59,8 @@ impl Body<'_> {
         let value = &program.values()[id];
         self.begin_item(&value.args);
         match *value.args {
-            [] => self.lane(id)?,
+            [] if value.op == Op::Lane => self.lane(id)?,
+            [] => self.read_uniform(id, value.immediate as usize)?,
             [a] => self.unary(id, value.op, a, value.immediate as u32)?,
             [a, b] => self.binary(id, value.op, a, b)?,
             [a, b, c] => match value.op {
@@ -77,6 +78,13 @@ impl Body<'_> {
             self.release(&[id]);
         }
         Ok(())
+    }
+
+    /// An operand that is the same for all lanes.
+    fn read_uniform(&mut self, id: Id, input: usize) -> Result {
+        let k = self.uniform_inputs.iter().position(|&k| k == input).expect("it is one of them");
+        let to = self.define(id)?;
+        self.one(BROADCAST, to, Arg::Memory(super::assembler::at(general::UNIFORMS, 8 * k)))
     }
 
     fn unary(&mut self, id: Id, op: Op, a: Id, immediate: u32) -> Result {

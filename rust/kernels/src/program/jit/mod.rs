@@ -34,6 +34,7 @@ pub(crate) struct Code {
     /// The constants: as many lines as follow the first place that is on a line of the cache.
     constants: Vec<u64>,
     inputs: Vec<usize>,
+    uniform_inputs: Vec<usize>,
     scratch: usize,
     stats: Stats,
 }
@@ -62,7 +63,8 @@ impl Code {
             isa: level.name(),
         };
         map_for_perf(&executable, function.bytes.len(), program);
-        Some(Self { executable, constants, inputs: function.inputs, scratch: function.scratch, stats })
+        let frame::Function { inputs, uniform_inputs, scratch, .. } = function;
+        Some(Self { executable, constants, inputs, uniform_inputs, scratch, stats })
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -74,18 +76,22 @@ impl Code {
         self.stats.bytes + size_of_val(&self.constants[..])
     }
 
-    /// Computes the lanes of a span.
+    /// Computes the lanes of a span. `uniforms` has a word for each of the variant's loads, `workspace` is for any code.
     ///
     /// # Safety
-    /// As for [`Memory::run`](super::interp::Memory::run); `uniforms` are the variant's, on a line of the cache.
+    /// As for [`Memory::run`](super::interp::Memory::run), and this machine has the code's instructions.
     pub(crate) unsafe fn run<T: Element>(
         &self,
-        uniforms: &[Group<T::Bits>],
+        uniforms: &[u64],
         span: &mut Span<'_, T>,
         workspace: &mut Vec<u64>,
     ) {
+        assert_eq!(uniforms.len(), self.uniform_inputs.len(), "one word for each operand");
         let words = Frame::WORDS + self.inputs.len() + span.outs.len();
-        workspace.resize(self.scratch / 8 + LINE / 8 + words, 0);
+        let room = self.scratch / 8 + LINE / 8 + words;
+        if workspace.len() < room {
+            workspace.resize(room, 0);
+        }
         let start = line_start(workspace);
         let (scratch, table) = workspace[start..].split_at_mut(self.scratch / 8);
         let constants = self.constants[line_start(&self.constants)..].as_ptr();
@@ -98,6 +104,7 @@ impl Code {
             *word = value as u64;
         }
         let sums = scratch[SUMS_AT / 8..].as_mut_ptr().cast::<Group<T::Bits>>();
+        const { assert!(size_of::<Group<T::Bits>>() == GROUP * size_of::<T>()) };
         // SAFETY: the code keeps to the table, the scratch has its size, and the caller vouches for the lanes.
         unsafe {
             for (k, sum) in span.sums.iter().enumerate() {
@@ -108,7 +115,6 @@ impl Code {
                 *sum = sums.add(k).read();
             }
         }
-        const { assert!(size_of::<Group<T::Bits>>() == GROUP * size_of::<T>()) };
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) enum Item {
     Store { out: usize, value: Id },
     /// Adds to a sum.
     Sum { sum: usize, value: Id },
+    /// Behind it, all is done for each vector of lanes.
+    Loop,
 }
 
 /// All that is to be done.
@@ -41,6 +43,7 @@ impl Schedule {
         for (item, at) in results(program, &roots, &items).into_iter().rev() {
             items.insert(at, item);
         }
+        items.splice(0..0, preparations(program, variant, &roots).chain([Item::Loop]));
         let mut schedule = Self { items, uses: vec![Vec::new(); roots.len()], roots };
         schedule.find_uses(program);
         schedule
@@ -52,7 +55,7 @@ impl Schedule {
             match item {
                 Item::Compute(id) => program.values()[*id].args.iter().for_each(|&arg| add(arg)),
                 Item::Jump(id) | Item::Store { value: id, .. } | Item::Sum { value: id, .. } => add(*id),
-                Item::Land => {}
+                Item::Land | Item::Loop => {}
             }
         }
     }
@@ -88,6 +91,15 @@ fn roots(program: &Program, jumps: &[bool]) -> Vec<Id> {
         });
     }
     roots
+}
+
+/// What is computed once: the values that are the same for all lanes.
+fn preparations(program: &Program, variant: &Variant, roots: &[Id]) -> impl Iterator<Item = Item> {
+    let once = |&id: &Id| {
+        let uniform = matches!(variant.places[id], Some(Place::Uniform(_)));
+        uniform && roots[id] == id && !program.values()[id].op.is_constant()
+    };
+    (0..roots.len()).filter(once).map(Item::Compute)
 }
 
 /// What there is to compute in each lane, in the order of the program.

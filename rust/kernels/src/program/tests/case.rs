@@ -1,5 +1,7 @@
 //! Programs on operands that a test makes up.
 
+use std::ffi::c_void;
+
 use crate::operand::Shape;
 use crate::program::element::Element;
 use crate::program::{Call, Entry, Input, Layout, Level, Sum, parse, table};
@@ -50,7 +52,7 @@ pub(super) struct Results<T> {
 impl<T: Element> Results<T> {
     /// All bits; those of NaN are not promised.
     pub(super) fn bits(&self) -> Vec<Vec<Option<T::Bits>>> {
-        let bits = |x: &T| (*x == *x).then(|| x.to_bits());
+        let bits = |x: &T| (!x.to_f64().is_nan()).then(|| x.to_bits());
         self.outs.iter().chain(&self.sums).map(|values| values.iter().map(bits).collect()).collect()
     }
 }
@@ -94,7 +96,7 @@ impl Case {
                 layout: operand.layout,
             })
             .collect();
-        let outs: Vec<*mut u8> = program
+        let outs: Vec<*mut c_void> = program
             .outs()
             .iter()
             .zip(&mut own)
@@ -113,9 +115,9 @@ impl Case {
         let call = Call { shape: self.shape, inputs: &inputs, outs: &outs, sums: &sums };
         // SAFETY: the memory is as the layouts say.
         unsafe { entry.run(&call, level) };
-        let read = |&out: &*mut u8| {
+        let read = |&out: &*mut c_void| {
             // SAFETY: it has so many elements, all of them written.
-            values_of(unsafe { std::slice::from_raw_parts(out, len * size_of::<T>()) })
+            values_of(unsafe { std::slice::from_raw_parts(out.cast(), len * size_of::<T>()) })
         };
         Results { outs: outs.iter().map(read).collect(), sums: totals }
     }

@@ -86,7 +86,7 @@ impl Statistics {
 fn compare<T: Element>(entry: &Entry, case: &Case, seed: u64) -> Results<T> {
     let expected = case.run_at::<T>(entry, Level::Interpreter);
     // To emulate code takes long.
-    let emulated = EMULATED.get() || seed % 10 == 0;
+    let emulated = EMULATED.get() || seed.is_multiple_of(10);
     let levels = [Level::Avx2, Level::Avx512];
     for level in levels.into_iter().filter(|level| emulated || Level::available().contains(level)) {
         let given = case.run_at::<T>(entry, level);

@@ -7,9 +7,9 @@ use crate::program::element::Element;
 /// Operations from floats to floats, on operands in order.
 fn floats<T: Element>(body: &str, operands: &[&[T]]) -> Vec<T> {
     let (float, n) = (if size_of::<T>() == 8 { "f64" } else { "f32" }, operands[0].len());
-    let reads: String = (0..operands.len()).map(|k| format!("{k} = in {k}\n")).collect();
+    let reads: Vec<String> = (0..operands.len()).map(|k| format!("{k} = in {k}\n")).collect();
     let last = operands.len() + body.lines().count() - 1;
-    let text = format!("program {float} inputs {}\n{reads}{body}\nout {last}\n", operands.len());
+    let text = format!("program {float} inputs {}\n{}{body}\nout {last}\n", operands.len(), reads.concat());
     let operands = operands.iter().map(|values| Operand::new(Layout::Full, values)).collect();
     Case::vector(n, operands).run(entry(&text)).outs.remove(0)
 }

@@ -6,7 +6,7 @@ use crate::program::ir::Id;
 use crate::program::op::{Immediate, Op, Type};
 use crate::program::{Layout, Program};
 
-/// Random numbers: SplitMix64.
+/// Random numbers: `SplitMix64`.
 pub(super) struct Random(pub(super) u64);
 
 impl Random {
