@@ -41,7 +41,7 @@ class Value:
 
     op: str
     args: tuple[Value, ...]
-    number: int | None  # the bits of a constant, the number of an operand, or the distance of a shift
+    number: int | None  # the bits of a constant, the number of an operand, the distance of a shift, which guard it is
     type: str
     uniform: bool  # the same for all neurons
     builder: Builder
@@ -145,7 +145,7 @@ class Program:
             yield f"{value.number:0{16 if self.dtype == 'f64' else 8}x}"
         elif value.op in ("in", "uin"):
             yield str(self.operands.index(value.number))
-        elif value.number is not None:
+        elif value.op in ("shl", "shr", "ushr"):
             yield f"#{value.number}"
 
 
