@@ -328,3 +328,9 @@ EXPANSIONS: dict[str, Callable[..., Value]] = {
     "exp": exp, "exp2": exp2, "expm1": expm1, "exprel": exprel, "exprel_slope": exprel_slope, "logistic": logistic,
     "tanh": tanh, "log": log, "log1p": log1p, "pow": power, "sin": sin, "cos": cos, "tan": tan, "sign": sign,
 }  # fmt: skip
+
+
+def function(name: str, *args: Value) -> Value:
+    """A math function, as operations or by name."""
+    builder = args[0].builder
+    return EXPANSIONS[name](*args) if builder.expands else builder.plain(name, *args)

@@ -33,6 +33,9 @@ _SIGNATURES = {
     "i i -> i": "iand ior ixor iadd isub",
 }
 SIGNATURES = {op: signature.split() for signature, ops in _SIGNATURES.items() for op in ops.split()}
+_FUNCTIONS = "exp exp2 expm1 exprel exprel_slope logistic tanh log log1p sin cos tan sign"
+# Functions by name occur in programs for readers only: native code knows what they expand to.
+SIGNATURES |= {name: ["f", "->", "f"] for name in _FUNCTIONS.split()} | {"pow": ["f", "f", "->", "f"]}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
