@@ -171,11 +171,13 @@ class Kernel:
         takes = all(getattr(avals, name).dtype in dtypes for name, dtypes in self.dtypes.items())
         return takes and _library.has(self.name, platform)
 
-    def program(self, avals_in: Sequence[Any], avals_out: Sequence[Any], structure: Mapping[str, Any]) -> Program:
-        """The program of an elementwise kernel."""
+    def program(
+        self, avals_in: Sequence[Any], avals_out: Sequence[Any], structure: Mapping[str, Any], expands: bool = True
+    ) -> Program:
+        """The program of an elementwise kernel; with math functions by name if it is not to expand them."""
         first = self.names(structure).index(self.first_state(structure))
         replacements = self._replacements(structure)
-        return _call.program_for(self.reference, structure, first, replacements, avals_in, avals_out)
+        return _call.program_for(self.reference, structure, first, replacements, avals_in, avals_out, expands)
 
     # --- what JAX asks for -------------------------------------------------------------------------------------------
 

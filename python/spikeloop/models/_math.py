@@ -43,7 +43,7 @@ def relax(x: Any, target: Any, decay: Any) -> Any:
 def gate(x: Any, rates: tuple[Any, Any], dt: Any) -> Any:
     """The solution of dx/dt = α (1 − x) − β x after a step, with rates = (α, β)."""
     alpha, beta = rates
-    return relax(x, alpha / (alpha + beta), jnp.exp(-dt * (alpha + beta)))
+    return exp_euler(x, dt, alpha - (alpha + beta) * x, -(alpha + beta))
 
 
 def exp_euler(x: Any, dt: Any, rate: Any, slope: Any) -> Any:

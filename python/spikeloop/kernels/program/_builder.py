@@ -9,10 +9,11 @@ from ._simplify import simplified
 
 
 class Builder:
-    """The values of a program of one float type."""
+    """The values of a program of one float type; it expands math functions, unless the program is for readers."""
 
-    def __init__(self, dtype: str):
+    def __init__(self, dtype: str, expands: bool = True):
         self.dtype = np.dtype(dtype)
+        self.expands = expands
         self.word = np.dtype(f"uint{8 * self.dtype.itemsize}")
         self.fractions: dict[int, tuple[Value, Value]] = {}  # (numerator, denominator) of values that are quotients
         self._values: dict[tuple, Value] = {}

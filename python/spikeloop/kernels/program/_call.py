@@ -29,6 +29,7 @@ def program_for(
     aliases: Mapping[int, int],
     avals_in: Sequence[Any],
     avals_out: Sequence[Any],
+    expands: bool = True,
 ) -> Program:
     """The program of `reference`, which replaces operands as `aliases` {result: operand} says.
 
@@ -37,7 +38,7 @@ def program_for(
     shape, dtype = avals_in[population].shape, avals_in[population].dtype.name
     uniform = tuple(is_uniform(aval, shape) for aval in avals_in)
     sums = tuple(aval.shape != shape for aval in avals_out)
-    return _made(reference, tuple(structure.items()), dtype, uniform, sums, tuple(aliases.items()), population)
+    return _made(reference, tuple(structure.items()), dtype, uniform, sums, tuple(aliases.items()), population, expands)
 
 
 @lru_cache(_LARGEST_CACHE)
@@ -49,8 +50,9 @@ def _made(
     sums: tuple[bool, ...],
     aliases: tuple[tuple[int, int], ...],
     population: int,
+    expands: bool,
 ) -> Program:
-    return program_of(partial(reference, **dict(structure)), dtype, uniform, sums, dict(aliases), population)
+    return program_of(partial(reference, **dict(structure)), dtype, uniform, sums, dict(aliases), population, expands)
 
 
 def native_call(program: Program, aliases: Mapping[int, int], ctx: Any, operands: Sequence[Any]) -> list[Any]:

@@ -52,8 +52,8 @@ def exprel(x: Value) -> Value:
     top = minimum(t.exp_high, x)  # so that the quotient is infinite at infinity
     value = near_or(x, reach, near, lambda: _expm1(top) / top)
     if not x.uniform:  # 1/exprel, the rate of an ion channel, needs one division
-        fraction = near_or(x, reach, near, lambda: _expm1(top)), select(abs(x) > reach, top, 1.0)
-        x.builder.fractions[id(value)] = fraction
+        numerator = near_or(x, reach, near, lambda: _expm1(top), copy=1)
+        x.builder.fractions[id(value)] = numerator, select(abs(x) > reach, top, 1.0)
     return value
 
 
@@ -313,15 +313,24 @@ def _with_sign_of(x: Value, size: Value) -> Value:
     return apply("float", apply("ior", apply("bits", size), sign_of_x))
 
 
-def near_or(x: Value, reach: float, near: Value, far: Callable[[], Value]) -> Value:
-    """`near` where |x| ≤ reach, else `far()`, which is skipped where all neurons are near."""
+def near_or(x: Value, reach: float, near: Value, far: Callable[[], Value], copy: int = 0) -> Value:
+    """`near` where |x| ≤ reach, else `far()`, which is skipped where all neurons are near.
+
+    Each end has a guard of its own: where two have the same `near`, `copy` tells these apart.
+    """
     beyond = abs(x) > reach
     if x.uniform:
         return select(beyond, far(), near)
-    return apply("endguard", apply("guard", beyond, near), beyond, far())
+    return apply("endguard", apply("guard", beyond, near, number=copy), beyond, far())
 
 
 EXPANSIONS: dict[str, Callable[..., Value]] = {
     "exp": exp, "exp2": exp2, "expm1": expm1, "exprel": exprel, "exprel_slope": exprel_slope, "logistic": logistic,
     "tanh": tanh, "log": log, "log1p": log1p, "pow": power, "sin": sin, "cos": cos, "tan": tan, "sign": sign,
 }  # fmt: skip
+
+
+def function(name: str, *args: Value) -> Value:
+    """A math function, as operations or by name."""
+    builder = args[0].builder
+    return EXPANSIONS[name](*args) if builder.expands else builder.plain(name, *args)

@@ -33,6 +33,9 @@ _SIGNATURES = {
     "i i -> i": "iand ior ixor iadd isub",
 }
 SIGNATURES = {op: signature.split() for signature, ops in _SIGNATURES.items() for op in ops.split()}
+_FUNCTIONS = "exp exp2 expm1 exprel exprel_slope logistic tanh log log1p sin cos tan sign"
+# Functions by name occur in programs for readers only: native code knows what they expand to.
+SIGNATURES |= {name: ["f", "->", "f"] for name in _FUNCTIONS.split()} | {"pow": ["f", "f", "->", "f"]}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,7 +44,7 @@ class Value:
 
     op: str
     args: tuple[Value, ...]
-    number: int | None  # the bits of a constant, the number of an operand, or the distance of a shift
+    number: int | None  # the bits of a constant, the number of an operand, the distance of a shift, which guard it is
     type: str
     uniform: bool  # the same for all neurons
     builder: Builder
@@ -145,7 +148,7 @@ class Program:
             yield f"{value.number:0{16 if self.dtype == 'f64' else 8}x}"
         elif value.op in ("in", "uin"):
             yield str(self.operands.index(value.number))
-        elif value.number is not None:
+        elif value.op in ("shl", "shr", "ushr"):
             yield f"#{value.number}"
 
 

@@ -7,6 +7,7 @@ not elementwise raises `NoProgram`, which names the primitive and the line of th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import jax
@@ -14,7 +15,7 @@ import numpy as np
 
 from ..._jax import Literal, is_tracer, source_line
 from ._builder import Builder, maximum, minimum, select
-from ._expand import EXPANSIONS, power
+from ._expand import EXPANSIONS, function
 from ._ir import IllTyped, Value, apply, number_of
 
 LONGEST_LOOP = 64  # turns
@@ -57,7 +58,7 @@ def _power(x: Value, y: Any) -> Value:
     if isinstance(y, Value):
         y = y if (number := number_of(y)) is None else number
     if isinstance(y, Value) or not float(y).is_integer() or abs(y) > LARGEST_POWER:
-        return power(x, y if isinstance(y, Value) else x.builder.constant(y))
+        return function("pow", x, y if isinstance(y, Value) else x.builder.constant(y))
     return 1.0 / _product(x, int(-y)) if y < 0 else _product(x, int(y))
 
 
@@ -95,7 +96,7 @@ def _converted(x: Value, *, new_dtype: Any, **_: Any) -> Value:
 
 RULES: dict[str, Callable[..., Value]] = {
     **{name: lambda *args, _op=op: apply(_op, *args) for name, op in SAME.items()},
-    **EXPANSIONS,
+    **{name: partial(function, name) for name in EXPANSIONS},
     "lt": lambda x, y: apply("gt", y, x),
     "le": lambda x, y: apply("ge", y, x),
     "eq": _equal,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..._jax import ClosedJaxpr
 from ._ir import Program, Value, number_of
@@ -14,38 +14,52 @@ _FORMS = {
     "fma": "{} * {} + {}", "fms": "{} * {} - {}", "fnma": "{2} - {0} * {1}",
     "gt": "{} > {}", "ge": "{} >= {}", "eq": "{} == {}", "ne": "{} != {}",
     "band": "{} and {}", "bor": "{} or {}", "bxor": "{} != {}", "bnot": "not {}", "sel": "{1} if {0} else {2}",
-    "guard": "{1}  # unless {0} holds nowhere, {0} is needed below",
 }  # fmt: skip
 
 
-def show(step: Callable[..., Any], *args: Any) -> None:
-    """Print the programs that `step(*args)` runs, such as those of a population: `sl.kernels.show(neuron)`.
+class Listing(NamedTuple):
+    """What is told of a program."""
 
-    States and dt must be there, as for a step. Names with a dash are results.
+    label: str
+    runs: Program
+    reads: Program  # the same with math functions by name
+    operands: Sequence[str]
+    results: Sequence[str]
+
+
+def show(step: Callable[..., Any], *args: Any) -> None:
+    """Print the programs that `step(*args)` runs, such as that of a population: `sl.kernels.show(neuron)`.
+
+    States and dt must be there, as for a step. Math functions have their names, though the number of operations is
+    that of what they expand to. Names with a dash are results.
     """
     from ...transform import make_jaxpr
 
-    found = programs(make_jaxpr(step)(*args)[0])
+    found = listings(make_jaxpr(step)(*args)[0])
     if not found:
         raise ValueError(f"{step!r} runs no step program; sl.info() lists what fell back to JAX.")
-    print("\n".join(describe(label, program, names, results) for label, program, names, results in found))
+    print("\n\n".join(map(describe, found)))
 
 
-def programs(traced: Any) -> list[tuple[str, Program, Sequence[str], Sequence[str]]]:
-    """(label, program, names of operands, names of results) of each elementwise kernel in a traced function."""
+def listings(traced: Any) -> list[Listing]:
+    """The program of each elementwise kernel in a traced function."""
     from .._kernel import KERNELS
 
     kernels = {kernel.primitive: kernel for kernel in KERNELS.values() if kernel.elementwise}
-    found = []
-    for equation in _equations(traced):
-        if kernel := kernels.get(equation.primitive):
-            avals = [[atom.aval for atom in atoms] for atoms in (equation.invars, equation.outvars)]
-            names = kernel.names(equation.params)
-            o = kernel.by_name(avals[0], equation.params)
-            results = [*kernel.replaced(equation.params), *kernel.outputs(o, **equation.params)]
-            label = kernel.label(**equation.params) if kernel.label else kernel.name
-            found.append((label, kernel.program(*avals, equation.params), names, results))
-    return found
+    return [_listing(kernels[x.primitive], x) for x in _equations(traced) if x.primitive in kernels]
+
+
+def _listing(kernel: Any, equation: Any) -> Listing:
+    structure = equation.params
+    given, made = ([atom.aval for atom in atoms] for atoms in (equation.invars, equation.outvars))
+    outputs = kernel.outputs(kernel.by_name(given, structure), **structure)
+    return Listing(
+        kernel.label(**structure) if kernel.label else kernel.name,
+        kernel.program(given, made, structure),
+        kernel.program(given, made, structure, expands=False),
+        kernel.names(structure),
+        (*kernel.replaced(structure), *outputs),
+    )
 
 
 def _equations(traced: Any) -> list[Any]:
@@ -60,29 +74,26 @@ def _equations(traced: Any) -> list[Any]:
     return found
 
 
-def describe(label: str, program: Program, names: Sequence[str], results: Sequence[str]) -> str:
-    """The program as text: a head with the number of operations by kind, then a line for each."""
-    shown: dict[int, str] = {}
+def describe(listing: Listing) -> str:
+    """The program as text: a head with the number of operations by kind, then a line for each value."""
+    program, shown = listing.reads, dict[int, str]()
     once, each = [], []
     for value in program.values:
         if value.op in ("in", "uin"):
-            shown[id(value)] = names[value.number or 0].replace(" ", "_")
+            shown[id(value)] = listing.operands[value.number or 0].replace(" ", "_")
         elif value.op == "const":
             shown[id(value)] = f"{number_of(value):.9g}"
         else:
             line = _line(value, [shown[id(arg)] for arg in value.args])
             shown[id(value)] = f"v{len(once) + len(each)}"
             (once if value.uniform else each).append(f"  {shown[id(value)]} = {line}")
-    each += [
-        f"  {results[k].replace(' ', '_')}' = {shown[id(out.value)]}"
-        for k, out in zip(program.out_places, program.outs, strict=True)
-    ]
-    each += [
-        f"  {results[k].replace(' ', '_')}' = sum of {shown[id(value)]}"
-        for k, value in zip(program.sum_places, program.sums, strict=True)
-    ]
-    counts = ", ".join(f"{n} {op}" for op, n in operations(program).most_common())
-    head = f"{label} ({program.dtype}): {operations(program).total()} operations on each neuron ({counts})"
+    results = [name.replace(" ", "_") + "'" for name in listing.results]
+    outs, sums = zip(program.out_places, program.outs, strict=True), zip(program.sum_places, program.sums, strict=True)
+    each += [f"  {results[k]} = {shown[id(out.value)]}" for k, out in outs]
+    each += [f"  {results[k]} = sum of {shown[id(value)]}" for k, value in sums]
+    counts = operations(listing.runs)
+    kinds = ", ".join(f"{n} {op}" for op, n in counts.most_common())
+    head = f"{listing.label} ({program.dtype}): {counts.total()} operations on each neuron ({kinds})"
     return "\n".join([head, *(["once:", *once] if once else []), "for each neuron:", *each])
 
 
@@ -93,7 +104,4 @@ def operations(program: Program) -> Counter[str]:
 
 
 def _line(value: Value, args: list[str]) -> str:
-    if value.op == "iconst":
-        return hex(value.number or 0)
-    distance = [] if value.number is None else [str(value.number)]
-    return _FORMS.get(value.op, f"{value.op}({', '.join(args + distance)})").format(*args)
+    return _FORMS.get(value.op, f"{value.op}({', '.join(args)})").format(*args)

@@ -112,7 +112,9 @@ def _sel(condition: Value, yes: Value, no: Value) -> Value | None:
         return yes
     if condition is builder.truth(False):
         return no
-    if condition.op == "bnot":
+    if _is(yes, 0) and _is(no, 1):
+        return _number_of(_not(condition), 1, 0)
+    if condition.op == "bnot" and not (_is(yes, 1) and _is(no, 0)):
         return builder.make("sel", condition.args[0], no, yes)
     if (held := _truth(yes)) and _is(no, 0):
         return _number_of(builder.make("band", condition, held), 1, 0)

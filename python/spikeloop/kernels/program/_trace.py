@@ -28,10 +28,11 @@ def program_of(
     sums: Sequence[bool],
     aliases: Mapping[int, int],
     population: int = 0,
+    expands: bool = True,
 ) -> Program:
-    """The program of `function`, for operands that are `uniform` or not; the rest as in `assemble`."""
+    """The program of `function`, for operands that are `uniform` or not; the rest as in `assemble` and `Builder`."""
     closed = traced(function, [()] * len(uniform), dtype)
-    builder = Builder(np.dtype(dtype).name)
+    builder = Builder(np.dtype(dtype).name, expands)
     operands = [builder.input(k, is_uniform) for k, is_uniform in enumerate(uniform)]
     results = lower(closed.jaxpr, closed.consts, operands, builder)
     floats = [x for x in results if isinstance(x, Value) and x.type == "f"]
