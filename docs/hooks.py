@@ -11,7 +11,8 @@ from typing import Any
 
 import brainunit as u
 import spikeloop as sl
-from spikeloop.models._form import Form, unit_of
+from spikeloop._form import Form
+from spikeloop._units import unit_of
 
 KINDS = {
     "Neurons": sl.models.Neuron,

@@ -12,24 +12,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import environ, surrogate
+from .._form import Form, declare_constructor
 from .._jax import is_tracer
 from .._state import HiddenState, ShortTermState, State
+from .._units import check_input, check_not_negative, check_unit, number_in, unit_of, with_unit
+from ..delays._input_ring import InputRing
 from ..kernels import Drive, Pass
 from ..kernels._neuron import CURRENT, DELTA, REF_LEFT, REF_STEPS, SPIKE, last_spike, step
 from ..surrogate._function import spike_function
-from ._arrival_ring import ArrivalRing
-from ._arriving import OwnStep, begin, currents, jumps
-from ._form import (
-    Form,
-    check_input,
-    check_not_negative,
-    check_unit,
-    declare_constructor,
-    number_in,
-    unit_of,
-    with_unit,
-)
 from ._inputs import CurrentOfV, OneStep
+from ._own_step import OwnStep, begin, currents, jumps
 from ._own_update import numbers_like, potential_of, stepping, with_buffers
 from ._part import Part
 from ._receptor import Receptor, receptor_of
@@ -73,14 +65,14 @@ class Neuron(Form):
     holds_all: ClassVar[bool] = False
     releases: ClassVar[bool] = False
     delta_into: ClassVar[str] = "V"
-    shares_delta: ClassVar[bool] = False  # `receive` shares delta input out between several states
+    shares_delta: ClassVar[bool] = False  # delta input is shared out between several states
     period: ClassVar[str] = "tau_ref"  # the constant that makes a model refractory
 
     V: HiddenState
     spike: ShortTermState
     ref_left: ShortTermState
     delta: ShortTermState
-    arrivals: ArrivalRing | None = None  # delta input of synapses that have a delay each
+    input_ring: InputRing | None = None  # delta input of synapses that have a delay each
     own_step: OwnStep | None = None  # while an `update` of a model's own runs
     _has_buffers: bool = False
 
@@ -137,7 +129,7 @@ class Neuron(Form):
         self.spk_reset = spk_reset
         self.receptors: list[Receptor] = []
         self._takes_delta = False
-        self._waiting: OneStep | None = None  # currents given for the next step
+        self._next_current: OneStep | None = None  # currents given for the next step
         self.current_functions: dict[str, Callable[[Any], Any]] = {}
         super()._configure(**options)
         self._check_threshold()
@@ -171,7 +163,7 @@ class Neuron(Form):
             self.make_buffers(with_unit(self.state_numbers()[0], self.state_vars["V"].unit))
 
     def make_buffers(self, V: Any) -> None:
-        """Make the States that do not depend on the model: spikes, refractory steps left, and waiting jumps in V."""
+        """Make the States that do not depend on the model: spikes, refractory steps left, and jumps in V to come."""
         zero = jnp.zeros_like(u.get_mantissa(V))
         self.spike = ShortTermState(zero)
         if self._counts_steps:
@@ -234,16 +226,24 @@ class Neuron(Form):
         """Keep a buffer of jumps in V, to be filled between steps."""
         self._takes_delta = self.delta_into == "V"
 
-    def receive(self, arrivals: Any) -> None:
-        """Add delta input: a function from what is there to the new sum, or a value."""
-        state = getattr(self, "delta" if self.delta_into == "V" else self.delta_into)
-        state.value = arrivals(state.value) if callable(arrivals) else state.value + arrivals
+    @property
+    def received(self) -> Any:
+        """The delta input for the next step; assign to it what it is with new input."""
+        return self._delta_state.value
+
+    @received.setter
+    def received(self, value: Any) -> None:
+        self._delta_state.value = value
+
+    @property
+    def _delta_state(self) -> State:
+        return getattr(self, "delta" if self.delta_into == "V" else self.delta_into)
 
     def take_current(self) -> None:
         """Keep a buffer of currents for the next step, to be filled between steps."""
-        if self._waiting is None:
-            self._waiting = OneStep(self.varshape, g_initializer=with_unit(0.0, self.current_unit))
-            receptor_of(self, self._waiting, CUBA(scale=1.0), self.path)
+        if self._next_current is None:
+            self._next_current = OneStep(self.varshape, g_initializer=with_unit(0.0, self.current_unit))
+            receptor_of(self, self._next_current, CUBA(scale=1.0), self.path)
 
     def add_current_input(self, key: str, inp: Any, label: str | None = None) -> None:
         """Let the current `inp` flow during the next step only, or, if it is a function of V, from now on.
@@ -256,13 +256,13 @@ class Neuron(Form):
             if self.current_functions.get(key, inp) is not inp:
                 raise ValueError(f"{self.path} has another current input {key!r} already; choose another key.")
             self.current_functions[key] = inp
-        elif self._waiting is None:
+        elif self._next_current is None:
             raise ValueError(f"{self.path}: call take_current() before init_all_states to use add_current_input.")
         elif label is not None:
             raise ValueError(f"{self.path}: of current inputs only functions and projections have labels, {key!r} has.")
         else:
             check_unit(inp, self.current_unit, f"{self.path}: current input {key!r}")
-            self._waiting.receive(inp)
+            self._next_current.receive(inp)
 
     def get_input(self, key: str) -> Callable[[Any], Any]:
         """The function that was given to `add_current_input` under `key`."""
@@ -278,7 +278,7 @@ class Neuron(Form):
             raise ValueError(f"{self.path}: call take_delta() before init_all_states to use add_delta_input.")
         if self.delta_unit is not None:
             check_unit(inp, self.delta_unit, f"{self.path}: delta input {key!r}")
-        self.receive(inp)
+        self.received = self.received + inp
 
     def sum_current_inputs(self, init: Any = None, V: Any = None, *, label: str | None = None) -> Any:
         """`init` and the currents at `V`, for an `update` of a model's own: all of them, or those with a `label`.
@@ -295,7 +295,7 @@ class Neuron(Form):
         return init + current
 
     def sum_delta_inputs(self, init: Any, *, label: str | None = None, pop: bool = True) -> Any:
-        """`init` and the jumps that wait for the end of this step; once in a step, unless with `pop=False`."""
+        """`init` and the jumps to come at the end of this step; once in a step, unless with `pop=False`."""
         if label is not None:
             raise ValueError(f"{self.path}: delta input has no labels, but all adds up; leave out label={label!r}.")
         if not self._takes_delta:

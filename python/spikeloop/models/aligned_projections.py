@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..nn import Desc
+from .._desc import Desc
 from ._claims import claim
 from ._neuron import Neuron
 from ._part import Part

@@ -13,7 +13,7 @@ import brainunit as u
 import numpy as np
 
 from .._errors import SpikeloopError
-from ..models._form import time_step
+from .._units import time_step
 from ..transform import ProgressBar
 from ..transform._progress import as_progress_bar, open_display
 from ._chunk import Chunk
@@ -112,6 +112,9 @@ def run(
     moment goes on with `resume=True` from its last finished chunk, and one that is finished goes on to a later end: to
     the same numbers, bit for bit, as if it had been one run. Ctrl-C waits for the end of the chunk and raises
     `Interrupted`, whose `run` holds the records so far.
+
+    What native code puts off, such as pending updates of weights, is flushed at the end of each chunk. After an end
+    within a chunk, weights that learn may therefore differ in their last bit from those of one run.
 
     One run at a time writes to a path; a second one is refused by `StoreInUseError`, and a damaged file there by
     `DamagedStoreError`. Nothing is deleted but by `overwrite`.

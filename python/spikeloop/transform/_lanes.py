@@ -9,8 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from .._errors import BatchAxisError
+from .._flushed_state import BackendState
 from .._jax import named_axis
 from .._state import State
+from .._trace import store, stored
 from ..random import RandomState
 from ..util.filter import to_predicate
 from ._traced import Traced, trace_function
@@ -38,6 +40,8 @@ class Chosen(Mapping[State, int]):
                 self._filters.append((to_predicate(group), axis))
 
     def __getitem__(self, state: State) -> int:
+        if isinstance(state, BackendState):
+            return self[state.of]
         if state not in self._known:
             passed = (axis for passes, axis in self._filters if passes((), state))
             # A random state is split, so that every lane draws its own numbers.
@@ -88,7 +92,7 @@ def map_lanes(
     written_axes = [0 if state in keys else axis_of(state, traced) for state in traced.written]
     outs, new = _mapped(traced, axes, size, (arg_axes, state_axes), written_axes, if_they_differ)(leaves, values)
     for state, value in zip(traced.written, new, strict=True):
-        state.kept = keys.get(state, value)
+        store(state, keys.get(state, value))
     return traced.result(outs)
 
 
@@ -185,7 +189,7 @@ def _drop(leaf: Any, axis: int) -> jax.ShapeDtypeStruct:
 
 def _axis_size(axes: Axes, leaves: Sequence[Any], arg_axes: Sequence[int | None], lanes: Mapping[State, int]) -> int:
     mapped = [*zip(leaves, arg_axes, strict=True)]
-    mapped += [(leaf, axis) for state, axis in lanes.items() for leaf in jax.tree.leaves(state.kept)]
+    mapped += [(leaf, axis) for state, axis in lanes.items() for leaf in jax.tree.leaves(stored(state))]
     sizes = {_size_along(leaf, axis) for leaf, axis in mapped if axis is not None}
     if axes.size is not None:
         if not hasattr(axes.size, "__index__") or axes.size < 0:

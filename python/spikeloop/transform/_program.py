@@ -83,7 +83,7 @@ class Program:
             result, values = self.compiled(overwritten, found, args, kwargs)
         except TypeError:
             for ref in self.reads:
-                _ = ref().raw_value  # is there one?
+                _trace.outside(ref())  # is there a value?
             raise
         if not eager:
             self._check_values(values)
@@ -230,7 +230,7 @@ class ProgramCache:
         self.num_traces += 1
         for state in traced.states:
             _trace.check_readable(state)
-            state._value = jax.tree.map(strong, state.raw_value)
+            state._value = jax.tree.map(strong, _trace.outside(state))
         program = Program(traced, self.options)
         others = [p for p in self.programs.pop(key, ()) if p.is_alive()]
         self.programs[key] = (program, *others[: self.limit - 1])
