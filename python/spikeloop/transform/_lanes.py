@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from .._errors import BatchAxisError
 from .._flushed_state import BackendState
-from .._jax import named_axis
+from .._jax import differ_between_lanes, named_axis
 from .._state import State
 from .._trace import store, stored
 from ..random import RandomState
@@ -112,31 +112,37 @@ def _mapped(
         return outs, traced.unpack(new)
 
     def run(leaves: Any, states: Any) -> Any:
-        try:
-            return jax.vmap(lane, ins, (out_axes, written_axes), axis_size=size, **options)(leaves, states)
-        except ValueError as error:
-            late = {
-                i: if_they_differ(state, traced)
-                for i, state in enumerate(traced.written)
-                if written_axes[i] is None and not is_shared(i, leaves, states)
-            }
-            if not late:
-                raise
-            if None in late.values():
-                raise _undeclared([traced.written[i].path for i, axis in late.items() if axis is None]) from error
-            for i, axis in late.items():
-                written_axes[i] = axis
-            return run(leaves, states)
-
-    def is_shared(i: int, leaves: Any, states: Any) -> bool:
-        one = jax.vmap(lambda *inputs: lane(*inputs)[1][i], ins, None, axis_size=size, **options)
-        try:
-            jax.eval_shape(one, leaves, states)
-        except ValueError:
-            return False
-        return True
+        differ = _written_differ(traced, ins, states, size, options)
+        written = _with_late_ones(traced, written_axes, differ, if_they_differ)
+        return jax.vmap(lane, ins, (out_axes, written), axis_size=size, **options)(leaves, states)
 
     return run
+
+
+def _written_differ(traced: Traced, ins: Any, states: Sequence[Any], size: int, options: dict[str, Any]) -> list[bool]:
+    """For each written State whether its new value differs between lanes."""
+    arg_axes, state_axes = ins
+    axes = [*arg_axes]
+    for value, axis in zip(states, state_axes, strict=True):
+        axes += [axis] * len(jax.tree.leaves(value))
+    axes += [None] * (len(traced.jaxpr.in_avals) - len(axes))  # settings
+    found = differ_between_lanes(traced.jaxpr, axes, size, options["axis_name"], options.get("spmd_axis_name"))
+    new = traced.unpack(found[traced.num_out :])
+    return [any(jax.tree.leaves(value)) for value in new]
+
+
+def _with_late_ones(
+    traced: Traced, written_axes: Sequence[int | None], differ: Sequence[bool], if_they_differ: AxisOf
+) -> list[int | None]:
+    """The axes of written States, with those of States that get lanes as their values differ."""
+    axes, undeclared = [*written_axes], []
+    for i, state in enumerate(traced.written):
+        if axes[i] is None and differ[i]:
+            axes[i] = if_they_differ(state, traced)
+            undeclared += [state.path] * (axes[i] is None)
+    if undeclared:
+        raise _undeclared(undeclared)
+    return axes
 
 
 def _undeclared(names: list[str]) -> BatchAxisError:
