@@ -141,7 +141,7 @@ class Stored(Connectivity):
 
     @property
     def has_long_pieces(self) -> bool:
-        """Whether many synapses of a row have the same delay: spikes are then listed, in place of their arrivals."""
+        """Whether many synapses of a row have the same delay: spikes are then queued, in place of what they deliver."""
         return self.has_own_delays and self.num_synapses >= PIECE * self.n_pre * (self.longest_delay + 1)
 
     def transpose(self) -> Self:

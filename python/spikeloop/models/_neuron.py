@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import brainunit as u
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -20,6 +19,7 @@ from ..delays._input_ring import InputRing
 from ..kernels import Drive, Pass
 from ..kernels._neuron import CURRENT, DELTA, REF_LEFT, REF_STEPS, SPIKE, last_spike, step
 from ..surrogate._function import spike_function
+from ._hard_reset import hard_reset
 from ._inputs import CurrentOfV, OneStep
 from ._own_step import OwnStep, begin, currents, jumps
 from ._own_update import numbers_like, potential_of, stepping, with_buffers
@@ -288,7 +288,7 @@ class Neuron(Form):
         V = self._potential().value if V is None else V
         current = currents(self, V, label)
         if init is None:
-            return self._no_current(V) if current is None else current
+            return with_unit(jnp.zeros_like(u.get_mantissa(V)), self.current_unit) if current is None else current
         if current is None or (isinstance(init, (int, float)) and init == 0):
             return init if current is None else current
         check_unit(init, self.current_unit, f"{self.path}, whose class sets current_unit: the input")
@@ -302,9 +302,6 @@ class Neuron(Form):
             return init
         check_unit(init, self.delta_unit, f"{self.path}: what delta input adds to")
         return init + jumps(self, keep=not pop)
-
-    def _no_current(self, V: Any) -> Any:
-        return with_unit(jnp.zeros_like(u.get_mantissa(V)), self.current_unit)
 
     def _potential(self) -> State:
         """The State V, or what takes its place."""
@@ -401,16 +398,3 @@ class Neuron(Form):
             raise TypeError(f"{self.path} takes a real input current; given {x.dtype}, a complex one.")
         check_input(x, self.spike.value.shape, self.path)
         return x
-
-
-@jax.custom_jvp
-def hard_reset(V: Any, V_reset: Any, spike: Any) -> Any:
-    """V_reset where `spike`, else V; as V − (stop_gradient(V) − V_reset)·spike to derivatives."""
-    return jnp.where(spike > 0, V_reset, V)
-
-
-@hard_reset.defjvp
-def _hard_reset_jvp(primals: tuple, tangents: tuple) -> tuple[Any, Any]:
-    V, V_reset, spike = primals
-    dV, dV_reset, d_spike = tangents
-    return hard_reset(V, V_reset, spike), dV - (V - V_reset) * d_spike + spike * dV_reset

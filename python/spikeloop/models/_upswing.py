@@ -8,8 +8,9 @@ from typing import Any
 import jax.numpy as jnp
 
 from ..kernels import Drive
+from ._hard_reset import hard_reset
 from ._math import exp, relax, upswing
-from ._neuron import Neuron, hard_reset
+from ._neuron import Neuron
 
 
 class Upswing(Neuron):

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 
 from .._form import param, variable
 from ..kernels import Drive
+from ._hard_reset import hard_reset
 from ._math import exp, exp_euler, exprel
-from ._neuron import Neuron, hard_reset
+from ._neuron import Neuron
 
 
 class Gif(Neuron):

@@ -52,7 +52,7 @@ class DelayedSynapses(Module):
         self.under_way = DelayState(jnp.zeros(self.events.n, jnp.int32))
 
     def put(self, post: Side, pre: Side) -> None:
-        """Begin a step with these events, and with the coefficients that they meet on the other side."""
+        """Begin a step with these events, and with the coefficients of the other side."""
         events, coefficients = (pre.events, post.coefficient) if self.in_axon else (post.events, pre.coefficient)
         self.events.put(events)
         self.coefficients.put(coefficients)

@@ -1,4 +1,4 @@
-"""DopamineSTDP: plasticity of pairs of spikes that waits for a reward."""
+"""DopamineSTDP: plasticity of pairs of spikes that a reward turns into weight."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .._trace import store, stored
 from .._units import check_unit, with_unit
 from ..connect import Connection
 from ..delays._line import DelayLine
-from ..kernels._eligibility import Elapsed, credit_columns, settle_rows
+from ..kernels._eligibility import Elapsed, credit_columns, walk_rows
 from ._plasticity import Change
 from ._stdp import STDP
 from ._weight_rule import weights_of
@@ -119,8 +119,8 @@ class DopamineSTDP(STDP):
         """The weights after the step since the last call and the events of its end."""
         kind = weight.dtype
         left, gain = self._pass_time(p)
-        if self.late is not None:
-            return self._apply_late(weight, p, change, arrived, Elapsed(left, gain))
+        if self.delayed is not None:
+            return self._apply_delayed(weight, p, change, arrived, Elapsed(left, gain))
         post, pre = jnp.asarray(change.post, kind), jnp.asarray(change.pre, kind)
         added = jnp.broadcast_to(jnp.asarray(change.of_sources, kind), left.shape) / left
         synapses = credit_columns(post, added, gain, self.columns, connection.indptr, (weight, stored(self.c)))
@@ -128,13 +128,13 @@ class DopamineSTDP(STDP):
         targets = jnp.broadcast_to(jnp.asarray(change.of_targets, kind), connection.n_post)
         return self._walk(walked, Elapsed(left, gain), (pre, targets), synapses)
 
-    def _apply_late(self, weight: Any, p: SimpleNamespace, change: Change, arrived: Any, elapsed: Elapsed) -> Any:
+    def _apply_delayed(self, weight: Any, p: SimpleNamespace, change: Change, arrived: Any, elapsed: Elapsed) -> Any:
         """`_apply`, if each synapse has a delay: all events are credited, and rows that spikes reach are walked."""
-        assert self.late is not None
+        assert self.delayed is not None
         post, pre = self._sides(p, change, weight.dtype)
-        self.late.put(post, pre)
-        synapses = self.late.credit(post, pre, elapsed, (weight, stored(self.c)))
-        walked = self.late.reached(arrived) | (elapsed.left < _LEAST)
+        self.delayed.put(post, pre)
+        synapses = self.delayed.credit(post, pre, elapsed, (weight, stored(self.c)))
+        walked = self.delayed.reached(arrived) | (elapsed.left < _LEAST)
         nothing = jnp.zeros_like(elapsed.left), jnp.zeros_like(pre.coefficient)
         return self._walk(walked, elapsed, nothing, synapses)
 
@@ -152,7 +152,7 @@ class DopamineSTDP(STDP):
         assert connection is not None
         bounds = jnp.asarray([p.w_min, p.w_max], synapses[0].dtype)
         rows = connection.indices, connection.indptr
-        weight, eligibility = settle_rows(walked, elapsed, *added, bounds, *rows, synapses)
+        weight, eligibility = walk_rows(walked, elapsed, *added, bounds, *rows, synapses)
         store(self.c, eligibility)
         store(self.left, jnp.where(walked != 0, 1, elapsed.left))
         store(self.gain, jnp.where(walked != 0, 0, elapsed.gain))

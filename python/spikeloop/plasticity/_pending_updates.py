@@ -1,4 +1,4 @@
-"""PendingUpdates: changes of weights by spikes of targets, put off until the rows of their sources are walked."""
+"""PendingUpdates: updates of weights by spikes of targets, pending until the rows of their sources are walked."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ class Plasticity(WeightRule):
     columns: Columns
     _connection: Connection | None = None
     pending: PendingUpdates | None = None  # of weights that are updated lazily
-    late: DelayedSynapses | None = None  # if each synapse has a delay of its own
+    delayed: DelayedSynapses | None = None  # if each synapse has a delay of its own
     delay: DelayLine | None = None
 
     def __init_subclass__(cls, **kwargs: Any):
@@ -147,7 +147,7 @@ class Plasticity(WeightRule):
         weight = weights_of(connection)
         dtype = u.get_mantissa(stored(weight)).dtype
         if connection.has_own_delays:
-            self.late = DelayedSynapses(connection, self.delay_in, dtype, self._before_all_spikes)
+            self.delayed = DelayedSynapses(connection, self.delay_in, dtype, self._before_all_spikes)
         elif self._is_lazy(dtype):
             assert self._sizes is not None
             self.pending = PendingUpdates(self._sizes, dtype, self._is_graded(), weight)
@@ -262,7 +262,7 @@ class Plasticity(WeightRule):
         """The weights after the events of targets, then of sources; `arrived` is not 0 for sources that spike."""
         del arrived  # all weights are up to date
         post, pre = self._sides(p, change, weight.dtype)
-        synapses = UndelayedSynapses(connection, self.columns) if self.late is None else self.late
+        synapses = UndelayedSynapses(connection, self.columns) if self.delayed is None else self.delayed
         synapses.put(post, pre)
         if self.on_post is None:
             weight = synapses.update_columns(post, weight)
