@@ -14,7 +14,8 @@ import brainunit as u
 import spikeloop as sl
 from markdown.extensions import Extension
 from markdown.preprocessors import Preprocessor
-from spikeloop.models._form import Form, unit_of
+from spikeloop._form import Form
+from spikeloop._units import unit_of
 
 KINDS = {
     "Neurons": sl.models.Neuron,

@@ -259,19 +259,3 @@ def test_a_dropped_state_is_collected():
     run(sl.State(jnp.ones(1)))
     gc.collect()
     assert sum(isinstance(o, sl.State) for o in gc.get_objects()) == before
-
-
-def test_a_value_that_was_put_off_is_brought_up_to_date_when_it_is_read_or_assigned():
-    state, pending = sl.State(jnp.ones(1)), sl.State(jnp.full(1, 2.0))
-
-    def settle():
-        state.kept, pending.kept = state.kept + pending.kept, jnp.zeros(1)
-
-    state.before_access = settle
-    assert state.kept == 1.0
-    assert sl.transform.for_loop(lambda: state.value, length=3).tolist() == [[3.0]] * 3
-    assert (state.kept, pending.value) == (3.0, 0.0)
-    pending.value = jnp.ones(1)
-    state.value = jnp.zeros(1)
-    assert (state.value, pending.value) == (0.0, 0.0)
-    assert state.copy().before_access is None

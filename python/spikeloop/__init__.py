@@ -21,9 +21,7 @@ from . import record as record
 from . import surrogate as surrogate
 from . import transform as transform
 from . import util as util
-from ._info import get_num_threads as get_num_threads
 from ._info import info as info
-from ._info import set_num_threads as set_num_threads
 from ._info import version as _version
 from ._state import BatchState as BatchState
 from ._state import DelayState as DelayState
@@ -45,6 +43,8 @@ from .inputs import SpikeTime as SpikeTime
 from .inputs import StepInput as StepInput
 from .inputs import WienerProcessInput as WienerProcessInput
 from .inputs import poisson_input as poisson_input
+from .kernels._threads import get_num_threads as get_num_threads
+from .kernels._threads import set_num_threads as set_num_threads
 from .models import ALIF as ALIF
 from .models import AMPA as AMPA
 from .models import COBA as COBA

@@ -15,6 +15,7 @@ from jax._src import config as _config
 from jax._src import core as _core
 from jax._src import source_info_util as _source_info
 from jax._src import xla_bridge as _bridge
+from jax._src.interpreters import batching as _batching
 from jax._src.interpreters.partial_eval import DynamicJaxprTrace as _StagingTrace
 from jax.core import ShapedArray as Aval
 from jax.extend.core import Literal, Primitive
@@ -37,6 +38,7 @@ __all__ = [
     "bind_inputs",
     "consts_to_arguments",
     "current_trace",
+    "differ_between_lanes",
     "ffi_lowering",
     "has_started",
     "inputs_to_arguments",
@@ -79,6 +81,17 @@ def has_started() -> bool:
 def named_axis(name: str | None, size: int) -> contextlib.AbstractContextManager[None]:
     """Context in which collectives over the axis `name` can be traced."""
     return contextlib.nullcontext() if name is None else _core.extend_axis_env_nd([(name, size)])
+
+
+def differ_between_lanes(
+    closed: ClosedJaxpr, axes: Sequence[int | None], size: int, name: str | None, spmd_name: Any
+) -> list[bool]:
+    """For each result of `closed` whether it differs between lanes; `axes` are those of the lanes of the arguments."""
+    axis = _batching.AxisData(_core.no_axis_name if name is None else name, size, spmd_name, None)
+    rank = [len(aval.shape) + 1 for aval in closed.in_avals]  # the lanes are one more axis
+    dims = tuple(None if dim is None else dim % n for dim, n in zip(axes, rank, strict=True))
+    _, found = _batching.batch_jaxpr2(closed, axis, dims)
+    return [dim is not None for dim in found]
 
 
 def is_jit_disabled() -> bool:

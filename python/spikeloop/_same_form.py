@@ -54,7 +54,7 @@ def in_form_of(state: State, value: Any) -> Any:
     if form is None:
         return value
     try:
-        given = _trace.spec_of(value, state.path)
+        given = _trace.spec_of(value, state)
     except TypeError:
         raise _refused(state, form, repr(value), _other_structure(state)) from None
     if given == form:

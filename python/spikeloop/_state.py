@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from . import _trace
-from ._errors import TraceContextError
-from ._jax import strong
 from ._same_form import in_form_of
-from ._trace import UNSET, Short
+from ._trace import UNSET, Short, store, stored
 
 _MUST_USE_VALUE = "A State takes no part in arithmetic; use its .value"
 
@@ -42,8 +39,11 @@ class State:
     State(-60. mV)
     """
 
-    before_access: Callable[[], None] | None = None  # brings the value up to date, if that was put off
-    learns_in: str | None = None  # the projection that changes it by spikes
+    kind: ClassVar[type[State]]  # the type, whatever a back end does with the values of some of its States
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        cls.kind = vars(cls).get("kind", cls)
 
     def __init__(self, value: Any, name: str | None = None, *, tag: str | Iterable[str] | None = None, **metadata: Any):
         value = value.value if isinstance(value, State) else value
@@ -62,54 +62,17 @@ class State:
     @property
     def value(self) -> Any:
         """The present value; inside a transformation, the value at this point of the function."""
-        if self.before_access is not None:
-            self.before_access()
-        return self.kept
+        return stored(self)
 
     @value.setter
     def value(self, value: Any) -> None:
         self._check(value)
-        if self.before_access is not None:
-            self.before_access()
-        self.kept = in_form_of(self, value)
+        store(self, in_form_of(self, value))
 
     def reinit(self, value: Any) -> None:
         """Begin anew with `value`, which may have another structure, unit, shape and dtype than the present one."""
         self._check(value)
-        if self.before_access is not None:
-            self.before_access()
-        self.kept = value
-
-    @property
-    def kept(self) -> Any:
-        """The value as it is kept, also where its owner put off to bring it up to date; takes any form."""
-        trace = _trace.current()
-        if trace is not None:
-            return trace.read(self)
-        value = self.raw_value
-        _trace.check_readable(self)
-        return value
-
-    @kept.setter
-    def kept(self, value: Any) -> None:
-        self._check(value)
-        trace = _trace.current()
-        if trace is not None:
-            trace.write(self, value)
-        else:
-            _trace.check_writable(self, value)
-            self._value = _settled(self._value, value)
-
-    @property
-    def raw_value(self) -> Any:
-        """The value outside every transformation."""
-        if self._value is UNSET:
-            msg = (
-                f"State {self.path} was made inside a transformed function that did not hand its value out "
-                "(a loop, a branch, or a call that failed). Make it before the call, or assign its .value."
-            )
-            raise TraceContextError(msg)
-        return self._value
+        store(self, value)
 
     @property
     def name(self) -> str | None:
@@ -136,17 +99,17 @@ class State:
         """The number of elements in all arrays of the value."""
         return sum(int(np.size(leaf)) for leaf in jax.tree.leaves(self.value))
 
-    def copy(self) -> State:
+    def copy(self) -> Self:
         """A State of the same type with the same value and metadata, and no owner."""
         new = object.__new__(type(self))
-        own = ("_value", "_owner", "tag", "before_access", "learns_in")
+        own = ("_value", "_owner", "tag")
         new.__dict__.update({k: v for k, v in self.__dict__.items() if k not in own})
         State.__init__(new, self.value, self._name, tag=self.tag)
         return new
 
     def copy_from(self, other: State) -> None:
         """Take over the value of `other`, which must be of the same type."""
-        if type(other) is not type(self):
+        if other.kind is not self.kind:
             raise TypeError(f"{self.path} is a {type(self).__name__}; cannot copy from a {type(other).__name__}.")
         self.value = other.value
 
@@ -188,37 +151,12 @@ class State:
     __getitem__ = __float__ = __int__ = __bool__ = __len__ = __array__ = _no_arithmetic
 
 
+State.kind = State
+
+
 def value_of(value: Any) -> Any:
     """The value of a State, or the value itself."""
     return value.value if isinstance(value, State) else value
-
-
-def present_values(states: Iterable[State]) -> list[Any]:
-    """The values of States, all of them brought up to date before the first is taken."""
-    states = [*states]
-    for state in states:
-        if state.before_access is not None:
-            state.before_access()
-    return [state.kept for state in states]
-
-
-def _settled(old: Any, new: Any) -> Any:
-    """`new` without the weak types that would make a program that has used `old` compile again."""
-    leaves, tree = jax.tree.flatten(new)
-    before, old_tree = jax.tree.flatten(old)
-    known = before if tree == old_tree else [None] * len(leaves)
-    settled = [_settled_leaf(a, b) for a, b in zip(known, leaves, strict=True)]
-    return new if all(a is b for a, b in zip(settled, leaves, strict=True)) else jax.tree.unflatten(tree, settled)
-
-
-def _settled_leaf(old: Any, new: Any) -> Any:
-    if isinstance(new, jax.Array):
-        return strong(new) if getattr(new, "weak_type", False) else new
-    if isinstance(old, jax.Array) and isinstance(new, (np.ndarray, np.generic)):
-        return jnp.array(new)  # a copy: who gave the array may write into it
-    if isinstance(old, jax.Array) and isinstance(new, (bool, int, float, complex)):
-        return jnp.asarray(new, jnp.result_type(old, new))  # a number takes the dtype of the array, if it can hold it
-    return new
 
 
 def _short(leaf: Any) -> Any:

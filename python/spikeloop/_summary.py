@@ -13,12 +13,12 @@ import jax
 import jax.numpy as jnp
 
 from ._state import ParamState, State
+from ._tree import size_text
 from .connect import Connectivity
 from .connect._describe import delay_text
 from .connect._memory import readable
 from .models import Projection, ShortTermPlasticity, Synapse, SynOut
 from .nn import Dynamics, Module, OneToOne
-from .nn._tree import size_text
 
 
 @dataclass(frozen=True)

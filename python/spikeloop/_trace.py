@@ -13,9 +13,11 @@ from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from ._errors import TraceContextError
-from ._jax import Aval, aval_of, bind_inputs, current_trace, is_staging, is_tracer
+from ._jax import Aval, aval_of, bind_inputs, current_trace, is_staging, is_tracer, strong
 
 if TYPE_CHECKING:
     from ._state import State
@@ -59,13 +61,14 @@ class Short(str):
         return str(self)
 
 
-def spec_of(value: Any, where: str) -> Spec:
+def spec_of(value: Any, where: str | State) -> Spec:
     """The Spec of `value`, which stands at `where` in the model."""
     leaves, tree = jax.tree.flatten(value)
     try:
         return Spec(tree, tuple(aval_of(leaf) for leaf in leaves))
     except TypeError as error:
-        msg = f"{where} holds {value!r}, which is no array: a compiled function can only use States of numbers."
+        place = getattr(where, "path", where)
+        msg = f"{place} holds {value!r}, which is no array: a compiled function can only use States of numbers."
         raise TypeError(msg) from error
 
 
@@ -77,7 +80,7 @@ def form_of(state: State) -> Spec | None:
 
 def _form_of(state: State, value: Any) -> Spec | None:
     try:
-        spec = spec_of(value, state.path)
+        spec = spec_of(value, state)
     except TypeError:  # UNSET, a text or some other object
         return None
     return spec if spec.avals else None
@@ -113,7 +116,7 @@ class Trace:
         try:
             return self.values[state]
         except KeyError:
-            spec = spec_of(self.outer_value(state), state.path)
+            spec = spec_of(self.outer_value(state), state)
             if state in self.lanes:
                 spec = _one_lane(spec, self.lanes[state])
             self.inputs[state] = spec
@@ -165,7 +168,7 @@ class Trace:
             if state in trace.values:
                 return trace.values[state]
             trace = trace.parent
-        return state.raw_value
+        return outside(state)
 
     def input_specs(self) -> list[tuple[int, Spec]]:
         """The (token, Spec) of all inputs: first the States, then the settings."""
@@ -201,6 +204,37 @@ class running:
         stack.top = self.outer
 
 
+def outside(state: State) -> Any:
+    """The value that `state` stores outside of every transformation."""
+    if state._value is UNSET:
+        msg = (
+            f"State {state.path} was made inside a transformed function that did not hand its value out "
+            "(a loop, a branch, or a call that failed). Make it before the call, or assign its .value."
+        )
+        raise TraceContextError(msg)
+    return state._value
+
+
+def stored(state: State) -> Any:
+    """The stored value; inside a transformation, that at this point of the function."""
+    trace = current()
+    if trace is not None:
+        return trace.read(state)
+    value = outside(state)
+    check_readable(state)
+    return value
+
+
+def store(state: State, value: Any) -> None:
+    """Store a value, of whatever form."""
+    trace = current()
+    if trace is not None:
+        trace.write(state, value)
+    else:
+        check_writable(state, value)
+        state._value = _without_weak_types(state._value, value)
+
+
 def check_readable(state: State) -> None:
     """Refuse to read `state` where raw JAX records a program: the value would be frozen into it."""
     if is_staging(current_trace()):
@@ -224,3 +258,22 @@ def _written_in_raw_jax(state: State) -> str:
         "jax.lax.scan); the new value would be lost or leak. The State keeps its value.\n"
         "Use the same transformation from spikeloop.transform: it passes States in and out."
     )
+
+
+def _without_weak_types(old: Any, new: Any) -> Any:
+    """`new` without the weak types that would make a program that has used `old` compile again."""
+    leaves, tree = jax.tree.flatten(new)
+    before, old_tree = jax.tree.flatten(old)
+    known = before if tree == old_tree else [None] * len(leaves)
+    typed = [_typed(a, b) for a, b in zip(known, leaves, strict=True)]
+    return new if all(a is b for a, b in zip(typed, leaves, strict=True)) else jax.tree.unflatten(tree, typed)
+
+
+def _typed(old: Any, new: Any) -> Any:
+    if isinstance(new, jax.Array):
+        return strong(new) if getattr(new, "weak_type", False) else new
+    if isinstance(old, jax.Array) and isinstance(new, (np.ndarray, np.generic)):
+        return jnp.array(new)  # a copy: who gave the array may write into it
+    if isinstance(old, jax.Array) and isinstance(new, (bool, int, float, complex)):
+        return jnp.asarray(new, jnp.result_type(old, new))  # a number takes the dtype of the array, if it can hold it
+    return new

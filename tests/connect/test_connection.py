@@ -30,20 +30,20 @@ def test_delivers_the_weights_of_what_spiked(weight, spikes):
 
 def test_adds_to_a_target_in_the_targets_unit():
     connection = Connection(INDICES, INDPTR, np.arange(5.0) * u.nS, 3, 4)
-    out = connection.accumulate(jnp.ones(3), jnp.full(4, 1e-3) * u.uS)
+    out = connection.add_into(jnp.ones(3), jnp.full(4, 1e-3) * u.uS)
     assert out.unit == u.uS
     np.testing.assert_allclose(out.mantissa, 1e-3 + dense(np.arange(5.0)).sum(0) * 1e-3, rtol=1e-6)
     with pytest.raises(UnitError, match=r"Connection\.weight is in nS, but the target takes mV"):
-        connection.accumulate(jnp.ones(3), jnp.zeros(4) * u.mV)
+        connection.add_into(jnp.ones(3), jnp.zeros(4) * u.mV)
     with pytest.raises(UnitError, match=r"Connection\.weight is in nS"):
-        connection.accumulate(jnp.ones(3), jnp.zeros(4))
+        connection.add_into(jnp.ones(3), jnp.zeros(4))
 
 
 def test_populations_of_several_axes():
     connection = Connection(INDICES, INDPTR, 1.0, 3, (2, 2))
-    out = connection.accumulate(jnp.ones(3), jnp.zeros((2, 2)))
+    out = connection.add_into(jnp.ones(3), jnp.zeros((2, 2)))
     np.testing.assert_array_equal(out, dense(1.0).sum(0).reshape(2, 2))
-    out = connection.accumulate(jnp.ones((5, 3)), jnp.zeros((5, 2, 2)))
+    out = connection.add_into(jnp.ones((5, 3)), jnp.zeros((5, 2, 2)))
     np.testing.assert_array_equal(out, np.broadcast_to(dense(1.0).sum(0).reshape(2, 2), (5, 2, 2)))
 
 

@@ -136,8 +136,8 @@ def test_vmap(axes):
     values = [spikes(20, graded=True).astype(jnp.float32), jnp.ones(30)]
     args = [x if a is None else jnp.stack([x * k for k in range(4)], a) for x, a in zip(values, axes, strict=True)]
     results = [
-        (jax.vmap(c.accumulate, axes)(*args),
-         jax.vmap(jax.grad(lambda s, t, c=c: (c.accumulate(s, t) ** 2).sum()), axes)(*args))
+        (jax.vmap(c.add_into, axes)(*args),
+         jax.vmap(jax.grad(lambda s, t, c=c: (c.add_into(s, t) ** 2).sum()), axes)(*args))
         for c in (ours, wanted)
     ]  # fmt: skip
     for a, b in zip(*results, strict=True):
@@ -217,10 +217,10 @@ def test_bad_input(make, error, message):
 def test_units_and_shapes_are_checked_at_the_call():
     connection = Procedural(FixedProb(0.5, 1.0 * u.nS, seed=1))(5, 6)
     with pytest.raises(UnitError, match="ProceduralConnection.weight is in nS"):
-        connection.accumulate(jnp.ones(5), jnp.zeros(6) * u.mV)
+        connection.add_into(jnp.ones(5), jnp.zeros(6) * u.mV)
     with pytest.raises(ShapeError, match="spikes of 5 sources"):
         connection(jnp.ones(4))
-    out = connection.accumulate(jnp.ones(5), jnp.zeros(6) * u.uS)
+    out = connection.add_into(jnp.ones(5), jnp.zeros(6) * u.uS)
     np.testing.assert_allclose(numbers(out), numbers(connection(jnp.ones(5))) * 1e-3, rtol=1e-6)
 
 

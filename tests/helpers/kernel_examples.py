@@ -8,10 +8,10 @@ from spikeloop.connect import Connection
 from spikeloop.connect._procedural import _Drawn
 from spikeloop.kernels import Pass, ReceptorKind, _neuron
 from spikeloop.kernels._event import Rows
-from spikeloop.kernels._waiting import starts
+from spikeloop.kernels._spike_queue import starts
 from spikeloop.models import LIF
 from spikeloop.plasticity._columns import columns_of
-from spikeloop.plasticity._late_synapses import LateSynapses
+from spikeloop.plasticity._delayed_synapses import DelayedSynapses
 
 N_PRE, N_POST, SLOTS = 8, 16, 4
 
@@ -54,7 +54,7 @@ def examples():
     }
     walk = {"clock": draw(1), "walked": pre != 0, "renew": jnp.zeros(1, jnp.int32), "spikes": pre}
     learning = {"dependence_post": 0, "dependence_pre": 1, **shift, "graded": False}
-    late = LateSynapses(c, "axon", jnp.float32, lambda: (jnp.zeros(N_PRE), jnp.zeros(N_PRE)))
+    late = DelayedSynapses(c, "axon", jnp.float32, lambda: (jnp.zeros(N_PRE), jnp.zeros(N_PRE)))
     by_source, by_target = late.by_source._asdict(), late.by_target._asdict()
     past = history(rng)
     since = {"left": draw(N_PRE), "gain": draw(N_PRE)}

@@ -11,8 +11,8 @@ from spikeloop.kernels._eligibility import (
     Elapsed,
     credit_columns,
     credit_reference,
-    settle_reference,
-    settle_rows,
+    walk_reference,
+    walk_rows,
 )
 from spikeloop.plasticity._columns import columns_of
 
@@ -44,7 +44,7 @@ class Case:
 
     def settle(self, **other):
         c = {**vars(self), **other}
-        return settle_rows(
+        return walk_rows(
             *(c[k] for k in ("events", "elapsed", "spikes", "a", "bounds", "indices", "indptr", "synapses"))
         )
 
@@ -56,7 +56,7 @@ class Case:
         rows = self.bounds, self.indices, self.indptr
         *columns, shift = self.columns
         return (
-            settle_reference(self.events, *self.elapsed, self.spikes, self.a, *rows, *self.synapses),
+            walk_reference(self.events, *self.elapsed, self.spikes, self.a, *rows, *self.synapses),
             credit_reference(self.r, self.b, self.gain, *columns, self.indptr, *self.synapses, shift=shift),
         )
 

@@ -13,9 +13,9 @@ import pytest
 import spikeloop as sl
 from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
+from spikeloop._form import param, variable
 from spikeloop.kernels import _kernel, _receptors
 from spikeloop.kernels._kernel import KERNELS, Kernel, inputs, state
-from spikeloop.models._form import param, variable
 
 from tests.helpers.kernel_examples import examples
 
@@ -98,7 +98,7 @@ def test_native_runs_in_place_and_equals_the_reference(name, native):
 def test_vmap_over_an_operand_of_each_group_is_a_loop_over_lanes(name):
     kernel, operands, structure = case(name)
     if name == "event_remember":
-        pytest.skip("its lanes go into the ring of arrivals, which tests/kernels/test_waiting.py compares")
+        pytest.skip("its lanes go into the input ring buffer, which tests/kernels/test_spike_queue.py compares")
     run = jax.jit(lambda x, i: kernel.bind(*operands[:i], x, *operands[i + 1 :], **structure), static_argnums=1)
     groups = [x.group for x in kernel.declared(structure)]
     for i in sorted({groups.index(group) for group in groups} | {len(groups) - 1}):  # one of each group, and the last

@@ -115,9 +115,9 @@ def test_calls_before_a_step_add_up():
     sl.nn.init_all_states(N)
     proj(jnp.ones(3))
     proj(jnp.asarray([1.0, 0, 2]))
-    np.testing.assert_allclose(proj.arriving.g.value.to_decimal(u.mS), [4, 2, 6])
+    np.testing.assert_allclose(proj.current.g.value.to_decimal(u.mS), [4, 2, 6])
     N()
-    np.testing.assert_array_equal(proj.arriving.g.value.mantissa, np.zeros(3))
+    np.testing.assert_array_equal(proj.current.g.value.mantissa, np.zeros(3))
 
 
 # --- from the side of the source --------------------------------------------------------------------------------------

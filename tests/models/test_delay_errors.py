@@ -95,7 +95,7 @@ def test_a_projection_that_is_added_later_asks_for_new_states():
     net = sl.nn.init_all_states(Net("delta"))
     late = Connection([0], [0, 1], 1.0 * u.mV, 1, N, delay=np.array([20]))
     net.late = sl.DeltaProj(comm=late, post=net.N)
-    with pytest.raises(ShapeError, match=r"Net\.late: Net\.N\.arrivals has 6 slots, but delays need 21.*again"):
+    with pytest.raises(ShapeError, match=r"Net\.late: Net\.N\.input_ring has 6 slots, but delays need 21.*again"):
         net.late(jnp.ones(1))
     sl.nn.init_all_states(net)
     net.late(jnp.ones(1))

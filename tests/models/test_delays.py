@@ -14,12 +14,12 @@ from spikeloop.kernels import _library
 needs_native = pytest.mark.skipif(_library.native is None, reason="the native library is not built")
 
 
-@pytest.fixture(params=["arrivals in a ring", "spikes that wait"], autouse=True)
-def waiting(request, monkeypatch):
-    """What is remembered of synapses with a delay each; real rows are listed from 16 synapses a delay on."""
-    listed = request.param == "spikes that wait"
-    monkeypatch.setattr(_stored, "PIECE", 0 if listed else np.inf)
-    return listed
+@pytest.fixture(params=["input ring", "spike queue"], autouse=True)
+def queued(request, monkeypatch):
+    """How input is held for synapses with a delay each; spikes of real rows are queued from 16 synapses a delay on."""
+    is_queue = request.param == "spike queue"
+    monkeypatch.setattr(_stored, "PIECE", 0 if is_queue else np.inf)
+    return is_queue
 
 
 @pytest.mark.parametrize("kind", ["delta", "synapse"])
@@ -137,7 +137,7 @@ def test_several_projections_of_a_population_to_itself():
     sl.environ.set(dt=0.1 * u.ms, precision=64)
     net = sl.nn.init_all_states(Several())
     assert len(net.N.receptors) == 1
-    assert net.N.receptors[0].arrivals.ring.value.shape == (10, N)
+    assert net.N.receptors[0].input_ring.ring.value.shape == (10, N)
     x = np.random.default_rng(0).uniform(0, 300, (80, N))
     spikes = np.asarray(sl.transform.for_loop(net.update, jnp.asarray(x)))
     assert 10 < spikes.sum() < 300
@@ -163,7 +163,7 @@ def test_several_projections_of_a_population_to_itself():
 
 @needs_native
 @pytest.mark.parametrize("batch", [None, 3])
-def test_rings_and_lists_are_updated_in_place(batch, waiting):
+def test_rings_and_lists_are_updated_in_place(batch, queued):
     sl.environ.set(dt=0.1 * u.ms)
     n = 500
 
@@ -187,9 +187,7 @@ def test_rings_and_lists_are_updated_in_place(batch, waiting):
     net = sl.nn.init_all_states(Large(), batch_size=batch)
     body = loop_body(net.update)
     each = (
-        ["event_deliver", "event_relay", "event_remember"]
-        if waiting and not batch
-        else ["event_relay", "event_scatter"]
+        ["event_deliver", "event_relay", "event_remember"] if queued and not batch else ["event_relay", "event_scatter"]
     )
     assert calls(body) == ["event_collect", *each, "program"]
     assert copies(body, 100) == []

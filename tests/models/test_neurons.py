@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import spikeloop as sl
+from spikeloop._units import number_in
 from spikeloop.kernels import _library
 from spikeloop.kernels._neuron import DELTA, jvp_p, reference, step, step_p, vjp_p
 from spikeloop.models import _neuron
-from spikeloop.models._form import number_in
 
 from tests.helpers.neuron_pass import in_order, names, slopes, states
 

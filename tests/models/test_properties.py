@@ -11,8 +11,9 @@ import pytest
 import spikeloop as sl
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spikeloop._form import Form
+from spikeloop._units import number_in
 from spikeloop.models import Neuron, Synapse
-from spikeloop.models._form import Form, number_in
 
 FORMS = sorted({x for x in vars(sl).values() if inspect.isclass(x) and issubclass(x, Form)}, key=lambda x: x.__name__)
 BASES = [cls for cls in FORMS if not cls.params and any(cls in other.__bases__ for other in FORMS)]

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import spikeloop as sl
+from spikeloop._trace import stored
 from spikeloop.plasticity import DopamineSTDP
 
 from tests.helpers.hlo import calls, copies, loop_body
@@ -123,7 +124,7 @@ def test_reading_changes_nothing_and_writing_holds(tools):
     net, (pre, post), amounts = tools.Trains(rule(), START * u.mV), tools.trains(0.03), rewards(tools.STEPS)
     once = run(tools, Rewarded(net), pre, post, amounts)
     comm = net.projection.comm
-    pending = comm.weight.kept.mantissa
+    pending = stored(comm.weight).mantissa
     assert not np.array_equal(comm.weight.value.mantissa, pending)
     kept, c = comm.weight.value, net.projection.plasticity.eligibility
     np.testing.assert_array_equal(comm.weight.value.mantissa, kept.mantissa)
@@ -139,8 +140,10 @@ def test_init_all_states_keeps_what_was_gained(tools):
     net, (pre, post) = tools.Trains(rule(), START * u.mV), tools.trains(0.03)
     run(tools, Rewarded(net), pre, post, rewards(tools.STEPS))
     plasticity, comm = net.projection.plasticity, net.projection.comm
-    wanted = np.clip(comm.weight.kept.mantissa + plasticity.gain.kept[net.sources] * plasticity.c.kept, LOW, HIGH)
-    assert not np.array_equal(comm.weight.kept.mantissa, wanted)
+    wanted = np.clip(
+        stored(comm.weight).mantissa + stored(plasticity.gain)[net.sources] * stored(plasticity.c), LOW, HIGH
+    )
+    assert not np.array_equal(stored(comm.weight).mantissa, wanted)
     sl.nn.init_all_states(net)
     np.testing.assert_allclose(comm.weight.value.mantissa, wanted, rtol=0, atol=1e-15)
 

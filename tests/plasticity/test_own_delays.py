@@ -41,8 +41,8 @@ def observer(net, tools):
 
     def step(s, r):
         net.post.delta.value = 0 * net.post.delta.value
-        if net.post.arrivals is not None:
-            net.post.arrivals.collect(net.post)
+        if net.post.input_ring is not None:
+            net.post.received = net.post.input_ring.add_into(net.post.received)
         net.post.spike.value, net.post.V.value = r, 3.0 * r * u.mV
         net.projection(s)
         weight = u.get_mantissa(net.projection.comm.weight.value)

@@ -100,6 +100,8 @@ def test_a_run_killed_where_it_went_on(tmp_path, whole):
 
 
 def test_a_network_that_learns_goes_on(tmp_path):
+    """To the bit from the end of a chunk; pending updates are flushed there, and where a run ends within a chunk."""
+
     def go(name, duration):
         sl.random.seed(1)
         net = sl.nn.init_all_states(sl.networks.BrunelSTDP(200, out_degree=20))
@@ -109,8 +111,13 @@ def test_a_network_that_learns_goes_on(tmp_path):
 
     sl.environ.set(dt=0.1 * u.ms)
     before, whole = go("whole", 30 * u.ms)
-    go("parts", 13 * u.ms)
+    go("parts", 20 * u.ms)
     same(go("parts", 30 * u.ms)[1], whole)
+    go("odd", 13 * u.ms)
+    odd = go("odd", 30 * u.ms)[1]
+    assert odd.keys() == whole.keys()
+    for name, value in odd.items():
+        np.testing.assert_allclose(value, whole[name], rtol=1e-6, atol=1e-7, err_msg=name)
     (weight,) = (value for name, value in whole.items() if name.endswith("E.comm.weight"))
     assert np.abs(weight - before).max() > 1e-4
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from .. import environ
 from .._errors import ShapeError, UnitError
-from .._info import get_num_threads
 from .._jax import is_tracer
+from .._module import as_size
 from .._state import ParamState, State
-from ..nn._module import as_size
+from ..kernels._threads import get_num_threads
 from ._memory import check_fits
 from ._rows import row_lengths
 from ._rule import Rule

@@ -8,8 +8,10 @@ from typing import Any
 import jax
 
 from ..kernels._event import Rows, scatter, scatter_ring
+from ..kernels._history import History
+from ..kernels._history import deliver as deliver_past
 from ..kernels._ring import relay
-from ..kernels._waiting import Listed, deliver, remember, starts
+from ..kernels._spike_queue import Queue, deliver, enqueue, starts
 from ._connectivity import join, split
 from ._stored import Stored
 
@@ -37,17 +39,17 @@ class Connection(Stored):
     [0.0, 1.0, 1.0]
     """
 
-    def add(self, spikes: Any, weight: Any, target: Any) -> Any:
+    def _add(self, spikes: Any, weight: Any, target: Any) -> Any:
         return scatter(spikes, weight, self.indices, self.indptr, target, self._rows)
 
-    def add_oldest(self, spikes: Any, weight: Any, cursor: Any, past: Any, target: Any) -> tuple[Any, Any]:
+    def _add_oldest(self, spikes: Any, weight: Any, cursor: Any, past: Any, target: Any) -> tuple[Any, Any]:
         return relay(spikes, weight, self.indices, self.indptr, cursor, past, target, self._rows)
 
-    def add_later(self, spikes: Any, weight: Any, cursor: Any, ring: Any) -> Any:
+    def _add_later(self, spikes: Any, weight: Any, cursor: Any, ring: Any) -> Any:
         return scatter_ring(spikes, weight, self.indices, self.indptr, self.delay, cursor, ring, self._rows)
 
-    def remember(self, spikes: Any, cursor: Any, ring: Any, full: Any, listed: Listed) -> tuple[Any, Any, Listed]:
-        """(ring, full, listed): `accumulate_later`, or the spikes listed until `deliver`; `full` tells of the former.
+    def enqueue(self, spikes: Any, cursor: Any, ring: Any, full: Any, queue: Queue) -> tuple[Any, Any, Queue]:
+        """(ring, full, queue): `add_later`, or the spikes queued until `deliver`; `full` tells of the former.
 
         For spikes (n_pre,) without a batch, and synapses with a delay each.
         """
@@ -55,15 +57,23 @@ class Connection(Stored):
         spikes, weight = self._operands(spikes, self.weight.value, numbers, unit)
         synapses = weight, self.indices, self.indptr, self.delay
         flat = numbers.reshape(numbers.shape[0], self.n_post)
-        flat, full, listed = remember(spikes, synapses, cursor, flat, full, listed, self._rows)
-        return join(flat, ring), full, listed
+        flat, full, queue = enqueue(spikes, synapses, cursor, flat, full, queue, self._rows)
+        return join(flat, ring), full, queue
 
-    def deliver(self, cursor: Any, listed: Listed, target: Any) -> tuple[Listed, Any]:
-        """(listed, target): `target` plus what listed spikes deliver in this step."""
+    def deliver(self, cursor: Any, queue: Queue, target: Any) -> tuple[Queue, Any]:
+        """(queue, target): `target` plus what queued spikes deliver in this step."""
         numbers, unit = split(target)
         synapses = self.plain_weight(self.weight.value, numbers, unit), self.indices, self.indptr, self.delay_starts
-        listed, flat = deliver(synapses, cursor, listed, numbers.reshape(self.n_post), self._rows)
-        return listed, join(flat, target)
+        queue, flat = deliver(synapses, cursor, queue, numbers.reshape(self.n_post), self._rows)
+        return queue, join(flat, target)
+
+    def add_past(self, history: History, cursor: Any, target: Any, weight: Any) -> Any:
+        """`target` plus what spikes of the last steps deliver now, by `weight`; for synapses with a delay each."""
+        numbers, unit = split(target)
+        history = history._replace(ring=history.ring.astype(numbers.dtype))
+        weight = self.plain_weight(weight, numbers, unit)
+        flat = deliver_past(history, cursor, weight, self.indices, self.indptr, self.delay, numbers.reshape(-1))
+        return join(flat, target)
 
     @functools.cached_property
     def delay_starts(self) -> Any:

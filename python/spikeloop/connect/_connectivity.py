@@ -8,11 +8,11 @@ from typing import Any
 import brainunit as u
 import jax.numpy as jnp
 
-from .._delay_steps import is_other_step
 from .._errors import ShapeError, UnitError
+from .._module import Module
 from .._state import State
-from ..nn._module import Module
-from ..nn._tree import size_text
+from .._tree import size_text
+from ..delays._steps import is_other_step
 
 
 class Connectivity(Module):
@@ -39,12 +39,12 @@ class Connectivity(Module):
         unit = getattr(weight, "unit", u.UNITLESS)
         shape = (*jnp.shape(spikes)[:-1], self.n_post)
         zero = jnp.zeros(shape, self._numbers(weight, unit).dtype)
-        return self.accumulate_undelayed(spikes, zero if unit.is_unitless else u.Quantity(zero, unit=unit), weight)
+        return self.add_undelayed(spikes, zero if unit.is_unitless else u.Quantity(zero, unit=unit), weight)
 
-    def accumulate(self, spikes: Any, target: Any) -> Any:
+    def add_into(self, spikes: Any, target: Any) -> Any:
         """`target` plus the input of each target, in place where the compiler lets it."""
         self._refuse_delays()
-        return self.accumulate_undelayed(spikes, target)
+        return self.add_undelayed(spikes, target)
 
     def _refuse_delays(self) -> None:
         if self.longest_delay:
@@ -53,13 +53,13 @@ class Connectivity(Module):
                 "sl.AlignPostProj(comm=connection, ...)."
             )
 
-    def accumulate_undelayed(self, spikes: Any, target: Any, weight: Any = None) -> Any:
-        """`accumulate`, by `weight` or else the present ones, for a caller who takes care of the delay."""
+    def add_undelayed(self, spikes: Any, target: Any, weight: Any = None) -> Any:
+        """`add_into`, by `weight` or else the present ones, for a caller who takes care of the delay."""
         weight = self.weight.value if weight is None else weight
         numbers, unit = split(target)
         spikes, weight = self._operands(spikes, weight, numbers, unit)
         flat = numbers if numbers.shape[-1:] == (self.n_post,) else numbers.reshape(*spikes.shape[:-1], self.n_post)
-        return join(self.add(spikes, weight, flat), target)
+        return join(self._add(spikes, weight, flat), target)
 
     def relay(self, spikes: Any, cursor: Any, past: Any, target: Any) -> tuple[Any, Any]:
         """(past, target): stores the spikes in a ring of past ones, and delivers the oldest of these to `target`.
@@ -73,10 +73,10 @@ class Connectivity(Module):
         spikes = jnp.broadcast_to(spikes, (*batch, self.n_pre))
         flat = jnp.broadcast_to(numbers.reshape(*numbers.shape[: numbers.ndim - len(self.out_size or ())], self.n_post),
                                 (*batch, self.n_post))  # fmt: skip
-        past, out = self.add_oldest(spikes, weight, cursor, past, flat)
+        past, out = self._add_oldest(spikes, weight, cursor, past, flat)
         return past, join(out, target)
 
-    def accumulate_later(self, spikes: Any, cursor: Any, ring: Any, weight: Any = None) -> Any:
+    def add_later(self, spikes: Any, cursor: Any, ring: Any, weight: Any = None) -> Any:
         """`ring`, with the axes (slots, ..., targets), plus the input of each target when its delay has passed.
 
         The weights are `weight`, or else the present ones.
@@ -87,7 +87,7 @@ class Connectivity(Module):
         batch = numbers.shape[1 : numbers.ndim - len(self.out_size or ())]
         spikes = jnp.broadcast_to(spikes, (*batch, self.n_pre))
         flat = numbers.reshape(numbers.shape[0], *batch, self.n_post)
-        return join(self.add_later(spikes, weight, cursor, flat), ring)
+        return join(self._add_later(spikes, weight, cursor, flat), ring)
 
     def check_dt(self, dt: Any) -> None:
         """Refuse a time step (in ms) other than that in which delays were counted."""
@@ -99,17 +99,17 @@ class Connectivity(Module):
 
     # What a kind of connection defines, on numbers: spikes (..., n_pre), weight (1,) or (synapses,).
 
-    def add(self, spikes: Any, weight: Any, target: Any) -> Any:
+    def _add(self, spikes: Any, weight: Any, target: Any) -> Any:
         """`target` (..., n_post) plus what the spikes deliver."""
-        raise NotImplementedError(f"{type(self).__name__} does not define add(spikes, weight, target).")
+        raise NotImplementedError(f"{type(self).__name__} does not define _add(spikes, weight, target).")
 
-    def add_oldest(self, spikes: Any, weight: Any, cursor: Any, past: Any, target: Any) -> tuple[Any, Any]:
+    def _add_oldest(self, spikes: Any, weight: Any, cursor: Any, past: Any, target: Any) -> tuple[Any, Any]:
         """(past, target): the spikes are put into the ring `past`, and its oldest delivered."""
-        raise NotImplementedError(f"{type(self).__name__} does not define add_oldest(...).")
+        raise NotImplementedError(f"{type(self).__name__} does not define _add_oldest(...).")
 
-    def add_later(self, spikes: Any, weight: Any, cursor: Any, ring: Any) -> Any:
+    def _add_later(self, spikes: Any, weight: Any, cursor: Any, ring: Any) -> Any:
         """A ring (slots, ..., n_post) plus what the spikes deliver, each synapse after its delay."""
-        raise NotImplementedError(f"{type(self).__name__} does not define add_later(...).")
+        raise NotImplementedError(f"{type(self).__name__} does not define _add_later(...).")
 
     @property
     def num_synapses(self) -> int:

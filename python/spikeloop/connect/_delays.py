@@ -9,10 +9,10 @@ import jax
 import numpy as np
 
 from .. import environ
-from .._delay_steps import LONGEST, delay_steps, delay_times, nearest
 from .._errors import UnitError
 from .._jax import is_tracer
 from .._steps import check_dt
+from ..delays._steps import LONGEST, delay_steps, delay_times, nearest
 from ._expression import expression
 from ._pairs import Pairs
 from ._positions import Positions

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import brainunit as u
 import numpy as np
 
-from ..nn._tree import size_text
+from .._tree import size_text
 from ._memory import readable
 
 if TYPE_CHECKING:

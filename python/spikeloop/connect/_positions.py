@@ -11,7 +11,7 @@ import numpy as np
 
 from .._errors import ShapeError, UnitError
 from .._jax import is_tracer
-from ..nn._module import as_size
+from .._module import as_size
 from ..random._units import attach, common_unit
 from ._view import View
 

@@ -133,14 +133,14 @@ class ProceduralConnection(Connectivity):
         """The expected number of synapses."""
         return self._expected
 
-    def add(self, spikes: Any, weight: Any, target: Any) -> Any:
+    def _add(self, spikes: Any, weight: Any, target: Any) -> Any:
         return kernel.scatter(spikes.astype(target.dtype) * weight, target, self.n_pre, self._drawn)
 
-    def add_oldest(self, spikes: Any, weight: Any, cursor: Any, past: Any, target: Any) -> tuple[Any, Any]:
+    def _add_oldest(self, spikes: Any, weight: Any, cursor: Any, past: Any, target: Any) -> tuple[Any, Any]:
         past = put(past, cursor, spikes)
-        return past, self.add(look(past, (cursor + 1) % past.shape[0]), weight, target)
+        return past, self._add(look(past, (cursor + 1) % past.shape[0]), weight, target)
 
-    def add_later(self, spikes: Any, weight: Any, cursor: Any, ring: Any) -> Any:
+    def _add_later(self, spikes: Any, weight: Any, cursor: Any, ring: Any) -> Any:
         return kernel.scatter_ring(spikes.astype(ring.dtype) * weight, cursor, ring, self.n_pre, self._drawn)
 
     def stored(self) -> Connection:

@@ -14,10 +14,10 @@ import jax
 import numpy as np
 
 from .. import environ, random
-from .._delay_steps import delay_times
 from .._jax import is_tracer
 from .._keywords import NamesKeywords
 from .._state import ParamState, State, value_of
+from ..delays._steps import delay_times
 from ..random._units import attach
 from ._connection import Connection
 from ._delays import steps_of, time_step

@@ -14,9 +14,11 @@ import numpy as np
 
 from .. import environ
 from .._errors import UnitError
+from .._flushed_state import flushed
 from .._jax import is_tracer
+from .._module import Module
 from .._state import ParamState, State
-from ..nn._module import Module
+from .._weights import Weights
 from ._connectivity import Connectivity
 from ._delays import steps_of
 from ._describe import Description, described
@@ -84,7 +86,8 @@ class Stored(Connectivity):
         """Take over the arrays, which nobody may write to from now on."""
         indices, indptr, weight, delay, self.dt = synapses
         self.indices, self.indptr = _taken_over(indices), _taken_over(indptr)
-        self.weight = param_type(jax.tree.map(lambda leaf: _taken_over(leaf, environ.dftype()), weight))
+        numbers = jax.tree.map(lambda leaf: _taken_over(leaf, environ.dftype()), weight)
+        self.weight = flushed(param_type, Weights)(numbers)
         self.delay = delay if delay is None or isinstance(delay, int) else _taken_over(delay)
         self.longest_delay = 0 if delay is None else int(np.max(delay, initial=0))
         self.rows_ascend = True
@@ -96,10 +99,10 @@ class Stored(Connectivity):
 
     def _forget(self, name: str, value: Any) -> None:
         """Arrays are given anew: what was known of the old ones is not true of them."""
-        if self.weight.learns_in is not None:
+        if isinstance(self.weight, Weights) and self.weight.learned_in is not None:
             raise ValueError(
-                f"{self.path}.{name} cannot change, as the weights learn in {self.weight.learns_in}, which knows where "
-                "the synapses are. Build another connection and projection."
+                f"{self.path}.{name} cannot change, as the weights learn in {self.weight.learned_in}, which knows "
+                "where the synapses are. Build another connection and projection."
             )
         for known in ("rows_ascend", "delay_starts"):
             vars(self).pop(known, None)
@@ -138,7 +141,7 @@ class Stored(Connectivity):
 
     @property
     def has_long_pieces(self) -> bool:
-        """Whether many synapses of a row have the same delay: spikes are then listed, in place of their arrivals."""
+        """Whether many synapses of a row have the same delay: spikes are then queued, in place of what they deliver."""
         return self.has_own_delays and self.num_synapses >= PIECE * self.n_pre * (self.longest_delay + 1)
 
     def transpose(self) -> Self:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._errors import ShapeError
 from .._jax import is_tracer
-from ..nn._module import as_size
+from .._module import as_size
 
 NOWHERE = np.uint32(0xFFFFFFFF)
 """The place of a neuron that is not there."""

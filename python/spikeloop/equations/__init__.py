@@ -1,4 +1,3 @@
 """Equations in text: `Neuron.from_equations` makes a neuron model from them."""
 
-from ._model import Source as Source
-from ._model import model as model
+from ._model import from_equations as from_equations

@@ -86,7 +86,9 @@ class Expression:
 
     def _function_names(self, node: ast.Call, name: str) -> set[str]:
         if name in ("rand", "randn", "poisson"):
-            raise self.at(node).error(f"{name}() is not there in text; add a noise current, for example sl.OUProcessInput.")
+            raise self.at(node).error(
+                f"{name}() is not there in text; add a noise current, for example sl.OUProcessInput."
+            )
         if name not in functions.NAMES:
             raise self.at(node).error(f"there is no function {name!r}; there are {', '.join(functions.NAMES)}.")
         if len(node.args) != (count := functions.ARGUMENTS.get(name, 1)):

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import brainunit as u
 
 from .. import environ
+from .._form import param, variable
 from .._math import exprel
-from ..models._form import number_in, param, unit_of, variable, with_unit
+from .._units import number_in, unit_of, with_unit
 from . import _functions, _methods, _system
 from ._expression import CONDITION, Expression
 from ._spiking import Reset, Threshold
@@ -23,9 +24,6 @@ from ._system import NotLinear, System
 from ._text import Equation, expression, statements
 from ._text import equations as read
 from ._units import factor
-
-if TYPE_CHECKING:
-    from ..models import Neuron
 
 _ALWAYS = ("dt", "t")  # names that every equation may use
 _OWN = "own factor"  # of the potential in its own rate
@@ -47,7 +45,7 @@ class Source:
 class TextModel:
     """The parts of a model in text, checked: from it `namespace` makes the attributes of the class."""
 
-    def __init__(self, base: type[Neuron], source: Source):
+    def __init__(self, base: type[Any], source: Source):
         self.source, self.equations = source, read(source.text)
         self._check_declarations(base)
         self.system = System(self.equations, [*filter(None, [self.input]), "t"])
@@ -121,7 +119,7 @@ class TextModel:
             number_in(given, unit, f"{equation.name}, which the text declares,")
         return unit
 
-    def _check_declarations(self, base: type[Neuron]) -> None:
+    def _check_declarations(self, base: type[Any]) -> None:
         seen: set[str] = set()
         for equation in self.equations:
             name = equation.name
@@ -291,7 +289,7 @@ class TextModel:
         return new
 
 
-def _is_taken(base: type[Neuron], name: str) -> bool:
+def _is_taken(base: type[Any], name: str) -> bool:
     """Whether a name means something in every neuron."""
     return hasattr(base, name) or name in base.state_names or name == "name"
 
@@ -302,7 +300,43 @@ def _near(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def model(base: type[Neuron], source: Source, name: str) -> type[Neuron]:
-    """The class of a model in text."""
+def from_equations(
+    base: type[Any],
+    equations: str,
+    *,
+    threshold: str,
+    reset: str | None = None,
+    refractory: str | None = None,
+    method: str | None = None,
+    input: str = "I",
+    name: str = "TextNeuron",
+    **constants: Any,
+) -> type[Any]:
+    """A neuron model, a class, from equations in text, in the notation of Brian2.
+
+    The first differential equation is that of the membrane potential. Names without an equation are constants,
+    which the constructor takes.
+
+    | parameter | meaning | default |
+    |---|---|---|
+    | `equations` | lines `dx/dt = … : unit`, `x = … : unit`, `x : unit`, with the unit of x | |
+    | `threshold` | the condition for a spike, `"v > V_th"` | |
+    | `reset` | statements, `"v = V_reset; w += b"` | none |
+    | `refractory` | `"5*ms"` or a constant; the threshold again: a spike is a rise above it | none |
+    | `method` | `"exact"`, `"exp_euler"`, `"euler"`, `"rk2"`, `"rk4"` | exact if linear, else exp_euler |
+    | `input` | the external current in the equations | `"I"`, in mA |
+    | `name` | the name of the class | `"TextNeuron"` |
+    | `**constants` | default values of the constants, with units | |
+
+    Raises EquationError or UnitError, which show the line and mark the place.
+
+    >>> Leaky = sl.Neuron.from_equations(
+    ...     "dv/dt = (E_L - v + R*I)/tau : mV", threshold="v > V_th", reset="v = E_L",
+    ...     E_L=-60 * u.mV, R=1 * u.ohm, tau=20 * u.ms, V_th=-50 * u.mV,
+    ... )
+    >>> Leaky(100, tau=10 * u.ms).tau
+    Quantity(10, "ms")
+    """
+    source = Source(equations, threshold, reset, refractory, method, input, constants)
     attributes = TextModel(base, source).namespace()
     return types.new_class(name, (base,), exec_body=lambda space: space.update(attributes))

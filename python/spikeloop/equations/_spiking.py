@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 
-from ..models._neuron import hard_reset
+from .._hard_reset import hard_reset
 from ._expression import CONDITION, Expression
 from ._text import Statement
 

@@ -12,7 +12,7 @@ import brainunit as u
 import jax.numpy as jnp
 import numpy as np
 
-from ..models._form import number_in
+from .._units import number_in
 from ._sections import same_length
 from ._source import TimedSource, amplitudes, named, time_in_ms, times_in_ms
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from .. import environ, random
 from .._jax import is_tracer
+from .._units import check_unit, number_in, unit_of
 from ..kernels._random import counts, words
-from ..models._form import check_unit, number_in, unit_of
 
 _WORDS = 2.0**32
 _COMPARED = 64  # so many bounds are compared with faster than searched, which gathers

@@ -11,11 +11,11 @@ import numpy as np
 
 from .._errors import ShapeError
 from .._jax import is_tracer
+from .._module import Module
 from .._shapes import fits
 from .._state import State, value_of
-from ..models._form import number_in, time_step
+from .._units import number_in, time_step
 from ..models._neuron import Neuron
-from ..nn import Module
 from ..random._units import attach, split
 from ._poisson import binomial, checked_rate
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from .. import environ
 from .._errors import ShapeError
+from .._module import Module
 from .._shapes import fits
 from .._state import BatchState, ShortTermState
-from ..models._form import check_unit, number_in, time_step
-from ..nn import Module
+from .._units import check_unit, number_in, time_step
 from ..random._units import attach, check_finite, common_unit
 from ._grid import Grid
 

@@ -18,7 +18,7 @@ from .._jax import is_tracer
 from .._shapes import fits
 from .._state import value_of
 from .._steps import MOST
-from ..models._form import check_unit, time_step
+from .._units import check_unit, time_step
 from ..random._units import check_finite, common_unit
 from ._poisson import checked_rate, events, happens, is_mean, mean_number
 from ._source import Source, TimedSource, named, times_in_ms

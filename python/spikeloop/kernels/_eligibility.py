@@ -29,7 +29,7 @@ class Elapsed(NamedTuple):
     gain: Any
 
 
-def settle_rows(
+def walk_rows(
     events: Any, elapsed: Elapsed, spikes: Any, coefficient: Any, bounds: Any, indices: Any, indptr: Any, synapses: Any
 ) -> tuple[Any, Any]:
     """(weight, eligibility) after events (n_pre,); `synapses` holds the two before, `coefficient` one for each target.
@@ -38,7 +38,7 @@ def settle_rows(
     """
     weight, eligibility = synapses
     return tuple(
-        settle_p(
+        walk_p(
             events=events, **elapsed._asdict(), spikes=spikes, coefficient=coefficient, bounds=bounds,
             indices=indices, indptr=indptr, weight=weight, eligibility=eligibility,
         )
@@ -61,7 +61,7 @@ def credit_columns(
 # --- reference -------------------------------------------------------------------------------------------------------
 
 
-def settle_reference(
+def walk_reference(
     events: Any, left: Any, gain: Any, spikes: Any, coefficient: Any, bounds: Any, indices: Any, indptr: Any,
     weight: Any, eligibility: Any,
 ) -> list[Any]:  # fmt: skip
@@ -83,9 +83,9 @@ def credit_reference(
     return [weight - early * added, eligibility + added]
 
 
-settle_p = Kernel(
+walk_p = Kernel(
     "plastic_settle",
-    settle_reference,
+    walk_reference,
     operands=(
         *inputs("events", "left", "gain", "spikes", "coefficient"), *params("bounds", "indices", "indptr"),
         *state("weight", "eligibility"),

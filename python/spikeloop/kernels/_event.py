@@ -8,7 +8,7 @@ Row i of the connectivity lists the targets of source i. With spikes s, weights 
 
 Each is linear in each of its two factors, and the derivatives of one are the others.
 
-Where synapses have delays d(i, j), targets are rings of arriving input with an axis of slots, and t(i, j) stands for
+Where synapses have delays d(i, j), targets are input ring buffers with an axis of slots, and t(i, j) stands for
 the target in the slot d(i, j) after the cursor. Operands are then followed by the delays and the cursor.
 """
 

@@ -3,7 +3,7 @@
     record:  ring[cursor] = values, and a list of the neurons in which they are not 0
     deliver: target[t(i, j)] += ring[cursor − d(i, j), i] w[i, j]
 
-What a spike delivers is decided by the weight at its arrival, where a ring of arriving input (`scatter_ring`) takes
+What a spike delivers is decided by the weight at its arrival, where an input ring buffer (`scatter_ring`) takes
 that of its departure. Work grows with the values that are not 0.
 """
 

@@ -1,10 +1,10 @@
-"""Plasticity in which events of targets wait until the rows of their sources are walked.
+"""Lazy plasticity: updates by events of targets are pending until the rows of their sources are walked.
 
-A coefficient of a source that only decays between events of its own, b(t) = slope·e(t), need not meet events of targets
-when they happen. A clock e falls from 1 as the coefficients do. Each target lists its last `SLOTS` events, as e and as
-the event times e; each source has the mark that the clock showed when its row was last walked. A synapse has yet to
-meet what its target has listed below the mark of its source. That is what happens when the row is walked, or before the
-target forgets it to list another.
+It serves rules in which the coefficient of a source only decays between events of its own, b(t) = slope·e(t). A clock e
+falls from 1 as the coefficients do. Each target lists its last `SLOTS` events: e at the event, and the event times e.
+Each source has a mark: what the clock showed when its row was last walked. Of a synapse, the events that its target has
+listed below the mark of its source are pending. They are applied when the row is walked, or before the target drops
+them from its list to list another.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Pending(NamedTuple):
 
 
 class Walked(NamedTuple):
-    """The sources whose rows are walked, or `all`: then nothing waits any more, and the clock starts at 1 again."""
+    """The sources whose rows are walked, or `all`: nothing is pending afterwards, and the clock starts at 1 again."""
 
     sources: Any
     all: Any
@@ -78,18 +78,18 @@ def learn_reference(
     del places, ends, sources, shift  # columns: for the native kernel
     rows = sources_of(indices, indptr, Rows(0, pre.size))
 
-    def met(weight: Any, listed: Any, active: Any) -> Any:
-        """The weights after the events that active synapses have yet to meet; `active`: (synapses, SLOTS)."""
+    def updated(weight: Any, listed: Any, active: Any) -> Any:
+        """The weights after the pending events of active synapses; `active`: (synapses, SLOTS)."""
         when, amount = listed[0][indices], listed[int(graded)][indices]
         events = jnp.where(active & (when < marks[rows][:, None]), amount, 0)
         step = lambda w, event: (changed(w, event, slopes[rows], law_post, dependence_post), None)  # noqa: E731
         return jax.lax.scan(step, weight, events.T)[0]
 
     surplus = _surplus(post, listed)
-    weight = met(weight, listed, jnp.arange(SLOTS) < surplus[indices][:, None])
-    listed = _listed(_forgotten(listed, surplus), post, clock[0])
+    weight = updated(weight, listed, jnp.arange(SLOTS) < surplus[indices][:, None])
+    listed = _listed(_dropped(listed, surplus), post, clock[0])
     reached = (walked != 0) | (renew[0] != 0)
-    weight = met(weight, listed, reached[rows][:, None])
+    weight = updated(weight, listed, reached[rows][:, None])
     event = jnp.where(reached[rows], pre[rows], 0)
     weight = changed(weight, event, of_targets[indices], law_pre, dependence_pre)
     empty = jnp.zeros_like(listed).at[0].set(jnp.inf)
@@ -107,7 +107,7 @@ def _surplus(events: Any, listed: Any) -> Any:
     return jnp.where(events != 0, surplus, 0)
 
 
-def _forgotten(listed: Any, count: Any) -> Any:
+def _dropped(listed: Any, count: Any) -> Any:
     """The lists without their oldest events."""
     from_ = jnp.arange(SLOTS) + count[:, None]
     shifted = jnp.take_along_axis(listed, jnp.minimum(from_, SLOTS - 1)[None], axis=-1)

@@ -3,8 +3,8 @@
     scatter: out[t(i, j)] += w[i, j] x[i]        work only for rows with x[i] ≠ 0
     gather:  x[i] = Σ_j w[i, j] c[t(i, j)]
 
-Both are linear in one operand, and each is the transpose of the other. One weight for all synapses is part of x. Rings
-of arriving input and lanes are as in `_event`.
+Both are linear in one operand, and each is the transpose of the other. One weight for all synapses is part of x. Input
+ring buffers and lanes are as in `_event`.
 """
 
 from __future__ import annotations

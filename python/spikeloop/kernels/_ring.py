@@ -1,9 +1,9 @@
-"""Rings: what a delay needs to remember, and the two kernels that turn them.
+"""Ring buffers of delays, and the two kernels that turn them.
 
     relay:   past[cursor] = spikes;  target += (spikes in the slot after the cursor) @ weights
-    collect: target += arriving[cursor];  arriving[cursor] = 0
+    collect: target += input[cursor];  input[cursor] = 0
 
-A ring of past spikes (slots, ..., n_pre) delays all synapses alike by slots − 1 steps. A ring of arriving input
+A ring of past spikes (slots, ..., n_pre) delays all synapses alike by slots − 1 steps. An input ring buffer
 (slots, ..., n_post) delays each synapse on its own: `scatter_ring` fills it.
 """
 
@@ -34,7 +34,7 @@ def relay(
 
 
 def collect(cursor: Any, full: Any, target: Any, ring: Any) -> tuple[Any, Any]:
-    """(target, ring): what waits in the slot at the cursor moves to the target; nothing does if `full` is 0."""
+    """(target, ring): the input in the slot at the cursor moves to the target; there is none if `full` is 0."""
     target, ring = collect_p(cursor=cursor, full=full, target=target, ring=ring, slots=0)
     return target, ring
 

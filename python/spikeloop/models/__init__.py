@@ -1,7 +1,7 @@
 """Neurons, synapses, outputs and projections."""
 
-from ._form import param as param
-from ._form import variable as variable
+from .._form import param as param
+from .._form import variable as variable
 from ._neuron import Neuron as Neuron
 from ._short_term import ShortTermPlasticity as ShortTermPlasticity
 from ._synapse import Synapse as Synapse

@@ -7,8 +7,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from .._units import number_in
 from ..kernels import Drive
-from ._form import number_in
 from ._math import exp_euler, gate
 from ._neuron import Neuron
 

@@ -10,8 +10,9 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 
+from .._form import variable
+from .._units import check_input, number_in, with_unit
 from ..kernels import ReceptorKind
-from ._form import check_input, number_in, variable, with_unit
 from ._synapse import Synapse
 
 

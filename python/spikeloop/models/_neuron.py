@@ -8,30 +8,23 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import brainunit as u
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from .. import environ, surrogate
+from .._form import Form, declare_constructor
+from .._hard_reset import hard_reset
 from .._jax import is_tracer
 from .._shapes import repeat_to
 from .._state import HiddenState, ShortTermState, State
+from .._units import check_input, check_not_negative, check_unit, number_in, unit_of, with_unit
+from ..delays._input_ring import InputRing
+from ..equations import from_equations
 from ..kernels import Drive, Pass
 from ..kernels._neuron import CURRENT, DELTA, REF_LEFT, REF_STEPS, SPIKE, last_spike, step
 from ..surrogate._function import spike_function
-from ._arrival_ring import ArrivalRing
-from ._arriving import OwnStep, begin, currents, jumps
-from ._form import (
-    Form,
-    check_input,
-    check_not_negative,
-    check_unit,
-    declare_constructor,
-    number_in,
-    unit_of,
-    with_unit,
-)
 from ._inputs import CurrentOfV, OneStep
+from ._own_step import OwnStep, begin, currents, jumps
 from ._own_update import numbers_like, potential_of, stepping, with_buffers
 from ._part import Part
 from ._receptor import Receptor, receptor_of
@@ -77,14 +70,14 @@ class Neuron(Form):
     holds: ClassVar[tuple[str, ...]] = ("V",)  # the states that a refractory neuron keeps, if not all
     releases: ClassVar[bool] = False
     delta_into: ClassVar[str] = "V"
-    shares_delta: ClassVar[bool] = False  # `receive` shares delta input out between several states
+    shares_delta: ClassVar[bool] = False  # delta input is shared out between several states
     period: ClassVar[str] = "tau_ref"  # the constant that makes a model refractory
 
     V: HiddenState
     spike: ShortTermState
     ref_left: ShortTermState
     delta: ShortTermState
-    arrivals: ArrivalRing | None = None  # delta input of synapses that have a delay each
+    input_ring: InputRing | None = None  # delta input of synapses that have a delay each
     own_step: OwnStep | None = None  # while an `update` of a model's own runs
     _has_buffers: bool = False
 
@@ -129,52 +122,12 @@ class Neuron(Form):
         del receptor, dt
         return self.gain(p)
 
-    @classmethod
-    def from_equations(
-        cls,
-        equations: str,
-        *,
-        threshold: str,
-        reset: str | None = None,
-        refractory: str | None = None,
-        method: str | None = None,
-        input: str = "I",
-        name: str = "TextNeuron",
-        **constants: Any,
-    ) -> type[Neuron]:
-        """A neuron model, a class, from equations in text, in the notation of Brian2.
-
-        The first differential equation is that of the membrane potential. Names without an equation are constants,
-        which the constructor takes.
-
-        | parameter | meaning | default |
-        |---|---|---|
-        | `equations` | lines `dx/dt = … : unit`, `x = … : unit`, `x : unit`, with the unit of x | |
-        | `threshold` | the condition for a spike, `"v > V_th"` | |
-        | `reset` | statements, `"v = V_reset; w += b"` | none |
-        | `refractory` | `"5*ms"` or a constant; the threshold again: a spike is a rise above it | none |
-        | `method` | `"exact"`, `"exp_euler"`, `"euler"`, `"rk2"`, `"rk4"` | exact if linear, else exp_euler |
-        | `input` | the external current in the equations | `"I"`, in mA |
-        | `name` | the name of the class | `"TextNeuron"` |
-        | `**constants` | default values of the constants, with units | |
-
-        Raises EquationError or UnitError, which show the line and mark the place.
-
-        >>> Leaky = sl.Neuron.from_equations(
-        ...     "dv/dt = (E_L - v + R*I)/tau : mV", threshold="v > V_th", reset="v = E_L",
-        ...     E_L=-60 * u.mV, R=1 * u.ohm, tau=20 * u.ms, V_th=-50 * u.mV,
-        ... )
-        >>> Leaky(100, tau=10 * u.ms).tau
-        Quantity(10, "ms")
-        """
-        from ..equations import Source, model
-
-        return model(cls, Source(equations, threshold, reset, refractory, method, input, constants), name)
+    from_equations = classmethod(from_equations)
 
     def _configure(self, **options: Any) -> None:
         self.receptors: list[Receptor] = []
         self._takes_delta = False
-        self._waiting: OneStep | None = None  # currents given for the next step
+        self._next_current: OneStep | None = None  # currents given for the next step
         self.current_functions: dict[str, Callable[[Any], Any]] = {}
         super()._configure(**options)
 
@@ -280,16 +233,24 @@ class Neuron(Form):
         """Keep a buffer of jumps in V, to be filled between steps."""
         self._takes_delta = self.delta_into == "V"
 
-    def receive(self, arrivals: Any) -> None:
-        """Add delta input: a function from what is there to the new sum, or a value."""
-        state = getattr(self, "delta" if self.delta_into == "V" else self.delta_into)
-        state.value = arrivals(state.value) if callable(arrivals) else state.value + arrivals
+    @property
+    def received(self) -> Any:
+        """The delta input for the next step; assign to it what it is with new input."""
+        return self._delta_state.value
+
+    @received.setter
+    def received(self, value: Any) -> None:
+        self._delta_state.value = value
+
+    @property
+    def _delta_state(self) -> State:
+        return getattr(self, "delta" if self.delta_into == "V" else self.delta_into)
 
     def take_current(self) -> None:
         """Keep a buffer of currents for the next step, to be filled between steps."""
-        if self._waiting is None:
-            self._waiting = OneStep(self.varshape, g_initializer=with_unit(0.0, self.current_unit))
-            receptor_of(self, self._waiting, CUBA(scale=1.0), self.path)
+        if self._next_current is None:
+            self._next_current = OneStep(self.varshape, g_initializer=with_unit(0.0, self.current_unit))
+            receptor_of(self, self._next_current, CUBA(scale=1.0), self.path)
 
     def add_current_input(self, key: str, inp: Any, label: str | None = None) -> None:
         """Add a current that acts in the next step only or, if it is a function of V, in all later steps.
@@ -302,13 +263,13 @@ class Neuron(Form):
             if self.current_functions.get(key, inp) is not inp:
                 raise ValueError(f"{self.path} has another current input {key!r} already; choose another key.")
             self.current_functions[key] = inp
-        elif self._waiting is None:
+        elif self._next_current is None:
             raise ValueError(f"{self.path}: call take_current() before init_all_states to use add_current_input.")
         elif label is not None:
             raise ValueError(f"{self.path}: only functions of V and projections take a label, not {key!r}.")
         else:
             check_unit(inp, self.current_unit, f"{self.path}: current input {key!r}")
-            self._waiting.receive(inp)
+            self._next_current.receive(inp)
 
     def get_input(self, key: str) -> Callable[[Any], Any]:
         """The function that was given to `add_current_input` under `key`."""
@@ -324,7 +285,7 @@ class Neuron(Form):
             raise ValueError(f"{self.path}: call take_delta() before init_all_states to use add_delta_input.")
         if self.delta_unit is not None:
             check_unit(inp, self.delta_unit, f"{self.path}: delta input {key!r}")
-        self.receive(inp)
+        self.received = self.received + inp
 
     def sum_current_inputs(self, init: Any = None, V: Any = None, *, label: str | None = None) -> Any:
         """`init` and the currents at `V`, for an `update` of a model's own: all of them, or those with a `label`.
@@ -334,7 +295,7 @@ class Neuron(Form):
         V = self._potential().value if V is None else V
         current = currents(self, V, label)
         if init is None:
-            return self._no_current(V) if current is None else current
+            return with_unit(jnp.zeros_like(u.get_mantissa(V)), self.current_unit) if current is None else current
         if current is None or (isinstance(init, (int, float)) and init == 0):
             return init if current is None else current
         check_unit(init, self.current_unit, f"{self.path}, whose class sets current_unit: the input")
@@ -348,9 +309,6 @@ class Neuron(Form):
             return init
         check_unit(init, self.delta_unit, f"{self.path}: what delta input adds to")
         return init + jumps(self, keep=not pop)
-
-    def _no_current(self, V: Any) -> Any:
-        return with_unit(jnp.zeros_like(u.get_mantissa(V)), self.current_unit)
 
     def _potential(self) -> State:
         """The State V, or what takes its place."""
@@ -447,16 +405,3 @@ class Neuron(Form):
             raise TypeError(f"{self.path} takes a real input current; given {x.dtype}, a complex one.")
         check_input(x, self.spike.value.shape, self.path)
         return x
-
-
-@jax.custom_jvp
-def hard_reset(V: Any, V_reset: Any, spike: Any) -> Any:
-    """V_reset where `spike`, else V; as V − (stop_gradient(V) − V_reset)·spike to derivatives."""
-    return jnp.where(spike > 0, V_reset, V)
-
-
-@hard_reset.defjvp
-def _hard_reset_jvp(primals: tuple, tangents: tuple) -> tuple[Any, Any]:
-    V, V_reset, spike = primals
-    dV, dV_reset, d_spike = tangents
-    return hard_reset(V, V_reset, spike), dV - (V - V_reset) * d_spike + spike * dV_reset

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax.numpy as jnp
 
 from .._state import HiddenState, State
-from ._arriving import begin, finish
-
-if TYPE_CHECKING:
-    from ._neuron import Neuron
+from ._own_step import begin, finish
+from ._population import Population
 
 
 def stepping(update: Callable[..., Any]) -> Callable[..., Any]:
     """`update`, as one step for what has arrived: receptors act in it with one value and decay once."""
 
     @functools.wraps(update)
-    def step(self: Neuron, *args: Any, **kwargs: Any) -> Any:
+    def step(self: Population, *args: Any, **kwargs: Any) -> Any:
         if self.own_step is not None:  # a subclass has called this one
             return update(self, *args, **kwargs)
         own = begin(self)
@@ -39,7 +37,7 @@ def with_buffers(init_state: Callable[..., None]) -> Callable[..., None]:
     """`init_state` or `reset_state`, and then the States that projections and recorders need, if it makes none."""
 
     @functools.wraps(init_state)
-    def made(self: Neuron, *args: Any, **kwargs: Any) -> None:
+    def made(self: Population, *args: Any, **kwargs: Any) -> None:
         object.__setattr__(self, "_has_buffers", False)
         init_state(self, *args, **kwargs)
         if not self._has_buffers and (potential := potential_of(self)) is not None:
@@ -48,7 +46,7 @@ def with_buffers(init_state: Callable[..., None]) -> Callable[..., None]:
     return made
 
 
-def potential_of(neuron: Neuron) -> State | None:
+def potential_of(neuron: Population) -> State | None:
     """The State V, or the first HiddenState of a model that names it otherwise; None before it is there."""
     own = vars(neuron)
     first = next((state for state in own.values() if isinstance(state, HiddenState)), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import brainunit as u
 import jax
@@ -11,14 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._errors import ShapeError
+from .._module import made_by_init_state
 from .._state import State
+from .._tree import brief
+from .._units import check_unit, fits, number_in, with_unit
 from ..connect import Connection, View
-from ..nn._module import made_by_init_state
-from ..nn._tree import brief
-from ._form import check_unit, fits, number_in, with_unit
-
-if TYPE_CHECKING:
-    from ._neuron import Neuron
+from ._population import Population
 
 
 class Part(View):
@@ -29,9 +27,9 @@ class Part(View):
     State V, which may also be assigned to.
     """
 
-    population: Neuron
+    population: Any
 
-    def __init__(self, population: Neuron | Part, index: Any):
+    def __init__(self, population: Population | Part, index: Any):
         whole_one = whole(population)
         where = f"{type(whole_one).__name__}[...]"
         if len(whole_one.varshape) != 1:

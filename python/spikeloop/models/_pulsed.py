@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import brainunit as u
 import jax.numpy as jnp
 
-from ._form import check_not_negative, variable, with_unit
+from .._form import variable
+from .._units import check_not_negative, with_unit
 from ._math import exp_euler
 from ._synapse import Synapse
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from .._desc import Desc
 from .._errors import ShapeError
+from .._module import Module
+from .._tree import brief
 from ..kernels import ReceptorKind
 from ..kernels._receptors import DYNAMICS, OUTPUTS
-from ..nn import Desc, Module
-from ..nn._tree import brief
 from ._claims import claim
+from ._population import Population
 from ._synapse import Synapse
 
 if TYPE_CHECKING:
-    from ._arrival_ring import ArrivalRing
-    from ._neuron import Neuron
+    from ..delays._input_ring import InputRing
 
 
 class Receptor(Module):
@@ -24,7 +25,7 @@ class Receptor(Module):
     Projections with equal descriptions of synapse and output share one receptor.
     """
 
-    arrivals: ArrivalRing | None = None  # input of synapses that have a delay each
+    input_ring: InputRing | None = None  # of synapses that have a delay each
 
     def __init__(self, syn: Any, out: Any, described_by: tuple[Desc, Desc] | None = None, label: str | None = None):
         super().__init__()
@@ -36,7 +37,7 @@ class Receptor(Module):
         """What the kernel needs to know of its structure."""
         return ReceptorKind(self.syn.dynamics, self.out.output)
 
-    def operands(self, neuron: Neuron, gain: Any, dt: Any) -> tuple[Any, ...]:
+    def operands(self, neuron: Population, gain: Any, dt: Any) -> tuple[Any, ...]:
         """The kernel's operands that do not change: of the dynamics, then of the output."""
         return (*self.syn.derive(self.syn.numbers(), dt), *self.out.derive(neuron, gain, self.syn.unit))
 
@@ -49,7 +50,7 @@ class Receptor(Module):
         self.syn.take(values)
 
 
-def receptor_of(post: Neuron, syn: Any, out: Any, where: str, label: str | None = None) -> Receptor:
+def receptor_of(post: Population, syn: Any, out: Any, where: str, label: str | None = None) -> Receptor:
     """The receptor of `post` for this synapse and output; an equal description finds the one that is there.
 
     Receptors with different labels are told apart where an `update` of the model's own may ask for one of them.
@@ -73,7 +74,7 @@ def receptor_of(post: Neuron, syn: Any, out: Any, where: str, label: str | None 
     return receptor
 
 
-def _check(syn: Any, out: Any, post: Neuron, where: str) -> None:
+def _check(syn: Any, out: Any, post: Population, where: str) -> None:
     check_dynamics(syn, where)
     check_output(out, where)
     if syn.varshape != post.varshape:

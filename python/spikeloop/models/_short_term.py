@@ -9,10 +9,11 @@ import brainunit as u
 import jax.numpy as jnp
 
 from .. import surrogate
+from .._form import Form
 from .._state import ShortTermState
+from .._units import check_input, number_in
 from ..kernels import Pass
 from ..kernels._neuron import CURRENT, SPIKE, step
-from ._form import Form, check_input, number_in
 
 _SURROGATE = surrogate.ReluGrad()  # every pass has one; a release needs none
 

@@ -11,9 +11,10 @@ import jax.numpy as jnp
 
 from .. import init
 from .._errors import UnitError
+from .._form import Form, param, variable
 from .._state import HiddenState, State
+from .._units import check_input, check_unit, number_in, unit_of, with_unit
 from ..kernels._receptors import DYNAMICS, OUTPUTS
-from ._form import Form, check_input, check_unit, number_in, param, unit_of, variable, with_unit
 
 
 class Synapse(Form):
@@ -49,13 +50,21 @@ class Synapse(Form):
         declared = self.state_vars[name].unit
         return self._unit if declared == self.state_vars["g"].unit else declared
 
-    def receive(self, arrivals: Any) -> None:
-        """Add what arrives: a function from the present state to the new one, or a conductance."""
-        state = getattr(self, next(iter(self.state_vars)))
-        if not callable(arrivals):
-            check_unit(arrivals, self.unit, f"{self.path}: what arrives")
-            check_input(arrivals, state.value.shape, self.path)
-        state.value = arrivals(state.value) if callable(arrivals) else state.value + arrivals
+    @property
+    def received(self) -> Any:
+        """The value of the State that input adds to, the first one; assign to it what it is with new input."""
+        return getattr(self, next(iter(self.state_vars))).value
+
+    @received.setter
+    def received(self, value: Any) -> None:
+        getattr(self, next(iter(self.state_vars))).value = value
+
+    def receive(self, conductance: Any) -> None:
+        """Add a conductance."""
+        present = self.received
+        check_unit(conductance, self.unit, f"{self.path}: what arrives")
+        check_input(conductance, present.shape, self.path)
+        self.received = present + conductance
 
     def update(self, x: Any = None) -> Any:
         """One step on its own, on the side of the source: add the input `x`, return g, then decay.

@@ -7,9 +7,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from .._hard_reset import hard_reset
 from ..kernels import Drive
 from ._math import exp, relax, upswing
-from ._neuron import Neuron, hard_reset
+from ._neuron import Neuron
 
 
 class Upswing(Neuron):

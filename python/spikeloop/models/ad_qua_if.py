@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import brainunit as u
 
-from ._form import param, variable
+from .._form import param, variable
 from ._upswing import adapted
 from .qua_if import QuaIF
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..nn import Desc
-from ..nn._tree import brief
+from .._desc import Desc
+from .._tree import brief
 from ._claims import claim
 from ._neuron import Neuron
 from ._part import Part

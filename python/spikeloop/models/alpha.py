@@ -7,7 +7,7 @@ from typing import Any
 
 import brainunit as u
 
-from ._form import param, variable
+from .._form import param, variable
 from ._math import exp
 from ._synapse import Synapse
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import brainunit as u
 
-from ._form import param, variable
+from .._form import param, variable
 from ._pulsed import PulsedSynapse, bind
 
 

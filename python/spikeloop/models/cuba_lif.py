@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 import brainunit as u
 
-from ._form import check_unit, param
+from .._form import param
+from .._units import check_unit
 from ._receptor import receptor_of
 from .expon import Expon
 from .lif import LIF

@@ -7,16 +7,16 @@ from typing import Any
 
 import brainunit as u
 
+from .._desc import Desc
+from .._units import check_unit, unit_of, with_unit
 from ..connect import Connectivity
-from ..nn import Desc
-from ._delay_line import DelayLine
-from ._form import check_unit, unit_of, with_unit
+from ..delays._line import DelayLine
+from ._comm_projection import CommProjection
 from ._inputs import OneStep
 from ._neuron import Neuron
 from ._part import Part, whole
 from ._receptor import check_output, receptor_of
 from ._synapse import Synapse
-from .projection import CommProjection
 
 
 class CurrentProj(CommProjection):
@@ -55,11 +55,11 @@ class CurrentProj(CommProjection):
         self.out = out() if isinstance(out, Desc) else out
         check_output(self.out, self.where)
         population = whole(post)
-        arriving = OneStep(population.varshape, g_initializer=with_unit(0.0, self.out.conductance_unit(population)))
-        self.arriving = receptor_of(population, arriving, self.out, self.where, label).syn
+        one_step = OneStep(population.varshape, g_initializer=with_unit(0.0, self.out.conductance_unit(population)))
+        self.current = receptor_of(population, one_step, self.out, self.where, label).syn
         made_by = modules[-1] if modules else None  # spikes if weights change by them, else unknown
         values = made_by.unit if isinstance(made_by, Synapse) else None if plasticity is None else u.UNITLESS
-        self.check_weight(self.arriving.unit, f"{type(self.out).__name__} of {population.path}", values)
+        self.check_weight(self.current.unit, f"{type(self.out).__name__} of {population.path}", values)
         self.post = population
         self.learn_behind(len(modules), plasticity)
 
@@ -78,7 +78,7 @@ class CurrentProj(CommProjection):
         self.learn(plasticity, unit_of(self.comm.weight.value) if isinstance(self.comm, Connectivity) else u.UNITLESS)
         for rule in self.rules:
             if front < len(self.modules):  # conductances pass by all weights
-                rule.act_at_once()
+                rule.update_eagerly()
         if self.delay is not None and not self.delay_in_dendrite and front < len(self.modules):
             self.spike_delay = DelayLine(self.delay.time, self.comm.n_pre)
 
@@ -90,7 +90,7 @@ class CurrentProj(CommProjection):
         else:
             values = self.source(inputs)
             delivered = self._carried(values if self.delay is None else self.delay(values))
-        self.arriving.receive(lambda present: present + self.checked(delivered, present))
+        self.current.received = self.added(delivered, self.current.received)
 
     def _deliver_learning(self, spikes: Any) -> Any:
         """What comm delivers after its weights have changed by the spikes."""
@@ -107,7 +107,7 @@ class CurrentProj(CommProjection):
 
     def _carried(self, values: Any, weight: Any = None) -> Any:
         """`comm` of the values; connections take plain numbers and have one axis of targets."""
-        if not hasattr(self.comm, "accumulate"):
+        if not hasattr(self.comm, "add_into"):
             return self.comm(values)
         numbers = u.get_mantissa(values)
         result = self.comm.undelayed(numbers, weight) if isinstance(self.comm, Connectivity) else self.comm(numbers)

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 import brainunit as u
 
-from ._form import param, variable, with_unit
+from .._form import param, variable
+from .._units import with_unit
 from ._math import exp, exp_difference, log1prel
 from ._synapse import Synapse
 

@@ -8,8 +8,8 @@ from typing import Any
 import brainunit as u
 import jax.numpy as jnp
 
+from .._form import param, variable
 from ..kernels import Drive
-from ._form import param, variable
 from ._upswing import Upswing
 
 _LARGEST_EXPONENT = 20.0

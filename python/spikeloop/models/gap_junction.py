@@ -12,12 +12,12 @@ import numpy as np
 
 from .. import init
 from .._errors import ShapeError
+from .._module import made_by_init_state
 from .._state import ParamState, State
-from ..nn._module import made_by_init_state
-from ..nn._tree import brief
-from ._form import check_unit, number_in, unit_of, with_unit
+from .._tree import brief
+from .._units import check_unit, number_in, unit_of, with_unit
+from ._comm_projection import Projection
 from ._neuron import Neuron
-from .projection import Projection
 
 
 class _GapJunction(Projection):

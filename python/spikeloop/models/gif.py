@@ -8,10 +8,11 @@ from typing import Any
 import brainunit as u
 import jax.numpy as jnp
 
+from .._form import param, variable
+from .._hard_reset import hard_reset
 from ..kernels import Drive
-from ._form import param, variable
 from ._math import exp, exp_euler, exprel
-from ._neuron import Neuron, hard_reset
+from ._neuron import Neuron
 
 
 class Gif(Neuron):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import brainunit as u
 
-from ._form import param, variable
+from .._form import param, variable
 from ._math import exp, exprel
 from ._neuron import Neuron
 from ._receptor import Receptor, receptor_of
@@ -65,7 +65,7 @@ class IafPscExp(Neuron):
     V = variable("E_L", u.mV)
 
     options: ClassVar[dict[str, Any]] = {"spk_reset": "hard"}
-    current_unit = u.pA
+    current_unit: ClassVar[Any] = u.pA
     period = "t_ref"
     delta_into = "I_syn_ex"
     shares_delta = True
@@ -128,12 +128,15 @@ class IafPscExp(Neuron):
         for receptor in {self._ex, self._in}:
             receptor.syn.init_state(batch_size)
 
-    def receive(self, arrivals: Any) -> None:
-        """Add delta input to the currents, by its sign."""
-        if callable(arrivals):
-            arrivals = arrivals(u.math.zeros_like(self.I_syn_ex.value))
-        self.I_syn_ex.value = self.I_syn_ex.value + u.math.maximum(arrivals, 0.0 * u.pA)
-        self.I_syn_in.value = self.I_syn_in.value + u.math.minimum(arrivals, 0.0 * u.pA)
+    @property
+    def received(self) -> Any:
+        """Delta input starts from 0 in each assignment, which adds it to the currents by its sign."""
+        return u.math.zeros_like(self.I_syn_ex.value)
+
+    @received.setter
+    def received(self, value: Any) -> None:
+        self.I_syn_ex.value = self.I_syn_ex.value + u.math.maximum(value, 0.0 * u.pA)
+        self.I_syn_in.value = self.I_syn_in.value + u.math.minimum(value, 0.0 * u.pA)
 
     def _refractory_steps(self, dt: Any) -> Any:
         return super()._refractory_steps(dt) + 1

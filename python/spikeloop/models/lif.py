@@ -7,8 +7,8 @@ from typing import Any
 
 import brainunit as u
 
+from .._form import param, variable
 from ..kernels import Drive
-from ._form import param, variable
 from ._math import exp_euler
 from ._neuron import Neuron
 

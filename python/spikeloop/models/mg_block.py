@@ -6,7 +6,7 @@ from typing import Any
 
 import brainunit as u
 
-from ._form import param
+from .._form import param
 from ._math import exp
 from ._synapse import SynOut
 

@@ -9,8 +9,8 @@ import brainunit as u
 import jax.numpy as jnp
 
 from .. import init
+from .._form import param, variable
 from ..kernels import Drive
-from ._form import param, variable
 from ._math import exp_euler, relax
 from ._neuron import Neuron
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from .. import environ
+from .._tree import brief
 from ..nn import Module
-from ..nn._tree import brief
 from ._neuron import Neuron
 from .projection import CommProjection, Projection
 

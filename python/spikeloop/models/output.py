@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import brainunit as u
 
-from ._form import param
+from .._form import param
 from ._synapse import SynOut
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._tree import brief
 from ..nn import Desc, Module
-from ..nn._tree import brief
 from ._neuron import Neuron
 from ._part import Part, whole
 from .projection import AlignPostProj, DeltaProj

@@ -11,10 +11,10 @@ from .. import environ, init, surrogate
 from .._errors import ShapeError, UnitError
 from .._math import exp
 from .._state import HiddenState, ParamState, State, value_of
+from .._units import check_positive, check_unit, number_in, time_step
 from ..nn import Linear, Module
 from ..nn._linear import Dense
 from ..random._units import attach, split
-from ._form import check_positive, check_unit, number_in, time_step
 from .if_ import IF
 
 _KAIMING = init.KaimingNormal()

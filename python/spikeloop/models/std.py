@@ -8,7 +8,7 @@ from typing import Any
 import brainunit as u
 import jax.numpy as jnp
 
-from ._form import param, variable
+from .._form import param, variable
 from ._math import exp, log_rest, relax
 from ._short_term import ShortTermPlasticity
 

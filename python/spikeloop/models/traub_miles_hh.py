@@ -8,8 +8,8 @@ from typing import Any
 import brainunit as u
 import jax.numpy as jnp
 
+from .._form import param, variable
 from ._channels import Channels
-from ._form import param, variable
 from ._math import exprel
 
 

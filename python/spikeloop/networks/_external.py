@@ -8,9 +8,9 @@ import brainunit as u
 import jax.numpy as jnp
 import numpy as np
 
+from .._module import Module
 from ..inputs._poisson import binomial
 from ..models import IafPscExp
-from ..nn import Module
 
 
 class PoissonCurrents(Module):

@@ -1,19 +1,23 @@
 """Module and the layers between populations."""
 
-from ._desc import Desc as Desc
-from ._init_states import assign_state_values as assign_state_values
-from ._init_states import call_all_fns as call_all_fns
-from ._init_states import call_order as call_order
-from ._init_states import init_all_states as init_all_states
-from ._init_states import load_states as load_states
-from ._init_states import reset_all_states as reset_all_states
-from ._init_states import save_states as save_states
-from ._init_states import vmap_call_all_fns as vmap_call_all_fns
-from ._init_states import vmap_init_all_states as vmap_init_all_states
-from ._init_states import vmap_reset_all_states as vmap_reset_all_states
-from ._module import Module as Module
+from .._desc import Desc as Desc
+from .._init_states import assign_state_values as assign_state_values
+from .._init_states import call_all_fns as call_all_fns
+from .._init_states import call_order as call_order
+from .._init_states import init_all_states as init_all_states
+from .._init_states import load_states as load_states
+from .._init_states import reset_all_states as reset_all_states
+from .._init_states import save_states as save_states
+from .._module import Module as Module
 
 # isort: split
+from ..delays import Delay as Delay
+from ..delays import DelayAccess as DelayAccess
+from ..delays import OutputDelayAt as OutputDelayAt
+from ..delays import Prefetch as Prefetch
+from ..delays import PrefetchDelay as PrefetchDelay
+from ..delays import PrefetchDelayAt as PrefetchDelayAt
+from ..delays import StateWithDelay as StateWithDelay
 from ._activations import celu as celu
 from ._activations import elu as elu
 from ._activations import gelu as gelu
@@ -37,8 +41,6 @@ from ._activations import softplus as softplus
 from ._activations import squareplus as squareplus
 from ._activations import swish as swish
 from ._activations import tanh as tanh
-from ._delay import Delay as Delay
-from ._delay import DelayAccess as DelayAccess
 from ._dynamics import Dynamics as Dynamics
 from ._dynamics import not_receive_update_input as not_receive_update_input
 from ._dynamics import not_receive_update_output as not_receive_update_output
@@ -59,11 +61,9 @@ from ._linear import OneToOne as OneToOne
 from ._linear import SignedWLinear as SignedWLinear
 from ._parameters import clip_grad_norm as clip_grad_norm
 from ._parameters import count_parameters as count_parameters
-from ._prefetch import OutputDelayAt as OutputDelayAt
-from ._prefetch import Prefetch as Prefetch
-from ._prefetch import PrefetchDelay as PrefetchDelay
-from ._prefetch import PrefetchDelayAt as PrefetchDelayAt
-from ._prefetch import StateWithDelay as StateWithDelay
 from ._sequential import Sequential as Sequential
+from ._vmap_states import vmap_call_all_fns as vmap_call_all_fns
+from ._vmap_states import vmap_init_all_states as vmap_init_all_states
+from ._vmap_states import vmap_reset_all_states as vmap_reset_all_states
 
 DynamicsGroup = Dynamics  # the name of spikeloop.compat, where brainstate has it

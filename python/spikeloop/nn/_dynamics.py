@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from ._desc import Desc
-from ._module import Module
+from .._desc import Desc
+from .._module import Module
 
 T = TypeVar("T")
 

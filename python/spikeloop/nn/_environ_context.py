@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import environ
-from ._module import Module
+from .._module import Module
 
 
 class EnvironContext(Module):

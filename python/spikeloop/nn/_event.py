@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from .. import init, random
+from .._module import Module
 from .._state import ParamState, State
 from ..connect import Connection, FixedInDegree, FixedOutDegree, FixedProb, Rule
 from ..connect._rows import rows_of
 from ..connect._rule import check_prob
 from ._linear import AllToAll
-from ._module import Module
 
 
 class EventFixedNumConn(Connection):

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 
 from .. import init
 from .._errors import ShapeError, UnitError
+from .._module import Module, as_size
 from .._state import ParamState
 from ..random._units import attach, split
-from ._module import Module, as_size
 
 _KAIMING, _ZERO, _NORMAL = init.KaimingNormal(), init.ZeroInit(), init.Normal()
 

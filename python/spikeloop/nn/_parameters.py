@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from .._module import Module
 from .._state import ParamState
-from ._module import Module
 
 
 def count_parameters(module: Module, precision: int = 2, return_table: bool = False) -> Any:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from .._desc import Desc
 from .._errors import ShapeError
-from ._desc import Desc
-from ._module import Module
+from .._module import Module
 
 
 class Sequential(Module):

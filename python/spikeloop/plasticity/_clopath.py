@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import brainunit as u
 import jax.numpy as jnp
 
-from ..models._form import param
+from .._form import param
 from ._plasticity import Change, Plasticity, trace
 
 
@@ -49,7 +49,7 @@ class Clopath(Plasticity):
     u_plus = trace("post", "tau_plus", follows="V")
 
     rates = ("A_LTD", "A_LTP")
-    waits_by = "x"
+    lazy_trace = "x"
 
     @staticmethod
     def change(p: SimpleNamespace, pre: SimpleNamespace, post: SimpleNamespace) -> Change:

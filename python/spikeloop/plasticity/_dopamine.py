@@ -1,4 +1,4 @@
-"""DopamineSTDP: plasticity of pairs of spikes that waits for a reward."""
+"""DopamineSTDP: plasticity of pairs of spikes that a reward turns into weight."""
 
 from __future__ import annotations
 
@@ -9,16 +9,23 @@ import brainunit as u
 import jax.numpy as jnp
 
 from .._errors import ShapeError
+from .._flushed_state import BackendState, FlushedState, flushed
+from .._form import param
 from .._math import exp, exprel
 from .._state import HiddenState
+from .._trace import store, stored
+from .._units import check_unit, with_unit
 from ..connect import Connection
-from ..kernels._eligibility import Elapsed, credit_columns, settle_rows
-from ..models._delay_line import DelayLine
-from ..models._form import check_unit, param, with_unit
+from ..delays._line import DelayLine
+from ..kernels._eligibility import Elapsed, credit_columns, walk_rows
 from ._plasticity import Change
 from ._stdp import STDP
+from ._weight_rule import weights_of
 
 _LEAST = 0.01  # of the eligibility of a source that is silent; the row is then walked, so that no digits are lost
+
+
+_Eligibility = flushed(HiddenState)
 
 
 class DopamineSTDP(STDP):
@@ -51,13 +58,13 @@ class DopamineSTDP(STDP):
     mu_minus = None
 
     rates = ("A_plus", "A_minus")
-    waits_by = None
+    lazy_trace = None
     options: ClassVar[dict[str, Any]] = {}
 
     n: HiddenState
-    c: HiddenState  # of each synapse, when its source was last walked; since then:
-    left: HiddenState  # the part of it that is left
-    gain: HiddenState  # the integral of that part times n − b
+    c: FlushedState  # stored as it was when the source of the synapse was last walked; since then:
+    left: BackendState  # the part of it that is left
+    gain: BackendState  # the integral of that part times n − b
 
     def reward(self, amount: Any) -> None:
         """Increase the dopamine by amount/tau_n; a negative amount is a punishment.
@@ -76,15 +83,15 @@ class DopamineSTDP(STDP):
         """The eligibility c of each synapse at present, in the order of the weights."""
         return with_unit(self.c.value, self._unit)
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Bring weights and eligibilities up to date; to read them does so."""
         if self._connection is None or "gain" not in vars(self):
             return
-        weights, left = self._connection.weight, self.left.kept
+        weights, left, gain = self._connection.weight, stored(self.left), stored(self.gain)
         nothing = jnp.zeros_like(left), jnp.zeros(self._connection.n_post, left.dtype)
-        synapses = u.get_mantissa(weights.kept), self.c.kept
-        weight = self._walk(jnp.ones_like(left), Elapsed(left, self.gain.kept), nothing, synapses)
-        weights.kept = with_unit(weight, self._unit)
+        synapses = u.get_mantissa(stored(weights)), stored(self.c)
+        weight = self._walk(jnp.ones_like(left), Elapsed(left, gain), nothing, synapses)
+        store(weights, with_unit(weight, self._unit))
 
     def prepare(self, connection: Connection, where: str, line: DelayLine | None) -> None:
         """Find the synapses; their weights are brought up to date when they are read."""
@@ -93,51 +100,51 @@ class DopamineSTDP(STDP):
                 f"{where}: {type(self).__name__} changes eligibilities, which on_pre and on_post are not for."
             )
         super().prepare(connection, where, line)
-        connection.weight.before_access = self.settle
+        weights_of(connection).form = self
 
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
         """Make the traces, and forget eligibility and dopamine; the weights keep what they have gained."""
-        self.settle()
+        self.flush()
         super().init_state(batch_size)
         assert self._connection is not None
-        dtype = u.get_mantissa(self._connection.weight.kept).dtype
+        weight = self._connection.weight
+        dtype = u.get_mantissa(stored(weight)).dtype
         self.n = HiddenState(jnp.zeros((), dtype))
-        self.c = HiddenState(jnp.zeros(self._connection.num_synapses, dtype))
-        self.left = HiddenState(jnp.ones(self._connection.n_pre, dtype))
-        self.gain = HiddenState(jnp.zeros(self._connection.n_pre, dtype))
-        for state in (self.c, self.left, self.gain):
-            state.before_access = self.settle
+        self.c = _Eligibility(jnp.zeros(self._connection.num_synapses, dtype))
+        self.left = BackendState(jnp.ones(self._connection.n_pre, dtype), of=weight)
+        self.gain = BackendState(jnp.zeros(self._connection.n_pre, dtype), of=weight)
+        self.c.form = self
 
     def _apply(self, connection: Connection, weight: Any, p: SimpleNamespace, change: Change, arrived: Any) -> Any:
         """The weights after the step since the last call and the events of its end."""
         kind = weight.dtype
         left, gain = self._pass_time(p)
-        if self.late is not None:
-            return self._apply_late(weight, p, change, arrived, Elapsed(left, gain))
+        if self.delayed is not None:
+            return self._apply_delayed(weight, p, change, arrived, Elapsed(left, gain))
         post, pre = jnp.asarray(change.post, kind), jnp.asarray(change.pre, kind)
         added = jnp.broadcast_to(jnp.asarray(change.of_sources, kind), left.shape) / left
-        synapses = credit_columns(post, added, gain, self.columns, connection.indptr, (weight, self.c.kept))
+        synapses = credit_columns(post, added, gain, self.columns, connection.indptr, (weight, stored(self.c)))
         walked = (arrived != 0) | (pre != 0) | (left < _LEAST)
         targets = jnp.broadcast_to(jnp.asarray(change.of_targets, kind), connection.n_post)
         return self._walk(walked, Elapsed(left, gain), (pre, targets), synapses)
 
-    def _apply_late(self, weight: Any, p: SimpleNamespace, change: Change, arrived: Any, elapsed: Elapsed) -> Any:
+    def _apply_delayed(self, weight: Any, p: SimpleNamespace, change: Change, arrived: Any, elapsed: Elapsed) -> Any:
         """`_apply`, if each synapse has a delay: all events are credited, and rows that spikes reach are walked."""
-        assert self.late is not None
+        assert self.delayed is not None
         post, pre = self._sides(p, change, weight.dtype)
-        self.late.put(post, pre)
-        synapses = self.late.credit(post, pre, elapsed, (weight, self.c.kept))
-        walked = self.late.reached(arrived) | (elapsed.left < _LEAST)
+        self.delayed.put(post, pre)
+        synapses = self.delayed.credit(post, pre, elapsed, (weight, stored(self.c)))
+        walked = self.delayed.reached(arrived) | (elapsed.left < _LEAST)
         nothing = jnp.zeros_like(elapsed.left), jnp.zeros_like(pre.coefficient)
         return self._walk(walked, elapsed, nothing, synapses)
 
     def _pass_time(self, p: SimpleNamespace) -> tuple[Any, Any]:
         """(left, gain) after a step, in which the dopamine decays."""
-        n, left, dt = self.n.value, self.left.kept, p.dt
+        n, left, dt = self.n.value, stored(self.left), p.dt
         both = 1 / (1 / p.tau_c + 1 / p.tau_n)
         flow = 1e-3 * dt * (n * exprel(-dt / both) - p.b * exprel(-dt / p.tau_c))  # b and n in Hz
         self.n.value = n * exp(-dt / p.tau_n)
-        return left * exp(-dt / p.tau_c), self.gain.kept + left * flow
+        return left * exp(-dt / p.tau_c), stored(self.gain) + left * flow
 
     def _walk(self, walked: Any, elapsed: Elapsed, added: tuple[Any, Any], synapses: tuple[Any, Any]) -> Any:
         """The weights after sources were walked; `added` are spikes of sources and what they add at targets."""
@@ -145,7 +152,8 @@ class DopamineSTDP(STDP):
         assert connection is not None
         bounds = jnp.asarray([p.w_min, p.w_max], synapses[0].dtype)
         rows = connection.indices, connection.indptr
-        weight, self.c.kept = settle_rows(walked, elapsed, *added, bounds, *rows, synapses)
-        self.left.kept = jnp.where(walked != 0, 1, elapsed.left)
-        self.gain.kept = jnp.where(walked != 0, 0, elapsed.gain)
+        weight, eligibility = walk_rows(walked, elapsed, *added, bounds, *rows, synapses)
+        store(self.c, eligibility)
+        store(self.left, jnp.where(walked != 0, 1, elapsed.left))
+        store(self.gain, jnp.where(walked != 0, 0, elapsed.gain))
         return weight

@@ -10,12 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import environ
-from .._delay_steps import delay_times, nearest
+from .._form import param
 from .._jax import is_tracer
 from .._math import exp
 from .._state import HiddenState, value_of
+from .._trace import store
+from .._units import number_in, with_unit
 from ..connect import Connection
-from ..models._form import number_in, param, with_unit
+from ..delays._steps import delay_times, nearest
 from ..transform import cond
 from ._weight_rule import WeightRule
 
@@ -83,7 +85,7 @@ class HomeostaticScaling(WeightRule):
         numbers = u.get_mantissa(weights.value)
         factor = jnp.exp(time / p.tau_w * (1 - nu / p.rate))
         scaled = jnp.clip(numbers * factor[connection.indices], p.w_min, p.w_max)
-        weights.kept = with_unit(scaled.astype(numbers.dtype), self._unit)
+        store(weights, with_unit(scaled.astype(numbers.dtype), self._unit))
 
 
 def _leave(_: Any) -> None:

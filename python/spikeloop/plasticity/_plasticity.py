@@ -13,11 +13,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import environ
+from .._flushed_state import flushed
 from .._jax import is_tracer
 from .._math import exp
 from .._state import HiddenState, State
+from .._trace import store, stored
+from .._units import number_in, with_unit
 from ..connect import Connection
 from ..connect._connectivity import join, plain_spikes, split
+from ..delays._line import DelayLine
 from ..kernels._plastic import (
     ADDITIVE,
     LINEAR,
@@ -28,14 +32,13 @@ from ..kernels._plastic import (
 )
 from ..kernels._plastic_learn import Delivery, runs_native
 from ..kernels._record import number_of
-from ..models._delay_line import DelayLine
-from ..models._form import number_in, with_unit
-from ..models._math import relax
 from ._columns import columns_of
-from ._late_synapses import LateSynapses
-from ._pending import PendingEvents
-from ._present_synapses import PresentSynapses
-from ._weight_rule import WeightRule
+from ._delayed_synapses import DelayedSynapses
+from ._pending_updates import PendingUpdates
+from ._undelayed_synapses import UndelayedSynapses
+from ._weight_rule import WeightRule, weights_of
+
+_TraceState = flushed(HiddenState)
 
 
 @dataclass(frozen=True)
@@ -76,9 +79,9 @@ class Plasticity(WeightRule):
     each followed by a clip to the bounds; then spikes and V enter the traces. So two spikes of the same step do not
     count as a pair. Only synapses of neurons that have an event are touched.
 
-    A rule whose b follow one trace of the sources, b = constant · trace, says its name in `waits_by`; a subclass with
-    another `change` or `jump` says it again. Events of targets then wait until the source of a synapse spikes, or the
-    weight is read, which changes nothing but the time it takes.
+    A rule whose b follow one trace of the sources, b = constant · trace, says its name in `lazy_trace`; a subclass with
+    another `change` or `jump` says it again. Updates by events of targets are then pending until the source of a
+    synapse spikes, or the weight is read, which changes nothing but the time it takes.
 
     | argument | meaning | default |
     |---|---|---|
@@ -92,7 +95,7 @@ class Plasticity(WeightRule):
     """
 
     traces: ClassVar[dict[str, Trace]] = {}
-    waits_by: ClassVar[str | None] = None
+    lazy_trace: ClassVar[str | None] = None
     on_pre: Callable[[Any, Any], Any] | None = None
     on_post: Callable[[Any, Any], Any] | None = None
     options: ClassVar[dict[str, Any]] = {"delay_in": "axon"}
@@ -101,20 +104,20 @@ class Plasticity(WeightRule):
     acts_on_spikes = True
     columns: Columns
     _connection: Connection | None = None
-    pending: PendingEvents | None = None
-    late: LateSynapses | None = None  # if each synapse has a delay of its own
+    pending: PendingUpdates | None = None  # of weights that are updated lazily
+    delayed: DelayedSynapses | None = None  # if each synapse has a delay of its own
     delay: DelayLine | None = None
 
     def __init_subclass__(cls, **kwargs: Any):
         declared = {k: v for k, v in vars(cls).items() if isinstance(v, Trace)}
         cls.traces = {**cls.traces, **declared}
-        if "waits_by" not in vars(cls) and {"change", "jump"} & vars(cls).keys():
-            cls.waits_by = None  # what was said of other equations
-        waiting = [k for k, v in cls.traces.items() if v.side == "pre" and v.follows == "spikes"]
-        if cls.waits_by not in (None, *waiting):
+        if "lazy_trace" not in vars(cls) and {"change", "jump"} & vars(cls).keys():
+            cls.lazy_trace = None  # what was said of other equations
+        lazy = [k for k, v in cls.traces.items() if v.side == "pre" and v.follows == "spikes"]
+        if cls.lazy_trace not in (None, *lazy):
             raise ValueError(
-                f"{cls.__name__}: waits_by must name a trace of the sources that follows spikes, one of {waiting}; "
-                f"given {cls.waits_by!r}."
+                f"{cls.__name__}: lazy_trace must name a trace of the sources that follows spikes, one of {lazy}; "
+                f"given {cls.lazy_trace!r}."
             )
         for name in declared:
             delattr(cls, name)
@@ -133,22 +136,23 @@ class Plasticity(WeightRule):
     # --- a projection's side -----------------------------------------------------------------------------------------
 
     def attach(self, connection: Any, post: Any, unit: Any, where: str, line: DelayLine | None) -> None:
-        """Get ready for synapses onto `post`, and let events of targets wait if they may."""
+        """Get ready for synapses onto `post`, and update their weights lazily where that can be done."""
         super().attach(connection, post, unit, where, line)
         self._connection = connection
-        dtype = u.get_mantissa(connection.weight.kept).dtype
+        weight = weights_of(connection)
+        dtype = u.get_mantissa(stored(weight)).dtype
         if connection.has_own_delays:
-            self.late = LateSynapses(connection, self.delay_in, dtype, self._before_all_spikes)
-        elif self._can_wait(dtype):
+            self.delayed = DelayedSynapses(connection, self.delay_in, dtype, self._before_all_spikes)
+        elif self._is_lazy(dtype):
             assert self._sizes is not None
-            self.pending = PendingEvents(self._sizes, dtype, self._is_graded(), self.settle)
-            connection.weight.before_access = self.settle
+            self.pending = PendingUpdates(self._sizes, dtype, self._is_graded(), weight)
+            weight.form = self
 
-    def act_at_once(self) -> None:
-        """Let no events wait, where all weights are read in every step."""
+    def update_eagerly(self) -> None:
+        """Have no pending updates, where all weights are read in every step."""
         if self.pending is not None:
             assert self._connection is not None
-            self.pending = self._connection.weight.before_access = None
+            self.pending = weights_of(self._connection).form = None
 
     def prepare(self, connection: Connection, where: str, line: DelayLine | None) -> None:
         """Find the synapses of each target, and remember spikes of targets for as long as a dendrite takes."""
@@ -165,62 +169,64 @@ class Plasticity(WeightRule):
         assert self._sizes is not None
         for name, declared in self.traces.items():
             start = self._potential() if declared.follows == "V" else jnp.zeros(self._sizes[declared.side == "post"])
-            setattr(self, name, HiddenState(start.astype(environ.dftype()) + jnp.zeros((), environ.dftype())))
+            setattr(self, name, _TraceState(start.astype(environ.dftype()) + jnp.zeros((), environ.dftype())))
         if self.pending is not None:
-            assert self.waits_by is not None
-            getattr(self, self.waits_by).before_access = self.settle
+            assert self.lazy_trace is not None
+            getattr(self, self.lazy_trace).form = self
 
-    def _can_wait(self, dtype: Any) -> bool:
-        """Whether events of targets may wait: b falls by one known factor a step, and native code is there."""
-        if self.waits_by is None or self.on_post is not None or self.on_pre is not None:
+    def _is_lazy(self, dtype: Any) -> bool:
+        """Whether updates by events of targets can be pending: b falls by one factor a step, in native code."""
+        if self.lazy_trace is None or self.on_post is not None or self.on_pre is not None:
             return False
-        tau = getattr(self, self.traces[self.waits_by].tau)
+        tau = getattr(self, self.traces[self.lazy_trace].tau)
         varies = np.ndim(u.get_mantissa(tau)) or any(isinstance(getattr(self, name), State) for name in self.params)
         return not varies and jax.default_backend() == "cpu" and runs_native(dtype)
 
-    def deliver(self, connection: Connection, spikes: Any, present: Any, weight: Callable[[], Any]) -> Any:
-        """A step, and `present` plus what the spikes deliver: in one walk along the rows, if events wait."""
-        numbers, _ = split(present)
-        if self.pending is None or numbers.dtype != u.get_mantissa(connection.weight.kept).dtype:
-            return super().deliver(connection, spikes, present, weight)
+    def add_into(self, connection: Connection, spikes: Any, target: Any, weight: Callable[[], Any]) -> Any:
+        """A step, and `target` plus what the spikes deliver: in one walk along the rows, if updates are lazy."""
+        numbers, _ = split(target)
+        if self.pending is None or numbers.dtype != u.get_mantissa(stored(connection.weight)).dtype:
+            return super().add_into(connection, spikes, target, weight)
         spikes = plain_spikes(spikes, connection.n_pre, connection.path)
-        return join(self(connection, spikes, numbers.reshape(-1)), present)
+        return join(self(connection, spikes, numbers.reshape(-1)), target)
 
     def update(self, connection: Connection, spikes: Any, target: Any = None) -> Any:
         """One step: change the weights by the spikes that reach the synapses now and those of the targets.
 
-        If events wait, the spikes can be delivered to `target`, numbers in the unit of the weights, which is returned.
+        With lazy updates the spikes can be delivered to `target`, numbers in the unit of the weights: it is returned.
         """
         self._check_weight(connection)
         fired = self._post.get_spike().reshape(-1)
         if self.delay is not None:
             fired = self.delay(fired)
-        weight = u.get_mantissa(connection.weight.kept)
+        weight = u.get_mantissa(stored(connection.weight))
         p, dt = self.numbers(), self.dt()
         one = {side: number_of(x).astype(weight.dtype) for side, x in (("pre", spikes), ("post", fired))}
         sides = {side: SimpleNamespace(spikes=x) for side, x in one.items()}
         p.dt, sides["post"].V = dt, self._potential()
         for name, declared in self.traces.items():
             decay = exp(-dt / getattr(p, declared.tau)) if declared.follows == "spikes" else 1.0
-            setattr(sides[declared.side], name, getattr(self, name).kept * decay)
+            setattr(sides[declared.side], name, stored(getattr(self, name)) * decay)
         change = self.change(p, sides["pre"], sides["post"])
         if self.pending is None:
             changed = self._apply(connection, weight, p, change, one["pre"])
         else:
             delivery = None if target is None else Delivery(jnp.asarray(spikes, weight.dtype), target)
             changed, target = self._learn(connection, weight, p, change, one["pre"], delivery)
-        connection.weight.kept = with_unit(changed, self._unit)
+        store(connection.weight, with_unit(changed, self._unit))
         for name, declared in self.traces.items():
             value = getattr(sides[declared.side], name)
             if declared.follows == "V":
-                getattr(self, name).kept = relax(value, sides["post"].V, exp(-dt / getattr(p, declared.tau)))
+                V = sides["post"].V
+                value = V + (value - V) * exp(-dt / getattr(p, declared.tau))
             else:
-                getattr(self, name).kept = self.jump(value, one[declared.side])
+                value = self.jump(value, one[declared.side])
+            store(getattr(self, name), value)
         return target
 
     def _check_weight(self, connection: Connection) -> None:
         """Refuse a State of weights that was put in the place of the one which learns."""
-        if connection.weight.learns_in is None:
+        if getattr(connection.weight, "learned_in", None) is None:
             raise ValueError(
                 f"{self.path}: {connection.path}.weight is not the State that learns any more. Assign its .value "
                 "instead of another State."
@@ -251,7 +257,7 @@ class Plasticity(WeightRule):
         """The weights after the events of targets, then of sources; `arrived` is not 0 for sources that spike."""
         del arrived  # all weights are up to date
         post, pre = self._sides(p, change, weight.dtype)
-        synapses = PresentSynapses(connection, self.columns) if self.late is None else self.late
+        synapses = UndelayedSynapses(connection, self.columns) if self.delayed is None else self.delayed
         synapses.put(post, pre)
         if self.on_post is None:
             weight = synapses.update_columns(post, weight)
@@ -267,24 +273,24 @@ class Plasticity(WeightRule):
         self, connection: Connection, weight: Any, p: SimpleNamespace, change: Change, arrived: Any,
         delivery: Delivery | None,
     ) -> tuple[Any, Any]:  # fmt: skip
-        """(weights, targets): `_apply`, but the events of targets wait until the rows of their sources are walked."""
+        """(weights, targets): `_apply`, but updates by events of targets are pending until their rows are walked."""
         assert self.pending is not None
-        assert self.waits_by is not None
+        assert self.lazy_trace is not None
         sides = self._sides(p, change, weight.dtype)
-        decay = exp(-p.dt / getattr(p, name := self.traces[self.waits_by].tau))
+        decay = exp(-p.dt / getattr(p, name := self.traces[self.lazy_trace].tau))
         if not is_tracer(decay) and weight.dtype.type(decay) >= 1:
             raise ValueError(f"{self.path}.{name} is so long that {weight.dtype} cannot tell one step from the next; "
                              "call sl.environ.set(precision=64).")  # fmt: skip
         return self.pending.learn(self._synapses(connection), decay, arrived, sides, weight, delivery)
 
-    def settle(self) -> None:
-        """Let the synapses meet all events of targets that wait."""
+    def flush(self) -> None:
+        """Apply the pending updates."""
         pending, connection = self.pending, self._connection
         if pending is None or connection is None or pending.is_empty:
             return
-        weight = u.get_mantissa(connection.weight.kept)
+        weight = u.get_mantissa(stored(connection.weight))
         law = self._law_of_targets(self.numbers(), weight.dtype)
-        connection.weight.kept = with_unit(pending.settled(self._synapses(connection), *law, weight), self._unit)
+        store(connection.weight, with_unit(pending.flushed(self._synapses(connection), *law, weight), self._unit))
 
     def _synapses(self, connection: Connection) -> Any:
         return connection.indices, connection.indptr, self.columns

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import brainunit as u
 import jax.numpy as jnp
 
-from ..models._form import param
+from .._form import param
 from ._plasticity import Change, Plasticity, trace
 
 
@@ -47,7 +47,7 @@ class STDP(Plasticity):
     y = trace("post", "tau_minus")
 
     rates = ("A_plus", "A_minus", "mu_plus", "mu_minus")
-    waits_by = "x"
+    lazy_trace = "x"
     options: ClassVar[dict[str, Any]] = {"pairs": "all"}
     choices: ClassVar[dict[str, tuple[str, ...]]] = {"pairs": ("all", "nearest")}
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import brainunit as u
 
-from ..models._form import param
+from .._form import param
 from ._plasticity import Change, Plasticity, trace
 
 
@@ -43,7 +43,7 @@ class TripletSTDP(Plasticity):
     o2 = trace("post", "tau_y")
 
     rates = ("A2_plus", "A2_minus", "A3_plus", "A3_minus")
-    waits_by = "r1"
+    lazy_trace = "r1"
 
     @staticmethod
     def change(p: SimpleNamespace, pre: SimpleNamespace, post: SimpleNamespace) -> Change:

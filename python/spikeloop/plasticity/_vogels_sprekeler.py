@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import brainunit as u
 
-from ..models._form import param
+from .._form import param
 from ._plasticity import Change, Plasticity, trace
 
 
@@ -38,7 +38,7 @@ class VogelsSprekeler(Plasticity):
     y = trace("post", "tau")
 
     rates = ("eta", "rate")
-    waits_by = "x"
+    lazy_trace = "x"
 
     @staticmethod
     def change(p: SimpleNamespace, pre: SimpleNamespace, post: SimpleNamespace) -> Change:

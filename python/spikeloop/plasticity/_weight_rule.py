@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import brainunit as u
 import jax.numpy as jnp
 
 from .. import environ
+from .._form import Form
+from .._units import check_not_negative, check_unit, number_in, unit_of, with_unit
+from .._weights import Weights
 from ..connect import Connection, Connectivity
-from ..models._form import Form, check_not_negative, check_unit, number_in, unit_of, with_unit
 
 if TYPE_CHECKING:
-    from ..models._delay_line import DelayLine
+    from ..delays._line import DelayLine
 
 
 class WeightRule(Form):
@@ -59,13 +61,13 @@ class WeightRule(Form):
             raise ValueError(f"{where}: this {type(self).__name__} belongs to another projection; make one for each.")
         _check_connection(connection, where)
         check_unit(self.w_max, unit, f"{where}: {type(self).__name__}: w_max")
-        if self.acts_on_spikes and connection.weight.learns_in is not None:
+        if self.acts_on_spikes and connection.weight.learned_in is not None:
             raise ValueError(
-                f"{where}: the weights of {connection.path} learn by spikes in {connection.weight.learns_in} already."
+                f"{where}: the weights of {connection.path} learn by spikes in {connection.weight.learned_in} already."
             )
         self.prepare(connection, where, line)
         if self.acts_on_spikes:
-            connection.weight.learns_in = where
+            connection.weight.learned_in = where
         self._sizes, self._unit, self._post = (connection.n_pre, connection.n_post), unit, post
         numbers = jnp.asarray(number_in(connection.weight.value, unit, f"{where}: the weight"), environ.dftype())
         numbers = jnp.broadcast_to(numbers.reshape(-1), (connection.num_synapses,)) + jnp.zeros((), numbers.dtype)
@@ -82,19 +84,22 @@ class WeightRule(Form):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.params or name in self.options:
-            self.settle()  # what has happened is not changed by a new constant
+            self.flush()  # what has happened is not changed by a new constant
         super().__setattr__(name, value)
 
-    def settle(self) -> None:
-        """Bring the weights up to date, if changes were put off."""
+    def flush(self) -> None:
+        """Bring the weights up to date, if they are updated lazily."""
 
-    def act_at_once(self) -> None:
-        """Put no changes off, where that does not pay and can be helped."""
+    def refresh(self) -> None:
+        """Weights or traces were assigned after a flush, which leaves nothing behind."""
 
-    def deliver(self, connection: Connection, spikes: Any, present: Any, weight: Callable[[], Any]) -> Any:
-        """A step, and `present` plus what the spikes deliver by the new weights, which `weight` returns."""
+    def update_eagerly(self) -> None:
+        """Have no pending updates, where they do not pay and can be helped."""
+
+    def add_into(self, connection: Connection, spikes: Any, target: Any, weight: Callable[[], Any]) -> Any:
+        """A step, and `target` plus what the spikes deliver by the new weights, which `weight` returns."""
         self(connection, spikes)
-        return connection.accumulate_undelayed(spikes, present, weight())
+        return connection.add_undelayed(spikes, target, weight())
 
     def numbers(self) -> SimpleNamespace:
         """All constants as plain numbers, and the bounds in the unit of the weight."""
@@ -103,6 +108,11 @@ class WeightRule(Form):
         p.w_min = number_in(self.w_min, self._unit, f"{self.path}.w_min")
         p.range = p.w_max - p.w_min
         return p
+
+
+def weights_of(connection: Connection) -> Weights:
+    """The State of the weights of a connection, which `attach` has looked at."""
+    return cast(Weights, connection.weight)
 
 
 def _check_connection(connection: Any, where: str) -> None:
@@ -115,4 +125,9 @@ def _check_connection(connection: Any, where: str) -> None:
         raise TypeError(
             f"{where}: plasticity changes stored weights, and a {type(connection).__name__} stores none. "
             "Use the rule itself, without Procedural."
+        )
+    if not isinstance(connection.weight, Weights):
+        raise TypeError(
+            f"{where}: {connection.path}.weight is a {type(connection.weight).__name__} that took the place of the "
+            "State which the connection has made. Assign its .value instead; param_type must be a class of States."
         )

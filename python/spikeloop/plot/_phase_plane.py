@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._units import check_unit, number_in, unit_of, with_unit
 from ..kernels import Drive
 from ..models import Neuron
-from ..models._form import check_unit, number_in, unit_of, with_unit
 from ..record._clock import milliseconds, time_step_in_ms
 from ._style import COLORS, finish, legend, new_axes
 from ._style import with_unit as label_with_unit

@@ -22,7 +22,7 @@ FILE = "checkpoint.npz"
 
 def write(folder: Path, run: str, done: int, states: Sequence[State]) -> None:
     """Replace the checkpoint in `folder` of the run with the identity `run`."""
-    leaves = [np.asarray(leaf) for state in states for leaf in jax.tree.leaves(state.kept)]
+    leaves = [np.asarray(leaf) for state in states for leaf in jax.tree.leaves(state.value)]
     raw = {f"leaf{k}": np.frombuffer(leaf.tobytes(), np.uint8) for k, leaf in enumerate(leaves)}
     keep = {"run": run, "done": done, "states": json.dumps(_specs(states)), **raw}
     replace(folder / FILE, lambda file: np.savez(file, **keep))
@@ -48,14 +48,14 @@ def restore(folder: Path, states: Sequence[State]) -> None:
             f"{folder} was written by another model: it holds {a}, this model has {b}. "
             "Build the model as before, or choose another path."
         )
-    leaves, tree = jax.tree.flatten([state.kept for state in states])
+    leaves, tree = jax.tree.flatten([state.value for state in states])
     raw = _read(file, [f"leaf{k}" for k in range(len(leaves))])
     like = [(jnp.shape(leaf), np.dtype(jnp.result_type(leaf))) for leaf in leaves]
     if any(found.nbytes != np.prod(shape) * dtype.itemsize for found, (shape, dtype) in zip(raw, like, strict=True)):
         raise damaged(file, "a State has another size than it says")
     new = [jnp.asarray(found.view(dtype).reshape(shape)) for found, (shape, dtype) in zip(raw, like, strict=True)]
     for state, value in zip(states, jax.tree.unflatten(tree, new), strict=True):
-        state.kept = value
+        state.value = value
 
 
 def _read(file: Path, names: list[str]) -> list[np.ndarray]:
@@ -71,4 +71,4 @@ def _read(file: Path, names: list[str]) -> list[np.ndarray]:
 
 
 def _specs(states: Sequence[State]) -> list[str]:
-    return [f"{state.path}: {spec_of(state.kept, state.path)}" for state in states]
+    return [f"{state.path}: {spec_of(state.value, state.path)}" for state in states]

@@ -12,9 +12,11 @@ import jax
 import jax.numpy as jnp
 
 from .. import environ
+from .._flushed_state import of_the_model
+from .._module import Module
 from .._steps import time_at
-from ..models._form import time_step
-from ..nn import Module
+from .._trace import stored
+from .._units import time_step
 from ..transform import for_loop
 from ..transform._eager import TracedCall
 from ._recorder import Recorder
@@ -34,12 +36,12 @@ class Chunk:
     def run(self, first: int) -> list[Any]:
         """The rows of each recorder, of the steps from `first` on, which is an index that counts from the time 0."""
         rows = self._program(jnp.asarray(first, jnp.int32))
-        jax.block_until_ready([state.kept for state in self.written()])  # an error is raised here, before a checkpoint
+        jax.block_until_ready([stored(state) for state in self.written()])  # errors are raised before a checkpoint
         return [r[thin - 1 :: thin] if thin > 1 else r for r, thin in zip(rows, self._thin, strict=True)]
 
     def written(self) -> Sequence[Any]:
-        """The States that the steps change."""
-        return self._program.written
+        """The States of the model that the steps change, up to date."""
+        return of_the_model(self._program.written)
 
 
 def _takes_time(step: Callable[..., Any]) -> bool:

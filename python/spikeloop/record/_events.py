@@ -10,8 +10,8 @@ import numpy as np
 
 from .._errors import Overflow
 from .._state import ShortTermState
+from .._units import time_step
 from ..kernels._record import append
-from ..models._form import time_step
 from ._clock import Clock, start_time
 from ._recorder import Recorder, size_of, spikes_of
 from ._selection import indices_of, listed_indices, take

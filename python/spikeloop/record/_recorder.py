@@ -9,10 +9,9 @@ import jax
 import numpy as np
 
 from .._errors import NotInitializedError, ShapeError
-from ..models._form import time_step
+from .._module import Module, made_by_init_state
+from .._units import time_step
 from ..models._part import Part
-from ..nn import Module
-from ..nn._module import made_by_init_state
 from ..transform import eval_shape
 from ._clock import Clock, start_time, whole_steps
 from ._selection import Chosen, compact, selection, shown

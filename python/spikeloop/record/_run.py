@@ -13,9 +13,9 @@ import brainunit as u
 import numpy as np
 
 from .._errors import SpikeloopError
+from .._module import Module
+from .._units import time_step
 from ..models import Neuron
-from ..models._form import time_step
-from ..nn import Module
 from ..transform import ProgressBar
 from ..transform._progress import as_progress_bar, open_display
 from ._chunk import Chunk
@@ -123,6 +123,9 @@ spikes of every population by its name if `step` is a Module, else none |
     finished chunk with `resume=True`, and a finished run continues to a later end. The numbers are those of one
     uninterrupted run, bit for bit. After Ctrl-C the present chunk is finished, then `Interrupted` is raised; its `run`
     holds the records so far.
+
+    What native code puts off, such as pending updates of weights, is flushed at the end of each chunk. After an end
+    within a chunk, weights that learn may therefore differ in their last bit from those of one run.
 
     One run at a time writes to a path; a second one is refused by `StoreInUseError`, and a damaged file there by
     `DamagedStoreError`. Only `overwrite` deletes anything.

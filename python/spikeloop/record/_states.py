@@ -12,8 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._errors import NotInitializedError, ShapeError, StateChangedError
+from .._flushed_state import BackendState
+from .._module import made_by_init_state
 from .._state import State
-from ..nn._module import made_by_init_state
+from .._trace import stored
 from ._clock import period
 from ._recorder import Recorder, flat, shape_of
 from ._selection import listed_indices, take
@@ -75,7 +77,7 @@ class States(Recorder):
             if shape is None:
                 raise NotInitializedError(f"{self.label} does not exist before sl.nn.init_all_states(model).")
             return shape
-        given = jnp.shape(u.get_mantissa(state.kept)) if len(jax.tree.leaves(state.kept)) == 1 else ()
+        given = jnp.shape(u.get_mantissa(now)) if len(jax.tree.leaves(now := stored(state))) == 1 else ()
         if shape is not None and given[max(len(given) - len(shape), 0) :] == shape:
             return shape
         if self._part is not None:
@@ -113,7 +115,7 @@ def unit_of(name: str) -> Any:
 
 
 def _checked_name(population: Any, name: str, where: str) -> str:
-    known = [n for n, value in vars(population).items() if isinstance(value, State)]
+    known = [n for n, v in vars(population).items() if isinstance(v, State) and not isinstance(v, BackendState)]
     known = list(dict.fromkeys([*known, *getattr(type(population), "state_names", ())]))
     if name in known or (isinstance(name, str) and made_by_init_state(type(population), name)):
         return name

@@ -11,7 +11,8 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 
-from .._state import ParamState, State, present_values
+from .._flushed_state import flush
+from .._state import ParamState, State
 from . import _eager
 from ._traced import Traced, trace_function
 
@@ -155,6 +156,7 @@ def inputs_and_function(
 ) -> tuple[Inputs, Callable[[Inputs], tuple[Any, list[Any]]]]:
     """(present values of the States and arguments, function of them that returns (result, leaves of new States))."""
     nums = (argnums,) if isinstance(argnums, int) else argnums or ()
+    flush(states)
     values, settings = traced.state_values(), traced.setting_values()
     where = {state: i for i, state in enumerate(traced.states)}
 
@@ -168,7 +170,7 @@ def inputs_and_function(
         outs, new = traced.run(leaves, inside, settings)
         return traced.result(outs), new
 
-    return (present_values(states), [args[i] for i in nums]), evaluate
+    return ([state.value for state in states], [args[i] for i in nums]), evaluate
 
 
 def positions(kind: str, argnums: int | Sequence[int] | None, count: int) -> int | tuple[int, ...] | None:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from .._jax import strong
 from .._state import State
-from .._trace import Spec, spec_of
+from .._trace import Spec, spec_of, store, stored
 from . import _eager, _step_by_step
 from ._traced import Traced, trace_function
 
@@ -62,12 +62,12 @@ def _switch(functions: tuple[Any, ...], kind: str, args: tuple) -> Any:
     traced = [trace_function(fun, operands) for fun in functions]
     written = _common_states(traced, kind)
     _check_results(traced, kind)
-    outside = [state.kept for state in written]
+    outside = [stored(state) for state in written]
     branches = [_branch(t, written, outside) for t in traced]
     index = index.astype(jnp.int32) if kind == "cond" else index
     outs, new = jax.lax.switch(index, branches, leaves)
     for state, value in zip(written, new, strict=True):
-        state.kept = value
+        store(state, value)
     return traced[0].result(outs)
 
 
@@ -88,7 +88,7 @@ def _common_states(traced: Sequence[Traced], kind: str) -> list[State]:
         t.check_unchanged(f"a branch of {kind}")
         specs.update(zip(t.written, t.written_specs, strict=True))
     for state, spec in specs.items():
-        assert spec == spec_of(state.kept, state.path)
+        assert spec == spec_of(stored(state), state.path)
     return list(specs)
 
 

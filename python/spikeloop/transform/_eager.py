@@ -45,7 +45,7 @@ class TracedCall:
         self._traced = traced = trace_function(self._whole, args, keep_created=True)
         for state in traced.states:
             _trace.check_readable(state)
-            state._value = jax.tree.map(strong, state.raw_value)
+            state._value = jax.tree.map(strong, _trace.outside(state))
         self._donated = [
             state in traced.written and spec.nbytes >= DONATE_BYTES
             for state, spec in zip(traced.states, traced.state_specs, strict=True)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import jax
 
+from .._flushed_state import BackendState
 from .._jax import ClosedJaxpr
 from .._state import State
 from .._trace import Spec
@@ -87,13 +88,14 @@ class StateFinder:
     def find(self, *args: Any, **kwargs: Any) -> Any:
         """The States that `fn(*args, **kwargs)` uses."""
         traced = trace_function(self.fn, args, kwargs)
-        states = [state for state in _states_of(traced) if self._passes((), state)]
+        found = [state for state in _states_of(traced) if not isinstance(state, BackendState)]
+        states = [state for state in found if self._passes((), state)]
         written = [state for state in states if state in traced.written]
         read = [state for state in states if state not in traced.written]
-        found = {"all": states, "read": read, "write": written}
+        by_usage = {"all": states, "read": read, "write": written}
         if self._usage == "both":
-            return {usage: self._arrange(found[usage]) for usage in ("read", "write")}
-        return self._arrange(found[self._usage])
+            return {usage: self._arrange(by_usage[usage]) for usage in ("read", "write")}
+        return self._arrange(by_usage[self._usage])
 
     def _arrange(self, states: list[State]) -> Any:
         if self._return_type != "dict":

@@ -9,10 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ._inspect import eval_shape
-from ._program import Call, ProgramCache, whole
+from ._program import Call, ProgramCache
 from ._static import fix_static, resolve
-
-_NONE: dict[Any, Any] = {}  # no donated arguments; never changed
 
 
 class JitFunction:
@@ -31,7 +29,7 @@ class JitFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._plain:
-            return self._call(self.origin_fun, None, (args, kwargs, _NONE, _NONE))
+            return self._call(self.origin_fun, None, Call(args, kwargs))
         return self._call(*self._bind(args, kwargs))
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -55,7 +53,8 @@ class JitFunction:
         donated = {i: args[i] for i in self._donate_nums if i < len(args)}
         donated_kwargs = {k: v for k, v in kwargs.items() if k in self._donate_names}
         kept = tuple(None if i in donated else arg for i, arg in enumerate(args))
-        return fun, key, (kept, {k: v for k, v in kwargs.items() if k not in donated_kwargs}, donated, donated_kwargs)
+        kept_kwargs = {k: v for k, v in kwargs.items() if k not in donated_kwargs}
+        return fun, key, Call(kept, kept_kwargs, donated, donated_kwargs)
 
     def __reduce__(self) -> Any:
         """By its name where a decorated function stands at the top of a module, else by what it was made of."""
@@ -71,7 +70,7 @@ class JitFunction:
     def eval_shape(self, *args: Any, **kwargs: Any) -> Any:
         """The shapes and dtypes of the result, without computing it."""
         fun, _, call = self._bind(args, kwargs)
-        args, kwargs = whole(call)
+        args, kwargs = call.whole()
         return eval_shape(fun, *args, **kwargs)
 
     def lower(self, *args: Any, **kwargs: Any) -> Any:

@@ -9,8 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from .._errors import BatchAxisError
-from .._jax import named_axis
+from .._flushed_state import BackendState
+from .._jax import differ_between_lanes, named_axis
 from .._state import State
+from .._trace import store, stored
 from ..random import RandomState
 from ..util.filter import to_predicate
 from ._traced import Traced, trace_function
@@ -38,6 +40,8 @@ class Chosen(Mapping[State, int]):
                 self._filters.append((to_predicate(group), axis))
 
     def __getitem__(self, state: State) -> int:
+        if isinstance(state, BackendState):
+            return self[state.of]
         if state not in self._known:
             passed = (axis for passes, axis in self._filters if passes((), state))
             # A random state is split, so that every lane draws its own numbers.
@@ -88,7 +92,7 @@ def map_lanes(
     written_axes = [0 if state in keys else axis_of(state, traced) for state in traced.written]
     outs, new = _mapped(traced, axes, size, (arg_axes, state_axes), written_axes, if_they_differ)(leaves, values)
     for state, value in zip(traced.written, new, strict=True):
-        state.kept = keys.get(state, value)
+        store(state, keys.get(state, value))
     return traced.result(outs)
 
 
@@ -108,31 +112,37 @@ def _mapped(
         return outs, traced.unpack(new)
 
     def run(leaves: Any, states: Any) -> Any:
-        try:
-            return jax.vmap(lane, ins, (out_axes, written_axes), axis_size=size, **options)(leaves, states)
-        except ValueError as error:
-            late = {
-                i: if_they_differ(state, traced)
-                for i, state in enumerate(traced.written)
-                if written_axes[i] is None and not is_shared(i, leaves, states)
-            }
-            if not late:
-                raise
-            if None in late.values():
-                raise _undeclared([traced.written[i].path for i, axis in late.items() if axis is None]) from error
-            for i, axis in late.items():
-                written_axes[i] = axis
-            return run(leaves, states)
-
-    def is_shared(i: int, leaves: Any, states: Any) -> bool:
-        one = jax.vmap(lambda *inputs: lane(*inputs)[1][i], ins, None, axis_size=size, **options)
-        try:
-            jax.eval_shape(one, leaves, states)
-        except ValueError:
-            return False
-        return True
+        differ = _written_differ(traced, ins, states, size, options)
+        written = _with_late_ones(traced, written_axes, differ, if_they_differ)
+        return jax.vmap(lane, ins, (out_axes, written), axis_size=size, **options)(leaves, states)
 
     return run
+
+
+def _written_differ(traced: Traced, ins: Any, states: Sequence[Any], size: int, options: dict[str, Any]) -> list[bool]:
+    """For each written State whether its new value differs between lanes."""
+    arg_axes, state_axes = ins
+    axes = [*arg_axes]
+    for value, axis in zip(states, state_axes, strict=True):
+        axes += [axis] * len(jax.tree.leaves(value))
+    axes += [None] * (len(traced.jaxpr.in_avals) - len(axes))  # settings
+    found = differ_between_lanes(traced.jaxpr, axes, size, options["axis_name"], options.get("spmd_axis_name"))
+    new = traced.unpack(found[traced.num_out :])
+    return [any(jax.tree.leaves(value)) for value in new]
+
+
+def _with_late_ones(
+    traced: Traced, written_axes: Sequence[int | None], differ: Sequence[bool], if_they_differ: AxisOf
+) -> list[int | None]:
+    """The axes of written States, with those of States that get lanes as their values differ."""
+    axes, undeclared = [*written_axes], []
+    for i, state in enumerate(traced.written):
+        if axes[i] is None and differ[i]:
+            axes[i] = if_they_differ(state, traced)
+            undeclared += [state.path] * (axes[i] is None)
+    if undeclared:
+        raise _undeclared(undeclared)
+    return axes
 
 
 def _undeclared(names: list[str]) -> BatchAxisError:
@@ -185,7 +195,7 @@ def _drop(leaf: Any, axis: int) -> jax.ShapeDtypeStruct:
 
 def _axis_size(axes: Axes, leaves: Sequence[Any], arg_axes: Sequence[int | None], lanes: Mapping[State, int]) -> int:
     mapped = [*zip(leaves, arg_axes, strict=True)]
-    mapped += [(leaf, axis) for state, axis in lanes.items() for leaf in jax.tree.leaves(state.kept)]
+    mapped += [(leaf, axis) for state, axis in lanes.items() for leaf in jax.tree.leaves(stored(state))]
     sizes = {_size_along(leaf, axis) for leaf, axis in mapped if axis is not None}
     if axes.size is not None:
         if not hasattr(axes.size, "__index__") or axes.size < 0:

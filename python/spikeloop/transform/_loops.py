@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from .. import _trace
 from .._jax import strong
+from .._trace import store, stored
 from ..kernels._fold_slices import fold_slices
 from . import _eager, _step_by_step
 from ._clocked import clocked
@@ -117,7 +118,7 @@ class Loop:
         self._values = self.traced.state_values()
         self._settings = self.traced.setting_values()
         self._slots = {s: i for i, s in enumerate(self.traced.states)}
-        self.start = (self._init_leaves, [state.kept for state in self.traced.written])
+        self.start = (self._init_leaves, [stored(state) for state in self.traced.written])
 
     def _trace(self, f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any) -> None:
         self._init_leaves, self._init_tree = jax.tree.flatten(init)
@@ -200,7 +201,7 @@ class Loop:
         """Commit the States and return (carry, ys) as the user knows them."""
         leaves, new = carry
         for state, value in zip(self.traced.written, new, strict=True):
-            state.kept = value
+            store(state, value)
         return jax.tree.unflatten(self._init_tree, leaves), jax.tree.unflatten(self._ys_tree, ys)
 
 

@@ -12,7 +12,7 @@ from .. import _trace, environ
 from .._errors import StateChangedError
 from .._jax import ClosedJaxpr, current_trace, inputs_to_arguments, run_jaxpr, strong
 from .._state import State
-from .._trace import Spec, Trace, spec_of
+from .._trace import Spec, Trace, spec_of, store, stored
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Traced:
 
     def state_values(self) -> list[Any]:
         """The present values of the States that the program reads."""
-        return [state.kept for state in self.states]
+        return [stored(state) for state in self.states]
 
     def setting_values(self) -> list[Any]:
         """The present values of the settings that are inputs."""
@@ -61,7 +61,7 @@ class Traced:
     def commit(self, leaves: Sequence[Any]) -> None:
         """Give the written States their new values."""
         for state, value in zip(self.written, self.unpack(leaves), strict=True):
-            state.kept = value
+            store(state, value)
 
     def result(self, leaves: Sequence[Any]) -> Any:
         """What the function returns, from its leaves."""
@@ -83,7 +83,7 @@ class Traced:
     def _spec_before(self, state: State) -> Spec:
         if state in self.states:
             return self.state_specs[self.states.index(state)]
-        return spec_of(state.kept, state.path)
+        return spec_of(stored(state), state.path)
 
 
 def _changed(state: State, old: Spec, new: Spec, what: str) -> StateChangedError:

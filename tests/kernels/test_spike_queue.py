@@ -11,15 +11,15 @@ import spikeloop as sl
 from spikeloop.connect import Connection
 from spikeloop.kernels._event import scatter_ring
 from spikeloop.kernels._ring import collect
-from spikeloop.kernels._waiting import (
-    Listed,
+from spikeloop.kernels._spike_queue import (
+    Queue,
     _deliver_reference,
-    _remember_reference,
+    _enqueue_reference,
     _starts_reference,
     deliver,
     deliver_p,
-    remember,
-    remember_p,
+    enqueue,
+    enqueue_p,
     starts_p,
 )
 
@@ -48,11 +48,11 @@ def spike_trains(*batch, dtype=np.float64, seed=1):
 
 
 def empty(dtype, slots=SLOTS):
-    return Listed(jnp.zeros(slots, jnp.int32), jnp.zeros((slots, N_PRE), jnp.uint32), jnp.zeros((slots, N_PRE), dtype))
+    return Queue(jnp.zeros(slots, jnp.int32), jnp.zeros((slots, N_PRE), jnp.uint32), jnp.zeros((slots, N_PRE), dtype))
 
 
-def arrivals(c, spikes, weight=None, ring=None, *, listed=True):
-    """What arrives in every step, and the ring at the end; spikes listed, or all in the ring."""
+def arrivals(c, spikes, weight=None, ring=None, *, queued=True):
+    """What arrives in every step, and the ring at the end; spikes queued, or all in the ring."""
     weight = (c.weight.value if weight is None else weight).reshape(-1)
     ring = jnp.zeros((SLOTS, c.n_post), weight.dtype) if ring is None else ring
     synapses = weight, c.indices, c.indptr
@@ -60,8 +60,8 @@ def arrivals(c, spikes, weight=None, ring=None, *, listed=True):
     def step(carry, s):
         cursor, ring, full, lists = carry
         target = jnp.zeros(c.n_post, weight.dtype)
-        if listed:
-            ring, full, lists = remember(s, (*synapses, c.delay), cursor, ring, full, lists, c._rows)
+        if queued:
+            ring, full, lists = enqueue(s, (*synapses, c.delay), cursor, ring, full, lists, c._rows)
             lists, target = deliver((*synapses, c.delay_starts), cursor, lists, target, c._rows)
         else:
             ring, full = scatter_ring(s, *synapses, c.delay, cursor, ring, c._rows), jnp.ones((), jnp.int32)
@@ -82,7 +82,7 @@ def test_the_same_arrives_as_from_a_ring(dtype, k, single, n_post):
     c = synapses(k, single=single, dtype=dtype, n_post=n_post)
     assert c.indices.dtype == (np.uint16 if n_post < 1 << 16 else np.uint32)
     for spikes in (spike_trains(dtype=dtype), spike_trains(dtype=dtype) != 0):
-        (ours, left), (wanted, _) = (arrivals(c, spikes, listed=listed) for listed in (True, False))
+        (ours, left), (wanted, _) = (arrivals(c, spikes, queued=queued) for queued in (True, False))
         assert ours.dtype == dtype
         assert not left.any()  # nothing went there
         np.testing.assert_allclose(ours, wanted, rtol=0, atol=32 * np.finfo(dtype).eps)
@@ -95,9 +95,9 @@ def test_native_kernels_run_and_equal_their_references(pass_tools):
     spikes = jnp.append(jnp.ones(2), spike_trains()[0])
     rows, timed = c._rows._replace(offset=2), (c.weight.value, c.indices, c.indptr, c.delay)
     args = (spikes, *timed, cursor, ring, full, *lists)
-    run = lambda *a: remember_p.bind(*a, rows=rows)  # noqa: E731
+    run = lambda *a: enqueue_p.bind(*a, rows=rows)  # noqa: E731
     assert pass_tools.native_runs(run, *args) == ["event_remember"]
-    ours, wanted = run(*args), _remember_reference(*args, rows=rows)
+    ours, wanted = run(*args), _enqueue_reference(*args, rows=rows)
     for a, b in zip(ours, wanted, strict=True):
         np.testing.assert_array_equal(a, b)
     for later in range(SLOTS):
@@ -123,7 +123,7 @@ def test_starts_are_where_delays_and_blocks_begin(k, n_post, pass_tools):
 def test_half_precision_runs_by_the_references():
     c = synapses()
     args = c, spike_trains(dtype=np.float16), c.weight.value.astype(jnp.float16)
-    (ours, _), (wanted, _) = (arrivals(*args, listed=listed) for listed in (True, False))
+    (ours, _), (wanted, _) = (arrivals(*args, queued=queued) for queued in (True, False))
     np.testing.assert_allclose(ours.astype(float), wanted.astype(float), rtol=0, atol=0.02)
 
 
@@ -133,8 +133,8 @@ def test_gradients_are_those_of_the_ring():
     args = (spikes, c.weight.value, ring)
 
     @functools.partial(jax.jit, static_argnums=0)
-    def results(listed):
-        run = lambda s, w, r: arrivals(c, s, w, r, listed=listed)  # noqa: E731
+    def results(queued):
+        run = lambda s, w, r: arrivals(c, s, w, r, queued=queued)  # noqa: E731
         loss = lambda *a: sum(jnp.sin(x).sum() for x in run(*a))  # noqa: E731
         forward = jax.jvp(run, args, tuple(x + 0.5 for x in args))
         some = [jax.grad(loss, i)(*args) for i in range(3)]
@@ -149,7 +149,7 @@ def test_lanes_of_spikes_or_weights(axes):
     c = synapses()
     args = (spike_trains(3).swapaxes(0, 1), jnp.stack([c.weight.value * k for k in (1, 2, 3)]))
     args = [x if axis == 0 else x[0] for x, axis in zip(args, axes, strict=True)]
-    run = lambda listed: jax.vmap(lambda s, w: arrivals(c, s, w, listed=listed)[0], axes)(*args)  # noqa: E731
+    run = lambda queued: jax.vmap(lambda s, w: arrivals(c, s, w, queued=queued)[0], axes)(*args)  # noqa: E731
     np.testing.assert_allclose(run(True), run(False), rtol=0, atol=1e-13)
 
 
@@ -161,7 +161,7 @@ def test_threads_do_not_change_the_sums():
     sl.environ.set(dt=0.1 * u.ms, precision=32)
     c = rule(n, n)
     sources = jnp.asarray(np.argsort(rng.random((SLOTS + 1, n)), axis=1), jnp.uint32)
-    lists = Listed(jnp.full(SLOTS + 1, n // 2, jnp.int32), sources, jnp.ones((SLOTS + 1, n), jnp.float32))
+    lists = Queue(jnp.full(SLOTS + 1, n // 2, jnp.int32), sources, jnp.ones((SLOTS + 1, n), jnp.float32))
     results = []
     try:
         for threads in (1, 2, 3):
@@ -179,7 +179,7 @@ def test_bad_operands_are_refused_by_the_kernel():
     cursor, ring, full = jnp.asarray(0, jnp.int32), jnp.zeros((SLOTS, N_POST)), jnp.zeros((), jnp.int32)
 
     def listed(lists, cursor=cursor):
-        return jax.block_until_ready(c.remember(jnp.ones(N_PRE), cursor, ring, full, lists))[2]
+        return jax.block_until_ready(c.enqueue(jnp.ones(N_PRE), cursor, ring, full, lists))[2]
 
     with pytest.raises(Exception, match="'cursor' holds 5 at place 0, which is out of range for 5 slots"):
         listed(lists, cursor + SLOTS)

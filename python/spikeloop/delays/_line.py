@@ -1,4 +1,4 @@
-"""DelayLine: one delay for all synapses of a projection."""
+"""DelayLine: one delay for all sources, or one for each."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import environ
-from .._delay_steps import check_ring, delay_steps, delay_times
-from .._errors import ShapeError
+from .._module import Module
 from .._state import DelayState
-from ..connect import Connectivity
+from .._units import check_input, time_step, with_unit
 from ..kernels._ring import look, put
-from ..nn import Module
-from ..nn._module import as_size
-from ._form import check_input, time_step, with_unit
+from ._steps import check_ring, delay_steps
 
 
 class DelayLine(Module):
-    """The past inputs of a projection: what a call takes in goes on its way `delay` later, one time or one for each.
+    """Values under way: what a call takes in, a call `delay` later returns; one time, or one for each source.
 
     `past` is a ring with one slot more than the delay has steps: axes (slots, ..., sources). The input goes into the
     slot `cursor`, and the oldest stands in the slot after it.
@@ -67,16 +64,14 @@ class DelayLine(Module):
         self._turn(past, cursor)
         return with_unit(oldest, unit)
 
-    def deliver(self, connection: Connectivity, spikes: Any, present: Any) -> Any:
-        """`present` plus what the spikes of `delay` ago deliver, in place."""
-        if not self._is_on():
-            return connection.accumulate(spikes, present)
-        if self.has_each:
-            return connection.accumulate_undelayed(self(spikes), present)
+    def add_into(self, connection: Any, spikes: Any, target: Any) -> Any:
+        """`target` plus what the spikes of `delay` ago deliver through a connection."""
+        if not self._is_on() or self.has_each:
+            return connection.add_undelayed(self(spikes), target)
         past, cursor = self._ring(spikes)
-        past, present = connection.relay(spikes, cursor, past, present)
+        past, target = connection.relay(spikes, cursor, past, target)
         self._turn(past, cursor)
-        return present
+        return target
 
     @property
     def has_each(self) -> bool:
@@ -97,23 +92,3 @@ class DelayLine(Module):
 
     def _turn(self, past: Any, cursor: Any) -> None:
         self.past.value, self.cursor.value = past, (cursor + 1) % past.shape[0]
-
-
-def delay_line(delay: Any, comm: Any, pre: Any, where: str) -> DelayLine | None:
-    """The line for the `delay` of a projection or the one delay of its connection; None if there is neither."""
-    own = comm.delay if isinstance(comm, Connectivity) else None
-    if delay is None:
-        return DelayLine(own, comm.n_pre) if isinstance(own, int) and own > 0 else None
-    if own is not None:
-        raise ValueError(f"{where}: delays are given twice, here and by the connection; remove one of them.")
-    times = delay_times(delay, f"{where}: delay")
-    size = comm.n_pre if isinstance(comm, Connectivity) else getattr(comm, "in_size", None) or pre
-    if size is None:
-        raise TypeError(f"{where}: a delay has to know the source; pass pre=population.")
-    shape = as_size(getattr(size, "varshape", size), where)
-    if times.ndim and times.shape not in (shape, getattr(comm, "in_size", shape)):
-        raise ShapeError(
-            f"{where}: delay must be one time, or one for each source in an array of shape {shape}; given shape "
-            f"{times.shape}. A delay for each synapse belongs to the rule or connection: comm=rule(..., delay=...)."
-        )
-    return DelayLine(delay.reshape(shape) if times.ndim else delay, shape)

@@ -1,4 +1,4 @@
-"""PresentSynapses: changes of weights by spikes that reach all synapses of a neuron at once."""
+"""UndelayedSynapses: changes of weights by spikes that reach all synapses of a neuron at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..connect import Connection
 from ..kernels._plastic import Columns, Side, along_rows, down_columns, update_columns, update_rows
 
 
-class PresentSynapses(NamedTuple):
+class UndelayedSynapses(NamedTuple):
     """The synapses of a connection, row after row, and where those of each target are found."""
 
     connection: Connection

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import brainunit as u
 import jax.numpy as jnp
 
-from ._form import check_input, number_in, unit_of, with_unit
+from .._units import check_input, number_in, unit_of, with_unit
+from ._population import Population
 
 if TYPE_CHECKING:
-    from ._neuron import Neuron
     from ._receptor import Receptor
 
 
@@ -23,31 +23,31 @@ class OwnStep:
     by_kernel: bool = False  # that `update` calls the one of the form, which takes the receptors a step further
 
 
-def collect(owner: Any, receiver: Any) -> None:
-    """Let `receiver` have what arrives now at `owner`, a receptor or population, after the delay of each synapse."""
-    if owner.arrivals is not None:
-        owner.arrivals.collect(receiver)
+def collect(owner: Any, target: Any) -> None:
+    """Let `target` receive what arrives now in the input ring of `owner`, a receptor or population."""
+    if owner.input_ring is not None:
+        target.received = owner.input_ring.add_into(target.received)
 
 
-def begin(neuron: Neuron) -> OwnStep:
+def begin(neuron: Population) -> OwnStep:
     """Start a step: what arrives now acts in it."""
     collect(neuron, neuron)
     return OwnStep(_collected(neuron))
 
 
-def finish(neuron: Neuron, step: OwnStep) -> None:
+def finish(neuron: Population, step: OwnStep) -> None:
     """End a step: receptors decay, once, however often the step has asked for their currents."""
     if not step.by_kernel:
         for receptor, states in step.states:
             _advance(neuron, receptor, states)
 
 
-def _advance(neuron: Neuron, receptor: Receptor, states: list[Any]) -> None:
+def _advance(neuron: Population, receptor: Receptor, states: list[Any]) -> None:
     decayed = receptor.kind.decay(receptor.operands(neuron, 1.0, neuron.dt()), states)
     receptor.take(iter([new.astype(old.dtype) for new, old in zip(decayed, states, strict=True)]))
 
 
-def currents(neuron: Neuron, V: Any, label: str | None) -> Any:
+def currents(neuron: Population, V: Any, label: str | None) -> Any:
     """The sum of the currents at the potential `V`, of projections with a label if given; None if there are none.
 
     Outside of a step of the neuron, a call takes the receptors one step further.
@@ -71,26 +71,26 @@ def currents(neuron: Neuron, V: Any, label: str | None) -> Any:
     return with_unit(total, neuron.current_unit)
 
 
-def _present(neuron: Neuron) -> list[tuple[Receptor, list[Any]]]:
+def _present(neuron: Population) -> list[tuple[Receptor, list[Any]]]:
     return _collected(neuron) if neuron.own_step is None else neuron.own_step.states
 
 
-def _collected(neuron: Neuron) -> list[tuple[Receptor, list[Any]]]:
+def _collected(neuron: Population) -> list[tuple[Receptor, list[Any]]]:
     """The receptors and their states, after what arrives now."""
     for receptor in neuron.receptors:
         collect(receptor, receptor.syn)
     return [(receptor, receptor.state_numbers()) for receptor in neuron.receptors]
 
 
-def _labelled(neuron: Neuron, label: str | None) -> dict[str, Any]:
+def _labelled(neuron: Population, label: str | None) -> dict[str, Any]:
     return {k: f for k, f in neuron.current_functions.items() if label is None or k.startswith(f"{label} // ")}
 
 
-def jumps(neuron: Neuron, keep: bool) -> Any:
-    """The jumps in V that wait for the end of this step; clears them, unless they are to be kept."""
+def jumps(neuron: Population, keep: bool) -> Any:
+    """The jumps in V to come at the end of this step; clears them, unless they are to be kept."""
     if neuron.own_step is None:
         collect(neuron, neuron)
-    waiting = neuron.delta.value
+    delta = neuron.delta.value
     if not keep:
-        neuron.delta.value = 0 * waiting
-    return waiting
+        neuron.delta.value = 0 * delta
+    return delta

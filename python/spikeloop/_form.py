@@ -17,14 +17,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import environ, init
-from .._errors import ShapeError, UnitError
-from .._jax import is_tracer
-from .._keywords import bind, check_choice
-from .._shapes import fits as fits
-from .._shapes import repeat_to
-from .._state import State, value_of
-from ..nn import Dynamics
+from . import environ, init
+from ._errors import ShapeError
+from ._jax import is_tracer
+from ._keywords import bind, check_choice
+from ._shapes import repeat_to
+from ._state import HiddenState, State, value_of
+from ._units import check_finite, check_positive, check_unit, fits, number_in, time_step, unit_of, with_unit
+from .nn import Dynamics
 
 
 @dataclass(frozen=True)
@@ -56,76 +56,6 @@ def param(default: Any, *, positive: bool = False, plain: bool = False) -> Any:
 def variable(default: Any, unit: Any = u.UNITLESS) -> Any:
     """Declare a state: its unit, and the initial value, initializer or parameter that it starts from."""
     return Variable(default, unit)
-
-
-def unit_of(value: Any) -> Any:
-    """The unit of a value, UNITLESS for plain numbers."""
-    return value.unit if isinstance(value, u.Quantity) else u.UNITLESS
-
-
-def number_in(value: Any, unit: Any, where: str) -> Any:
-    """The plain number(s) of `value` in `unit`; refuses another dimension."""
-    check_unit(value, unit, where)
-    if not isinstance(value, u.Quantity):
-        return value
-    return value.mantissa if value.unit == unit else value.to_decimal(unit)
-
-
-def check_not_negative(value: Any, where: str) -> None:
-    """Refuse a value below zero, where it is known."""
-    value = value_of(value)
-    if not is_tracer(leaf := jax.tree.leaves(value)[0]) and (np.asarray(leaf) < 0).any():
-        raise ValueError(f"{where} must not be negative; given {_show(value)}.")
-
-
-def check_finite(value: Any, where: str) -> None:
-    """Refuse NaN, infinite numbers and what is no real number, where it is known."""
-    if is_tracer(value):
-        return
-    numbers = np.asarray(value)
-    if not (jnp.issubdtype(numbers.dtype, jnp.floating) or jnp.issubdtype(numbers.dtype, jnp.integer)):
-        raise TypeError(f"{where} must be real numbers; given {numbers.dtype}.")
-    if not np.isfinite(numbers).all():
-        raise ValueError(f"{where} holds NaN or an infinite number; it must be finite.")
-
-
-def check_positive(value: Any, where: str) -> None:
-    """Refuse a value that is not above zero, where it is known."""
-    value = value_of(value)
-    if not is_tracer(leaf := jax.tree.leaves(value)[0]) and not (np.asarray(leaf) > 0).all():
-        raise ValueError(f"{where} must be positive; given {_show(value)}.")
-
-
-def with_unit(value: Any, unit: Any) -> Any:
-    """The number(s) as a Quantity, or as they are if the unit is none."""
-    return value if unit.is_unitless else u.Quantity(value, unit=unit)
-
-
-def check_input(x: Any, shape: tuple[int, ...], where: str) -> None:
-    """Refuse an input that does not repeat to the shape of the states."""
-    if not fits(jnp.shape(x), shape):
-        raise ShapeError(
-            f"{where} takes an input of shape {shape}, or one that repeats to it; given {jnp.shape(x)}. "
-            "For a batch, call init_all_states(model, batch_size=...)."
-        )
-
-
-def check_unit(value: Any, unit: Any, where: str) -> None:
-    """Refuse a value of another dimension than `unit`."""
-    given = unit_of(value)
-    if not given.has_same_dim(unit):
-        example = "a plain number" if unit.is_unitless else f"a value such as `1. * u.{_unit_name(unit)}`"
-        raise UnitError(f"{where} needs {example}; given {_show(value)}.")
-
-
-def _unit_name(unit: Any) -> str:
-    return str(unit)
-
-
-def _show(value: Any) -> str:
-    unit = unit_of(value)
-    text = f"{value}" if jnp.ndim(value) == 0 and not is_tracer(value) else f"an array in {unit}"
-    return text if not unit.is_unitless else f"{text} without a unit" if jnp.ndim(value) == 0 else "a plain array"
 
 
 class Form(Dynamics):
@@ -282,8 +212,6 @@ class Form(Dynamics):
 
 def init_variable(start: Any, unit: Any, shape: tuple[int, ...], batch_size: int | None, where: str) -> Any:
     """The HiddenState that begins at `start`, in `unit`."""
-    from .._state import HiddenState
-
     start = start.value if isinstance(start, State) else start
     value = init.param(start, shape, batch_size)
     numbers = jnp.asarray(number_in(value, unit, where), environ.dftype())
@@ -304,12 +232,6 @@ def _of_floats(state: State) -> State:
 def _given(value: Any, declared: Param) -> Any:
     """The value, with the unit that a plain number stands for if the declaration allows one."""
     return with_unit(value, declared.unit) if declared.plain and not isinstance(value, u.Quantity) else value
-
-
-def time_step(where: str) -> Any:
-    """The time step in ms, with an error that names who asked."""
-    dt = environ.get("dt", desc=f"the time step, by {where}")
-    return number_in(dt, u.ms, f"environ dt (used by {where})")
 
 
 def declare_constructor(cls: type[Form]) -> None:

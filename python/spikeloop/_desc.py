@@ -45,8 +45,8 @@ def _key(value: Any) -> Hashable:
     import jax
     import numpy as np
 
-    from .._jax import is_tracer
-    from .._state import State
+    from ._jax import is_tracer
+    from ._state import State
 
     if isinstance(value, State) or is_tracer(value):
         return id(value)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from spikeloop._delay_steps import delay_steps
 from spikeloop._errors import UnitError
+from spikeloop.delays._steps import delay_steps
 
 
 @given(st.integers(0, 60_000), st.sampled_from([0.01, 0.025, 0.1, 0.2, 1.0]), st.sampled_from([np.float32, np.float64]))

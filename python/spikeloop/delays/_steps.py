@@ -9,8 +9,8 @@ import brainunit as u
 import jax
 import numpy as np
 
-from ._errors import UnitError
-from ._jax import is_tracer
+from .._errors import UnitError
+from .._jax import is_tracer
 
 LONGEST = 65_535  # steps; delays of synapses are stored in at most 16 bits
 

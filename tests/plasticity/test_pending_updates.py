@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import spikeloop as sl
+from spikeloop._trace import stored
 from spikeloop.plasticity import STDP, Clopath, TripletSTDP, VogelsSprekeler
 
 pytestmark = pytest.mark.usefixtures("native")  # without native code nothing waits
@@ -26,7 +27,7 @@ def made(tools, name, waits=True):
     kind, told = RULES[name]
     rule = kind(w_max=1.0 * u.mV, **told)
     if not waits:
-        rule.waits_by = None
+        rule.lazy_trace = None
     net = tools.Trains(rule, 0.4 * u.mV)
     assert (rule.pending is not None) == waits
     sl.environ.set(dt=tools.DT * u.ms)
@@ -61,7 +62,7 @@ def test_weights_are_those_of_changes_at_once(tools, name, precision):
     nets = [made(tools, name, waits) for waits in (True, False)]
     for net in nets:
         sl.transform.for_loop(step(net), pre, post)
-    kept = np.asarray(u.get_mantissa(nets[0].projection.comm.weight.kept))
+    kept = np.asarray(u.get_mantissa(stored(nets[0].projection.comm.weight)))
     ours, wanted = map(weights, nets)
     assert np.ptp(wanted) > 0.1
     assert not np.allclose(kept, wanted, rtol=0, atol=5e-4)  # something waited
@@ -172,8 +173,8 @@ def test_other_equations_do_not_inherit_that_events_wait(tools):
     class Slower(STDP):
         tau_plus = sl.models.param(40.0 * u.ms, positive=True)
 
-    assert Offset.waits_by is None
-    assert Slower.waits_by == "x"
+    assert Offset.lazy_trace is None
+    assert Slower.lazy_trace == "x"
     assert tools.Trains(Offset(w_max=1.0 * u.mV), 0.4 * u.mV).projection.plasticity.pending is None
 
 
@@ -251,10 +252,10 @@ def test_another_state_of_weights_is_refused(tools):
         sl.transform.for_loop(step(net), *trains(tools))
 
 
-def test_waits_by_names_a_trace_of_the_sources():
+def test_lazy_trace_names_a_trace_of_the_sources():
     for name in ("y", "z"):
-        with pytest.raises(ValueError, match=rf"Wrong: waits_by must name a trace .* one of \['x'\]; given '{name}'"):
-            type("Wrong", (STDP,), {"waits_by": name})
+        with pytest.raises(ValueError, match=rf"Wrong: lazy_trace must name a trace .* one of \['x'\]; given '{name}'"):
+            type("Wrong", (STDP,), {"lazy_trace": name})
 
 
 def test_lanes_that_would_share_weights_are_refused(tools):

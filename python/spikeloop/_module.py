@@ -7,20 +7,18 @@ import inspect
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import jax
 
-from .._errors import NotInitializedError
-from .._keywords import NamesKeywords, check_keywords
-from .._same_form import decides_forms, deciding_forms
-from .._state import ParamState, State
-from ..util.filter import to_predicate
 from ._desc import Desc
+from ._errors import NotInitializedError
+from ._flushed_state import BackendState
+from ._keywords import NamesKeywords, check_keywords
+from ._same_form import decides_forms, deciding_forms
+from ._state import ParamState, State
 from ._tree import as_html, as_text, size_text, tree_of
-
-if TYPE_CHECKING:
-    from ._prefetch import OutputDelayAt, Prefetch, PrefetchDelayAt
+from .util.filter import to_predicate
 
 _UNWALKED = (str, bytes, int, float, bool, type(None), jax.Array, weakref.ref)
 
@@ -52,6 +50,7 @@ class Module(NamesKeywords):
     _owner: tuple[weakref.ref[Module], str] | None = None
     delays: Mapping[str, Any] = MappingProxyType({})  # of own States, and of the output; written after each call
     call_level: ClassVar[int] = 0  # init_state of lower levels runs first
+    _views: ClassVar[dict[str, Callable[..., Any]]] = {}  # of the past; made by `delays`, which stands on Module
 
     def __init__(self, name: str | None = None):
         self._name = name
@@ -88,29 +87,24 @@ class Module(NamesKeywords):
 
         return init_all_states(self, *args, **kwargs)
 
-    def prefetch(self, item: str) -> Prefetch:
+    def prefetch(self, item: str) -> Any:
         """A function that returns the State `item` as it is when called; for the front of projections."""
-        from ._prefetch import Prefetch
-
-        return Prefetch(self, item)
+        return self._views["prefetch"](self, item)
 
     def prefetch_delay(
         self, item: str, time: Any, index: Any = None, *, init: Any = None, interpolation: str | None = None
-    ) -> PrefetchDelayAt:
+    ) -> Any:
         """A function that returns the State `item` as it was `time` before the last call of this Module.
 
         `time` is one delay or one for each neuron; `index` selects neurons. The first request for an item decides the
         past before the first call, `init` (by default the initial value, and 0 for spikes), and the `interpolation`.
         """
-        from ._prefetch import PrefetchDelayAt
+        make = self._views["prefetch_delay"]
+        return make(self, item, time, index, delay_init=init, interpolation=interpolation)
 
-        return PrefetchDelayAt(self, item, time, index, delay_init=init, interpolation=interpolation)
-
-    def output_delay(self, time: Any, index: Any = None) -> OutputDelayAt:
+    def output_delay(self, time: Any, index: Any = None) -> Any:
         """A function that returns what a call of this Module returned `time` before its last call."""
-        from ._prefetch import OutputDelayAt
-
-        return OutputDelayAt(self, time, index)
+        return self._views["output_delay"](self, time, index)
 
     @classmethod
     def desc(cls, *args: Any, **kwargs: Any) -> Desc:
@@ -203,7 +197,8 @@ class Module(NamesKeywords):
         `sl.util`. One filter gives a dict, several give a tuple of dicts, and every State goes to the first filter
         that it passes.
         """
-        return _selected({path: node for path, node in _walk(self, (), set()) if isinstance(node, State)}, filters)
+        found = {path: node for path, node in _walk(self, (), set()) if isinstance(node, State)}
+        return _selected({path: s for path, s in found.items() if not isinstance(s, BackendState)}, filters)
 
     def parameters(self) -> dict[tuple[Any, ...], ParamState]:
         """{path: ParamState} of the whole model."""

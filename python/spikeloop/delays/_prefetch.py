@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import environ
+from .._module import Module, as_size
 from .._state import HiddenState, State
 from ._delay import Delay, DelayAccess, Entry, on_numbers, same
-from ._module import Module, as_size
 
 
 class Prefetch(Module):
@@ -131,6 +131,9 @@ class _OutputDelay(Delay):
             raise ValueError(f"{self.path}: the module needs an out_size, the shape of its output without batch.")
         self.target_info = jax.ShapeDtypeStruct(as_size(owner.out_size, "out_size"), environ.dftype())
         return super()._initial(batch_size)
+
+
+Module._views.update(prefetch=Prefetch, prefetch_delay=PrefetchDelayAt, output_delay=OutputDelayAt)
 
 
 def _entry(owner: Module, key: str, make: Any, time: Any, index: Any) -> tuple[Delay, str]:

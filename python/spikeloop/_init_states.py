@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 
-from .._errors import ShapeError
-from .._keywords import check_names
-from .._state import State, present_values
-from .._trace import spec_of
-from ..util.filter import to_predicate
+from ._errors import ShapeError
+from ._flushed_state import flush
+from ._keywords import check_names
 from ._module import Module
+from ._state import State
+from ._trace import spec_of, stored
+from .util.filter import to_predicate
 
 M = TypeVar("M", bound=Module)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -128,82 +129,11 @@ def _level(node: Module, method: Any) -> tuple[int, bool]:
     return (node.call_level, False) if level is None else (level, True)
 
 
-def vmap_init_all_states(
-    target: M,
-    *args: Any,
-    axis_size: int,
-    node_to_exclude: Any = None,
-    state_to_exclude: Any = None,
-    state_tag: str | None = None,
-    **kwargs: Any,
-) -> M:
-    """`init_all_states` once for each of `axis_size` lanes; States get the lanes as their first axis.
-
-    Random initial values differ between lanes. States that pass the filter `state_to_exclude` get no lanes; the others
-    get the tag `state_tag`.
-    """
-    return _call_in_lanes(
-        target, "init_state", args, kwargs, axis_size, node_to_exclude, state_tag, state_to_exclude=state_to_exclude
-    )
-
-
-def vmap_reset_all_states(
-    target: M, *args: Any, axis_size: int, node_to_exclude: Any = None, state_tag: str | None = None, **kwargs: Any
-) -> M:
-    """`reset_all_states` once for each of `axis_size` lanes; options as in `vmap_init_all_states`."""
-    return _call_in_lanes(target, "reset_state", args, kwargs, axis_size, node_to_exclude, state_tag)
-
-
-def vmap_call_all_fns(
-    target: M,
-    fn_name: str,
-    args: Any = (),
-    kwargs: Mapping[str, Any] | None = None,
-    axis_size: int | None = None,
-    node_to_exclude: Any = None,
-    state_tag: str | None = None,
-    fn_if_not_exist: str = "raise",
-) -> M:
-    """`call_all_fns` once for each of `axis_size` lanes: States that are made, or given a value unread, get lanes."""
-    return _call_in_lanes(target, fn_name, args, kwargs, axis_size, node_to_exclude, state_tag, fn_if_not_exist)
-
-
-def _call_in_lanes(
-    target: M,
-    fn_name: str,
-    args: Any,
-    kwargs: Mapping[str, Any] | None,
-    axis_size: int | None,
-    node_to_exclude: Any,
-    state_tag: str | None,
-    fn_if_not_exist: str = "raise",
-    state_to_exclude: Any = None,
-) -> M:
-    from ..transform._vmap import vmap_call
-
-    if isinstance(axis_size, bool) or not hasattr(axis_size, "__index__") or int(axis_size) < 1:  # type: ignore[arg-type]
-        raise ValueError(f"axis_size must be a whole number of at least 1; given {axis_size!r}.")
-    for path, state in target.states().items():
-        if state.learns_in is not None:
-            raise ValueError(
-                f"{_join(path)} learns, and all lanes would share it, so that none could learn on its own. "
-                "Run one model after the other."
-            )
-
-    def has_lanes(written: Iterable[State]) -> set[State]:
-        return set(written) - set(target.states(state_to_exclude).values())
-
-    def call() -> None:
-        call_all_fns(target, fn_name, args, kwargs, node_to_exclude, fn_if_not_exist)
-
-    vmap_call(call, int(axis_size), has_lanes, state_tag)  # type: ignore[arg-type]
-    return target
-
-
 def save_states(target: Module, *filters: Any) -> dict[str, Any]:
     """{path: value} of the States of `target`, or of those that pass the filters; a plain dict to store as you like."""
     found = target.states(filters or ...)
-    return dict(zip(map(_join, found), present_values(found.values()), strict=True))
+    flush(found.values())
+    return {join(path): stored(state) for path, state in found.items()}
 
 
 def load_states(target: Module, values: dict[str, Any]) -> tuple[list[str], list[str]]:
@@ -211,14 +141,13 @@ def load_states(target: Module, values: dict[str, Any]) -> tuple[list[str], list
 
     Raises ShapeError, before anything changes, if a value has another structure, unit, shape or dtype than its State.
     """
-    states: dict[str, State] = {_join(path): state for path, state in target.states().items()}
+    states: dict[str, State] = {join(path): state for path, state in target.states().items()}
     for path in sorted(states.keys() & values.keys()):
-        old, new = (spec_of(value, path) for value in (states[path].kept, values[path]))
+        old, new = (spec_of(value, path) for value in (stored(states[path]), values[path]))
         if old != new:
             raise ShapeError(f"load_states: {states[path].path} holds {old}; given {new}. Nothing was loaded.")
-    present_values(states.values())  # nothing that was put off may change what is loaded
     for path in states.keys() & values.keys():
-        states[path].kept = values[path]
+        states[path].value = values[path]
     return sorted(values.keys() - states.keys()), sorted(states.keys() - values.keys())
 
 
@@ -228,12 +157,13 @@ def assign_state_values(target: Module, *state_by_abs_path: Mapping[Any, Any]) -
     A path is a text such as `'layers.0.weight'`, or a tuple as in `Module.states`.
     """
     given = {
-        _join(path) if isinstance(path, tuple) else str(path): jax.tree.map(jnp.asarray, value)
+        join(path) if isinstance(path, tuple) else str(path): jax.tree.map(jnp.asarray, value)
         for values in state_by_abs_path
         for path, value in values.items()
     }
     return load_states(target, given)
 
 
-def _join(path: tuple[Any, ...]) -> str:
+def join(path: tuple[Any, ...]) -> str:
+    """A path in a model as a text."""
     return ".".join(map(str, path))

@@ -1,4 +1,4 @@
-"""LateSynapses: changes of weights by spikes that take a time of its own to each synapse."""
+"""DelayedSynapses: changes of weights by spikes that take a time of its own to each synapse."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from .._module import Module
 from .._state import DelayState
 from ..connect import Connection
 from ..connect._rows import sources_of
 from ..connect._spec import order
+from ..delays._history import History
 from ..kernels._eligibility import Elapsed
 from ..kernels._plastic import Side
 from ..kernels._plastic_lines import (
@@ -24,12 +26,10 @@ from ..kernels._plastic_lines import (
     update_arriving,
     update_delayed,
 )
-from ..models._past_values import PastValues
-from ..nn import Module
 from ._columns import checked_number
 
 
-class LateSynapses(Module):
+class DelayedSynapses(Module):
     """The synapses of a connection with a delay for each, which lies in the axon or in the dendrite.
 
     In the axon, spikes of sources take the delay to the synapse; in the dendrite, those of targets do. Of this side the
@@ -44,15 +44,15 @@ class LateSynapses(Module):
         self.by_source, self.by_target = _lines(connection)
         self.in_axon = delay_in == "axon"
         n, longest = connection.n_pre if self.in_axon else connection.n_post, connection.longest_delay
-        self.events = PastValues(n, longest, dtype, lambda: quiet()[0])
-        self.coefficients = PastValues(n, longest, dtype, lambda: quiet()[1])
+        self.events = History(n, longest, dtype, lambda: quiet()[0])
+        self.coefficients = History(n, longest, dtype, lambda: quiet()[1])
 
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
         """Forget the spikes under way."""
         self.under_way = DelayState(jnp.zeros(self.events.n, jnp.int32))
 
     def put(self, post: Side, pre: Side) -> None:
-        """Begin a step with these events, and with the coefficients that they meet on the other side."""
+        """Begin a step with these events, and with the coefficients of the other side."""
         events, coefficients = (pre.events, post.coefficient) if self.in_axon else (post.events, pre.coefficient)
         self.events.put(events)
         self.coefficients.put(coefficients)
@@ -109,8 +109,8 @@ class LateSynapses(Module):
         return arriving(past.ring, cursor, side.coefficient, lines)
 
     @staticmethod
-    def _past(values: PastValues) -> tuple[Any, Any]:
-        return values.history, values.cursor.value
+    def _past(values: History) -> tuple[Any, Any]:
+        return values.values, values.cursor.value
 
 
 def _lines(connection: Connection) -> tuple[Lines, Lines]:

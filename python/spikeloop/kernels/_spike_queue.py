@@ -1,11 +1,11 @@
-"""Spikes that wait for the delays of their synapses, where many synapses of a row have the same delay.
+"""Queues of spikes under way, for rows in which many synapses have the same delay.
 
-    remember: the spikes of a step are listed in the slot at the cursor
+    enqueue:  the spikes of a step are listed in the slot at the cursor
     deliver:  target[t(i, j)] += s[i] w[i, j]   for all spikes s[i] listed d(i, j) steps ago
     starts:   where in each row the synapses of each delay and block of targets begin: threads share the blocks
 
-This is the same input as that of a ring of arriving input (`scatter_ring`, `collect`), on less memory that is touched.
-Derivatives need that ring: where spikes or weights have tangents, `remember` fills it and lists nothing.
+This is the same input as that of an input ring buffer (`scatter_ring`, `collect`), on less memory that is touched.
+Derivatives need that ring: where spikes or weights have tangents, `enqueue` fills it and lists nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _BLOCKS = 8  # of targets
 _ALIGN = 16  # targets in a cache line, which one thread writes
 
 
-class Listed(NamedTuple):
+class Queue(NamedTuple):
     """The spikes of the last steps: how many a slot holds, and their sources and values, (slots, n_pre)."""
 
     count: Any
@@ -34,27 +34,27 @@ class Listed(NamedTuple):
     values: Any
 
 
-def remember(
-    spikes: Any, synapses: Sequence[Any], cursor: Any, ring: Any, full: Any, listed: Listed, rows: Rows
-) -> tuple[Any, Any, Listed]:
-    """(ring, full, listed) with the spikes (n,) put into one of the two; `full` tells that the ring holds something.
+def enqueue(
+    spikes: Any, synapses: Sequence[Any], cursor: Any, ring: Any, full: Any, queue: Queue, rows: Rows
+) -> tuple[Any, Any, Queue]:
+    """(ring, full, queue) with the spikes (n,) put into one of the two; `full`: for how many steps the ring holds some.
 
     `synapses` are weight, indices, indptr and delay; a ring has the axes (slots, n_post).
     """
     stored = dict(zip(("weight", "indices", "indptr", "delay"), synapses, strict=True))
-    before = {"cursor": cursor, "ring": ring, "full": full, **listed._asdict()}
-    ring, full, *lists = remember_p(spikes=spikes, **stored, **before, rows=rows)
-    return ring, full, Listed(*lists)
+    before = {"cursor": cursor, "ring": ring, "full": full, **queue._asdict()}
+    ring, full, *lists = enqueue_p(spikes=spikes, **stored, **before, rows=rows)
+    return ring, full, Queue(*lists)
 
 
-def deliver(synapses: Sequence[Any], cursor: Any, listed: Listed, target: Any, rows: Rows) -> tuple[Listed, Any]:
-    """(listed, target): what arrives in this step is added to target (n_post,).
+def deliver(synapses: Sequence[Any], cursor: Any, queue: Queue, target: Any, rows: Rows) -> tuple[Queue, Any]:
+    """(queue, target): what arrives in this step is added to target (n_post,).
 
     `synapses` are weight, indices, indptr and starts.
     """
     stored = dict(zip(("weight", "indices", "indptr", "starts"), synapses, strict=True))
-    *lists, target = deliver_p(**stored, cursor=cursor, **listed._asdict(), target=target, rows=rows)
-    return Listed(*lists), target
+    *lists, target = deliver_p(**stored, cursor=cursor, **queue._asdict(), target=target, rows=rows)
+    return Queue(*lists), target
 
 
 def starts(indices: Any, indptr: Any, delay: Any, longest: int, n_post: int, rows: Rows) -> Any:
@@ -68,7 +68,7 @@ def starts(indices: Any, indptr: Any, delay: Any, longest: int, n_post: int, row
 # --- reference -------------------------------------------------------------------------------------------------------
 
 
-def _remember_reference(
+def _enqueue_reference(
     spikes: Any, weight: Any, indices: Any, indptr: Any, delay: Any, cursor: Any, ring: Any, full: Any, count: Any,
     sources: Any, values: Any, *, rows: Rows,
 ) -> list[Any]:  # fmt: skip
@@ -110,7 +110,7 @@ def _deliver_reference(
 # --- derivatives and batches -----------------------------------------------------------------------------------------
 
 
-def _remember_jvp(kernel: Kernel, o: ByName, tangents: ByName, structure: Any) -> Any:
+def _enqueue_jvp(kernel: Kernel, o: ByName, tangents: ByName, structure: Any) -> Any:
     """Where spikes or weights have tangents, all spikes go into the ring."""
     if is_zero(tangents.spikes) and is_zero(tangents.weight):
         outs = kernel.run(vars(o), structure)
@@ -121,7 +121,7 @@ def _remember_jvp(kernel: Kernel, o: ByName, tangents: ByName, structure: Any) -
         [getattr(o, name) for name in varied],
         [ad.instantiate_zeros(getattr(tangents, name)) for name in varied],
     )
-    outs = [ring, jnp.ones_like(o.full), o.count, o.sources, o.values]
+    outs = [ring, jnp.full_like(o.full, o.ring.shape[0]), o.count, o.sources, o.values]
     return outs, [slope, *map(zero_tangent, outs[1:])]
 
 
@@ -131,7 +131,7 @@ def _into_ring(o: ByName, varied: dict[str, Any], rows: Rows) -> Any:
     return scatter_p.run({name: operands[name] for name in scatter_p.names({"rows": timed})}, {"rows": timed})[0]
 
 
-def _remember_batch(kernel: Kernel, o: ByName, axes: ByName, structure: Any) -> Any:
+def _enqueue_batch(kernel: Kernel, o: ByName, axes: ByName, structure: Any) -> Any:
     """Lanes have rings: the lists stay as they are."""
     varies = {name for name, d in vars(axes).items() if d is not None}
     kept = ("full", "count", "sources", "values")
@@ -140,13 +140,14 @@ def _remember_batch(kernel: Kernel, o: ByName, axes: ByName, structure: Any) -> 
     into = lambda *values: _into_ring(o, dict(zip(varied, values, strict=True)), structure["rows"])  # noqa: E731
     varied = [name for name in vars(axes) if name not in kept]
     ring = jax.vmap(into, [getattr(axes, name) for name in varied])(*(getattr(o, name) for name in varied))
-    outs = [ring, jnp.ones_like(o.full), *(getattr(o, name) for name in kept[1:])]
+    slots = ring.shape[1]
+    outs = [ring, jnp.full_like(o.full, slots), *(getattr(o, name) for name in kept[1:])]
     return outs, [0, *(getattr(axes, name) for name in kept)]
 
 
 # --- declarations ----------------------------------------------------------------------------------------------------
 
-_LISTED = state("count", "sources", "values")
+_QUEUE = state("count", "sources", "values")
 
 starts_p = Kernel(
     "event_starts",
@@ -161,15 +162,15 @@ starts_p = Kernel(
         "n_pre": rows.n_pre, "sorted": rows.sorted, "n_post": n_post, "blocks": _BLOCKS,
     },
 )  # fmt: skip
-remember_p = Kernel(
+enqueue_p = Kernel(
     "event_remember",
-    _remember_reference,
+    _enqueue_reference,
     structure=("rows",),
     operands=(
-        *inputs("spikes"), *params("weight", "indices", "indptr", "delay", "cursor"), *state("ring", "full"), *_LISTED,
+        *inputs("spikes"), *params("weight", "indices", "indptr", "delay", "cursor"), *state("ring", "full"), *_QUEUE,
     ),
-    jvp=_remember_jvp,
-    batch=_remember_batch,
+    jvp=_enqueue_jvp,
+    batch=_enqueue_batch,
     dtypes={"values": FLOATS},
     attributes=lambda o, rows: {"offset": rows.offset, "n_pre": rows.n_pre},
     native_operands=("spikes", "cursor", "count", "sources", "values"),  # the ring passes by
@@ -178,8 +179,8 @@ deliver_p = Kernel(
     "event_deliver",
     _deliver_reference,
     structure=("rows",),
-    operands=(*params("weight", "indices", "indptr", "starts", "cursor"), *_LISTED, *state("target")),
-    # Listed spikes were remembered where nothing was differentiated: weights are constants to them, as they are to a
+    operands=(*params("weight", "indices", "indptr", "starts", "cursor"), *_QUEUE, *state("target")),
+    # Queued spikes were listed where nothing was differentiated: weights are constants to them, as they are to a
     # ring that was filled before.
     adds_to="target",
     dtypes={"target": FLOATS},

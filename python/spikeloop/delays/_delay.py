@@ -11,13 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import environ
-from .._delay_steps import check_ring, delay_steps, delay_times, nearest
 from .._errors import NotInitializedError, ShapeError, UnitError
 from .._jax import is_tracer
+from .._module import Module
 from .._state import DelayState
 from .._steps import steps_since
 from ..kernels._ring import look, put
-from ._module import Module
+from ._steps import check_ring, delay_steps, delay_times, nearest
 
 INTERPOLATIONS = {"nearest": "nearest", "round": "nearest", "linear": "linear", "linear_interp": "linear"}
 

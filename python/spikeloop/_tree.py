@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .._state import State
+from ._state import State
 
 if TYPE_CHECKING:
     from ._module import Module
