@@ -147,6 +147,13 @@ impl Floats {
     }
 }
 
+/// Runs `body` as XLA runs kernels: with subnormals flushed to zero, where the tests know how.
+#[cfg(test)]
+pub(crate) fn flushing(body: impl FnOnce()) {
+    let flush = if cfg!(target_arch = "x86_64") { 0x8040 } else { 0 };
+    Floats(Floats::current().0 | flush).during(body);
+}
+
 #[cfg(test)]
 mod tests {
     use super::team::Team;
@@ -223,12 +230,10 @@ mod tests {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     fn team_flushes_subnormals_as_the_caller_does() {
         let own = Floats::current();
-        let flushing = Floats(own.0 | 0x8040);
+        let flushed = Floats(own.0 | 0x8040);
         let seen = Mutex::new(Vec::new());
-        flushing.during(|| {
-            ranges(2, true, |_| seen.lock().expect("no panic").push(Floats::current()));
-        });
-        assert!(seen.into_inner().expect("no panic").iter().all(|&floats| floats == flushing));
+        flushing(|| ranges(2, true, |_| seen.lock().expect("no panic").push(Floats::current())));
+        assert!(seen.into_inner().expect("no panic").iter().all(|&floats| floats == flushed));
         assert_eq!(Floats::current(), own);
     }
 }

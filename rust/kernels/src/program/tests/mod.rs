@@ -1,3 +1,9 @@
 //! Tests of programs.
 
+mod cache;
+mod calls;
+mod case;
+mod fuzz;
+mod meaning;
+mod random;
 mod text;

@@ -1,0 +1,246 @@
+//! The programs of the process, found by the hash of their text.
+//!
+//! Entries are never given back, so that a handler needs no lock, which a fork could leave locked.
+
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use super::cache::{self, InUse, Slot};
+use super::ir::Program;
+use super::jit::Code;
+use super::level::Level;
+use super::op::Op;
+use super::run::{Call, Layout};
+use super::variant::Variant;
+
+/// Lists that entries are spread over.
+const BUCKETS: usize = 1024;
+
+static TABLE: [AtomicPtr<Entry>; BUCKETS] = [const { AtomicPtr::new(ptr::null_mut()) }; BUCKETS];
+
+/// A program of the process.
+#[derive(Debug)]
+pub struct Entry {
+    hash: u64,
+    program: Program,
+    variants: List<Variant>,
+    next: *const Entry,
+}
+
+// SAFETY: the pointer is to an entry that is never given back, and nothing but the list of variants changes.
+unsafe impl Sync for Entry {}
+// SAFETY: as above.
+unsafe impl Send for Entry {}
+
+fn bucket(hash: u64) -> &'static AtomicPtr<Entry> {
+    &TABLE[(hash ^ hash >> 32) as usize % BUCKETS]
+}
+
+fn in_bucket(bucket: &'static AtomicPtr<Entry>) -> impl Iterator<Item = &'static Entry> {
+    // SAFETY: null, or an entry, which is never given back.
+    let first = unsafe { bucket.load(Ordering::Acquire).as_ref() };
+    // SAFETY: as above.
+    std::iter::successors(first, |entry| unsafe { entry.next.as_ref() })
+}
+
+/// The program with this hash.
+#[must_use]
+pub fn find(hash: u64) -> Option<&'static Entry> {
+    in_bucket(bucket(hash)).find(|entry| entry.hash == hash)
+}
+
+/// Puts a program into the table, if it is not there.
+///
+/// # Errors
+/// If another program has the same hash.
+pub fn insert(program: Program) -> Result<&'static Entry, String> {
+    let hash = program.hash();
+    let mut entry = Box::new(Entry::new(hash, program));
+    loop {
+        if let Some(old) = find(hash) {
+            let same = old.program == entry.program;
+            return same.then_some(old).ok_or_else(|| format!("two programs have the hash {hash:x}"));
+        }
+        let first = bucket(hash).load(Ordering::Acquire);
+        entry.next = first;
+        let new = Box::into_raw(entry);
+        match bucket(hash).compare_exchange(first, new, Ordering::AcqRel, Ordering::Acquire) {
+            // SAFETY: from now on it is never given back.
+            Ok(_) => return Ok(unsafe { &*new }),
+            // SAFETY: nobody else has seen it.
+            Err(_) => entry = unsafe { Box::from_raw(new) },
+        }
+    }
+}
+
+/// A program that is not in the table.
+#[cfg(test)]
+pub(super) fn unlisted(program: Program) -> Entry {
+    Entry::new(program.hash(), program)
+}
+
+impl Entry {
+    fn new(hash: u64, program: Program) -> Self {
+        Self { hash, program, variants: List::new(), next: ptr::null() }
+    }
+
+    /// The hash of the program's text.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// The program.
+    #[must_use]
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// The program for operands of which these are the same for all lanes of a row.
+    fn variant(&self, uniform_inputs: impl Fn(usize) -> bool) -> &Variant {
+        let fits = |variant: &Variant| {
+            variant.uniform_inputs.iter().enumerate().all(|(k, &uniform)| uniform == uniform_inputs(k))
+        };
+        self.variants.find_or_add(fits, || {
+            let uniform: Vec<bool> = (0..self.program.readers().len()).map(&uniform_inputs).collect();
+            Variant::new(&self.program, &uniform)
+        })
+    }
+
+    /// Of the program for operands that vary where it says `in`.
+    #[must_use]
+    pub fn stats(&self, level: Level) -> Stats {
+        let reads = |k: usize| self.program.readers()[k].map(|id| self.program.values()[id].op);
+        let variant = self.variant(|k| reads(k) != Some(Op::In));
+        if let Some(in_use) = self.code(variant, level) {
+            return in_use.code.stats();
+        }
+        let (ops, registers, isa) = (variant.body.len(), variant.slots, Level::Interpreter.name());
+        Stats { ops, registers, spills: 0, bytes: 0, compile_us: 0.0, isa }
+    }
+
+    /// Gives all code back that nobody runs.
+    #[cfg(test)]
+    pub(super) fn give_code_back(&self) {
+        self.variants.iter().flat_map(|variant| &variant.codes).for_each(Slot::give_back);
+    }
+
+    /// The machine code of a variant, if there is such.
+    fn code<'a>(&self, variant: &'a Variant, level: Level) -> Option<InUse<'a>> {
+        let slot = match level {
+            Level::Interpreter => return None,
+            Level::Avx2 => &variant.codes[0],
+            Level::Avx512 => &variant.codes[1],
+        };
+        let (code, too_much) = slot.get(|| Code::new(&self.program, variant, level));
+        if too_much {
+            make_room();
+        }
+        code
+    }
+
+    /// Runs the program.
+    ///
+    /// # Safety
+    /// There are as many operands and results as the program has, of its types and the layouts that the call says;
+    /// operands read by `uin` and `win` have one element or one per row. A result shares memory with its alias at most.
+    /// This machine has the level's instructions.
+    pub unsafe fn run(&self, call: &Call<'_>, level: Level) {
+        let variant = self.variant(|k| matches!(call.inputs[k].layout, Layout::Uniform | Layout::Row));
+        let in_use = self.code(variant, level);
+        let code = in_use.as_ref().map(|in_use| in_use.code);
+        // SAFETY: promised to this function.
+        unsafe {
+            if self.program.double() {
+                call.run::<f64>(variant, code);
+            } else {
+                call.run::<f32>(variant, code);
+            }
+        }
+    }
+}
+
+/// Gives code back that has not been used for long.
+#[cold]
+fn make_room() {
+    while cache::is_full() {
+        let idle = |slot: &'static Slot| slot.idle_since().map(|since| (since, slot));
+        let slots = TABLE
+            .iter()
+            .flat_map(in_bucket)
+            .flat_map(|entry| entry.variants.iter())
+            .flat_map(|variant| &variant.codes);
+        let Some((_, slot)) = slots.filter_map(idle).min_by_key(|&(since, _)| since) else { return };
+        slot.give_back();
+    }
+}
+
+/// What is known of a program that is ready to run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stats {
+    /// Operations on lanes.
+    pub ops: usize,
+    /// Registers in use at most; slots of the interpreter.
+    pub registers: usize,
+    /// Values that did not fit into registers and were stored meanwhile.
+    pub spills: usize,
+    /// Size of the machine code.
+    pub bytes: usize,
+    /// Time to make it.
+    pub compile_us: f64,
+    /// What runs the program.
+    pub isa: &'static str,
+}
+
+/// A list that only grows.
+#[derive(Debug)]
+struct List<T> {
+    first: AtomicPtr<Node<T>>,
+}
+
+#[derive(Debug)]
+struct Node<T> {
+    item: T,
+    next: *const Node<T>,
+}
+
+impl<T> List<T> {
+    fn new() -> Self {
+        Self { first: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &T> {
+        // SAFETY: null, or a node, which lives as long as the list.
+        let first = unsafe { self.first.load(Ordering::Acquire).as_ref() };
+        // SAFETY: as above.
+        std::iter::successors(first, |node| unsafe { node.next.as_ref() }).map(|node| &node.item)
+    }
+
+    /// The item that fits, made if there is none. If two threads make one, both stay.
+    fn find_or_add(&self, fits: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> &T {
+        if let Some(item) = self.iter().find(|&item| fits(item)) {
+            return item;
+        }
+        let node = Box::into_raw(Box::new(Node { item: make(), next: ptr::null() }));
+        loop {
+            let first = self.first.load(Ordering::Acquire);
+            // SAFETY: nobody else has seen the node yet.
+            unsafe { (*node).next = first };
+            if self.first.compare_exchange(first, node, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                // SAFETY: it lives as long as the list.
+                return unsafe { &(*node).item };
+            }
+        }
+    }
+}
+
+impl<T> Drop for List<T> {
+    fn drop(&mut self) {
+        let mut at = *self.first.get_mut();
+        while !at.is_null() {
+            // SAFETY: made by `Box::into_raw`, and nobody has it any more.
+            let node = unsafe { Box::from_raw(at) };
+            at = node.next.cast_mut();
+        }
+    }
+}

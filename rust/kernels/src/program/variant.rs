@@ -1,0 +1,177 @@
+//! A program for certain operands: what is the same for all lanes is told apart from what varies.
+
+use super::cache::Slot;
+use super::ir::{Id, Program};
+use super::op::{Op, Type};
+
+/// Where a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Among the values that are the same for all lanes.
+    Uniform(usize),
+    /// In the memory of an operand.
+    Input(usize),
+    /// In a slot of the interpreter.
+    Slot(usize),
+}
+
+/// One operation of the interpreter.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Step {
+    pub(crate) op: Op,
+    pub(crate) immediate: u64,
+    pub(crate) to: Place,
+    pub(crate) args: [Option<Place>; 3],
+}
+
+/// A program whose operands are known to be the same for all lanes or not.
+#[derive(Debug)]
+pub(crate) struct Variant {
+    /// Operands that are the same for all lanes of a row.
+    pub(crate) uniform_inputs: Vec<bool>,
+    /// The bits of all uniform values; those that are no constants are 0 until they are computed.
+    pub(crate) template: Vec<u64>,
+    /// The operands that become uniform values: operand, value, and whether it is a word.
+    pub(crate) loads: Vec<(usize, usize, bool)>,
+    /// Computes the uniform values.
+    pub(crate) prelude: Vec<Step>,
+    /// Computes the others.
+    pub(crate) body: Vec<Step>,
+    /// Where the results are.
+    pub(crate) outs: Vec<Place>,
+    /// Where the values to be summed are.
+    pub(crate) sums: Vec<Place>,
+    /// Slots that the body needs.
+    pub(crate) slots: usize,
+    /// Where each value is that a result needs.
+    pub(crate) places: Vec<Option<Place>>,
+    /// The machine code of AVX2 and of AVX-512.
+    pub(crate) codes: [Slot; 2],
+}
+
+impl Variant {
+    /// Sorts the values of a program.
+    pub(crate) fn new(program: &Program, uniform_inputs: &[bool]) -> Self {
+        let needed = needed(program);
+        let uniform = uniform(program, uniform_inputs);
+        let mut variant = Self {
+            uniform_inputs: uniform_inputs.to_vec(),
+            template: Vec::new(),
+            loads: Vec::new(),
+            prelude: Vec::new(),
+            body: Vec::new(),
+            outs: Vec::new(),
+            sums: Vec::new(),
+            slots: 0,
+            places: vec![None; program.values().len()],
+            codes: [Slot::new(), Slot::new()],
+        };
+        let last = last_uses(program, &needed);
+        let mut free = Vec::new();
+        for id in (0..needed.len()).filter(|&id| needed[id]) {
+            if uniform[id] {
+                variant.add_uniform(program, id);
+            } else {
+                variant.add_varying(program, id, &mut free);
+                variant.free_slots(program, id, &last, &mut free);
+            }
+        }
+        let place = |id: Id| variant.places[id].expect("results are needed");
+        variant.outs = program.outs().iter().map(|out| place(out.value)).collect();
+        variant.sums = program.sums().iter().map(|&id| place(id)).collect();
+        variant
+    }
+
+    fn add_varying(&mut self, program: &Program, id: Id, free: &mut Vec<usize>) {
+        let value = &program.values()[id];
+        // A result that is an operand is copied, as its memory may be another result's.
+        let copied = program.outs().iter().any(|out| out.value == id);
+        let input = Place::Input(value.immediate as usize);
+        if value.op == Op::In && !copied {
+            self.places[id] = Some(input);
+            return;
+        }
+        let slot = free.pop().unwrap_or_else(|| {
+            self.slots += 1;
+            self.slots - 1
+        });
+        let mut step = self.step(program, id, Place::Slot(slot));
+        if value.op == Op::In {
+            step.args[0] = Some(input);
+        }
+        self.body.push(step);
+        self.places[id] = Some(Place::Slot(slot));
+    }
+
+    /// Slots of arguments that no later value takes are free for later ones, though not for the value itself.
+    fn free_slots(&self, program: &Program, id: Id, last: &[Id], free: &mut Vec<usize>) {
+        let args = &program.values()[id].args;
+        for (k, &arg) in args.iter().enumerate() {
+            let ends = last[arg] == id && !args[..k].contains(&arg);
+            if let (true, Some(Place::Slot(slot))) = (ends, self.places[arg]) {
+                free.push(slot);
+            }
+        }
+    }
+
+    fn add_uniform(&mut self, program: &Program, id: Id) {
+        let value = &program.values()[id];
+        let to = self.template.len();
+        self.places[id] = Some(Place::Uniform(to));
+        self.template.push(if value.op.is_constant() { value.immediate } else { 0 });
+        if value.op.is_input() {
+            self.loads.push((value.immediate as usize, to, value.ty == Type::Word));
+        } else if !value.op.is_constant() {
+            let step = self.step(program, id, Place::Uniform(to));
+            self.prelude.push(step);
+        }
+    }
+
+    fn step(&self, program: &Program, id: Id, to: Place) -> Step {
+        let value = &program.values()[id];
+        let mut args = [None; 3];
+        for (place, &arg) in args.iter_mut().zip(&value.args) {
+            *place = self.places[arg];
+        }
+        Step { op: value.op, immediate: value.immediate, to, args }
+    }
+}
+
+/// The values that results depend on.
+fn needed(program: &Program) -> Vec<bool> {
+    let mut needed = vec![false; program.values().len()];
+    for id in program.outs().iter().map(|out| out.value).chain(program.sums().iter().copied()) {
+        needed[id] = true;
+    }
+    for (id, value) in program.values().iter().enumerate().rev() {
+        if needed[id] {
+            value.args.iter().for_each(|&arg| needed[arg] = true);
+        }
+    }
+    needed
+}
+
+/// The values that are the same for all lanes of a row.
+fn uniform(program: &Program, uniform_inputs: &[bool]) -> Vec<bool> {
+    let mut uniform: Vec<bool> = Vec::with_capacity(program.values().len());
+    for value in program.values() {
+        uniform.push(match value.op {
+            Op::In => uniform_inputs[value.immediate as usize],
+            Op::Lane => false,
+            _ => value.args.iter().all(|&arg| uniform[arg]),
+        });
+    }
+    uniform
+}
+
+/// The last needed value that takes each value, or none where it lives until the results are written.
+fn last_uses(program: &Program, needed: &[bool]) -> Vec<Id> {
+    let mut last = vec![Id::MAX; program.values().len()];
+    for (id, value) in program.values().iter().enumerate().filter(|&(id, _)| needed[id]) {
+        value.args.iter().for_each(|&arg| last[arg] = id);
+    }
+    for id in program.outs().iter().map(|out| out.value).chain(program.sums().iter().copied()) {
+        last[id] = Id::MAX;
+    }
+    last
+}
