@@ -1,5 +1,5 @@
-// The extension module spikeloop._native: FFI handlers as capsules, threads and CPU features, and the
-// connectivity builders of connect.cc. All work is done in Rust, behind native.h.
+// The extension module spikeloop._native: FFI handlers as capsules, threads and CPU features, the
+// connectivity builders of connect.cc, and the step programs of program.cc. All work is done in Rust, behind native.h.
 
 // The dynamic symbol PyInit__native is exported by Rust, whose linker hides symbols of C++ objects;
 // it calls the function that nanobind defines below, under this name.
@@ -13,6 +13,7 @@
 
 #include "connect.h"
 #include "native.h"
+#include "program.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -70,4 +71,5 @@ NB_MODULE(_native, m) {
   m.def("get_num_threads", [] { return spikeloop_get_num_threads(); }, "Threads that kernels may use.");
   m.def("set_num_threads", &set_num_threads, "n"_a, "Let kernels use up to n threads.");
   bind_connect(m);
+  bind_program(m);
 }

@@ -1,4 +1,4 @@
-// The C functions of rust/native/src/, in the order of lib.rs and connect.rs.
+// The C functions of rust/native/src/, in the order of lib.rs, connect.rs and program.rs.
 #pragma once
 
 #include <cstddef>
@@ -86,5 +86,24 @@ SpikeloopBuilt spikeloop_order(SpikeloopSlice<uint32_t> sources, SpikeloopSlice<
                                SpikeloopSlice<uint16_t> delay, size_t n_pre);
 void spikeloop_array_free(void *owner);
 void spikeloop_error_free(char *error);
+
+// What is known of a step program.
+struct SpikeloopProgramStats {
+  size_t ops, registers, spills, bytes;
+  double compile_us;
+  SpikeloopText isa;
+};
+
+// How many values of a program an operation makes.
+struct SpikeloopProgramKind {
+  SpikeloopText name;
+  size_t count;
+};
+
+// Null, or why not, to be freed.
+char *spikeloop_program(const char *text, size_t size, int64_t *hash);
+bool spikeloop_program_stats(int64_t hash, SpikeloopProgramStats *stats);
+size_t spikeloop_program_kinds(int64_t hash, SpikeloopProgramKind *kinds, size_t room);
+SpikeloopText spikeloop_jit_level();
 
 }  // extern "C"

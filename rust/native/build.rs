@@ -62,6 +62,6 @@ fn main() {
     if env::var_os("CARGO_FEATURE_ABI3").is_some() {
         build.define("Py_LIMITED_API", "0x030C0000");
     }
-    build.files(["module.cc", "connect.cc"].map(|name| csrc.join(name)));
+    build.files(["module.cc", "connect.cc", "program.cc"].map(|name| csrc.join(name)));
     build.file(source.join("nb_combined.cpp")).compile("spikeloop_module");
 }

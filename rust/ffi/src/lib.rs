@@ -16,6 +16,7 @@ mod neuron;
 mod operand;
 mod plastic;
 mod procedural;
+mod program;
 mod random;
 mod record;
 mod register;

@@ -8,6 +8,7 @@ use crate::late;
 use crate::neuron::{self, Mode};
 use crate::plastic;
 use crate::procedural;
+use crate::program;
 use crate::random;
 use crate::record;
 use crate::waiting;
@@ -95,6 +96,7 @@ handlers! {
     counts, "random_counts": random::counts;
     procedural_scatter, "procedural_scatter": procedural::scatter;
     procedural_gather, "procedural_gather": procedural::gather;
+    program, "program": program::call;
     pack, "record_pack": record::pack;
     count, "record_count": record::count;
     append, "record_append": record::append;

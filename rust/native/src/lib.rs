@@ -4,6 +4,7 @@
 //! and the C functions that it calls.
 
 pub mod connect;
+pub mod program;
 
 use spikeloop_ffi::registrations;
 use spikeloop_kernels::neuron::MODELS;

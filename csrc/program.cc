@@ -1,0 +1,53 @@
+#include "program.h"
+
+#include <nanobind/stl/string.h>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "native.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace {
+
+nb::str to_str(SpikeloopText text) { return nb::str(text.data, text.size); }
+
+int64_t program(const std::string &text) {
+  int64_t hash = 0;
+  char *error = spikeloop_program(text.data(), text.size(), &hash);
+  if (!error) return hash;
+  const std::string message = error;
+  spikeloop_error_free(error);
+  throw std::invalid_argument(message);
+}
+
+nb::dict program_stats(int64_t hash) {
+  SpikeloopProgramStats stats;
+  if (!spikeloop_program_stats(hash, &stats))
+    throw std::invalid_argument("program_stats: no program has the hash " + std::to_string(hash));
+  std::vector<SpikeloopProgramKind> kinds(spikeloop_program_kinds(hash, nullptr, 0));
+  spikeloop_program_kinds(hash, kinds.data(), kinds.size());
+  nb::dict counts;
+  for (const auto &kind : kinds) counts[to_str(kind.name)] = kind.count;
+  nb::dict out;
+  out["ops"] = stats.ops;
+  out["registers"] = stats.registers;
+  out["spills"] = stats.spills;
+  out["bytes"] = stats.bytes;
+  out["compile_us"] = stats.compile_us;
+  out["isa"] = to_str(stats.isa);
+  out["kinds"] = counts;
+  return out;
+}
+
+}  // namespace
+
+void bind_program(nb::module_ &m) {
+  m.def("program", &program, "text"_a, "Checks and registers a step program; returns the hash of its text.");
+  m.def("program_stats", &program_stats, "hash"_a, "Operations, registers, spills, bytes, compile time, instructions.");
+  m.def("jit_level", [] { return to_str(spikeloop_jit_level()); }, "What runs step programs on this machine.");
+}

@@ -1,0 +1,232 @@
+//! The handler of step programs. Attribute `program`: the hash under which the program was registered.
+//!
+//! Operands are the program's inputs, results its outs, then its sums. The first out has the population's shape, or,
+//! where there are only sums, the largest operand.
+
+use crate::buffer::{Buffer, Dtype};
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::list::List;
+use spikeloop_kernels::Shape;
+use spikeloop_kernels::program::{Call, Entry, Input, Layout, Level, Op, Sum, table};
+use std::ffi::c_void;
+use std::ptr;
+
+/// Operands and results without the heap.
+const ARGS: usize = 48;
+const RETS: usize = 32;
+
+/// Runs a program.
+pub(crate) fn call(frame: Frame) -> Result<()> {
+    let hash = frame.int("program")?;
+    let Some(entry) = table::find(hash as u64) else {
+        return Err(Error::invalid(format!("no program with the hash {hash} is registered in this process")));
+    };
+    let (outs, sums) = (entry.program().outs().len(), entry.program().sums().len());
+    frame.expect_counts(entry.program().readers().len(), outs + sums)?;
+    let checked = Checked { frame, entry, shape: shape(frame, outs) };
+    let mut inputs = List::<_, ARGS>::new(Input { ptr: ptr::null(), layout: Layout::Uniform });
+    inputs.fill(frame.arg_count(), |k, input| checked.input(k).map(|checked| *input = checked))?;
+    let mut results = List::<_, RETS>::new(ptr::null_mut());
+    results.fill(outs, |k, result| checked.out(k).map(|checked| *result = checked))?;
+    let mut totals = List::<_, RETS>::new(Sum { ptr: ptr::null_mut(), per_row: false });
+    totals.fill(sums, |k, total| checked.sum(outs + k).map(|checked| *total = checked))?;
+    let call = Call { shape: checked.shape, inputs: &inputs, outs: &results, sums: &totals };
+    // SAFETY: the buffers are the runtime's; their types, lengths and aliases were checked.
+    unsafe { entry.run(&call, Level::best()) };
+    Ok(())
+}
+
+/// The population's shape.
+fn shape(frame: Frame, outs: usize) -> Shape {
+    if outs > 0 {
+        return frame.ret(0).population();
+    }
+    let largest = (0..frame.arg_count()).map(|k| frame.arg(k)).max_by_key(Buffer::len);
+    largest.map_or(Shape { batch: 1, n: 1 }, |buffer| buffer.population())
+}
+
+/// A call whose operands and results are being checked.
+struct Checked<'a> {
+    frame: Frame<'a>,
+    entry: &'static Entry,
+    shape: Shape,
+}
+
+impl Checked<'_> {
+    fn float(&self) -> Dtype {
+        if self.entry.program().double() { Dtype::F64 } else { Dtype::F32 }
+    }
+
+    fn input(&self, k: usize) -> Result<Input> {
+        let (program, buffer) = (self.entry.program(), self.frame.arg(k));
+        let Some(reader) = program.readers()[k] else {
+            return Ok(Input { ptr: ptr::null(), layout: Layout::Uniform });
+        };
+        let op = program.values()[reader].op;
+        let dtype = if op == Op::WordIn { Dtype::U32 } else { self.float() };
+        if buffer.dtype != dtype {
+            return Err(Error::invalid(format!("operand {k} is {}, expected {dtype}", buffer.dtype)));
+        }
+        let layout = if op == Op::In { self.layout(&buffer) } else { self.uniform_layout(&buffer) };
+        let Some(layout) = layout else { return Err(self.misfit(k, &buffer, op == Op::In)) };
+        Ok(Input { ptr: buffer.ptr::<f64>().cast(), layout })
+    }
+
+    fn layout(&self, buffer: &Buffer) -> Option<Layout> {
+        let (Shape { batch, n }, len) = (self.shape, buffer.len());
+        if len == self.shape.len() {
+            Some(Layout::Full)
+        } else if len == 1 {
+            Some(Layout::Uniform)
+        } else if len == batch && buffer.population().n == 1 {
+            Some(Layout::Row)
+        } else {
+            (len == n).then_some(Layout::Neuron)
+        }
+    }
+
+    fn uniform_layout(&self, buffer: &Buffer) -> Option<Layout> {
+        match buffer.len() {
+            1 => Some(Layout::Uniform),
+            len => (len == self.shape.batch).then_some(Layout::Row),
+        }
+    }
+
+    fn misfit(&self, k: usize, buffer: &Buffer, varies: bool) -> Error {
+        let Shape { batch, n } = self.shape;
+        let each =
+            if varies { format!(", {n} (one per neuron), {}", self.shape.len()) } else { String::new() };
+        let (len, dims) = (buffer.len(), buffer.dims);
+        Error::invalid(format!(
+            "operand {k} {dims:?} has {len} elements, expected 1, {batch} (one per row, [{batch}, 1]){each}"
+        ))
+    }
+
+    fn out(&self, k: usize) -> Result<*mut c_void> {
+        let buffer = self.frame.ret(k);
+        self.expect_float(k, &buffer)?;
+        if buffer.len() != self.shape.len() {
+            let (len, expected) = (buffer.len(), self.shape.len());
+            return Err(Error::invalid(format!("result {k} has {len} elements, expected {expected}")));
+        }
+        let (ptr, alias) = (buffer.ptr::<f64>().cast(), self.entry.program().outs()[k].alias);
+        for arg in (0..self.frame.arg_count()).filter(|&arg| Some(arg) != alias) {
+            if !self.shape.is_empty() && self.frame.arg(arg).ptr::<f64>().cast() == ptr {
+                return Err(Error::invalid(format!(
+                    "result {k} shares memory with operand {arg}, but the program does not say 'alias {arg}'"
+                )));
+            }
+        }
+        Ok(ptr)
+    }
+
+    fn sum(&self, k: usize) -> Result<Sum> {
+        let (buffer, batch) = (self.frame.ret(k), self.shape.batch);
+        self.expect_float(k, &buffer)?;
+        let ptr = buffer.ptr::<f64>().cast();
+        match buffer.len() {
+            1 => Ok(Sum { ptr, per_row: false }),
+            len if len == batch => Ok(Sum { ptr, per_row: true }),
+            len => Err(Error::invalid(format!(
+                "result {k}, a sum, has {len} elements, expected 1 or {batch} (one per row)"
+            ))),
+        }
+    }
+
+    fn expect_float(&self, k: usize, buffer: &Buffer) -> Result<()> {
+        let (given, expected) = (buffer.dtype, self.float());
+        if given == expected {
+            return Ok(());
+        }
+        Err(Error::invalid(format!("result {k} is {given}, expected {expected}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::register::registrations;
+    use crate::testing::Call;
+    use spikeloop_kernels::program::{parse, table};
+
+    const TEXT: &str = "\
+program f32 inputs 4
+0 = uin 0
+1 = in 1
+2 = in 2
+3 = win 3
+4 = wtof 3
+5 = fma 0 1 2
+6 = add 5 4
+out 6 alias 1
+sum 1
+";
+
+    fn run(call: Call) -> Result<Call, String> {
+        let handler = registrations().iter().find(|(name, _)| *name == "spikeloop.program").expect("there").1;
+        let mut call = call;
+        call.run(handler).map_err(|(_, message)| message)?;
+        Ok(call)
+    }
+
+    fn hash(text: &str) -> i64 {
+        table::insert(parse(text).expect("valid")).expect("the first").hash() as i64
+    }
+
+    fn call(scale: &[f32], per_neuron: &[f32], sums: &[f32]) -> Call {
+        let state = [1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let call = Call::default().arg(scale, &[scale.len() as i64, 1]).arg(&state, &[2, 3]);
+        let call = call.vector(per_neuron).arg(&[1_u32 << 31], &[]).alias(1);
+        call.ret(sums, &[sums.len() as i64]).int("program", hash(TEXT))
+    }
+
+    #[test]
+    fn runs_in_place_with_operands_of_each_layout() {
+        let done = run(call(&[10.0], &[0.0, 0.25, 0.5], &[0.0])).expect("runs");
+        assert_eq!(done.result::<f32>(0), [10.5, 20.75, 31.0, 40.5, 50.75, 61.0]);
+        assert_eq!(done.result::<f32>(1), [21.0]);
+        let done = run(call(&[10.0, 100.0], &[1.0], &[0.0, 0.0])).expect("runs");
+        assert_eq!(done.result::<f32>(0), [11.5, 21.5, 31.5, 401.5, 501.5, 601.5]);
+        assert_eq!(done.result::<f32>(1), [6.0, 15.0]);
+    }
+
+    #[test]
+    fn errors_name_the_operand() {
+        let message = |call: Call| run(call).map(|_| ()).unwrap_err();
+        assert_eq!(
+            message(call(&[1.0; 3], &[0.0; 3], &[0.0])),
+            "program: operand 0 [3, 1] has 3 elements, expected 1, 2 (one per row, [2, 1])"
+        );
+        assert_eq!(
+            message(call(&[1.0], &[0.0; 4], &[0.0])),
+            "program: operand 2 [4] has 4 elements, expected 1, 2 (one per row, [2, 1]), 3 (one per neuron), 6"
+        );
+        assert_eq!(
+            message(call(&[1.0], &[0.0; 3], &[0.0; 3])),
+            "program: result 1, a sum, has 3 elements, expected 1 or 2 (one per row)"
+        );
+        let call = Call::default().int("program", 5);
+        assert_eq!(message(call), "program: no program with the hash 5 is registered in this process");
+        let text = "program f64 inputs 2\n0 = in 0\n1 = in 1\n2 = add 0 1\nout 2\n";
+        let two = || Call::default().int("program", hash(text)).vector(&[1.0]);
+        assert_eq!(
+            message(two().vector(&[1.0_f32]).ret(&[0.0], &[1])),
+            "program: operand 1 is float32, expected float64"
+        );
+        assert_eq!(
+            message(two().vector(&[1.0]).alias(0)),
+            "program: result 0 shares memory with operand 0, but the program does not say 'alias 0'"
+        );
+        assert_eq!(
+            message(two().ret(&[0.0], &[1])),
+            "program: got 1 operands and 1 results, expected 2 and 1"
+        );
+    }
+
+    #[test]
+    fn a_program_of_sums_alone_has_the_shape_of_its_largest_operand() {
+        let text = "program f64 inputs 2\n0 = in 0\n1 = in 1\n2 = mul 0 1\nsum 2\n";
+        let call = Call::default().int("program", hash(text)).vector(&[2.0]).vector(&[1.0, 2.0, 3.0]);
+        assert_eq!(run(call.ret(&[0.0], &[])).expect("runs").result::<f64>(0), [12.0]);
+    }
+}
