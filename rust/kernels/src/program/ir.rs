@@ -232,12 +232,9 @@ impl Program {
     fn place(&mut self, op: Op, args: &[Id], id: Id) -> Result<usize, String> {
         let guards = &self.guards;
         let inside = !guards.open.is_empty();
-        for &arg in args {
-            let region = self.regions[arg];
-            let begins = op == Op::Guard;
-            if region != 0 && (begins || !inside || region != guards.count) {
-                return Err(format!("value {arg} is defined in a guarded region only"));
-            }
+        let present = if inside && op != Op::Guard { guards.count } else { 0 };
+        if let Some(arg) = args.iter().find(|&&arg| ![0, present].contains(&self.regions[arg])) {
+            return Err(format!("value {arg} is defined in a guarded region only"));
         }
         let condition = |guard: Id| self.values[guard].args[0];
         match op {

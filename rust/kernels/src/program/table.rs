@@ -119,6 +119,12 @@ impl Entry {
         Stats { ops, registers, spills: 0, bytes: 0, compile_us: 0.0, isa }
     }
 
+    /// Gives all code back that nobody runs.
+    #[cfg(test)]
+    pub(super) fn give_code_back(&self) {
+        self.variants.iter().flat_map(|variant| &variant.codes).for_each(Slot::give_back);
+    }
+
     /// The machine code of a variant, if there is such.
     fn code<'a>(&self, variant: &'a Variant, level: Level) -> Option<InUse<'a>> {
         let slot = match level {

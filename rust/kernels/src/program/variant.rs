@@ -68,38 +68,50 @@ impl Variant {
         };
         let last = last_uses(program, &needed);
         let mut free = Vec::new();
-        for (id, value) in program.values().iter().enumerate().filter(|&(id, _)| needed[id]) {
+        for id in (0..needed.len()).filter(|&id| needed[id]) {
             if uniform[id] {
                 variant.add_uniform(program, id);
-                continue;
-            }
-            // A result that is an operand is copied, as its memory may be another result's.
-            let copied = program.outs().iter().any(|out| out.value == id);
-            if value.op == Op::In && !copied {
-                variant.places[id] = Some(Place::Input(value.immediate as usize));
-                continue;
-            }
-            let slot = free.pop().unwrap_or_else(|| {
-                variant.slots += 1;
-                variant.slots - 1
-            });
-            let mut step = variant.step(program, id, Place::Slot(slot));
-            if value.op == Op::In {
-                step.args[0] = Some(Place::Input(value.immediate as usize));
-            }
-            variant.body.push(step);
-            variant.places[id] = Some(Place::Slot(slot));
-            for (k, &arg) in value.args.iter().enumerate() {
-                let ends = last[arg] == id && !value.args[..k].contains(&arg);
-                if let (true, Some(Place::Slot(slot))) = (ends, variant.places[arg]) {
-                    free.push(slot);
-                }
+            } else {
+                variant.add_varying(program, id, &mut free);
+                variant.free_slots(program, id, &last, &mut free);
             }
         }
         let place = |id: Id| variant.places[id].expect("results are needed");
         variant.outs = program.outs().iter().map(|out| place(out.value)).collect();
         variant.sums = program.sums().iter().map(|&id| place(id)).collect();
         variant
+    }
+
+    fn add_varying(&mut self, program: &Program, id: Id, free: &mut Vec<usize>) {
+        let value = &program.values()[id];
+        // A result that is an operand is copied, as its memory may be another result's.
+        let copied = program.outs().iter().any(|out| out.value == id);
+        let input = Place::Input(value.immediate as usize);
+        if value.op == Op::In && !copied {
+            self.places[id] = Some(input);
+            return;
+        }
+        let slot = free.pop().unwrap_or_else(|| {
+            self.slots += 1;
+            self.slots - 1
+        });
+        let mut step = self.step(program, id, Place::Slot(slot));
+        if value.op == Op::In {
+            step.args[0] = Some(input);
+        }
+        self.body.push(step);
+        self.places[id] = Some(Place::Slot(slot));
+    }
+
+    /// Slots of arguments that no later value takes are free for later ones, though not for the value itself.
+    fn free_slots(&self, program: &Program, id: Id, last: &[Id], free: &mut Vec<usize>) {
+        let args = &program.values()[id].args;
+        for (k, &arg) in args.iter().enumerate() {
+            let ends = last[arg] == id && !args[..k].contains(&arg);
+            if let (true, Some(Place::Slot(slot))) = (ends, self.places[arg]) {
+                free.push(slot);
+            }
+        }
     }
 
     fn add_uniform(&mut self, program: &Program, id: Id) {

@@ -136,9 +136,6 @@ impl Machine {
     }
 
     fn general_step(&mut self, i: &Instruction) -> bool {
-        let compare = |machine: &mut Self, a: u64, b: u64| {
-            (machine.zero, machine.carry) = (a == b, a < b);
-        };
         match i.mnemonic() {
             Mnemonic::Push => self.stack.push(self.general(i, 0)),
             Mnemonic::Pop => {
@@ -151,7 +148,7 @@ impl Machine {
             Mnemonic::Lea => self.set_general(i.op0_register(), self.address(i)),
             Mnemonic::Cmp => {
                 let (a, b) = (self.general(i, 0), self.general(i, 1));
-                compare(self, a, b);
+                (self.zero, self.carry) = (a == b, a < b);
             }
             Mnemonic::Test => self.zero = self.general(i, 0) & self.general(i, 1) == 0,
             Mnemonic::Bzhi => {
@@ -159,23 +156,29 @@ impl Machine {
                 let kept = if count < 32 { (1 << count) - 1 } else { u64::MAX };
                 self.set_general(i.op0_register(), self.general(i, 1) & kept);
             }
-            Mnemonic::Mov | Mnemonic::And | Mnemonic::Add | Mnemonic::Sub | Mnemonic::Xor | Mnemonic::Shr => {
-                let (a, b) = (self.general(i, 0), self.general(i, 1));
-                let value = match i.mnemonic() {
-                    Mnemonic::Mov => b,
-                    Mnemonic::And => a & b,
-                    Mnemonic::Add => a.wrapping_add(b),
-                    Mnemonic::Sub => a.wrapping_sub(b),
-                    Mnemonic::Xor => a ^ b,
-                    _ => a >> b,
-                };
-                self.set_general(i.op0_register(), value);
-                if i.mnemonic() != Mnemonic::Mov {
-                    self.zero = value == 0;
-                }
-            }
             Mnemonic::Vzeroupper => {}
+            _ => return self.arithmetic_step(i),
+        }
+        true
+    }
+
+    fn arithmetic_step(&mut self, i: &Instruction) -> bool {
+        if i.op_count() != 2 || !i.op0_register().is_gpr() {
+            return false;
+        }
+        let (a, b) = (self.general(i, 0), self.general(i, 1));
+        let value = match i.mnemonic() {
+            Mnemonic::Mov => b,
+            Mnemonic::And => a & b,
+            Mnemonic::Add => a.wrapping_add(b),
+            Mnemonic::Sub => a.wrapping_sub(b),
+            Mnemonic::Xor => a ^ b,
+            Mnemonic::Shr => a >> b,
             _ => return false,
+        };
+        self.set_general(i.op0_register(), value);
+        if i.mnemonic() != Mnemonic::Mov {
+            self.zero = value == 0;
         }
         true
     }
@@ -207,117 +210,115 @@ impl Machine {
     }
 
     fn vector_step(&mut self, i: &Instruction) {
-        let names = (0..i.op_count()).filter(|&k| i.op_kind(k) == OpKind::Register).map(|k| i.op_register(k));
-        let bytes = names
-            .map(|name| {
-                if name.is_zmm() {
-                    64
-                } else if name.is_ymm() {
-                    32
-                } else {
-                    0
-                }
-            })
-            .max();
-        let bytes = bytes.filter(|&bytes| bytes > 0).unwrap_or(16);
-        let name = format!("{:?}", i.mnemonic()).to_lowercase();
-        let wide = name.ends_with("pd")
-            || name.ends_with('q') && !name.ends_with("2dq")
-            || name == "vpmovq2m"
-            || name == "vbroadcastsd";
-        let count = bytes / if wide { 8 } else { 4 };
+        let shape = Shape::of(i);
         let mask = (i.op_mask() != Register::None).then(|| self.masks[i.op_mask().number()]);
-        match name.as_str() {
+        match shape.name.as_str() {
             "vmovups" | "vmovupd" if i.op0_kind() == OpKind::Memory => {
                 let value = self.vectors[i.op1_register().number()];
-                return self.store(i, &value, wide, count, |k| mask.is_none_or(|mask| mask >> k & 1 == 1));
+                self.store(i, &value, &shape, |k| mask.is_none_or(|mask| mask >> k & 1 == 1));
             }
-            "vmaskmovps" | "vmaskmovpd" => return self.masked_move(i, wide, count),
-            "vpmovd2m" | "vpmovq2m" | "vmovmskps" | "vmovmskpd" => {
-                let from = self.vector(i, 1);
-                let bits =
-                    (0..count).map(|k| (element(&from, wide, k) >> if wide { 63 } else { 31 }) << k).sum();
-                if i.op0_register().is_k() {
-                    self.masks[i.op0_register().number()] = bits;
+            "vmovups" | "vmovupd" if i.op1_kind() == OpKind::Memory && mask.is_some() => {
+                let there = |k: usize| mask.is_none_or(|mask| mask >> k & 1 == 1);
+                assert!(i.zeroing_masking(), "as it is emitted");
+                self.vectors[i.op0_register().number()] = self.load(i, &shape, there);
+            }
+            "vmaskmovps" | "vmaskmovpd" => {
+                let mask = self.vectors[i.op1_register().number()];
+                let there = |k: usize| shape.sign(element(&mask, shape.wide, k));
+                if i.op0_kind() == OpKind::Memory {
+                    let value = self.vectors[i.op2_register().number()];
+                    self.store(i, &value, &shape, there);
                 } else {
-                    self.set_general(i.op0_register(), bits);
+                    self.vectors[i.op0_register().number()] = self.load(i, &shape, there);
                 }
-                return;
+            }
+            "vmovmskps" | "vmovmskpd" => {
+                let from = self.vector(i, 1);
+                let sign = |k: usize| u64::from(shape.sign(element(&from, shape.wide, k)));
+                self.set_general(i.op0_register(), (0..shape.count).map(|k| sign(k) << k).sum());
             }
             "vmovd" | "vmovq" => {
                 let value = self.general(i, 1);
                 self.vectors[i.op0_register().number()] = [value, 0, 0, 0, 0, 0, 0, 0];
-                return;
             }
-            _ => {}
+            _ => self.lanes_step(i, &shape, mask),
         }
-        // Where a masked load reads no lane, there may be no memory.
-        let op = |k: u32| match (k < i.op_count(), mask) {
-            (true, Some(mask)) if i.op_kind(k) == OpKind::Memory && name.starts_with("vmovup") => {
-                let size = bytes / count;
-                let address = self.address(i);
-                lanes(wide, count, |k| {
-                    if mask >> k & 1 == 1 { Self::read(address + (k * size) as u64, size)[0] } else { 0 }
-                })
-            }
-            (true, _)
-                if matches!(i.op_kind(k), OpKind::Register | OpKind::Memory) && !i.op_register(k).is_k() =>
-            {
-                self.vector(i, k)
-            }
-            _ => [0; 8],
+    }
+
+    /// An instruction that does the same to all lanes.
+    fn lanes_step(&mut self, i: &Instruction, shape: &Shape, mask: Option<u64>) {
+        let is_vector = |k: u32| match i.op_kind(k) {
+            OpKind::Register => !i.op_register(k).is_k(),
+            kind => kind == OpKind::Memory,
         };
+        let op = |k: u32| if k < i.op_count() && is_vector(k) { self.vector(i, k) } else { [0; 8] };
         let ops = [op(0), op(1), op(2), op(3)];
-        let immediate =
-            if i.op_kind(i.op_count() - 1) == OpKind::Immediate8 { u32::from(i.immediate8()) } else { 0 };
-        let result = lanes(wide, count, |k| {
-            let [a, b, c, d] = ops.map(|op| element(&op, wide, k));
-            let chosen =
-                if i.op_count() == 4 { d >> if wide { 63 } else { 31 } } else { mask.unwrap_or(0) >> k & 1 };
-            lane::compute(&name, wide, [a, b, c], immediate, chosen == 1, ops[1][0])
+        let numbered = i.op_kind(i.op_count() - 1) == OpKind::Immediate8;
+        let immediate = if numbered { u32::from(i.immediate8()) } else { 0 };
+        let in_mask = |k: usize| mask.is_some_and(|mask| mask >> k & 1 == 1);
+        let result = lanes(shape.wide, shape.count, |k| {
+            let [a, b, c, d] = ops.map(|op| element(&op, shape.wide, k));
+            let chosen = if i.op_count() == 4 { shape.sign(d) } else { in_mask(k) };
+            lane::compute(&shape.name, shape.wide, [a, b, c], immediate, chosen, ops[1][0])
         });
         if i.op0_register().is_k() {
-            let bits = (0..count).map(|k| (element(&result, wide, k) & 1) << k).sum();
+            let bits = (0..shape.count).map(|k| (element(&result, shape.wide, k) & 1) << k).sum();
             self.masks[i.op0_register().number()] = bits;
             return;
         }
-        let merged = lanes(wide, count, |k| match mask {
-            Some(mask) if mask >> k & 1 == 0 && !name.starts_with("vblendm") => {
-                if i.zeroing_masking() {
-                    0
-                } else {
-                    element(&ops[0], wide, k)
-                }
-            }
-            _ => element(&result, wide, k),
+        let keeps = |k: usize| mask.is_some() && !in_mask(k) && !shape.name.starts_with("vblendm");
+        self.vectors[i.op0_register().number()] = lanes(shape.wide, shape.count, |k| match keeps(k) {
+            true if i.zeroing_masking() => 0,
+            true => element(&ops[0], shape.wide, k),
+            false => element(&result, shape.wide, k),
         });
-        self.vectors[i.op0_register().number()] = merged;
     }
 
-    fn store(
-        &self,
-        i: &Instruction,
-        value: &Vector,
-        wide: bool,
-        count: usize,
-        there: impl Fn(usize) -> bool,
-    ) {
-        let size = if wide { 8 } else { 4 };
-        for k in (0..count).filter(|&k| there(k)) {
-            let bits = [element(value, wide, k), 0, 0, 0, 0, 0, 0, 0];
+    fn store(&self, i: &Instruction, value: &Vector, shape: &Shape, there: impl Fn(usize) -> bool) {
+        let size = shape.size();
+        for k in (0..shape.count).filter(|&k| there(k)) {
+            let bits = [element(value, shape.wide, k), 0, 0, 0, 0, 0, 0, 0];
             Self::write(self.address(i) + (k * size) as u64, &bits, size);
         }
     }
 
-    fn masked_move(&mut self, i: &Instruction, wide: bool, count: usize) {
-        let mask = self.vectors[i.op1_register().number()];
-        let there = |k: usize| element(&mask, wide, k) >> if wide { 63 } else { 31 } == 1;
-        if i.op0_kind() == OpKind::Memory {
-            let value = self.vectors[i.op2_register().number()];
-            return self.store(i, &value, wide, count, there);
-        }
-        let (address, size) = (self.address(i), if wide { 8 } else { 4 });
+    /// Reads the lanes that are there: of the others there may be no memory.
+    fn load(&self, i: &Instruction, shape: &Shape, there: impl Fn(usize) -> bool) -> Vector {
+        let (address, size) = (self.address(i), shape.size());
         let read = |k: usize| if there(k) { Self::read(address + (k * size) as u64, size)[0] } else { 0 };
-        self.vectors[i.op0_register().number()] = lanes(wide, count, read);
+        lanes(shape.wide, shape.count, read)
+    }
+}
+
+/// The lanes of an instruction on vectors.
+struct Shape {
+    name: String,
+    /// Of 64 bits.
+    wide: bool,
+    count: usize,
+}
+
+impl Shape {
+    fn of(i: &Instruction) -> Self {
+        let registers = (0..i.op_count()).filter(|&k| i.op_kind(k) == OpKind::Register);
+        let bytes = registers.map(|k| match i.op_register(k) {
+            register if register.is_zmm() => 64,
+            register if register.is_ymm() => 32,
+            _ => 16,
+        });
+        let name = format!("{:?}", i.mnemonic()).to_lowercase();
+        let wide =
+            name.ends_with("pd") || name.ends_with('q') && !name.ends_with("2dq") || name == "vbroadcastsd";
+        let count = bytes.max().unwrap_or(16) / if wide { 8 } else { 4 };
+        Self { name, wide, count }
+    }
+
+    /// Bytes of a lane.
+    fn size(&self) -> usize {
+        if self.wide { 8 } else { 4 }
+    }
+
+    fn sign(&self, bits: u64) -> bool {
+        bits >> (8 * self.size() - 1) & 1 == 1
     }
 }

@@ -93,8 +93,8 @@ codes! {
          VEX_Vmovups_ymmm256_ymm VEX_Vmovupd_ymmm256_ymm;
     MASKED_LOAD: INVALID INVALID VEX_Vmaskmovps_ymm_ymm_m256 VEX_Vmaskmovpd_ymm_ymm_m256;
     MASKED_STORE: INVALID INVALID VEX_Vmaskmovps_m256_ymm_ymm VEX_Vmaskmovpd_m256_ymm_ymm;
-    // The sign of each lane, as a mask register or as bits of a general one.
-    SIGNS: EVEX_Vpmovd2m_kr_zmm EVEX_Vpmovq2m_kr_zmm VEX_Vmovmskps_r32_ymm VEX_Vmovmskpd_r32_ymm;
+    // The sign of each lane as bits of a general register.
+    SIGNS: INVALID INVALID VEX_Vmovmskps_r32_ymm VEX_Vmovmskpd_r32_ymm;
     ANY: VEX_Kortestw_kr_kr VEX_Kortestb_kr_kr INVALID INVALID;
     INT_ADD: EVEX_Vpaddd_zmm_k1z_zmm_zmmm512b32 EVEX_Vpaddq_zmm_k1z_zmm_zmmm512b64
          VEX_Vpaddd_ymm_ymm_ymmm256 VEX_Vpaddq_ymm_ymm_ymmm256;

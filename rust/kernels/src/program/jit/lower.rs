@@ -88,54 +88,58 @@ impl Body<'_> {
     }
 
     fn unary(&mut self, id: Id, op: Op, a: Id, immediate: u32) -> Result {
-        let (mask, sign, magnitude) = (self.is_mask(id), SIGN, MAGNITUDE);
+        let signed_shift = self.target.wide || !self.target.double;
         match op {
-            Op::Not if mask => {
-                let from = self.want(a)?;
-                self.release(&[a]);
-                let to = self.define(id)?;
-                return self.put(&Instruction::with2(Code::VEX_Knotw_kr_kr, to, from)?);
-            }
-            Op::Sqrt => return self.plain(id, SQRT, a),
-            Op::IntToFloat if !self.target.double || self.target.wide => return self.plain(id, FROM_INT, a),
-            Op::IntToFloat => return self.wide_int_to_float(id, a),
-            Op::FloatToInt if !self.target.double => return self.plain(id, TO_INT, a),
-            Op::FloatToInt => return self.wide_float_to_int(id, a),
-            Op::Round | Op::Trunc | Op::Floor => return self.round(id, op, a),
-            _ => {}
-        }
-        let from = self.want(a)?;
-        self.release(&[a]);
-        let to = self.define(id)?;
-        match op {
-            Op::Neg => {
-                let bits = self.constant(sign);
-                self.two(XOR, to, from, Arg::Memory(bits))
-            }
-            Op::Abs => {
-                let bits = self.constant(magnitude);
-                self.two(AND, to, from, Arg::Memory(bits))
-            }
+            Op::Sqrt => self.plain(id, SQRT, a),
+            Op::IntToFloat if signed_shift => self.plain(id, FROM_INT, a),
+            Op::IntToFloat => self.wide_int_to_float(id, a),
+            Op::FloatToInt if !self.target.double => self.plain(id, TO_INT, a),
+            Op::FloatToInt => self.wide_float_to_int(id, a),
+            Op::Round => self.numbered(id, ROUND, a, rounding::NEAREST),
+            Op::Floor => self.numbered(id, ROUND, a, rounding::DOWN),
+            Op::Trunc => self.numbered(id, ROUND, a, rounding::TO_ZERO),
+            Op::Shl => self.numbered(id, SHIFT_LEFT, a, immediate),
+            Op::UShr => self.numbered(id, SHIFT_RIGHT, a, immediate),
+            Op::Shr if signed_shift => self.numbered(id, SHIFT_SIGNED, a, immediate),
+            Op::Shr => self.wide_signed_shift(id, a, immediate),
+            Op::WordShr => self.numbered(id, WORD_SHIFT, a, immediate),
+            Op::Neg => self.with_constant(id, XOR, a, SIGN),
+            Op::Abs => self.with_constant(id, AND, a, MAGNITUDE),
+            Op::Not if !self.is_mask(id) => self.with_constant(id, XOR, a, ONES),
             Op::Not => {
-                let bits = self.constant(ONES);
-                self.two(XOR, to, from, Arg::Memory(bits))
+                let (to, from) = self.one_register(id, a)?;
+                self.put(&Instruction::with2(Code::VEX_Knotw_kr_kr, to, from)?)
             }
-            Op::Shl => self.number(SHIFT_LEFT, to, from, immediate),
-            Op::UShr => self.number(SHIFT_RIGHT, to, from, immediate),
-            Op::Shr if self.target.wide || !self.target.double => {
-                self.number(SHIFT_SIGNED, to, from, immediate)
-            }
-            Op::Shr => {
-                // The sign bit s becomes −s where it lands: (x ^ s) − s.
-                let sign = self.bits(1 << (63 - immediate));
-                self.number(SHIFT_RIGHT, to, from, immediate)?;
-                self.two(XOR, to, to, Arg::Memory(sign))?;
-                self.two(INT_SUB, to, to, Arg::Memory(sign))
-            }
-            Op::WordShr => self.number(WORD_SHIFT, to, from, immediate),
-            Op::WordToFloat => self.word_to_float(to, from),
+            Op::WordToFloat => self.word_to_float(id, a),
             _ => unreachable!("{op:?} has no instructions"),
         }
+    }
+
+    /// Registers of a result and of its only argument, which may be the same.
+    fn one_register(&mut self, id: Id, a: Id) -> Result<(Register, Register)> {
+        let from = self.want(a)?;
+        self.release(&[a]);
+        Ok((self.define(id)?, from))
+    }
+
+    fn numbered(&mut self, id: Id, codes: Codes, a: Id, number: u32) -> Result {
+        let (to, from) = self.one_register(id, a)?;
+        self.number(codes, to, from, number)
+    }
+
+    fn with_constant(&mut self, id: Id, codes: Codes, a: Id, constant: Constant) -> Result {
+        let (to, from) = self.one_register(id, a)?;
+        let constant = self.constant(constant);
+        self.two(codes, to, from, Arg::Memory(constant))
+    }
+
+    /// Of 64 bits, without the instruction: the sign bit s becomes −s where it lands, (x ^ s) − s.
+    fn wide_signed_shift(&mut self, id: Id, a: Id, count: u32) -> Result {
+        let (to, from) = self.one_register(id, a)?;
+        let sign = self.bits(1 << (63 - count));
+        self.number(SHIFT_RIGHT, to, from, count)?;
+        self.two(XOR, to, to, Arg::Memory(sign))?;
+        self.two(INT_SUB, to, to, Arg::Memory(sign))
     }
 
     /// One instruction that reads a register or memory.
@@ -146,19 +150,8 @@ impl Body<'_> {
         self.one(codes, to, from)
     }
 
-    fn round(&mut self, id: Id, op: Op, a: Id) -> Result {
-        let mode = match op {
-            Op::Round => rounding::NEAREST,
-            Op::Floor => rounding::DOWN,
-            _ => rounding::TO_ZERO,
-        };
-        let from = self.want(a)?;
-        self.release(&[a]);
-        let to = self.define(id)?;
-        self.number(ROUND, to, from, mode)
-    }
-
-    fn word_to_float(&mut self, to: Register, from: Register) -> Result {
+    fn word_to_float(&mut self, id: Id, a: Id) -> Result {
+        let (to, from) = self.one_register(id, a)?;
         let unit = self.constant(UNIT);
         if self.target.double {
             // The word becomes the end of a float of 2^52.

@@ -1,5 +1,6 @@
 //! Tests of programs.
 
+mod cache;
 mod calls;
 mod case;
 mod fuzz;
