@@ -27,6 +27,8 @@ macro_rules! neurons {
         $(mod $module; pub use $module::$model;)*
 
         /// All models. Not a constant: each crate that uses one would compile every pass again.
+        /// Nor in the binary of the unit tests, which use no pass: `tests/` is linked with the library.
+        #[cfg(not(test))]
         pub static MODELS: &[Model] = &[$(Model::of::<$model>()),*];
     };
 }
