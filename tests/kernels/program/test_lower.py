@@ -48,6 +48,7 @@ FUNCTIONS = {
     "a loop": lambda x, y: jax.lax.fori_loop(0, 4, lambda i, z: z * y + x * i, x),
     "a scan over constants": lambda x, y: jax.lax.scan(lambda c, w: (c * y + w, None), x, jnp.arange(3.0))[0],
     "the gradient of a loop": lambda x, y: jax.grad(lambda z: jax.lax.fori_loop(0, 3, lambda i, c: c * c + z, y))(x),
+    "counts": lambda x, y: (x > 0).astype(int) * y + (y > 1).astype(int).astype(y.dtype),
     "branches": lambda x, y: jax.lax.cond(y > 0.5, jnp.exp, jnp.sin, x),
     "a checkpoint": lambda x, y: jax.grad(jax.checkpoint(lambda z: jnp.exp(z * y)))(x),
 }
@@ -69,6 +70,7 @@ def test_a_program_computes_what_jax_does(name, dtype, bound):
         (lambda x, y: jax.lax.fori_loop(0, 1000, lambda i, z: z * y, x), "scan .*1000 turns"),
         (lambda x, y: jax.lax.erf_inv(x), "erf_inv .*test_lower.py"),
         (lambda x, y: x.astype(int) * 2.0, "convert_element_type .*int"),
+        (lambda x, y: (x > 0).astype(int) // 2 * y, "whole numbers"),
         (lambda x, y: jnp.broadcast_to(x, (3,)).sum(), "broadcast_in_dim"),
         (lambda x, y: x.astype(jnp.bfloat16).astype(x.dtype), "bfloat16"),
         (lambda x, y: (jax.debug.callback(lambda z: None, x), x)[1], "side effects"),

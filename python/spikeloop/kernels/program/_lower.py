@@ -153,6 +153,8 @@ def _equation(equation: Any, args: list[Known], builder: Builder) -> Sequence[Kn
         return [_constant(x, builder) for x in (results if equation.primitive.multiple_results else [results])]
     if name not in RULES or any(var.aval.ndim for var in equation.outvars) or list in map(type, args):
         raise _Unfit("")
+    if equation.outvars[0].aval.dtype.kind not in "bf" and name != "convert_element_type":
+        raise _Unfit("whole numbers")
     plain = [x.item() if isinstance(x, np.ndarray) else x for x in args]
     return [RULES[name](*plain, **(params if name in PARAMETERS else {}))]
 
