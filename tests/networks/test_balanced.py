@@ -189,13 +189,13 @@ class MixedNet(sl.nn.Module):
 def test_receptors_plasticity_and_delays_of_all_kinds_are_native_calls_and_no_more():
     sl.environ.set(dt=0.1 * u.ms)
     body = loop_body(sl.nn.init_all_states(MixedNet()).update)
-    assert sorted(calls(body)) == [
-        "adex_if",
+    assert calls(body) == [
         "event_collect",
         "event_relay",
         "event_scatter",
         "event_scatter",
-        "stp",
+        "program",
+        "program",
     ]
     assert copies(body, 500) == []
     assert arithmetic(body, 500) == []

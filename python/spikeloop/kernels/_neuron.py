@@ -189,7 +189,7 @@ def step(config: Pass, operands: Mapping[str, Any]) -> dict[str, Any]:
     V = operands[next(iter(config.model.state_vars))]
     groups = dict(config.operands())
     args = {name: jnp.asarray(operands[name], V.dtype) for name in groups}
-    if V.dtype in FLOATS and _is_elementwise(config, args, V.dtype):
+    if V.dtype in FLOATS and _is_elementwise(config, V.shape, V.dtype):
         flat = _flattened(args, groups, V.shape)
         results = [out.reshape(V.shape) for out in step_p.bind(*flat, config=config)]
     else:
@@ -197,23 +197,22 @@ def step(config: Pass, operands: Mapping[str, Any]) -> dict[str, Any]:
     return dict(zip((name for name, group in groups.items() if group == "state"), results, strict=True))
 
 
-def _is_elementwise(config: Pass, args: Mapping[str, Any], dtype: Any) -> bool:
+def _is_elementwise(config: Pass, shape: tuple[int, ...], dtype: Any) -> bool:
     """Whether the step of a neuron depends on that neuron alone, in the derivatives too; else tells that it does not.
 
     A model may mix neurons, as in an average over the population; then it is no kernel, but plain JAX.
     """
-    if reason := _why_not(config, tuple(x.shape for x in args.values()), dtype.name):
+    if reason := _why_not(config, shape, dtype.name):
         _library.fall_back(_label(config), reason)
     return reason is None
 
 
 @lru_cache(_LARGEST_CACHE)
-def _why_not(config: Pass, shapes: tuple[tuple[int, ...], ...], dtype: str) -> str | None:
-    active = config.smooth().operands
-    of = dict(zip((operand.name for operand in config.operands()), shapes, strict=True))
-    both = partial(jvp_p.reference, config=config, active=active)
+def _why_not(config: Pass, shape: tuple[int, ...], dtype: str) -> str | None:
+    smooth = config.smooth()
+    both_ways = partial(vjp_p.reference, config=config, active=smooth.operands)
     try:
-        check_elementwise(traced(both, [*shapes, *(of[name] for name in active)], dtype))
+        check_elementwise(traced(both_ways, [shape] * (len(config.operands()) + len(smooth.results)), dtype))
     except NoProgram as reason:
         return str(reason)
     return None
