@@ -85,7 +85,7 @@ def test_a_target_or_slot_that_is_not_there_where_each_synapse_has_a_delay(k, na
     def run():
         net = sl.nn.init_all_states(Delayed(k, lambda comm: None))
         comm = net.projection.comm
-        assert (net.projection.waiting is not None) == (k == 400)
+        assert (net.projection.queue is not None) == (k == 400)
         values = np.array(getattr(comm, name))
         values[place] = N + 5 if name == "indices" else 99
         setattr(comm, name, jnp.asarray(values))
