@@ -22,31 +22,12 @@ namespace {
 
 nb::str to_str(SpikeloopText text) { return nb::str(text.data, text.size); }
 
-nb::list to_list(const SpikeloopText *texts, size_t n) {
-  nb::list out;
-  for (size_t i = 0; i < n; ++i) out.append(to_str(texts[i]));
-  return out;
-}
-
 nb::dict registrations() {
   const SpikeloopRegistration *all = nullptr;
   const size_t n = spikeloop_registrations(&all);
   nb::dict out;
   for (size_t i = 0; i < n; ++i)
     out[to_str(all[i].name)] = nb::capsule(all[i].handler, "xla._CUSTOM_CALL_TARGET");
-  return out;
-}
-
-nb::dict kernel_table() {
-  const SpikeloopModel *all = nullptr;
-  const size_t n = spikeloop_models(&all);
-  nb::dict out;
-  for (size_t i = 0; i < n; ++i) {
-    nb::dict names;
-    names["params"] = to_list(all[i].params, all[i].n_params);
-    names["state"] = to_list(all[i].state, all[i].n_state);
-    out[to_str(all[i].name)] = names;
-  }
   return out;
 }
 
@@ -67,7 +48,6 @@ NB_MODULE(_native, m) {
   m.def("simd_level", [] { return to_str(spikeloop_simd_level()); },
         "Instruction set that the kernels use on this CPU.");
   m.def("registrations", &registrations, "FFI targets: name to PyCapsule, for jax.ffi.register_ffi_target.");
-  m.def("kernel_table", &kernel_table, "Operand names of the neuron kernels: name to its params and state.");
   m.def("get_num_threads", [] { return spikeloop_get_num_threads(); }, "Threads that kernels may use.");
   m.def("set_num_threads", &set_num_threads, "n"_a, "Let kernels use up to n threads.");
   bind_connect(m);

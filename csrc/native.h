@@ -25,19 +25,9 @@ struct SpikeloopRegistration {
   void *handler;
 };
 
-// One neuron model and the names of its operands.
-struct SpikeloopModel {
-  SpikeloopText name;
-  const SpikeloopText *params;
-  size_t n_params;
-  const SpikeloopText *state;
-  size_t n_state;
-};
-
 SpikeloopText spikeloop_version();
 SpikeloopText spikeloop_simd_level();
 size_t spikeloop_registrations(const SpikeloopRegistration **out);
-size_t spikeloop_models(const SpikeloopModel **out);
 size_t spikeloop_get_num_threads();
 // Null, or why not, to be freed.
 char *spikeloop_set_num_threads(size_t n);

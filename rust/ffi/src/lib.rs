@@ -12,7 +12,6 @@ mod late;
 #[cfg(test)]
 mod lengths;
 mod list;
-mod neuron;
 mod operand;
 mod plastic;
 mod procedural;

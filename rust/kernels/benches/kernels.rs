@@ -1,4 +1,4 @@
-//! Time of a step, its derivatives, and propagation, on one thread.
+//! Time of propagation and of building connectivity, on one thread.
 //!
 //! `cargo bench -p spikeloop-kernels`; divide by the population's size, printed as throughput.
 
@@ -10,110 +10,8 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use spikeloop_kernels::connect::{Draw, Family, Number, Own, Rule, Spec, build};
 use spikeloop_kernels::event::{Delays, Dims, Indices, Indptr, Ring, Rows, Spikes, scatter};
-use spikeloop_kernels::neuron::{Config, Lif, jvp, step, vjp};
 use spikeloop_kernels::random::Stream;
-use spikeloop_kernels::{Arg, Receptor, Ret, Shape, Surrogate, threads};
-
-const RECEPTORS: &[Receptor] = &[Receptor::ALL[0]; 2];
-
-/// A buffer on a cache line's boundary, as XLA's are.
-struct Buffer(Vec<f32>, usize);
-
-impl Buffer {
-    fn new(values: impl ExactSizeIterator<Item = f32>) -> Self {
-        let mut all = vec![0.0; values.len() + 16];
-        let start = all.as_ptr().align_offset(64);
-        for (x, value) in all[start..].iter_mut().zip(values) {
-            *x = value;
-        }
-        all.truncate(all.len() - 16 + start);
-        Self(all, start)
-    }
-
-    fn get(&self) -> &[f32] {
-        &self.0[self.1..]
-    }
-
-    fn get_mut(&mut self) -> &mut [f32] {
-        &mut self.0[self.1..]
-    }
-}
-
-/// The COBA network's population: scalar parameters, a refractory period, two receptors.
-struct Population {
-    config: Config<'static>,
-    constants: Vec<Vec<f32>>,
-    state: Vec<Buffer>,
-}
-
-impl Population {
-    fn new(n: usize) -> Self {
-        let config = Config {
-            shape: Shape { batch: 1, n },
-            refractory: true,
-            delta: false,
-            hard: false,
-            surrogate: Surrogate::ReluGrad,
-            receptors: RECEPTORS,
-        };
-        let scalars = [
-            -60.0, -50.0, -60.0, 1.0, 0.005, 50.0, // LIF and its refractory steps
-            1.0, 0.6, 0.0, 1.0, 6.7, -80.0, // receptors; without decay nothing becomes subnormal
-            0.3, 1.0, 0.0, 0.0, // surrogate
-        ];
-        let constants = scalars.iter().map(|&x| vec![x]).collect();
-        let ramp =
-            |low: f32, high: f32| Buffer::new((0..n).map(move |k| low + (high - low) * k as f32 / n as f32));
-        let zero = || ramp(0.0, 0.0);
-        let state =
-            vec![ramp(-60.0, -50.5), zero(), ramp(0.0, 0.2), ramp(0.0, 0.3), zero(), ramp(20.0, 20.0)];
-        Self { config, constants, state }
-    }
-
-    fn args(&self) -> Vec<Arg<f32>> {
-        let constants = self.constants.iter().map(|x| Arg::from(&x[..]));
-        constants.chain(self.state.iter().map(|x| Arg::from(x.get()))).collect()
-    }
-
-    fn rets(&mut self) -> Vec<Ret<f32>> {
-        self.state[..5].iter_mut().map(|x| Ret::from(x.get_mut())).collect()
-    }
-}
-
-fn neurons(c: &mut Criterion) {
-    threads::set(1).expect("few threads");
-    let mut group = c.benchmark_group("lif_coba_f32");
-    for n in [4_000, 40_000, 400_000] {
-        group.throughput(Throughput::Elements(n as u64));
-        let mut population = Population::new(n);
-        let rets = population.rets();
-        let args = population.args();
-        group.bench_function(BenchmarkId::new("step", n), |b| {
-            // SAFETY: the buffers belong to the population.
-            b.iter(|| unsafe { step::<Lif, f32>(&population.config, black_box(&args), &rets) });
-        });
-    }
-    derivatives(&mut group);
-}
-
-fn derivatives(group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>) {
-    let n = 4_000;
-    group.throughput(Throughput::Elements(n as u64));
-    let population = Population::new(n);
-    let active = [16, 18, 19, 21]; // V, both conductances, current
-    let ones = Buffer::new([1.0; 4_000].into_iter());
-    let mut out = [(); 4].map(|()| Buffer::new([0.0; 4_000].into_iter()));
-    let rets: Vec<_> = out.iter_mut().map(|x| Ret::from(x.get_mut())).collect();
-    let args: Vec<_> = population.args().into_iter().chain([Arg::from(ones.get()); 4]).collect();
-    group.bench_function(BenchmarkId::new("jvp", n), |b| {
-        // SAFETY: the buffers belong to this function.
-        b.iter(|| unsafe { jvp::<Lif, f32>(&population.config, &active, black_box(&args), &rets) });
-    });
-    group.bench_function(BenchmarkId::new("vjp", n), |b| {
-        // SAFETY: the buffers belong to this function.
-        b.iter(|| unsafe { vjp::<Lif, f32>(&population.config, &active, black_box(&args), &rets) });
-    });
-}
+use spikeloop_kernels::threads;
 
 /// A projection, and spikes of several steps, so that rows are not in the cache from the step before.
 struct Projection {
@@ -240,5 +138,5 @@ fn connectivity(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, neurons, events, delays, connectivity);
+criterion_group!(benches, events, delays, connectivity);
 criterion_main!(benches);

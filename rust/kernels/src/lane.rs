@@ -108,8 +108,6 @@ where
     /// Its lane with AVX-512.
     #[cfg(target_arch = "x86_64")]
     type Avx512: Lane<Elem = Self>;
-    /// Constants of the type's format and polynomials, see [`crate::math`].
-    const MATH: crate::math::Table<Self>;
     /// All bits but the sign.
     const MAGNITUDE: Self;
     /// 0.
@@ -138,7 +136,6 @@ impl Float for f32 {
     type Avx2 = x86::F32x8;
     #[cfg(target_arch = "x86_64")]
     type Avx512 = x86::F32x16;
-    const MATH: crate::math::Table<f32> = crate::math::F32;
     const MAGNITUDE: f32 = f32::from_bits(!0 >> 1);
     const ZERO: f32 = 0.0;
     const ONE: f32 = 1.0;
@@ -162,7 +159,6 @@ impl Float for f64 {
     type Avx2 = x86::F64x4;
     #[cfg(target_arch = "x86_64")]
     type Avx512 = x86::F64x8;
-    const MATH: crate::math::Table<f64> = crate::math::F64;
     const MAGNITUDE: f64 = f64::from_bits(!0 >> 1);
     const ZERO: f64 = 0.0;
     const ONE: f64 = 1.0;

@@ -1,7 +1,5 @@
 //! Buffers of a population and how their elements map onto its neurons.
 
-use crate::error::{Error, Result};
-
 /// A population's layout: `batch` rows of `n` neurons, row-major.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
@@ -49,11 +47,6 @@ impl Operand {
         } else {
             None
         }
-    }
-
-    /// As [`Self::of`], with an error that names the operand.
-    pub(crate) fn named(elements: usize, shape: Shape, name: impl FnOnce() -> String) -> Result<Self> {
-        Self::of(elements, shape).ok_or_else(|| Error::Operand { name: name(), given: elements, shape })
     }
 }
 

@@ -7,7 +7,6 @@ pub mod connect;
 pub mod program;
 
 use spikeloop_ffi::registrations;
-use spikeloop_kernels::neuron::MODELS;
 use spikeloop_kernels::{simd_level, threads};
 use std::ffi::{CString, c_char, c_void};
 use std::ptr;
@@ -49,24 +48,10 @@ pub struct Registration {
     handler: *mut c_void,
 }
 
-/// One neuron model's operand names.
-#[repr(C)]
-pub struct Model {
-    name: Text,
-    params: *const Text,
-    n_params: usize,
-    state: *const Text,
-    n_state: usize,
-}
-
 // SAFETY: the pointers are to static memory that nothing writes, or to functions.
 unsafe impl Send for Registration {}
 // SAFETY: as above.
 unsafe impl Sync for Registration {}
-// SAFETY: as above.
-unsafe impl Send for Model {}
-// SAFETY: as above.
-unsafe impl Sync for Model {}
 
 static REGISTRATIONS: LazyLock<Vec<Registration>> = LazyLock::new(|| {
     let to_c = |&(name, handler): &spikeloop_ffi::Registration| Registration {
@@ -74,23 +59,6 @@ static REGISTRATIONS: LazyLock<Vec<Registration>> = LazyLock::new(|| {
         handler: handler as *mut c_void,
     };
     registrations().iter().map(to_c).collect()
-});
-
-static TABLE: LazyLock<Vec<Model>> = LazyLock::new(|| {
-    let texts = |names: &'static [&'static str]| -> &'static [Text] {
-        names.iter().map(|&name| Text::from(name)).collect::<Vec<_>>().leak()
-    };
-    let to_c = |model: &'static spikeloop_kernels::neuron::Model| {
-        let (params, state) = (texts(model.params), texts(model.state));
-        Model {
-            name: model.name.into(),
-            params: params.as_ptr(),
-            n_params: params.len(),
-            state: state.as_ptr(),
-            n_state: state.len(),
-        }
-    };
-    MODELS.iter().map(to_c).collect()
 });
 
 /// The version of this build.
@@ -114,17 +82,6 @@ pub unsafe extern "C" fn spikeloop_registrations(out: *mut *const Registration) 
     // SAFETY: by the contract of this function.
     unsafe { *out = REGISTRATIONS.as_ptr() };
     REGISTRATIONS.len()
-}
-
-/// Points `out` to all neuron models and returns their number.
-///
-/// # Safety
-/// `out` may be written.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn spikeloop_models(out: *mut *const Model) -> usize {
-    // SAFETY: by the contract of this function.
-    unsafe { *out = TABLE.as_ptr() };
-    TABLE.len()
 }
 
 /// The number of threads that kernels may use.
