@@ -22,7 +22,8 @@ def main() -> None:
     low, high = net.expected_rate
     assert low < rate < high, f"the network fires at {rate:.1f} Hz, expected {low:.0f} to {high:.0f}"
     info = sl.info()
-    assert "cpu" in info["kernels"]["lif"], str(info["kernels"])
+    assert "cpu" in info["kernels"]["neuron"], str(info["kernels"])
+    assert info["programs"] >= 1, info["programs"]
     assert info["fallbacks"] == "none", info["fallbacks"]
     subprocess.run([Path(sys.executable).with_name("spikeloop"), "info"], check=True)
     print(f"smoke test: {rate:.1f} Hz")
