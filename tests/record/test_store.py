@@ -127,6 +127,15 @@ def test_resume_begins_what_is_not_there(tmp_path, whole):
     same(records(run), whole[1])
 
 
+@pytest.fixture
+def terminal():
+    """Ctrl-C as in a terminal: a process in the background of a script may ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("terminal")
 def test_memory_keeps_what_finished_before_ctrl_c(net):
     def step(t):
         net.update(t)
