@@ -252,3 +252,9 @@ def test_eager_and_compiled_steps_agree():
     looped = jax.tree.leaves({str(k): s.value for k, s in net.states().items()})
     for a, b in zip(eager, looped, strict=True):
         assert np.array_equal(a, b)
+
+
+def test_former_names_lead_to_the_networks():
+    with pytest.warns(DeprecationWarning, match=r"networks.COBA is called networks.COBANetwork now"):
+        assert sl.networks.COBA is sl.networks.COBANetwork
+    assert not hasattr(sl.networks, "COBBA")
