@@ -136,7 +136,7 @@ def test_a_loss_is_one_number(net):
         grad(lambda x: x)(jnp.ones(2))
     with pytest.raises(TypeError, match="returns one number"):
         grad(lambda x: (x, x))(1.0)
-    with pytest.raises(TypeError, match=r"has_aux=True asks for \(value, aux\)"):
+    with pytest.raises(TypeError, match=r"with has_aux=True the function must return \(value, aux\)"):
         grad(lambda x: x, has_aux=True)(1.0)
 
 
