@@ -6,11 +6,11 @@ import pytest
 import spikeloop as sl
 
 
-@pytest.mark.parametrize("network", [sl.networks.COBA, sl.networks.CUBA])
+@pytest.mark.parametrize("network", [sl.networks.COBANetwork, sl.networks.CUBANetwork])
 def test_only_the_draw_of_the_potentials_is_compiled(network, compiles):
     sl.nn.init_all_states(network(500))
     compiles()
-    sl.nn.init_all_states(network(517 if network is sl.networks.COBA else 519))
+    sl.nn.init_all_states(network(517 if network is sl.networks.COBANetwork else 519))
     assert compiles() == 1
 
 
