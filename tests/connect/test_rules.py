@@ -192,7 +192,7 @@ def test_weights_of_each_synapse_and_from_an_initializer():
 def test_the_kind_of_state_that_holds_the_weights():
     assert isinstance(FixedOutDegree(3, W, seed=0)(10, 10).weight, sl.ParamState)
     fixed = FixedProb(0.5, W, seed=0, param_type=sl.LongTermState)(10, 10)
-    assert type(fixed.weight) is sl.LongTermState
+    assert isinstance(fixed.weight, sl.LongTermState)
     assert list(fixed.states(sl.ParamState)) == []
 
 
