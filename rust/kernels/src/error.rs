@@ -2,32 +2,12 @@
 
 use std::fmt;
 
-use crate::operand::Shape;
-
 /// The result of a kernel call.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why a kernel call was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// The number of buffers does not fit the model's signature.
-    Count {
-        /// Which list: "arguments" or "results".
-        list: &'static str,
-        /// Buffers given.
-        given: usize,
-        /// Buffers expected.
-        expected: usize,
-    },
-    /// An operand is neither one value, one per neuron, nor one per neuron and batch row.
-    Operand {
-        /// The operand's name.
-        name: String,
-        /// Its number of elements.
-        given: usize,
-        /// The population's layout.
-        shape: Shape,
-    },
     /// A buffer has another length than the call's dimensions say.
     Length {
         /// The buffer's name.
@@ -37,12 +17,7 @@ pub enum Error {
         /// The number expected.
         expected: usize,
     },
-    /// An argument position listed as active is none, or is not differentiable.
-    Active {
-        /// The position.
-        position: usize,
-    },
-    /// A code that names no receptor or surrogate.
+    /// A code that names nothing.
     Code {
         /// What the code should name.
         what: &'static str,
@@ -109,18 +84,8 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Count { list, given, expected } => {
-                write!(f, "{given} {list}, expected {expected}")
-            }
-            Self::Operand { name, given, shape } => {
-                let (n, all) = (shape.n, shape.len());
-                write!(f, "operand '{name}' has {given} elements, expected 1, {n} or {all}")
-            }
             Self::Length { name, given, expected } => {
                 write!(f, "'{name}' has {given} elements, expected {expected}")
-            }
-            Self::Active { position } => {
-                write!(f, "argument {position} cannot be differentiated")
             }
             Self::Code { what, given } => write!(f, "no {what} has the code {given}"),
             Self::Range { name, place, given, below, of } => {

@@ -3,10 +3,9 @@
 //! Generic code over [`Lane`] is `#[inline(always)]` and thus becomes part of the entry point
 //! that [`dispatch`] selects; only there are the instructions of its lanes enabled.
 
-use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::ops::{Add, Mul, Sub};
 use std::sync::OnceLock;
 
-mod pair;
 pub mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -16,15 +15,11 @@ mod x86;
 /// # Safety
 /// An implementation's `load` and `store` touch exactly `WIDTH` elements. Values exist only
 /// inside [`dispatch`], where the instructions of the type are known to be there.
-pub unsafe trait Lane:
-    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
-{
+pub unsafe trait Lane: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> {
     /// The float.
     type Elem: Float;
     /// One truth value an element.
     type Mask: Copy;
-    /// What hot loops use instead: a pair where there are registers for two lanes.
-    type Wide: Lane<Elem = Self::Elem>;
     /// The same instructions for eight elements at most.
     type Eight: Lane<Elem = Self::Elem>;
     /// Number of elements.
@@ -38,26 +33,12 @@ pub unsafe trait Lane:
     /// # Safety
     /// `WIDTH` elements from `ptr` on can be written.
     unsafe fn store(self, ptr: *mut Self::Elem);
-    /// `self * a + b`, rounded once where the instruction set can, never through a libm call.
-    #[must_use]
-    fn mul_add(self, a: Self, b: Self) -> Self;
-    /// The greater; `other` where one of them is NaN.
-    #[must_use]
-    fn max(self, other: Self) -> Self;
-    /// The smaller; `other` where one of them is NaN.
-    #[must_use]
-    fn min(self, other: Self) -> Self;
-    /// The square root.
-    #[must_use]
-    fn sqrt(self) -> Self;
     /// `self >= other`.
     fn ge(self, other: Self) -> Self::Mask;
     /// `self > other`.
     fn gt(self, other: Self) -> Self::Mask;
     /// `self != other`; also where one of them is NaN.
     fn ne(self, other: Self) -> Self::Mask;
-    /// Where both masks are true.
-    fn both(a: Self::Mask, b: Self::Mask) -> Self::Mask;
     /// Whether no element of the mask is true.
     fn none(mask: Self::Mask) -> bool;
     /// The mask as bits, the first element the lowest.
@@ -66,31 +47,15 @@ pub unsafe trait Lane:
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
     /// The sum: the halves are added, then their halves, to the last.
     fn sum(self) -> Self::Elem;
-    /// Bitwise and with the bits of `other`.
-    #[must_use]
-    fn and(self, other: Self) -> Self;
     /// Bitwise or with the bits of `other`.
     #[must_use]
     fn or(self, other: Self) -> Self;
-    /// The bits shifted left by the length of the mantissa: a small integer becomes an exponent.
-    #[must_use]
-    fn to_exponent(self) -> Self;
-    /// The bits shifted right by the length of the mantissa: the exponent becomes an integer.
-    #[must_use]
-    fn exponent_bits(self) -> Self;
 
     /// All elements `x`, rounded.
     #[inline(always)]
     #[must_use]
     fn constant(x: f64) -> Self {
         Self::splat(Self::Elem::from_f64(x))
-    }
-
-    /// The magnitude.
-    #[inline(always)]
-    #[must_use]
-    fn abs(self) -> Self {
-        self.and(Self::splat(Self::Elem::MAGNITUDE))
     }
 }
 
@@ -108,8 +73,6 @@ where
     /// Its lane with AVX-512.
     #[cfg(target_arch = "x86_64")]
     type Avx512: Lane<Elem = Self>;
-    /// All bits but the sign.
-    const MAGNITUDE: Self;
     /// 0.
     const ZERO: Self;
     /// 1.
@@ -136,7 +99,6 @@ impl Float for f32 {
     type Avx2 = x86::F32x8;
     #[cfg(target_arch = "x86_64")]
     type Avx512 = x86::F32x16;
-    const MAGNITUDE: f32 = f32::from_bits(!0 >> 1);
     const ZERO: f32 = 0.0;
     const ONE: f32 = 1.0;
 
@@ -159,7 +121,6 @@ impl Float for f64 {
     type Avx2 = x86::F64x4;
     #[cfg(target_arch = "x86_64")]
     type Avx512 = x86::F64x8;
-    const MAGNITUDE: f64 = f64::from_bits(!0 >> 1);
     const ZERO: f64 = 0.0;
     const ONE: f64 = 1.0;
 

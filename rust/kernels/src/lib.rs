@@ -7,15 +7,15 @@ pub mod connect;
 mod error;
 pub mod event;
 pub mod lane;
-mod operand;
 pub mod plasticity;
 pub mod program;
 pub mod random;
 pub mod record;
+mod shape;
 mod shared;
 mod stack;
 pub mod threads;
 
 pub use error::{Error, Result};
 pub use lane::{Float, simd_level};
-pub use operand::{Arg, Operand, Ret, Shape};
+pub use shape::Shape;

@@ -171,8 +171,8 @@ mod tests {
             });
             assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 1));
         }
-        let error = try_ranges(100, true, |range| Err(Error::Active { position: range.start }));
-        assert_eq!(error, Err(Error::Active { position: 0 }));
+        let error = try_ranges(100, true, |range| Err(Error::Full { size: range.start }));
+        assert_eq!(error, Err(Error::Full { size: 0 }));
         set(0).expect("as many as cores");
         assert!(get() >= 1);
         let error = Error::Threads { given: limit() + 1, limit: limit(), cores: cores() };

@@ -2,7 +2,7 @@
 //! (also 1) for tests.
 
 use std::array::from_fn;
-use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::ops::{Add, Mul, Sub};
 
 use super::Lane;
 
@@ -23,32 +23,15 @@ macro_rules! operator {
 }
 
 macro_rules! portable {
-    ($float:ident, $bits:ident) => {
+    ($float:ident) => {
         operator!(Add add $float);
         operator!(Sub sub $float);
         operator!(Mul mul $float);
-        operator!(Div div $float);
-
-        impl<const N: usize> Neg for Portable<$float, N> {
-            type Output = Self;
-            #[inline(always)]
-            fn neg(self) -> Self {
-                Self(from_fn(|k| -self.0[k]))
-            }
-        }
-
-        impl<const N: usize> Portable<$float, N> {
-            #[inline(always)]
-            fn zip_bits(self, other: Self, f: impl Fn($bits, $bits) -> $bits) -> Self {
-                Self(from_fn(|k| $float::from_bits(f(self.0[k].to_bits(), other.0[k].to_bits()))))
-            }
-        }
 
         // SAFETY: an array is loaded and stored whole; it needs no special instructions.
         unsafe impl<const N: usize> Lane for Portable<$float, N> {
             type Elem = $float;
             type Mask = [bool; N];
-            type Wide = Self;
             type Eight = Self;
             const WIDTH: usize = N;
 
@@ -67,27 +50,6 @@ macro_rules! portable {
                 unsafe { ptr.cast::<[$float; N]>().write_unaligned(self.0) }
             }
             #[inline(always)]
-            fn mul_add(self, a: Self, b: Self) -> Self {
-                // Elsewhere `mul_add` would call libm, element by element.
-                if cfg!(any(target_arch = "aarch64", target_feature = "fma")) {
-                    Self(from_fn(|k| self.0[k].mul_add(a.0[k], b.0[k])))
-                } else {
-                    self * a + b
-                }
-            }
-            #[inline(always)]
-            fn max(self, other: Self) -> Self {
-                Self::select(self.gt(other), self, other)
-            }
-            #[inline(always)]
-            fn min(self, other: Self) -> Self {
-                Self::select(other.gt(self), self, other)
-            }
-            #[inline(always)]
-            fn sqrt(self) -> Self {
-                Self(from_fn(|k| self.0[k].sqrt()))
-            }
-            #[inline(always)]
             fn ge(self, other: Self) -> [bool; N] {
                 from_fn(|k| self.0[k] >= other.0[k])
             }
@@ -98,10 +60,6 @@ macro_rules! portable {
             #[inline(always)]
             fn ne(self, other: Self) -> [bool; N] {
                 from_fn(|k| self.0[k] != other.0[k])
-            }
-            #[inline(always)]
-            fn both(a: [bool; N], b: [bool; N]) -> [bool; N] {
-                from_fn(|k| a[k] && b[k])
             }
             #[inline(always)]
             fn none(mask: [bool; N]) -> bool {
@@ -127,24 +85,12 @@ macro_rules! portable {
                 x[0]
             }
             #[inline(always)]
-            fn and(self, other: Self) -> Self {
-                self.zip_bits(other, |a, b| a & b)
-            }
-            #[inline(always)]
             fn or(self, other: Self) -> Self {
-                self.zip_bits(other, |a, b| a | b)
-            }
-            #[inline(always)]
-            fn to_exponent(self) -> Self {
-                self.zip_bits(self, |a, _| a << ($float::MANTISSA_DIGITS - 1))
-            }
-            #[inline(always)]
-            fn exponent_bits(self) -> Self {
-                self.zip_bits(self, |a, _| a >> ($float::MANTISSA_DIGITS - 1))
+                Self(from_fn(|k| $float::from_bits(self.0[k].to_bits() | other.0[k].to_bits())))
             }
         }
     };
 }
 
-portable!(f32, u32);
-portable!(f64, u64);
+portable!(f32);
+portable!(f64);

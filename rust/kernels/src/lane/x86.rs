@@ -2,18 +2,16 @@
 
 #[allow(clippy::wildcard_imports)] // the intrinsics, which are a hundred
 use std::arch::x86_64::*;
-use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::ops::{Add, Mul, Sub};
 
 use super::Lane;
-use super::pair::Pair;
 
 /// All sets of lanes name the same operations; only the intrinsics and the masks differ.
 macro_rules! lane {
-    ($name:ident, $doc:literal, $float:ident x $width:literal, mantissa $digits:literal, $vector:ident, mask $mask:ty, wide $wide:ty, eight $eight:ty,
-     [$splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident
-      $fma:ident $max:ident $min:ident $sqrt:ident],
-     [$bits:ident $float_bits:ident $and:ident $or:ident $shl:ident $shr:ident],
-     ge $ge:expr, gt $gt:expr, ne $ne:expr, both $both:expr, none $none:expr, bits $to_bits:expr, sum $sum:expr, select $select:expr) => {
+    ($name:ident, $doc:literal, $float:ident x $width:literal, $vector:ident, mask $mask:ty, eight $eight:ty,
+     [$splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident],
+     [$bits:ident $float_bits:ident $or:ident],
+     ge $ge:expr, gt $gt:expr, ne $ne:expr, none $none:expr, bits $to_bits:expr, sum $sum:expr, select $select:expr) => {
         #[doc = $doc]
         #[derive(Clone, Copy)]
         pub struct $name($vector);
@@ -21,15 +19,6 @@ macro_rules! lane {
         lane!(@op $name Add add $add);
         lane!(@op $name Sub sub $sub);
         lane!(@op $name Mul mul $mul);
-        lane!(@op $name Div div $div);
-
-        impl Neg for $name {
-            type Output = Self;
-            #[inline(always)]
-            fn neg(self) -> Self {
-                Self::splat(-0.0) - self
-            }
-        }
 
         // SAFETY: the intrinsics touch one whole vector; values of the type exist only inside
         // `dispatch`, which has checked for their instructions. This holds for all the calls
@@ -37,7 +26,6 @@ macro_rules! lane {
         unsafe impl Lane for $name {
             type Elem = $float;
             type Mask = $mask;
-            type Wide = $wide;
             type Eight = $eight;
             const WIDTH: usize = $width;
 
@@ -57,26 +45,6 @@ macro_rules! lane {
                 unsafe { $store(ptr, self.0) }
             }
             #[inline(always)]
-            fn mul_add(self, a: Self, b: Self) -> Self {
-                // SAFETY: see the impl.
-                Self(unsafe { $fma(self.0, a.0, b.0) })
-            }
-            #[inline(always)]
-            fn max(self, other: Self) -> Self {
-                // SAFETY: see the impl.
-                Self(unsafe { $max(self.0, other.0) })
-            }
-            #[inline(always)]
-            fn min(self, other: Self) -> Self {
-                // SAFETY: see the impl.
-                Self(unsafe { $min(self.0, other.0) })
-            }
-            #[inline(always)]
-            fn sqrt(self) -> Self {
-                // SAFETY: see the impl.
-                Self(unsafe { $sqrt(self.0) })
-            }
-            #[inline(always)]
             fn ge(self, other: Self) -> $mask {
                 // SAFETY: see the impl.
                 unsafe { $ge(self.0, other.0) }
@@ -90,11 +58,6 @@ macro_rules! lane {
             fn ne(self, other: Self) -> $mask {
                 // SAFETY: see the impl.
                 unsafe { $ne(self.0, other.0) }
-            }
-            #[inline(always)]
-            fn both(a: $mask, b: $mask) -> $mask {
-                // SAFETY: see the impl.
-                unsafe { $both(a, b) }
             }
             #[inline(always)]
             fn none(mask: $mask) -> bool {
@@ -117,24 +80,9 @@ macro_rules! lane {
                 unsafe { $sum(self.0) }
             }
             #[inline(always)]
-            fn and(self, other: Self) -> Self {
-                // SAFETY: see the impl.
-                Self(unsafe { $float_bits($and($bits(self.0), $bits(other.0))) })
-            }
-            #[inline(always)]
             fn or(self, other: Self) -> Self {
                 // SAFETY: see the impl.
                 Self(unsafe { $float_bits($or($bits(self.0), $bits(other.0))) })
-            }
-            #[inline(always)]
-            fn to_exponent(self) -> Self {
-                // SAFETY: see the impl.
-                Self(unsafe { $float_bits($shl::<$digits>($bits(self.0))) })
-            }
-            #[inline(always)]
-            fn exponent_bits(self) -> Self {
-                // SAFETY: see the impl.
-                Self(unsafe { $float_bits($shr::<$digits>($bits(self.0))) })
             }
         }
     };
@@ -150,17 +98,9 @@ macro_rules! lane {
     };
 }
 
-/// What SSE2 lacks: a fused multiply-add, and a selection by mask.
+/// What SSE2 lacks: a selection by mask.
 macro_rules! sse2 {
-    ($fma:ident $select:ident $vector:ident [$mul:ident $add:ident $and:ident $andnot:ident $or:ident]) => {
-        /// # Safety
-        /// SSE2, which every x86-64 has.
-        #[inline(always)]
-        unsafe fn $fma(x: $vector, a: $vector, b: $vector) -> $vector {
-            // SAFETY: promised to this function.
-            unsafe { $add($mul(x, a), b) }
-        }
-
+    ($select:ident $vector:ident [$and:ident $andnot:ident $or:ident]) => {
         /// # Safety
         /// SSE2, which every x86-64 has.
         #[inline(always)]
@@ -171,8 +111,8 @@ macro_rules! sse2 {
     };
 }
 
-sse2!(fma_ps select_ps __m128 [_mm_mul_ps _mm_add_ps _mm_and_ps _mm_andnot_ps _mm_or_ps]);
-sse2!(fma_pd select_pd __m128d [_mm_mul_pd _mm_add_pd _mm_and_pd _mm_andnot_pd _mm_or_pd]);
+sse2!(select_ps __m128 [_mm_and_ps _mm_andnot_ps _mm_or_ps]);
+sse2!(select_pd __m128d [_mm_and_pd _mm_andnot_pd _mm_or_pd]);
 
 /// # Safety
 /// SSE2, which every x86-64 has.
@@ -193,56 +133,44 @@ unsafe fn sum_pd(v: __m128d) -> f64 {
     unsafe { _mm_cvtsd_f64(_mm_add_sd(v, _mm_unpackhi_pd(v, v))) }
 }
 
-lane!(F32x4, "4 `f32`, SSE2.", f32 x 4, mantissa 23, __m128, mask __m128, wide Self, eight Self,
-    [_mm_set1_ps _mm_loadu_ps _mm_storeu_ps _mm_add_ps _mm_sub_ps _mm_mul_ps
-     _mm_div_ps fma_ps _mm_max_ps _mm_min_ps _mm_sqrt_ps],
-    [_mm_castps_si128 _mm_castsi128_ps _mm_and_si128 _mm_or_si128
-     _mm_slli_epi32 _mm_srli_epi32],
+lane!(F32x4, "4 `f32`, SSE2.", f32 x 4, __m128, mask __m128, eight Self,
+    [_mm_set1_ps _mm_loadu_ps _mm_storeu_ps _mm_add_ps _mm_sub_ps _mm_mul_ps],
+    [_mm_castps_si128 _mm_castsi128_ps _mm_or_si128],
     ge _mm_cmpge_ps, gt _mm_cmpgt_ps, ne _mm_cmpneq_ps,
-    both _mm_and_ps, none |m| _mm_movemask_ps(m) == 0, bits |m| _mm_movemask_ps(m) as u32,
+    none |m| _mm_movemask_ps(m) == 0, bits |m| _mm_movemask_ps(m) as u32,
     sum sum_ps, select select_ps);
 
-lane!(F64x2, "2 `f64`, SSE2.", f64 x 2, mantissa 52, __m128d, mask __m128d, wide Self, eight Self,
-    [_mm_set1_pd _mm_loadu_pd _mm_storeu_pd _mm_add_pd _mm_sub_pd _mm_mul_pd
-     _mm_div_pd fma_pd _mm_max_pd _mm_min_pd _mm_sqrt_pd],
-    [_mm_castpd_si128 _mm_castsi128_pd _mm_and_si128 _mm_or_si128
-     _mm_slli_epi64 _mm_srli_epi64],
+lane!(F64x2, "2 `f64`, SSE2.", f64 x 2, __m128d, mask __m128d, eight Self,
+    [_mm_set1_pd _mm_loadu_pd _mm_storeu_pd _mm_add_pd _mm_sub_pd _mm_mul_pd],
+    [_mm_castpd_si128 _mm_castsi128_pd _mm_or_si128],
     ge _mm_cmpge_pd, gt _mm_cmpgt_pd, ne _mm_cmpneq_pd,
-    both _mm_and_pd, none |m| _mm_movemask_pd(m) == 0, bits |m| _mm_movemask_pd(m) as u32,
+    none |m| _mm_movemask_pd(m) == 0, bits |m| _mm_movemask_pd(m) as u32,
     sum sum_pd, select select_pd);
 
-lane!(F32x8, "8 `f32`, AVX2 and FMA.", f32 x 8, mantissa 23, __m256, mask __m256, wide Self, eight Self,
-    [_mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps
-     _mm256_div_ps _mm256_fmadd_ps _mm256_max_ps _mm256_min_ps _mm256_sqrt_ps],
-    [_mm256_castps_si256 _mm256_castsi256_ps _mm256_and_si256 _mm256_or_si256
-     _mm256_slli_epi32 _mm256_srli_epi32],
+lane!(F32x8, "8 `f32`, AVX2 and FMA.", f32 x 8, __m256, mask __m256, eight Self,
+    [_mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps],
+    [_mm256_castps_si256 _mm256_castsi256_ps _mm256_or_si256],
     ge _mm256_cmp_ps::<_CMP_GE_OQ>, gt _mm256_cmp_ps::<_CMP_GT_OQ>, ne _mm256_cmp_ps::<_CMP_NEQ_UQ>,
-    both _mm256_and_ps, none |m| _mm256_movemask_ps(m) == 0, bits |m| _mm256_movemask_ps(m) as u32,
+    none |m| _mm256_movemask_ps(m) == 0, bits |m| _mm256_movemask_ps(m) as u32,
     sum |v| sum_ps(_mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v))), select |m, yes, no| _mm256_blendv_ps(no, yes, m));
 
-lane!(F64x4, "4 `f64`, AVX2 and FMA.", f64 x 4, mantissa 52, __m256d, mask __m256d, wide Self, eight Self,
-    [_mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd
-     _mm256_div_pd _mm256_fmadd_pd _mm256_max_pd _mm256_min_pd _mm256_sqrt_pd],
-    [_mm256_castpd_si256 _mm256_castsi256_pd _mm256_and_si256 _mm256_or_si256
-     _mm256_slli_epi64 _mm256_srli_epi64],
+lane!(F64x4, "4 `f64`, AVX2 and FMA.", f64 x 4, __m256d, mask __m256d, eight Self,
+    [_mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd],
+    [_mm256_castpd_si256 _mm256_castsi256_pd _mm256_or_si256],
     ge _mm256_cmp_pd::<_CMP_GE_OQ>, gt _mm256_cmp_pd::<_CMP_GT_OQ>, ne _mm256_cmp_pd::<_CMP_NEQ_UQ>,
-    both _mm256_and_pd, none |m| _mm256_movemask_pd(m) == 0, bits |m| _mm256_movemask_pd(m) as u32,
+    none |m| _mm256_movemask_pd(m) == 0, bits |m| _mm256_movemask_pd(m) as u32,
     sum |v| sum_pd(_mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd::<1>(v))), select |m, yes, no| _mm256_blendv_pd(no, yes, m));
 
-lane!(F32x16, "16 `f32`, AVX-512.", f32 x 16, mantissa 23, __m512, mask __mmask16, wide Pair<Self>, eight F32x8,
-    [_mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps
-     _mm512_div_ps _mm512_fmadd_ps _mm512_max_ps _mm512_min_ps _mm512_sqrt_ps],
-    [_mm512_castps_si512 _mm512_castsi512_ps _mm512_and_si512 _mm512_or_si512
-     _mm512_slli_epi32 _mm512_srli_epi32],
+lane!(F32x16, "16 `f32`, AVX-512.", f32 x 16, __m512, mask __mmask16, eight F32x8,
+    [_mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps],
+    [_mm512_castps_si512 _mm512_castsi512_ps _mm512_or_si512],
     ge _mm512_cmp_ps_mask::<_CMP_GE_OQ>, gt _mm512_cmp_ps_mask::<_CMP_GT_OQ>, ne _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>,
-    both _kand_mask16, none |m| _kortestz_mask16_u8(m, m) == 1, bits |m| _cvtmask16_u32(m),
+    none |m| _kortestz_mask16_u8(m, m) == 1, bits |m| _cvtmask16_u32(m),
     sum |v| F32x8(_mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v))).sum(), select |m, yes, no| _mm512_mask_blend_ps(m, no, yes));
 
-lane!(F64x8, "8 `f64`, AVX-512.", f64 x 8, mantissa 52, __m512d, mask __mmask8, wide Pair<Self>, eight Self,
-    [_mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd
-     _mm512_div_pd _mm512_fmadd_pd _mm512_max_pd _mm512_min_pd _mm512_sqrt_pd],
-    [_mm512_castpd_si512 _mm512_castsi512_pd _mm512_and_si512 _mm512_or_si512
-     _mm512_slli_epi64 _mm512_srli_epi64],
+lane!(F64x8, "8 `f64`, AVX-512.", f64 x 8, __m512d, mask __mmask8, eight Self,
+    [_mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd],
+    [_mm512_castpd_si512 _mm512_castsi512_pd _mm512_or_si512],
     ge _mm512_cmp_pd_mask::<_CMP_GE_OQ>, gt _mm512_cmp_pd_mask::<_CMP_GT_OQ>, ne _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>,
-    both _kand_mask8, none |m| _kortestz_mask8_u8(m, m) == 1, bits |m| _cvtmask8_u32(m),
+    none |m| _kortestz_mask8_u8(m, m) == 1, bits |m| _cvtmask8_u32(m),
     sum |v| F64x4(_mm256_add_pd(_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd::<1>(v))).sum(), select |m, yes, no| _mm512_mask_blend_pd(m, no, yes));

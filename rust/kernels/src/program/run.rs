@@ -7,7 +7,7 @@ use super::element::{Element, GROUP, Group};
 use super::interp::{Memory, Span};
 use super::jit::Code;
 use super::variant::Variant;
-use crate::operand::Shape;
+use crate::shape::Shape;
 use crate::shared::Shared;
 use crate::stack::Stack;
 use crate::threads;

@@ -156,6 +156,7 @@ pub(crate) fn is_allowed() -> bool {
 /// Tells perf where the code is, if `SPIKELOOP_PERF_MAP=1`.
 fn map_for_perf(code: &Executable, bytes: usize, program: &Program) {
     if std::env::var("SPIKELOOP_PERF_MAP").is_ok_and(|value| value == "1") {
+        // Where perf looks for it, whatever the folder for temporary files is.
         let path = format!("/tmp/perf-{}.map", std::process::id());
         let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
         let line = format!("{:x} {:x} spikeloop_{:016x}\n", code.address(), bytes, program.hash());

@@ -1,8 +1,8 @@
 //! Calls: layouts of operands, rows, results in place, sums, threads.
 
 use super::case::{Case, Operand, entry};
-use crate::operand::Shape;
 use crate::program::Layout;
+use crate::shape::Shape;
 use crate::threads;
 
 /// Sizes around groups, chunks and blocks.

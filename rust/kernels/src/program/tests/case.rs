@@ -2,9 +2,9 @@
 
 use std::ffi::c_void;
 
-use crate::operand::Shape;
 use crate::program::element::Element;
 use crate::program::{Call, Entry, Input, Layout, Level, Sum, parse, table};
+use crate::shape::Shape;
 
 /// An operand: its bytes and its layout.
 #[derive(Debug, Clone)]

@@ -1,10 +1,10 @@
 //! Random programs: valid by construction, of all operations, and with numbers that make them interesting.
 
 use super::case::{Case, Operand};
-use crate::operand::Shape;
 use crate::program::ir::Id;
 use crate::program::op::{Immediate, Op, Type};
 use crate::program::{Layout, Program};
+use crate::shape::Shape;
 
 /// Random numbers: `SplitMix64`.
 pub(super) struct Random(pub(super) u64);
