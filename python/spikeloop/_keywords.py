@@ -54,21 +54,27 @@ def check_names(given: Iterable[str], taken: Iterable[str], where: str) -> None:
     taken = [*taken]
     for name in given:
         if name not in taken:
-            guess = _guess(name, taken)
-            raise TypeError(f"{where} takes no keyword {name!r}{guess} Its keywords are {', '.join(taken)}.") from None
+            raise TypeError(
+                f"{where} takes no keyword {name!r}{guess(name, taken)} Its keywords are {', '.join(taken)}."
+            ) from None
 
 
 def check_choice(given: Any, choices: tuple[str, ...], where: str) -> None:
     """Refuse a word that is not one of the choices."""
     if not isinstance(given, str) or given not in choices:
         expected = " or ".join(map(repr, choices))
-        raise ValueError(f"{where} must be {expected}; given {given!r}{_guess(given, choices)}")
+        raise ValueError(f"{where} must be {expected}; given {given!r}{guess(given, choices)}")
 
 
-def _guess(given: Any, names: Iterable[str]) -> str:
-    """The end of a sentence about a name that is none of `names`: the nearest of them."""
-    nearest = difflib.get_close_matches(str(given), names, 1, 0.5)
-    return f"; did you mean {nearest[0]!r}?" if nearest else "."
+def guess(given: Any, names: Iterable[str]) -> str:
+    """The end of a message about an unknown name; it proposes the most similar one of `names`, if one is similar."""
+    similar = nearest(given, names)
+    return "." if similar is None else f"; did you mean {similar!r}?"
+
+
+def nearest(given: Any, names: Iterable[str]) -> str | None:
+    """The most similar one of `names`; None if none is similar."""
+    return next(iter(difflib.get_close_matches(str(given), [*names], 1, 0.5)), None)
 
 
 def bind(cls: type, signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ._jax import new_function
 
+MOST_GROWTH = 20.0  # e²⁰: whatever grows so much in a step is past the threshold
 _SLOPE_SERIES = [(k + 1) / math.factorial(k + 2) for k in range(17)]
 
 
@@ -22,6 +23,12 @@ def exp(x: Any) -> Any:
 def exprel(x: Any) -> Any:
     """(eˣ − 1)/x, which is 1 at 0."""
     return _exprel(_as_float(x)) if isinstance(x, jax.Array) else _exprel_of(np, x)
+
+
+def exp_euler(x: Any, dt: Any, rate: Any, slope: Any, most_growth: float | None = None) -> Any:
+    """One exponential Euler step of dx/dt = rate with the derivative d rate/dx = slope; growth by eᵐ at most."""
+    growth = dt * slope
+    return x + dt * exprel(growth if most_growth is None else jnp.minimum(growth, most_growth)) * rate
 
 
 def _exprel_of(xp: Any, x: Any) -> Any:

@@ -125,6 +125,41 @@ def test_order_of_convergence(method, order):
     assert np.log2(error(0.25) / error(0.125)) == pytest.approx(order, abs=0.15)
 
 
+@pytest.mark.parametrize(("method", "order"), [("rk2", 2), ("rk4", 4)])
+def test_the_order_holds_where_the_rate_depends_on_time(method, order):
+    model = sl.Neuron.from_equations(
+        "dv/dt = sin(t/tau)*v/tau : mV", threshold="v > V_th", reset="v = 0*mV", tau=1 * u.ms, V_th=50 * u.mV,
+        method=method,
+    )  # fmt: skip
+
+    def error(dt):
+        with sl.environ.context(dt=dt * u.ms, precision=64), jax.enable_x64(True):
+            neuron = sl.nn.init_all_states(model(1, V_initializer=1.0 * u.mV))
+
+            def step(t):
+                with sl.environ.context(t=t):
+                    neuron()
+
+            sl.transform.for_loop(step, u.math.arange(round(2 / dt)) * (dt * u.ms))
+            return abs(float(neuron.V.value.mantissa[0]) - np.exp(1 - np.cos(2.0)))
+
+    assert np.log2(error(0.1) / error(0.05)) == pytest.approx(order, abs=0.2)
+
+
+def test_time_in_a_threshold():
+    model = sl.Neuron.from_equations(
+        "dv/dt = -v/tau : mV", threshold="v > V_th and t > 1.05*ms", reset="v = v", tau=1e6 * u.ms, V_th=1 * u.mV
+    )
+    neuron = sl.nn.init_all_states(model(1, V_initializer=2.0 * u.mV))
+
+    def step(t):
+        with sl.environ.context(t=t):
+            return neuron()
+
+    spikes = sl.transform.for_loop(step, u.math.arange(20) * (0.1 * u.ms))
+    assert np.flatnonzero(np.asarray(spikes)[:, 0])[0] == 11
+
+
 def test_threshold_as_refractoriness_is_a_rise():
     model = sl.Neuron.from_equations(
         "dv/dt = I/C : mV", threshold="v > V_th", refractory="v > V_th", C=1 * u.pF, V_th=5 * u.mV

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 from collections.abc import Callable, Collection, Mapping
 from fractions import Fraction
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import brainunit as u
 import jax.numpy as jnp
 
+from .._keywords import nearest
 from . import _functions as functions
 from ._place import Place
 from ._units import factor, is_plain, shown, unit_named
@@ -61,8 +61,8 @@ class Expression:
                 and node.id not in known
                 and not unit_named(node.id)
             ):
-                near = difflib.get_close_matches(node.id, known, 1)
-                hint = f"did you mean {near[0]!r}?" if near else f"give its value: {node.id}=…"
+                near = nearest(node.id, known)
+                hint = f"give its value: {node.id}=…" if near is None else f"did you mean {near!r}?"
                 raise self.at(node).error(f"{node.id!r} is not known; {hint}")
 
     def _names(self, node: ast.expr) -> set[str]:

@@ -13,40 +13,32 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
 
-from .._math import exprel
+from .._math import MOST_GROWTH
+from .._math import exp_euler as exponential
+from .._runge_kutta import euler, rk2, rk4
 
 Values = Mapping[str, Any]
-Rates = Callable[[Values], dict[str, Any]]
-Method = Callable[[Rates, Values, Any], dict[str, Any]]
-
-_MOST_GROWTH = 20.0  # e²⁰: whatever grows so much in a step is past the threshold
-
-
-def euler(f: Rates, x: Values, dt: Any) -> dict[str, Any]:
-    """X + dt·f(x), of order 1."""
-    return _moved(x, [(dt, f(x))])
-
-
-def rk2(f: Rates, x: Values, dt: Any) -> dict[str, Any]:
-    """The midpoint method, of order 2."""
-    return _moved(x, [(dt, f(_moved(x, [(dt / 2, f(x))])))])
-
-
-def rk4(f: Rates, x: Values, dt: Any) -> dict[str, Any]:
-    """The classical Runge–Kutta method, of order 4."""
-    k1 = f(x)
-    k2 = f(_moved(x, [(dt / 2, k1)]))
-    k3 = f(_moved(x, [(dt / 2, k2)]))
-    k4 = f(_moved(x, [(dt, k3)]))
-    return _moved(x, [(dt / 6, k1), (dt / 3, k2), (dt / 3, k3), (dt / 6, k4)])
+Rates = Callable[..., dict[str, Any]]  # (states, part of the step that has passed: by default 0) -> rates
 
 
 def exp_euler(f: Rates, x: Values, dt: Any) -> dict[str, Any]:
     """Each state by the exact solution of its own linear equation, the others held; of order 1."""
-    return {name: x[name] + step for name, step in _own_steps(f, x, dt).items()}
+    return {name: exponential(x[name], dt, *own_slope(f, x, name), MOST_GROWTH) for name in x}
 
 
-METHODS: dict[str, Method] = {"exp_euler": exp_euler, "euler": euler, "rk2": rk2, "rk4": rk4}
+def _explicit(method: Callable[..., Any]) -> Callable[[Rates, Values, Any], dict[str, Any]]:
+    """A Runge–Kutta method of dicts."""
+
+    def step(f: Rates, x: Values, dt: Any) -> dict[str, Any]:
+        def rates(slope: Values | None, part: float) -> Values:
+            return f(x if slope is None else _moved(x, dt, [(slope, part)]), part)
+
+        return _moved(x, dt, method(rates))
+
+    return step
+
+
+METHODS = {"exp_euler": exp_euler} | {method.__name__: _explicit(method) for method in (euler, rk2, rk4)}
 ALIASES = {"exponential_euler": "exp_euler", "linear": "exact", "midpoint": "rk2"}
 
 
@@ -86,13 +78,5 @@ def reached(entries: Mapping[tuple[str, str], Any], states: Sequence[str]) -> li
     return sorted(found, key=lambda pair: (states.index(pair[0]), states.index(pair[1])))
 
 
-def _own_steps(f: Rates, x: Values, dt: Any) -> dict[str, Any]:
-    steps = {}
-    for name in x:
-        rate, slope = own_slope(f, x, name)
-        steps[name] = dt * exprel(jnp.minimum(dt * slope, _MOST_GROWTH)) * rate
-    return steps
-
-
-def _moved(x: Values, along: Sequence[tuple[Any, Values]]) -> dict[str, Any]:
-    return {name: value + sum(dt * rate[name] for dt, rate in along) for name, value in x.items()}
+def _moved(x: Values, dt: Any, along: Sequence[tuple[Values, float]]) -> dict[str, Any]:
+    return {name: value + dt * sum(part * rates[name] for rates, part in along) for name, value in x.items()}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
@@ -15,6 +14,7 @@ import brainunit as u
 
 from .. import environ
 from .._form import param, variable
+from .._keywords import guess
 from .._math import exprel
 from .._units import number_in, unit_of, with_unit
 from . import _functions, _methods, _system
@@ -142,13 +142,18 @@ class TextModel:
             if equation.expression is not None:
                 equation.expression.check_names(known)
 
+    @property
+    def _expressions(self) -> list[Expression]:
+        """The expressions of equations, threshold, reset and refractoriness."""
+        found = [equation.expression for equation in self.equations if equation.expression is not None]
+        found += [statement.expression for statement in self.reset.statements]
+        return [*found, self.threshold.expression, expression(self.source.refractory or "0", "refractory")]
+
     def _check_all_used(self) -> None:
-        texts = [e.expression for e in self.equations] + [s.expression for s in self.reset.statements]
-        texts += [self.threshold.expression, expression(self.source.refractory or "0", "refractory")]
-        used = set().union(*(text.names for text in texts if text is not None))
+        used = set().union(*(expression.names for expression in self._expressions))
         for name in self.source.constants:
             if name not in used:
-                raise ValueError(f"The constant {name!r} is in no equation{_near(name, {*self.units} - {name})}.")
+                raise ValueError(f"The constant {name!r} is in no equation{guess(name, {*self.units} - {name})}")
 
     # --- the class ---------------------------------------------------------------------------------------------------
 
@@ -220,7 +225,7 @@ class TextModel:
         asked = _methods.ALIASES.get(asked, asked) if asked else None
         if asked is not None and asked != "exact" and asked not in _methods.METHODS:
             known = ["exact", *_methods.METHODS]
-            raise ValueError(f"There is no method {asked!r}; there are {', '.join(known)}{_near(asked, known)}.")
+            raise ValueError(f"There is no method {asked!r}; there are {', '.join(known)}{guess(asked, known)}")
         if asked not in (None, "exact"):
             return asked
         try:
@@ -239,8 +244,8 @@ class TextModel:
 
     def _derive(self, p: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
         constants = {name: getattr(p, name) * self.factor(name) for name in self.constants}
-        t = environ.get("t", default=None)
-        always = (dt, 0.0 if t is None or not self._uses_t else number_in(t, u.ms, "environ t"))
+        t = environ.get("t", default=None) if self._uses_t else None  # what is read becomes an input of the program
+        always = (dt, 0.0 if t is None else number_in(t, u.ms, "environ t"))
         if self.method != "exact":
             return (*constants.values(), *always)
         entries = self.system.matrix({**constants, "dt": dt})
@@ -250,15 +255,15 @@ class TextModel:
 
     @cached_property
     def _uses_t(self) -> bool:
-        texts: list[Expression | None] = [e.expression for e in self.equations]
-        return any("t" in e.names for e in texts if e is not None)
+        return any("t" in expression.names for expression in self._expressions)
 
     def _integrate(self, p: SimpleNamespace, s: SimpleNamespace, drive: Any) -> None:
         known = self.values(p, s)
         start = {name: known.pop(name) for name in self.states}
 
-        def rates(x: Mapping[str, Any]) -> dict[str, Any]:
-            return self.system.rates({**known, **x, **self._current(drive, x[self.potential] - start[self.potential])})
+        def rates(x: Mapping[str, Any], part: float = 0.0) -> dict[str, Any]:
+            current = self._current(drive, x[self.potential] - start[self.potential])
+            return self.system.rates({**known, **x, **current, "t": p.t + part * p.dt})
 
         if self._is_coupled:
             new = self._exact_step(p, rates, start)
@@ -292,12 +297,6 @@ class TextModel:
 def _is_taken(base: type[Any], name: str) -> bool:
     """Whether a name means something in every neuron."""
     return hasattr(base, name) or name in base.state_names or name == "name"
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    """The nearest of the known names, for messages."""
-    near = difflib.get_close_matches(name, [*known], 1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def from_equations(

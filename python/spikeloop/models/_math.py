@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._math import MOST_GROWTH
 from .._math import exp as exp
+from .._math import exp_euler as exp_euler
 from .._math import exprel as exprel
-
-_MOST_GROWTH = 20.0  # e²⁰: whatever grows so much in a step is past the threshold
 
 
 def log1prel(x: Any) -> Any:
@@ -46,11 +46,6 @@ def gate(x: Any, rates: tuple[Any, Any], dt: Any) -> Any:
     return exp_euler(x, dt, alpha - (alpha + beta) * x, -(alpha + beta))
 
 
-def exp_euler(x: Any, dt: Any, rate: Any, slope: Any) -> Any:
-    """One exponential Euler step of dx/dt = rate with the derivative d rate/dx = slope."""
-    return x + dt * exprel(dt * slope) * rate
-
-
 def upswing(V: Any, dt: Any, rate: Any, slope: Any, most: Any) -> Any:
     """`exp_euler` of a potential that may diverge, cut off at `most`."""
-    return jnp.minimum(V + dt * exprel(jnp.minimum(dt * slope, _MOST_GROWTH)) * rate, most)
+    return jnp.minimum(exp_euler(V, dt, rate, slope, MOST_GROWTH), most)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import brainunit as u
@@ -12,7 +13,8 @@ import jax.numpy as jnp
 
 from .. import environ, random
 from .._errors import ShapeError, UnitError
-from .._math import exprel
+from .._math import exp_euler
+from .._runge_kutta import rk2, rk4
 from .._shapes import fits
 from ..random._units import attach
 
@@ -47,7 +49,7 @@ def exp_euler_step(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     (x,) = step.numbers
     rate = lambda x: step.rate(f, [x], args[1:], kwargs)[0]  # noqa: E731
     value, slope = jax.jvp(rate, (x,), (jnp.ones_like(x),))
-    new = x + step.dt * exprel(step.dt * slope) * value
+    new = exp_euler(x, step.dt, value, slope)
     if g is not None:
         (strength,) = step.rate(g, [x], args[1:], kwargs, power=0.5, name="g")
         new = new + strength * jnp.sqrt(jnp.asarray(step.dt, x.dtype)) * random.randn_like(x, dtype=x.dtype)
@@ -57,8 +59,7 @@ def exp_euler_step(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 def rk2_step(f: Callable[..., Any], x: Any, *args: Any, **kwargs: Any) -> Any:
     """One step of the midpoint method for dx/dt = f(x, …), of order 2; arguments as in `rk4_step`."""
     step = _Step("rk2_step", x)
-    k1 = step.rate(f, step.numbers, args, kwargs)
-    return step.advanced([step.slope(f, k1, 0.5, args, kwargs)], [1.0])
+    return step.advanced(rk2(partial(step.stage, f, args, kwargs)))
 
 
 def rk4_step(f: Callable[..., Any], x: Any, *args: Any, **kwargs: Any) -> Any:
@@ -75,11 +76,7 @@ def rk4_step(f: Callable[..., Any], x: Any, *args: Any, **kwargs: Any) -> Any:
     Returns x after the step. Raises UnitError if f has another unit, TypeError if x or f(x) has another structure.
     """
     step = _Step("rk4_step", x)
-    k1 = step.rate(f, step.numbers, args, kwargs)
-    k2 = step.slope(f, k1, 0.5, args, kwargs)
-    k3 = step.slope(f, k2, 0.5, args, kwargs)
-    k4 = step.slope(f, k3, 1.0, args, kwargs)
-    return step.advanced([k1, k2, k3, k4], [1 / 6, 1 / 3, 1 / 3, 1 / 6])
+    return step.advanced(rk4(partial(step.stage, f, args, kwargs)))
 
 
 class _Step:
@@ -108,19 +105,21 @@ class _Step:
             for leaf, number, unit in zip(leaves, numbers, self.units, strict=True)
         ]
 
-    def slope(self, f: Any, before: Sequence[Any], part: float, args: Any, kwargs: Any) -> list[Any]:
-        """Values of f after `part` of the step along the slope `before`."""
+    def stage(self, f: Any, args: Any, kwargs: Any, slope: Sequence[Any] | None, part: float) -> list[Any]:
+        """Values of f after `part` of the step along `slope`, or at its start."""
+        if slope is None:
+            return self.rate(f, self.numbers, args, kwargs)
         t = environ.get("t", default=None)
         if t is None or not _unit(t).has_same_dim(self.dt_unit):
             later = contextlib.nullcontext()
         else:
             later = environ.context(t=t + attach(part * self.dt, self.dt_unit))
         with later:
-            return self.rate(f, self._moved([(before, part)]), args, kwargs)
+            return self.rate(f, self._moved([(slope, part)]), args, kwargs)
 
-    def advanced(self, slopes: Sequence[Sequence[Any]], weights: Sequence[float]) -> Any:
-        """The state after the step."""
-        return self.join(self._moved(list(zip(slopes, weights, strict=True))))
+    def advanced(self, stages: Sequence[tuple[Sequence[Any], float]]) -> Any:
+        """The state after the step, from the rates of its stages and their weights."""
+        return self.join(self._moved(stages))
 
     def join(self, numbers: Sequence[Any]) -> Any:
         """The state that these numbers stand for."""
