@@ -31,7 +31,7 @@ class Kernels(dict[str, tuple[str, ...]]):
 
 
 def info() -> Info:
-    """Versions, device, native platforms (or why there are none), SIMD and JIT level, threads, kernels, fallbacks.
+    """What this installation can do: versions, device, native platforms, instruction sets, threads, kernels, fallbacks.
 
     >>> sorted(sl.info())[:4]
     ['brainunit', 'device', 'fallbacks', 'jax']

@@ -15,6 +15,7 @@ from ._desc import Desc
 from ._errors import NotInitializedError
 from ._flushed_state import BackendState
 from ._keywords import NamesKeywords, check_keywords
+from ._owned import Owned
 from ._same_form import decides_forms, deciding_forms
 from ._state import ParamState, State
 from ._tree import as_html, as_text, size_text, tree_of
@@ -23,7 +24,7 @@ from .util.filter import to_predicate
 _UNWALKED = (str, bytes, int, float, bool, type(None), jax.Array, weakref.ref)
 
 
-class Module(NamesKeywords):
+class Module(NamesKeywords, Owned):
     """Base of every part of a model.
 
     Assign States and other Modules to attributes, also inside lists, tuples and dicts; `states()` and `nodes()` find
@@ -44,10 +45,8 @@ class Module(NamesKeywords):
     Counter, State n
     """
 
-    _name: str | None = None
     _in_size: tuple[int, ...] | None = None
     _out_size: tuple[int, ...] | None = None
-    _owner: tuple[weakref.ref[Module], str] | None = None
     delays: Mapping[str, Any] = MappingProxyType({})  # of own States, and of the output; written after each call
     call_level: ClassVar[int] = 0  # init_state of lower levels runs first
     _views: ClassVar[dict[str, Callable[..., Any]]] = {}  # of the past; made by `delays`, which stands on Module
@@ -111,15 +110,6 @@ class Module(NamesKeywords):
         """A description of a Module that its user will make: the class and its arguments."""
         check_keywords(cls, kwargs)
         return Desc(cls, args, kwargs)
-
-    @property
-    def name(self) -> str | None:
-        """The given name, else the attribute that holds the Module."""
-        return self._name or (self._owner[1] if self._owner else None)
-
-    @name.setter
-    def name(self, name: str | None) -> None:
-        self._name = name
 
     @property
     def path(self) -> str:

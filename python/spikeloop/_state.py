@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Self
 
@@ -10,13 +9,14 @@ import jax
 import numpy as np
 
 from . import _trace
+from ._owned import Owned
 from ._same_form import in_form_of
 from ._trace import UNSET, Short, store, stored
 
 _MUST_USE_VALUE = "A State takes no part in arithmetic; use its .value"
 
 
-class State:
+class State(Owned):
     """A value that changes while a model runs.
 
     Read and write `.value`. It may be any pytree of arrays, with or without units. Transformations of
@@ -49,7 +49,6 @@ class State:
         value = value.value if isinstance(value, State) else value
         self._check_kind(value)
         self._name = name
-        self._owner: tuple[weakref.ref[Any], str] | None = None
         self.tag: set[str] = {tag} if isinstance(tag, str) else set(tag or ())
         self.__dict__.update(metadata)
         trace = _trace.current()
@@ -73,15 +72,6 @@ class State:
         """Begin anew with `value`, which may have another structure, unit, shape and dtype than the present one."""
         self._check(value)
         store(self, value)
-
-    @property
-    def name(self) -> str | None:
-        """The given name, else the attribute that holds the State."""
-        return self._name or (self._owner[1] if self._owner else None)
-
-    @name.setter
-    def name(self, name: str | None) -> None:
-        self._name = name
 
     @property
     def path(self) -> str:

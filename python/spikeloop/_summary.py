@@ -33,7 +33,7 @@ class PopulationRow:
 
 @dataclass(frozen=True)
 class ProjectionRow:
-    """One projection; `synapses` is None where it is not known, as of a function of one's own, and `delay` a text."""
+    """One projection. `synapses` is None if the number is not known, for example of a function; `delay` is a text."""
 
     path: str
     kind: str
@@ -59,7 +59,7 @@ class Summary:
 
     | attribute | meaning |
     |---|---|
-    | `populations` | `PopulationRow` of each population: neurons, readouts, populations of one's own |
+    | `populations` | `PopulationRow` of each population: neurons, readouts, other sized Dynamics |
     | `projections` | `ProjectionRow` of each projection |
     | `parameters` | `ParameterRow` of each `ParamState` |
     | `num_neurons`, `num_synapses`, `num_parameters` | their sums |

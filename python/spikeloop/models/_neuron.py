@@ -28,9 +28,8 @@ from ._own_step import OwnStep, begin, currents, jumps
 from ._own_update import numbers_like, potential_of, stepping, with_buffers
 from ._part import Part
 from ._receptor import Receptor, receptor_of
+from ._refractory import refractory_steps
 from .output import CUBA
-
-_LARGEST_COUNT = 1 << 24  # whole numbers up to here are exact in float32
 
 
 class Neuron(Form):
@@ -387,15 +386,8 @@ class Neuron(Form):
 
     def _refractory_steps(self, dt: Any) -> Any:
         """The refractory period in steps, rounded to the nearest; 0 without one."""
-        if not self.is_refractory:
-            return 0.0
-        tau_ref = self.number(self.period)
-        if is_tracer(tau_ref) or is_tracer(dt):
-            return jnp.round(tau_ref / dt)
-        steps = np.round(np.asarray(tau_ref) / float(dt))
-        if (steps > _LARGEST_COUNT).any():
-            raise ValueError(f"{self.path}.{self.period} is longer than {_LARGEST_COUNT} steps of dt = {dt} ms.")
-        return steps
+        where = f"{self.path}.{self.period}"
+        return refractory_steps(self.number(self.period), dt, where) if self.is_refractory else 0.0
 
     def _current(self, x: Any) -> Any:
         if x is None:

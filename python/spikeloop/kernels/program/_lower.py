@@ -63,7 +63,7 @@ def _power(x: Value, y: Any) -> Value:
 
 
 def _product(x: Value, n: int) -> Value:
-    """`n` times `x`."""
+    """xⁿ, by multiplication."""
     if n < 2:
         return x if n else x.builder.constant(1.0)
     half = _product(x, n // 2)
