@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Hashable
 from typing import Any
 
+from ._value_key import value_key
+
 
 class Desc:
     """A class and its arguments. Calling it makes the object; two that would make equal objects compare equal."""
@@ -26,9 +28,9 @@ class Desc:
         try:
             given = signature.bind_partial(*self.args, **self.kwargs)
         except TypeError:  # the call will say what is wrong with the arguments
-            return self.cls, _key(self.args), _key(self.kwargs)
+            return self.cls, value_key(self.args), value_key(self.kwargs)
         given.apply_defaults()
-        return self.cls, _key(dict(given.arguments))
+        return self.cls, value_key(dict(given.arguments))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Desc) and self.key() == other.key()
@@ -39,29 +41,3 @@ class Desc:
     def __repr__(self) -> str:
         args = [*map(repr, self.args), *(f"{k}={v!r}" for k, v in self.kwargs.items())]
         return f"{self.cls.__name__}.desc({', '.join(args)})"
-
-
-def _key(value: Any) -> Hashable:
-    import jax
-    import numpy as np
-
-    from ._jax import is_tracer
-    from ._state import State
-
-    if isinstance(value, State) or is_tracer(value):
-        return id(value)
-    if isinstance(value, (jax.Array, np.ndarray)):
-        array = np.asarray(value)
-        return array.shape, array.dtype.str, array.tobytes()
-    if isinstance(value, float):
-        return float, float(value)  # NumPy's too
-    leaves, tree = jax.tree.flatten(value)
-    if len(leaves) != 1 or leaves[0] is not value:
-        return tree, tuple(_key(leaf) for leaf in leaves)
-    if hasattr(value, "key") and callable(value.key):
-        return value.key()
-    try:
-        hash(value)
-    except TypeError:
-        return id(value)
-    return type(value), value

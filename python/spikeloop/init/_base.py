@@ -18,6 +18,7 @@ from .._jax import is_tracer
 from .._keywords import name_keywords
 from .._shapes import fits, repeat_to
 from .._state import State, value_of
+from .._value_key import value_key
 from ..random import DEFAULT, RandomState
 from ..random._units import attach, check_finite, common_unit
 
@@ -139,7 +140,7 @@ class Initializer:
 
     def key(self) -> Hashable:
         """The type and the values of the parameters: arrays count by content."""
-        return type(self), tuple(_value_key(getattr(self, f.name)) for f in dataclasses.fields(self))
+        return type(self), tuple(value_key(getattr(self, f.name)) for f in dataclasses.fields(self))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Initializer) and self.key() == other.key()
@@ -243,15 +244,3 @@ def _check_fits(given: tuple[int, ...], shape: tuple[int, ...], full: tuple[int,
         return
     expected = f"{shape}" if shape == full else f"{shape} or {full}"
     raise ShapeError(f"{what} of shape {given} does not fit; expected one number or the shape {expected}.")
-
-
-def _value_key(value: Any) -> Hashable:
-    if isinstance(value, State) or is_tracer(value):
-        return id(value)
-    if isinstance(value, (jax.Array, np.ndarray)):
-        array = np.asarray(value)
-        return array.shape, array.dtype.str, array.tobytes()
-    leaves, tree = jax.tree.flatten(value)
-    if len(leaves) == 1 and leaves[0] is value:
-        return type(value), value
-    return tree, tuple(_value_key(leaf) for leaf in leaves)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import brainunit as u
 import jax.numpy as jnp
+from jax.nn import initializers
 
 from .._errors import ShapeError
 from ..random import RandomState
@@ -129,12 +130,7 @@ class Orthogonal(Initializer):
     def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
         if len(shape) < 2:
             raise ShapeError(f"Orthogonal makes matrices; given the shape {shape}.")
-        rows, columns = math.prod(shape[:-1]), shape[-1]
-        wide = jnp.promote_types(dtype, jnp.float32)  # no factorization in half precision
-        q, r = jnp.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns)), key, wide))
-        q = q * jnp.where(jnp.diagonal(r) < 0, -1, 1).astype(wide)  # makes the distribution uniform
-        matrix = (q if rows >= columns else q.T).reshape(shape).astype(dtype)
-        return attach(self.scale * matrix, u.UNITLESS if self.unit is None else self.unit)
+        return _draw_with_jax(self, initializers.orthogonal(), shape, rng, key, dtype)
 
 
 class DeltaOrthogonal(Initializer):
@@ -150,10 +146,7 @@ class DeltaOrthogonal(Initializer):
     def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
         if not 3 <= len(shape) <= 5 or shape[-2] > shape[-1]:
             raise ShapeError(f"DeltaOrthogonal makes 3 to 5 axes, the last two (in, out) with in ≤ out; given {shape}.")
-        centre = tuple((n - 1) // 2 for n in shape[:-2])
-        matrix = Orthogonal(self.scale).draw(shape[-2:], rng, key, dtype)
-        kernel = jnp.zeros(shape, dtype).at[centre].set(matrix)
-        return attach(kernel, u.UNITLESS if self.unit is None else self.unit)
+        return _draw_with_jax(self, initializers.delta_orthogonal(), shape, rng, key, dtype)
 
 
 class Identity(Initializer):
@@ -166,6 +159,12 @@ class Identity(Initializer):
     def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
         one = jnp.eye(*shape[-2:], dtype=dtype) if len(shape) > 1 else jnp.ones(shape, dtype)
         return attach(self.scale * jnp.broadcast_to(one, shape), self.unit)
+
+
+def _draw_with_jax(init: Any, rule: Any, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
+    wide = jnp.promote_types(dtype, jnp.float32)  # no factorization in half precision
+    matrix = rule(rng.next_key(key), shape, wide).astype(dtype)
+    return attach(init.scale * matrix, u.UNITLESS if init.unit is None else init.unit)
 
 
 def _normal(rng: RandomState, std: float, shape: Shape, key: Any, dtype: Any) -> Any:
