@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::ring::{Later, Now, Place};
 use super::rows::{Index, Indices};
-use super::spikes::{AHEAD, Hit, each_ahead, each_spike, find};
+use super::spikes::{AHEAD, Hit, find};
 use super::{Delays, Dims, Ring, Rows, Spikes, Weight, length};
 use crate::error::Result;
 use crate::lane::{Float, Job, Lane, dispatch};
@@ -50,13 +50,17 @@ pub fn scatter<T: Float>(
     length("target", target.len(), dims.batch * ring.slots * dims.n_post)?;
     let weight = Weight::of(weight, rows.nnz())?;
     let of = |b: usize| spikes.part(b * dims.n_total + dims.offset, rows.n_pre());
+    let found = |b: usize| find(of(b), |row| rows.prefetch_ends(row));
     let enough = enough(target);
     let target = &Shared::new(target);
     let call = Call { dims, weight, rows, ring, target };
     if threads::get() == 1 || dims.batch * rows.nnz() < enough {
-        return (0..dims.batch).try_for_each(|b| call.deliver(b, Source::Search(of(b)), None));
+        return (0..dims.batch).try_for_each(|b| match &found(b)[..] {
+            [] => Ok(()),
+            hits => call.deliver(b, Source::Found(hits), None),
+        });
     }
-    let hits: Vec<_> = (0..dims.batch).map(|b| find(of(b), |row| rows.prefetch_ends(row))).collect();
+    let hits: Vec<_> = (0..dims.batch).map(found).collect();
     let events: usize = hits.iter().flatten().map(|hit| rows.row(hit.row).map_or(0, |r| r.len())).sum();
     let parallel = events >= enough;
     if dims.batch >= threads::get() {
@@ -165,9 +169,7 @@ impl<T: Float> Call<'_, T> {
 /// The spikes of a batch row.
 #[derive(Clone, Copy)]
 enum Source<'a, T> {
-    /// To be searched for.
-    Search(Spikes<'a, T>),
-    /// Found before.
+    /// All that were found.
     Found(&'a [Hit<T>]),
     /// Pieces of rows, which all lie in a part of the targets.
     Pieces(&'a [Piece<T>], &'a Range<usize>),
@@ -189,43 +191,55 @@ impl<T: Float> Job<T> for Deliver<'_, T> {
     fn run<L: Lane<Elem = T>>(self) -> Result<()> {
         let (bases, now) = (self.bases, Now(self.b * self.call.dims.n_post));
         match self.call.ring.delays {
-            Delays::None => self.by_index::<L, _>(now),
-            Delays::U8(delays) => self.by_index::<L, _>(Later { delays, bases }),
-            Delays::U16(delays) => self.by_index::<L, _>(Later { delays, bases }),
+            Delays::None => self.by_index(now),
+            Delays::U8(delays) => self.by_index(Later { delays, bases }),
+            Delays::U16(delays) => self.by_index(Later { delays, bases }),
         }
     }
 }
 
 impl<T: Float> Deliver<'_, T> {
     #[inline(always)]
-    fn by_index<L: Lane<Elem = T>, P: Place>(self, place: P) -> Result<()> {
+    fn by_index<P: Place>(self, place: P) -> Result<()> {
         match self.call.rows.indices() {
-            Indices::U16(all) => self.each::<L, _, _>(all, place),
-            Indices::U32(all) => self.each::<L, _, _>(all, place),
+            Indices::U16(all) => self.each(all, place),
+            Indices::U32(all) => self.each(all, place),
         }
     }
 
+    /// Delivers all rows or pieces; the synapses of those some places ahead are fetched meanwhile.
+    // Without closures, which would be compiled without the lanes of their caller.
     #[inline(always)]
-    fn each<L: Lane<Elem = T>, I: Index, P: Place>(&self, all: &[I], place: P) -> Result<()> {
+    fn each<I: Index, P: Place>(&self, all: &[I], place: P) -> Result<()> {
         let (rows, weight) = (self.call.rows, self.call.weight);
-        let fetch = |row: usize| rows.prefetch_row(row, weight, place);
-        let whole = |row: usize, spike: T| self.row(all, rows.row(row)?, spike, place);
         match self.source {
-            Source::Search(spikes) => each_spike::<L>(&spikes, fetch, whole),
             Source::Found(hits) => {
-                each_ahead(hits, AHEAD, |hit| fetch(hit.row), |hit| whole(hit.row, hit.value))
+                for hit in hits.iter().take(AHEAD) {
+                    rows.prefetch_row(hit.row, weight, place);
+                }
+                for (k, hit) in hits.iter().enumerate() {
+                    if let Some(next) = hits.get(k + AHEAD) {
+                        rows.prefetch_row(next.row, weight, place);
+                    }
+                    self.row(all, rows.row(hit.row)?, hit.value, place)?;
+                }
             }
-            Source::Pieces(pieces, part) => each_ahead(
-                pieces,
-                PIECES_AHEAD,
-                |piece| rows.prefetch(piece.part.clone(), weight, place),
-                |piece| self.piece(all, piece, part, place),
-            ),
+            Source::Pieces(pieces, part) => {
+                for piece in pieces.iter().take(PIECES_AHEAD) {
+                    rows.prefetch(piece.part.clone(), weight, place);
+                }
+                for (k, piece) in pieces.iter().enumerate() {
+                    if let Some(next) = pieces.get(k + PIECES_AHEAD) {
+                        rows.prefetch(next.part.clone(), weight, place);
+                    }
+                    self.piece(all, piece, part, place)?;
+                }
+            }
         }
+        Ok(())
     }
 
     /// Delivers along a row.
-    // In a closure it would be compiled without the lanes of its caller.
     #[inline(always)]
     fn row<I: Index, P: Place>(&self, all: &[I], mut row: Range<usize>, spike: T, place: P) -> Result<()> {
         if let Some(part) = &self.part {

@@ -56,7 +56,7 @@ impl<T> Spikes<'_, T> {
 const BLOCK: usize = 1_024;
 
 /// Rows whose synapses are on their way while one is worked on.
-pub(super) const AHEAD: usize = 4;
+pub(super) const AHEAD: usize = 8;
 
 /// A spike that was found.
 #[derive(Debug, Clone, Copy)]
@@ -118,24 +118,6 @@ impl<T: Float, F: Fn(usize)> Job<T> for Find<'_, T, F> {
         each_spike::<L>(&self.spikes, self.fetch, push).expect("push succeeds");
         hits
     }
-}
-
-/// Calls `body` with every item, and `fetch` with it `ahead` items before.
-#[inline(always)]
-pub(super) fn each_ahead<H>(
-    items: &[H],
-    ahead: usize,
-    fetch: impl Fn(&H),
-    mut body: impl FnMut(&H) -> Result<()>,
-) -> Result<()> {
-    items.iter().take(ahead).for_each(&fetch);
-    for (k, item) in items.iter().enumerate() {
-        if let Some(next) = items.get(k + ahead) {
-            fetch(next);
-        }
-        body(item)?;
-    }
-    Ok(())
 }
 
 /// Lanes that are tested at once, as most hold no spike.
