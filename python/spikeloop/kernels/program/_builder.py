@@ -16,6 +16,7 @@ class Builder:
         self.expands = expands
         self.word = np.dtype(f"uint{8 * self.dtype.itemsize}")
         self.fractions: dict[int, tuple[Value, Value]] = {}  # (numerator, denominator) of values that are quotients
+        self.choices: dict[int, int] = {}  # selects of the model: the place of what it takes where its condition holds
         self._values: dict[tuple, Value] = {}
 
     def make(self, op: str, *args: Operand, number: int | None = None) -> Value:
