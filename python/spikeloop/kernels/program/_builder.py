@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ._ir import Operand, Value, apply, result_type
@@ -15,7 +17,7 @@ class Builder:
         self.dtype = np.dtype(dtype)
         self.expands = expands
         self.word = np.dtype(f"uint{8 * self.dtype.itemsize}")
-        self.fractions: dict[int, tuple[Value, Value]] = {}  # (numerator, denominator) of values that are quotients
+        self.inverses: dict[int, Callable[[], Value]] = {}  # what makes 1/x, for values x of which it is simpler
         self.choices: dict[int, int] = {}  # selects of the model: the place of what it takes where its condition holds
         self._values: dict[tuple, Value] = {}
 
