@@ -1,11 +1,12 @@
-"""Integration methods by name: a step of dx/dt = f(x), from the function that gives the rates.
+"""Integrators by name: a step of dx/dt = f(x), from the function that gives the rates.
 
-States and rates are dicts by name, numbers per ms. None of the methods knows a model.
+States and rates are dicts by name, numbers per ms. None of the integrators knows a model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -13,12 +14,18 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
 
-from .._math import MOST_GROWTH
-from .._math import exp_euler as exponential
-from .._runge_kutta import euler, rk2, rk4
+from ._jax import Literal
+from ._keywords import guess
+from ._math import MOST_GROWTH, exprel
+from ._math import exp_euler as exponential
+from ._runge_kutta import euler, rk2, rk4
 
 Values = Mapping[str, Any]
 Rates = Callable[..., dict[str, Any]]  # (states, part of the step that has passed: by default 0) -> rates
+Pair = tuple[str, str]  # two states, of which the second acts on the first
+
+EXACT = "exact"
+MOST_SUBSTEPS = 64
 
 
 def exp_euler(f: Rates, x: Values, dt: Any) -> dict[str, Any]:
@@ -39,7 +46,43 @@ def _explicit(method: Callable[..., Any]) -> Callable[[Rates, Values, Any], dict
 
 
 METHODS = {"exp_euler": exp_euler} | {method.__name__: _explicit(method) for method in (euler, rk2, rk4)}
-ALIASES = {"exponential_euler": "exp_euler", "linear": "exact", "midpoint": "rk2"}
+ALIASES = {"exponential_euler": "exp_euler", "linear": EXACT, "midpoint": "rk2"}
+
+
+def named(text: Any) -> tuple[str, int]:
+    """(method, number of substeps) of an integrator such as 'rk4' or 'rk4(5)'."""
+    found = re.fullmatch(r"(\w+)(?:\((\d+)\))?", text) if isinstance(text, str) else None
+    word, count = (found[1], found[2]) if found else (text, None)
+    method = ALIASES.get(word, word)
+    if method not in (EXACT, *METHODS):
+        known = [EXACT, *METHODS]
+        listed = f"{', '.join(known)}, and with substeps 'rk4(5)'"
+        raise ValueError(f"There is no method {text!r}; there are {listed}{guess(word, known)}")
+    substeps = int(count or 1)
+    if not 1 <= substeps <= (1 if method == EXACT else MOST_SUBSTEPS):
+        raise ValueError(f"{text!r}: {method} takes {'no' if method == EXACT else f'1 to {MOST_SUBSTEPS}'} substeps.")
+    return method, substeps
+
+
+def advanced(method: str, substeps: int, f: Rates, x: Values, dt: Any) -> Values:
+    """The states after a step in equal substeps, by a method other than the exact one."""
+    for k in range(substeps):
+        x = METHODS[method](lambda x, part=0.0, k=k: f(x, (k + part) / substeps), x, dt / substeps)
+    return x
+
+
+def exact(f: Rates, x: Values, integral: Mapping[Pair, Any], first: str, own: Any, dt: Any) -> dict[str, Any]:
+    """The states of a linear system after a step, x + (∫exp(A s) ds) f(x).
+
+    The derivative of the rate of the `first` state with respect to itself may be more than its `own` factor in A:
+    conductances add to it.
+    """
+    rate, new = f(x), dict(x)
+    for (a, b), value in integral.items():
+        new[a] = new[a] + value * rate[b]
+    ratio = exprel(dt * own_slope(f, x, first)[1]) / exprel(dt * own)
+    new[first] = new[first] + (ratio - 1) * integral[first, first] * rate[first]
+    return new
 
 
 def own_slope(f: Rates, x: Values, name: str) -> tuple[Any, Any]:
@@ -48,7 +91,7 @@ def own_slope(f: Rates, x: Values, name: str) -> tuple[Any, Any]:
     return jax.jvp(rate, (x[name],), (jnp.ones_like(x[name]),))
 
 
-def integral(entries: Mapping[tuple[str, str], Any], states: Sequence[str], dt: Any) -> dict[tuple[str, str], Any]:
+def integral(entries: Mapping[Pair, Any], states: Sequence[str], dt: Any) -> dict[Pair, Any]:
     """The elements ∫exp(A s) ds over a step that are not 0, for the matrix A with these elements.
 
     x + (∫exp(A s) ds) f(x) is then the exact solution of a linear system after the step. It follows from the
@@ -70,12 +113,42 @@ def integral(entries: Mapping[tuple[str, str], Any], states: Sequence[str], dt: 
     return {(a, b): exponential[..., place[a], n + place[b]] for a, b in reached(entries, states)}
 
 
-def reached(entries: Mapping[tuple[str, str], Any], states: Sequence[str]) -> list[tuple[str, str]]:
+def reached(entries: Iterable[Pair], states: Sequence[str]) -> list[Pair]:
     """The pairs (a, b) where b acts on a, over others too."""
     found = {(name, name) for name in states} | set(entries)
     for middle in states:
         found |= {(a, b) for a in states for b in states if (a, middle) in found and (middle, b) in found}
     return sorted(found, key=lambda pair: (states.index(pair[0]), states.index(pair[1])))
+
+
+def factors(f: Callable[[Values, Values], Values], states: Sequence[str], inputs: Sequence[str]) -> list[Pair]:
+    """The pairs (a, b) where the rate f(states, inputs)[a] depends on b; NotLinear if it is no constant multiple."""
+    names = [*states, *inputs]
+
+    def slopes(values: Sequence[Any], along: Sequence[Any]) -> Values:
+        given = dict(zip(names, values, strict=True))
+        rates = lambda x: f(dict(zip(states, x, strict=True)), {name: given[name] for name in inputs})  # noqa: E731
+        return jax.jvp(rates, ([given[name] for name in states],), (list(along),))[1]
+
+    closed, shape = jax.make_jaxpr(slopes, return_shape=True)([0.0] * len(names), [0.0] * len(states))
+    needs: dict[Any, set[str]] = {
+        var: {f"value of {name}"} for var, name in zip(closed.jaxpr.invars, names, strict=False)
+    }
+    needs |= {var: {name} for var, name in zip(closed.jaxpr.invars[len(names) :], states, strict=True)}
+    of = lambda atom: set() if isinstance(atom, Literal) else needs.get(atom, set())  # noqa: E731
+    for equation in closed.jaxpr.eqns:
+        found = set().union(*map(of, equation.invars))
+        needs |= dict.fromkeys(equation.outvars, found)
+    pairs = []
+    for row, atom in zip(sorted(shape), closed.jaxpr.outvars, strict=True):
+        if not of(atom) <= {*states}:
+            raise NotLinear(row)
+        pairs += [(row, column) for column in states if column in of(atom)]
+    return pairs
+
+
+class NotLinear(ValueError):
+    """The rate of a state is not linear in the states; its argument is the name of the state."""
 
 
 def _moved(x: Values, dt: Any, along: Sequence[tuple[Values, float]]) -> dict[str, Any]:

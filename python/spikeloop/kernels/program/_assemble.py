@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from ._builder import Builder
-from ._ir import Out, Program, Value
+from ._ir import READS, Out, Program, Value
 from ._regions import blocks_of, guarded, reached
 
 
@@ -19,7 +19,7 @@ def assemble(results: Sequence[Value], sums: Sequence[bool], aliases: Mapping[in
     out_places, sum_places = (tuple(k for k, x in enumerate(sums) if x == is_sum) for is_sum in (False, True))
     outs, added = [Out(fused[k], aliases.get(k)) for k in out_places], [fused[k] for k in sum_places]
     values = tuple(_in_order([*(out.value for out in outs), *added]))
-    read = (value.number for value in values if value.op in ("in", "uin"))
+    read = (value.number for value in values if value.op in READS)
     operands = {number for number in read if number is not None} | {*aliases.values()}
     operands |= set() if outs else {population}
     dtype = f"f{8 * results[0].builder.dtype.itemsize}"

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..._jax import Literal, is_tracer, source_line
 from ._builder import Builder, maximum, minimum, select
+from ._draw import uniform
 from ._expand import EXPANSIONS, function
 from ._ir import IllTyped, Operand, Value, apply, number_of
 
@@ -119,9 +120,16 @@ RULES: dict[str, Callable[..., Value]] = {
     "clamp": lambda low, x, high: minimum(high, maximum(low, x)),
     "select_n": lambda condition, no, yes: _choice(condition, yes, no),
     "convert_element_type": _converted,
+    "uniform_of_neuron": uniform,
     **dict.fromkeys(UNCHANGED, lambda x, **_: x),
 }
-PARAMETERS = ("round", "integer_pow", "convert_element_type", *UNCHANGED)  # rules that need those of the equation
+PARAMETERS = (
+    "round",
+    "integer_pow",
+    "convert_element_type",
+    "uniform_of_neuron",
+    *UNCHANGED,
+)  # rules that need those of the equation
 
 
 # --- the walk --------------------------------------------------------------------------------------------------------

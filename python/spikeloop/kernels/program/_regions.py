@@ -16,7 +16,7 @@ from ._ir import Value
 # Operations that take as long as a jump that is foretold wrongly now and then; quotients and roots count for more.
 WORTH_A_JUMP = 24
 COSTS = {"div": 4, "sqrt": 4}
-FIXED = ("in", "guard", "endguard")  # what never stands in a region
+FIXED = ("in", "lane", "guard", "endguard")  # what never stands in a region
 
 Needs = Callable[[Value], Sequence[Value]]
 
