@@ -19,6 +19,8 @@ from .._keywords import guess
 from .._units import number_in, unit_of, with_unit
 from . import _functions, _system
 from ._expression import CONDITION, Expression
+from ._noise import UNIT as XI_UNIT
+from ._noise import XI, Noise
 from ._spiking import Reset, Threshold
 from ._system import NotLinear, System
 from ._text import Equation, expression, statements
@@ -55,6 +57,7 @@ class TextModel:
         self.reset = Reset(statements(source.reset or "", "reset"), self)
         self.threshold = Threshold(expression(source.threshold, "threshold"), self)
         self._check_all_used()
+        self.noise = Noise(self._expressions, self.equations)
 
     @cached_property
     def declared(self) -> dict[str, Equation]:
@@ -85,7 +88,7 @@ class TextModel:
         found |= {name: self._unit_after_colon(equation) for name, equation in self.declared.items()}
         if self.input is not None:
             found.setdefault(self.input, u.mA)
-        return {**found, "dt": u.ms, "t": u.ms}
+        return {**found, "dt": u.ms, "t": u.ms, XI: XI_UNIT}
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -98,7 +101,7 @@ class TextModel:
 
     def values(self, p: SimpleNamespace, s: SimpleNamespace | None = None) -> dict[str, Any]:
         """Constants, and the states if given, in coherent units."""
-        known = {name: getattr(p, name) for name in (*self.constants, *_ALWAYS)}
+        known = {name: getattr(p, name) for name in (*self.constants, *_ALWAYS)} | self.noise.values(p)
         if s is not None:
             known |= {name: getattr(s, self.attribute(name)) * self.factor(name) for name in self.states}
         return known
@@ -126,7 +129,7 @@ class TextModel:
             if name in seen:
                 raise equation.place.error(f"{name} is there twice.")
             seen.add(name)
-            if name in _ALWAYS or name in _functions.NAMES or _is_taken(base, name):
+            if name in (*_ALWAYS, XI) or name in _functions.NAMES or _is_taken(base, name):
                 raise equation.place.error(f"{name} has a meaning of its own; choose another name.")
             if equation.kind != "parameter" and name in self.source.constants:
                 raise equation.place.error(f"{name} is defined here and given as a constant; keep one of them.")
@@ -167,6 +170,7 @@ class TextModel:
             **constants, **variables, **alias, **self._refractory(),
             "__doc__": f"A neuron from text.\n\n{self.source.text}",
             "current_unit": unit,
+            "draws": bool(self.noise.names),
             "operands": (*self.constants, *_ALWAYS, *[_OWN] * bool(self._integral_names), *self._integral_names),
             "derive": staticmethod(self._derive),
             "integrate": staticmethod(self._integrate),
@@ -222,8 +226,10 @@ class TextModel:
     def method(self) -> tuple[str, int]:
         """The integration method and its substeps: exact if nothing else is asked for and the equations are linear."""
         asked = _integrators.named(self.source.method) if self.source.method else None
-        if asked is not None and asked[0] != EXACT:
-            return asked
+        if self.noise.has_xi and asked is not None and asked[0] not in ("exp_euler", "euler"):
+            raise ValueError(f"With xi the method is 'exp_euler' or 'euler', not {self.source.method!r}.")
+        if self.noise.has_xi or (asked is not None and asked[0] != EXACT):
+            return asked or ("exp_euler", 1)
         try:
             self.system.matrix(self._unit_constants)
         except NotLinear as error:
@@ -257,9 +263,9 @@ class TextModel:
         known = self.values(p, s)
         start = {name: known.pop(name) for name in self.states}
 
-        def rates(x: Mapping[str, Any], part: float = 0.0) -> dict[str, Any]:
+        def rates(x: Mapping[str, Any], part: float = 0.0, **noise: Any) -> dict[str, Any]:
             current = self._current(drive, x[self.potential] - start[self.potential])
-            return self.system.rates({**known, **x, **current, "t": p.t + part * p.dt})
+            return self.system.rates({**known, **x, **current, **noise, "t": p.t + part * p.dt})
 
         method, substeps = self.method
         if self._is_coupled:
@@ -268,6 +274,8 @@ class TextModel:
         else:  # of a single linear equation exponential Euler is exact
             method = "exp_euler" if method == EXACT else method
             new = _integrators.advanced(method, substeps, rates, start, p.dt)
+        if self.noise.has_xi:
+            new = self.noise.added(new, start, rates, p)
         for name in self.states:
             setattr(s, self.attribute(name), self.stored(name, new[name]))
 
