@@ -202,6 +202,22 @@ def new_function(name: str, reference: Callable, slope: Callable) -> Callable:
     return primitive.bind
 
 
+def new_function_of_many(name: str, reference: Callable, abstract_eval: Callable) -> Primitive:
+    """A primitive with one result, which is a constant to differentiation."""
+    primitive = Primitive(name)
+    primitive.def_impl(lambda *args, **params: xla.apply_primitive(primitive, *args, **params))
+    primitive.def_abstract_eval(abstract_eval)
+    mlir.register_lowering(primitive, mlir.lower_fun(reference, multiple_results=False))
+
+    def constant(primals: Any, tangents: Any, **params: Any) -> Any:
+        del tangents
+        out = primitive.bind(*primals, **params)
+        return out, zero_tangent(out)
+
+    ad.primitive_jvps[primitive] = constant
+    return primitive
+
+
 def source_line(equation: Any) -> str:
     """Where an equation of a jaxpr was written: file, line and function."""
     return _source_info.summarize(equation.source_info)

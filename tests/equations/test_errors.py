@@ -57,7 +57,7 @@ def test_units(changed, part, marked):
         ({"equations": "dv/dt = (E_L - v + R*I/tau : mV"}, "this is no expression"),
         ({"equations": "dv/dt = foo(v)/tau : mV"}, "there is no function 'foo'"),
         ({"equations": "dv/dt = clip(v, E_L)/tau : mV"}, "clip takes 3 arguments; given 2"),
-        ({"equations": "dv/dt = v/tau + randn()*mV/ms : mV"}, "add a noise current"),
+        ({"equations": "dv/dt = v/tau + poisson(1)*mV/ms : mV"}, "write rand() < rate"),
         ({"equations": "dv/dt = -v/tau : mV\n dv/dt = 0*mV/ms : mV"}, "v is there twice"),
         ({"equations": "dv/dt = a/tau : mV\n a = b : mV\n b = a : mV"}, "a depends on itself: a → b → a"),
         ({"equations": "dv/dt = -v/tau : mV\n dspike/dt = -spike/tau : 1"}, "spike has a meaning of its own"),

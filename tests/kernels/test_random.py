@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from spikeloop.kernels._random import _PURPOSE, _counts_reference, _reference, counts, counts_p, words, words_p
+from spikeloop.kernels._philox import PURPOSE
+from spikeloop.kernels._random import _counts_reference, _reference, counts, counts_p, words, words_p
 
 
 def philox(counter, key):
@@ -30,7 +31,7 @@ def test_words_stand_in_columns_of_blocks(n, native):
     np.testing.assert_array_equal(ours, reference)
     blocks = max(-(-n // 4), 1)
     for row, key in zip(np.asarray(ours), np.asarray(keys).tolist(), strict=True):
-        assert row.tolist() == [philox([i % blocks, _PURPOSE, 0, 0], key)[i // blocks] for i in range(n)]
+        assert row.tolist() == [philox([i % blocks, PURPOSE, 0, 0], key)[i // blocks] for i in range(n)]
 
 
 def test_lanes_have_the_words_of_their_keys(native, pass_tools):

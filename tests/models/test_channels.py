@@ -55,6 +55,38 @@ def test_gates_start_in_their_steady_state(cls):
     assert (np.asarray(given.m.value) == 0.25).all()
 
 
+def rate(x):
+    return x / np.expm1(x)
+
+
+PUBLISHED = {  # (α, β) of the gates
+    sl.HH: lambda V: {
+        "m": (rate(-(V + 40) / 10), 4 * np.exp(-(V + 65) / 18)),
+        "h": (0.07 * np.exp(-(V + 65) / 20), 1 / (1 + np.exp(-(V + 35) / 10))),
+        "n": (0.1 * rate(-(V + 55) / 10), 0.125 * np.exp(-(V + 65) / 80)),
+    },
+    sl.TraubMilesHH: lambda V: {  # with V_T = -63 mV
+        "m": (1.28 * rate(-(V + 50) / 4), 1.4 * rate((V + 23) / 5)),
+        "h": (0.128 * np.exp(-(V + 46) / 18), 4 / (1 + np.exp(-(V + 23) / 5))),
+        "n": (0.16 * rate(-(V + 48) / 5), 0.5 * np.exp(-(V + 53) / 40)),
+    },
+    sl.WangBuzsakiHH: lambda V: {
+        "m": (rate(-(V + 35) / 10), 4 * np.exp(-(V + 60) / 18)),
+        "h": (5 * 0.07 * np.exp(-(V + 58) / 20), 5 / (1 + np.exp(-(V + 28) / 10))),
+        "n": (5 * 0.1 * rate(-(V + 34) / 10), 5 * 0.125 * np.exp(-(V + 44) / 80)),
+    },
+}
+
+
+@pytest.mark.parametrize("cls", PUBLISHED)
+def test_rates_are_the_published_ones(cls):
+    V = np.linspace(-150.0, 100.0, 1001) + 1e-3  # between the points of 0/0
+    ours, wanted = cls.rates(cls(1).numbers(), jnp.asarray(V)), PUBLISHED[cls](V)
+    assert ours.keys() == wanted.keys()
+    for gate in wanted:
+        np.testing.assert_allclose(ours[gate], wanted[gate], rtol=1e-13)
+
+
 def test_hh_fires_at_the_rate_of_1952():
     # With the leak of 1952, 10 µA/cm² make the squid axon fire at 68 Hz at 6.3 °C.
     sl.environ.set(dt=0.01 * u.ms)

@@ -46,7 +46,9 @@ class Expression:
         except SyntaxError as error:
             at = max(0, (error.offset or 1) - 1)
             raise self.place.part(at, at + 1).error(f"this is no expression: {error.msg}.") from None
-        self.names: frozenset[str] = frozenset(self._names(self.tree))
+        self.draws: dict[str, str] = {}  # the name of each rand() or randn(), and which of the two it is
+        self.tree = _Named(self).visit(self.tree)
+        self.names: frozenset[str] = frozenset(self._names(self.tree) - self.draws.keys())
 
     def at(self, node: ast.expr) -> Place:
         """Where a part of the expression stands."""
@@ -85,10 +87,8 @@ class Expression:
         raise self.at(node).error("this is not understood; write arithmetic, comparisons and functions of numbers.")
 
     def _function_names(self, node: ast.Call, name: str) -> set[str]:
-        if name in ("rand", "randn", "poisson"):
-            raise self.at(node).error(
-                f"{name}() is not there in text; add a noise current, for example sl.OUProcessInput."
-            )
+        if name == "poisson":
+            raise self.at(node).error("poisson() is not there in text; write rand() < rate*dt for a spike.")
         if name not in functions.NAMES:
             raise self.at(node).error(f"there is no function {name!r}; there are {', '.join(functions.NAMES)}.")
         if len(node.args) != (count := functions.ARGUMENTS.get(name, 1)):
@@ -113,6 +113,8 @@ class Expression:
 
     def _unit(self, node: ast.expr, units: Mapping[str, Any]) -> Any:
         match node:
+            case ast.Name(id=name) if name in self.draws:
+                return u.UNITLESS
             case ast.Name():
                 return units[node.id] if node.id in units else unit_named(node.id)
             case ast.Constant():
@@ -229,6 +231,24 @@ class Expression:
         if isinstance(node.op, ast.Pow) and (exponent := _constant(node.right)) is not None:
             return left ** (int(exponent) if exponent.denominator == 1 else float(exponent))
         return _OPERATORS[type(node.op)](left, self.value_of(node.right, values))
+
+
+class _Named(ast.NodeTransformer):
+    """Gives each rand() and randn() a name, which no other one in the model has."""
+
+    def __init__(self, expression: Expression):
+        self.expression = expression
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        node = self.generic_visit(node)  # pyright: ignore[reportAssignmentType]
+        if not isinstance(node.func, ast.Name) or node.func.id not in functions.DRAWS:
+            return node
+        place = self.expression.at(node)
+        if node.args or node.keywords:
+            raise place.error(f"{node.func.id}() takes no arguments.")
+        name = f"{node.func.id}() at {place.start} of {place.name}"
+        self.expression.draws[name] = node.func.id
+        return ast.copy_location(ast.Name(name, ast.Load()), node)
 
 
 def _constant(node: ast.expr) -> Fraction | None:

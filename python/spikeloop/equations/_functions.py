@@ -40,6 +40,7 @@ KEEPING: dict[str, Callable[..., Any]] = {
 }
 ARGUMENTS = {"clip": 3, "minimum": 2, "maximum": 2}  # the others take one
 OTHER = ("sqrt", "sign", "int")  # their unit follows a rule of its own
+DRAWS = ("rand", "randn")  # without arguments: a number for each neuron and step
 NAMES = (*PLAIN, *KEEPING, *OTHER)
 
 

@@ -12,13 +12,15 @@ from typing import Any
 
 import brainunit as u
 
-from .. import environ
+from .. import _integrators, environ
 from .._form import param, variable
+from .._integrators import EXACT
 from .._keywords import guess
-from .._math import exprel
 from .._units import number_in, unit_of, with_unit
-from . import _functions, _methods, _system
+from . import _functions, _system
 from ._expression import CONDITION, Expression
+from ._noise import UNIT as XI_UNIT
+from ._noise import XI, Noise
 from ._spiking import Reset, Threshold
 from ._system import NotLinear, System
 from ._text import Equation, expression, statements
@@ -55,6 +57,7 @@ class TextModel:
         self.reset = Reset(statements(source.reset or "", "reset"), self)
         self.threshold = Threshold(expression(source.threshold, "threshold"), self)
         self._check_all_used()
+        self.noise = Noise(self._expressions, self.equations)
 
     @cached_property
     def declared(self) -> dict[str, Equation]:
@@ -85,7 +88,7 @@ class TextModel:
         found |= {name: self._unit_after_colon(equation) for name, equation in self.declared.items()}
         if self.input is not None:
             found.setdefault(self.input, u.mA)
-        return {**found, "dt": u.ms, "t": u.ms}
+        return {**found, "dt": u.ms, "t": u.ms, XI: XI_UNIT}
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -98,7 +101,7 @@ class TextModel:
 
     def values(self, p: SimpleNamespace, s: SimpleNamespace | None = None) -> dict[str, Any]:
         """Constants, and the states if given, in coherent units."""
-        known = {name: getattr(p, name) for name in (*self.constants, *_ALWAYS)}
+        known = {name: getattr(p, name) for name in (*self.constants, *_ALWAYS)} | self.noise.values(p)
         if s is not None:
             known |= {name: getattr(s, self.attribute(name)) * self.factor(name) for name in self.states}
         return known
@@ -126,7 +129,7 @@ class TextModel:
             if name in seen:
                 raise equation.place.error(f"{name} is there twice.")
             seen.add(name)
-            if name in _ALWAYS or name in _functions.NAMES or _is_taken(base, name):
+            if name in (*_ALWAYS, XI) or name in _functions.NAMES or _is_taken(base, name):
                 raise equation.place.error(f"{name} has a meaning of its own; choose another name.")
             if equation.kind != "parameter" and name in self.source.constants:
                 raise equation.place.error(f"{name} is defined here and given as a constant; keep one of them.")
@@ -167,6 +170,7 @@ class TextModel:
             **constants, **variables, **alias, **self._refractory(),
             "__doc__": f"A neuron from text.\n\n{self.source.text}",
             "current_unit": unit,
+            "draws": bool(self.noise.names),
             "operands": (*self.constants, *_ALWAYS, *[_OWN] * bool(self._integral_names), *self._integral_names),
             "derive": staticmethod(self._derive),
             "integrate": staticmethod(self._integrate),
@@ -213,29 +217,27 @@ class TextModel:
     @cached_property
     def _integral_names(self) -> dict[str, tuple[str, str]]:
         """The operands of the exact method: the name of each and the two states it stands for."""
-        if self.method != "exact":
+        if self.method[0] != EXACT:
             return {}
         entries = self.system.matrix(self._unit_constants)
-        return {f"integral[{a}, {b}]": (a, b) for a, b in _methods.reached(entries, self.states)}
+        return {f"integral[{a}, {b}]": (a, b) for a, b in _integrators.reached(entries, self.states)}
 
     @cached_property
-    def method(self) -> str:
-        """The integration method: exact if nothing else is asked for and the equations are linear."""
-        asked = self.source.method
-        asked = _methods.ALIASES.get(asked, asked) if asked else None
-        if asked is not None and asked != "exact" and asked not in _methods.METHODS:
-            known = ["exact", *_methods.METHODS]
-            raise ValueError(f"There is no method {asked!r}; there are {', '.join(known)}{guess(asked, known)}")
-        if asked not in (None, "exact"):
-            return asked
+    def method(self) -> tuple[str, int]:
+        """The integration method and its substeps: exact if nothing else is asked for and the equations are linear."""
+        asked = _integrators.named(self.source.method) if self.source.method else None
+        if self.noise.has_xi and asked is not None and asked[0] not in ("exp_euler", "euler"):
+            raise ValueError(f"With xi the method is 'exp_euler' or 'euler', not {self.source.method!r}.")
+        if self.noise.has_xi or (asked is not None and asked[0] != EXACT):
+            return asked or ("exp_euler", 1)
         try:
             self.system.matrix(self._unit_constants)
         except NotLinear as error:
             if asked is None:
-                return "exp_euler"
+                return "exp_euler", 1
             raise error.place.error("the equations are not linear here, so there is no exact method; "
                                     "write method='exp_euler'.") from None  # fmt: skip
-        return "exact"
+        return EXACT, 1
 
     @property
     def _unit_constants(self) -> dict[str, Any]:
@@ -246,10 +248,10 @@ class TextModel:
         constants = {name: getattr(p, name) * self.factor(name) for name in self.constants}
         t = environ.get("t", default=None) if self._uses_t else None  # what is read becomes an input of the program
         always = (dt, 0.0 if t is None else number_in(t, u.ms, "environ t"))
-        if self.method != "exact":
+        if self.method[0] != EXACT:
             return (*constants.values(), *always)
         entries = self.system.matrix({**constants, "dt": dt})
-        found = _methods.integral(entries, self.states, dt)
+        found = _integrators.integral(entries, self.states, dt)
         own = entries.get((self.potential, self.potential), 0.0)
         return (*constants.values(), *always, own, *(found[pair] for pair in self._integral_names.values()))
 
@@ -261,15 +263,19 @@ class TextModel:
         known = self.values(p, s)
         start = {name: known.pop(name) for name in self.states}
 
-        def rates(x: Mapping[str, Any], part: float = 0.0) -> dict[str, Any]:
+        def rates(x: Mapping[str, Any], part: float = 0.0, **noise: Any) -> dict[str, Any]:
             current = self._current(drive, x[self.potential] - start[self.potential])
-            return self.system.rates({**known, **x, **current, "t": p.t + part * p.dt})
+            return self.system.rates({**known, **x, **current, **noise, "t": p.t + part * p.dt})
 
+        method, substeps = self.method
         if self._is_coupled:
-            new = self._exact_step(p, rates, start)
-        else:
-            method = "exp_euler" if self.method == "exact" else self.method
-            new = _methods.METHODS[method](rates, start, p.dt)
+            integral = {pair: getattr(p, name) for name, pair in self._integral_names.items()}
+            new = _integrators.exact(rates, start, integral, self.potential, getattr(p, _OWN), p.dt)
+        else:  # of a single linear equation exponential Euler is exact
+            method = "exp_euler" if method == EXACT else method
+            new = _integrators.advanced(method, substeps, rates, start, p.dt)
+        if self.noise.has_xi:
+            new = self.noise.added(new, start, rates, p)
         for name in self.states:
             setattr(s, self.attribute(name), self.stored(name, new[name]))
 
@@ -279,19 +285,6 @@ class TextModel:
             return {}
         current = drive.current + drive.synaptic + drive.slope * (risen / self.factor(self.potential))
         return {self.input: current * self.factor(self.input)}
-
-    def _exact_step(self, p: SimpleNamespace, rates: _methods.Rates, start: Mapping[str, Any]) -> dict[str, Any]:
-        """X + (∫exp(A s) ds) f(x); conductances of receptors make the potential's own factor larger."""
-        rate = rates(start)
-        new = dict(start)
-        for name, (a, b) in self._integral_names.items():
-            new[a] = new[a] + getattr(p, name) * rate[b]
-        _, slope = _methods.own_slope(rates, start, self.potential)
-        own = getattr(p, _OWN)
-        ratio = exprel(p.dt * slope) / exprel(p.dt * own)
-        integral = getattr(p, f"integral[{self.potential}, {self.potential}]")
-        new[self.potential] = new[self.potential] + (ratio - 1) * integral * rate[self.potential]
-        return new
 
 
 def _is_taken(base: type[Any], name: str) -> bool:
@@ -322,12 +315,13 @@ def from_equations(
     | `threshold` | the condition for a spike, `"v > V_th"` | |
     | `reset` | statements, `"v = V_reset; w += b"` | none |
     | `refractory` | `"5*ms"` or a constant; the threshold again: a spike is a rise above it | none |
-    | `method` | `"exact"`, `"exp_euler"`, `"euler"`, `"rk2"`, `"rk4"` | exact if linear, else exp_euler |
+    | `method` | `"exact"`, `"exp_euler"`, `"euler"`, `"rk2"`, `"rk4"`, or `"rk4(5)"`: 5 substeps | as below |
     | `input` | the external current in the equations | `"I"`, in mA |
     | `name` | the name of the class | `"TextNeuron"` |
     | `**constants` | default values of the constants, with units | |
 
-    Raises EquationError or UnitError, which show the line and mark the place.
+    By default the method is exact if the equations are linear, else exp_euler. Raises EquationError or UnitError,
+    which show the line and mark the place.
 
     >>> Leaky = sl.Neuron.from_equations(
     ...     "dv/dt = (E_L - v + R*I)/tau : mV", threshold="v > V_th", reset="v = E_L",

@@ -165,7 +165,7 @@ class Kernel:
     def runs_native(self, avals: Any, structure: Mapping[str, Any], platform: str = "cpu") -> bool:
         """Whether operands of these dtypes run native on a platform; warns once if only the library is missing."""
         if self.elementwise:
-            dtypes = {x.dtype.name for x in vars(avals).values()}
+            dtypes = {x.dtype.name for x in vars(avals).values()} - {"uint32"}  # the words of a key
             takes = len(dtypes) == 1 and dtypes <= {*FLOATS} and getattr(avals, self.first_state(structure)).size
             return bool(takes) and _library.has(_call.TARGET, platform, self.name)
         takes = all(getattr(avals, name).dtype in dtypes for name, dtypes in self.dtypes.items())

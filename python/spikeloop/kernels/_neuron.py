@@ -18,6 +18,7 @@ import numpy as np
 
 from . import _library
 from ._derivatives import Smooth, Step, with_derivatives
+from ._draws import KEYS, uniform
 from ._kernel import FLOATS, Operands, inputs, params, state
 from ._receptors import ReceptorKind
 from .program._lower import NoProgram
@@ -38,6 +39,7 @@ class Model(Protocol):
     edge: bool  # a spike is a rise above threshold, without a reset
     holds_all: bool  # a refractory neuron keeps all states
     holds: tuple[str, ...]  # or those that it keeps
+    draws: bool  # its functions may call p.uniform(k), k from 0 to 3, for a random number of each neuron
     releases: bool  # `release` of the input takes the place of the methods below, and the pass returns what it releases
 
     def threshold(self, p: Any, s: Any) -> Any: ...
@@ -63,9 +65,10 @@ class Pass:
     hard: bool
     surrogate: Any
     receptors: tuple[ReceptorKind, ...]
+    integration: Any = None  # takes the place of `integrate`, and has further `operands`
 
     def __post_init__(self) -> None:
-        if twice := {*self.model.operands} & {*self.model.state_vars}:
+        if twice := {*self.model_operands} & {*self.model.state_vars}:
             raise TypeError(
                 f"{self.model.__name__}: {min(twice)!r} is the name of an operand and of a state; rename one."
             )
@@ -74,12 +77,17 @@ class Pass:
         """The operands by name; all results are states."""
         model, held = self.model, [REF_LEFT] * self.refractory
         return (
-            *params(*model.operands, *[REF_STEPS] * self.refractory),
+            *params(*self.model_operands, *[REF_STEPS] * self.refractory),
             *params(*(name for names in self.receptor_params for name in names), *self.surrogate_params),
             *state(*model.state_vars, *held, *(name for names in self.receptor_states for name in names)),
             *state(*[DELTA] * self.delta, SPIKE),
-            *inputs(CURRENT),
+            *inputs(CURRENT, *KEYS * self.model.draws),
         )
+
+    @property
+    def model_operands(self) -> tuple[str, ...]:
+        """The operands of the model and its integration."""
+        return (*self.model.operands, *(self.integration.operands if self.integration else ()))
 
     @property
     def receptor_params(self) -> list[list[str]]:
@@ -98,7 +106,7 @@ class Pass:
 
     def smooth(self) -> Smooth:
         """What may carry tangents; the emptied delta and the last spikes are constants."""
-        fixed = {REF_STEPS, REF_LEFT, *self.surrogate_params}
+        fixed = {REF_STEPS, REF_LEFT, *KEYS, *self.surrogate_params}
         operands = [x for x in self.operands() if x.name not in fixed]
         return Smooth(
             tuple(x.name for x in operands if x.name != SPIKE),
@@ -110,7 +118,7 @@ class Pass:
         named = dict(zip((x.name for x in self.operands()), args, strict=True))
         some = lambda names: [named[name] for name in names]  # noqa: E731
         return SimpleNamespace(
-            params=some(self.model.operands),
+            params=some(self.model_operands),
             n_ref=some([REF_STEPS] * self.refractory),
             receptor_params=[some(names) for names in self.receptor_params],
             surrogate=some(self.surrogate_params),
@@ -120,15 +128,18 @@ class Pass:
             delta=some([DELTA] * self.delta),
             spike=named[SPIKE],
             current=named[CURRENT],
+            key=some(KEYS * self.model.draws),
         )
 
 
 def reference(*args: Any, config: Pass) -> list[Any]:
     """The pass in plain JAX: it defines what the native kernels compute."""
     a = config.split(args)
-    p = SimpleNamespace(**dict(zip(config.model.operands, a.params, strict=True)))
+    p = SimpleNamespace(**dict(zip(config.model_operands, a.params, strict=True)))
     s = SimpleNamespace(**dict(zip(config.model.state_vars, a.states, strict=True)))
     like = a.states[0]
+    if a.key:
+        p.uniform = lambda k=0: uniform(like, a.key, k)
     results = _release(p, s, a, config) if config.model.releases else _fire(p, s, a, config)
     return [jnp.broadcast_to(x, like.shape).astype(like.dtype) for x in results]
 
@@ -142,14 +153,16 @@ def _release(p: Any, s: Any, a: Any, config: Pass) -> list[Any]:
 def _fire(p: Any, s: Any, a: Any, config: Pass) -> list[Any]:
     """States and spikes after a reset, a step of the equations, jumps and the refractory hold."""
     model, like, surrogate = config.model, a.states[0], config.surrogate.bound(a.surrogate)
-    last = last_spike(model, surrogate, p, s, a.spike, a.left[0] if a.left else None)
+    # The threshold of the last step was another one if it is drawn at random.
+    last = a.spike if a.key else last_spike(model, surrogate, p, s, a.spike, a.left[0] if a.left else None)
     if not model.edge:
         model.reset(p, s, last, config.hard)
     held = SimpleNamespace(**vars(s))
     receptors = list(zip(config.receptors, a.receptor_params, a.receptor_states, strict=True))
     drives = [kind.drive(q, g, s.V) for kind, q, g in receptors]
     synaptic = sum((d for d, _ in drives), jnp.zeros_like(like))
-    model.integrate(p, s, Drive(a.current, synaptic, sum((d for _, d in drives), jnp.zeros_like(like))))
+    integrate = config.integration or model.integrate
+    integrate(p, s, Drive(a.current, synaptic, sum((d for _, d in drives), jnp.zeros_like(like))))
     if config.delta:
         s.V = s.V + a.delta[0]
     left, waiting = [], jnp.zeros_like(like)
@@ -188,7 +201,7 @@ def step(config: Pass, operands: Mapping[str, Any]) -> dict[str, Any]:
     """One pass over operands by name: the new states by name. Native where the platform has programs."""
     V = operands[next(iter(config.model.state_vars))]
     groups = dict(config.operands())
-    args = {name: jnp.asarray(operands[name], V.dtype) for name in groups}
+    args = {name: jnp.asarray(operands[name], np.uint32 if name in KEYS else V.dtype) for name in groups}
     if V.dtype in FLOATS and _is_elementwise(config, V.shape, V.dtype):
         flat = _flattened(args, groups, V.shape)
         results = [out.reshape(V.shape) for out in step_p.bind(*flat, config=config)]
@@ -212,7 +225,10 @@ def _why_not(config: Pass, shape: tuple[int, ...], dtype: str) -> str | None:
     smooth = config.smooth()
     both_ways = partial(vjp_p.reference, config=config, active=smooth.operands)
     try:
-        check_elementwise(traced(both_ways, [shape] * (len(config.operands()) + len(smooth.results)), dtype))
+        names = [operand.name for operand in config.operands()]
+        words = {k for k, name in enumerate(names) if name in KEYS}
+        shapes = [() if k in words else shape for k in range(len(names) + len(smooth.results))]
+        check_elementwise(traced(both_ways, shapes, dtype, words))
     except NoProgram as reason:
         return str(reason)
     return None

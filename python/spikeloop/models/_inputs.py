@@ -10,9 +10,12 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 
+from .. import environ, random
 from .._form import variable
 from .._units import check_input, number_in, with_unit
 from ..kernels import ReceptorKind
+from ..kernels._draws import KEYS
+from ._population import Population
 from ._synapse import Synapse
 
 
@@ -59,3 +62,19 @@ class CurrentOfV:
 
     def take(self, values: Iterator[Any]) -> None:
         next(values)
+
+
+def current_of(neuron: Population, x: Any) -> Any:
+    """The external current of a step as a number."""
+    if x is None:
+        return jnp.zeros((), environ.dftype())
+    x = jnp.asarray(number_in(x, neuron.current_unit, f"{neuron.path}: the input current"))
+    if jnp.iscomplexobj(x):
+        raise TypeError(f"{neuron.path} takes a real input current; given {x.dtype}, a complex one.")
+    check_input(x, neuron.spike.value.shape, neuron.path)
+    return x
+
+
+def key_of(neuron: Population) -> dict[str, Any]:
+    """The words of a new key, for a model that draws."""
+    return dict(zip(KEYS, jax.random.key_data(random.split_key()), strict=True)) if neuron.draws else {}

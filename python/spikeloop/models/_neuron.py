@@ -9,26 +9,26 @@ from typing import Any, ClassVar
 
 import brainunit as u
 import jax.numpy as jnp
-import numpy as np
 
-from .. import environ, surrogate
+from .. import surrogate
 from .._form import Form, declare_constructor
 from .._hard_reset import hard_reset
-from .._jax import is_tracer
 from .._shapes import repeat_to
 from .._state import HiddenState, ShortTermState, State
-from .._units import check_input, check_not_negative, check_unit, number_in, unit_of, with_unit
+from .._units import check_not_negative, check_unit, number_in, unit_of, with_unit
 from ..delays._input_ring import InputRing
 from ..equations import from_equations
 from ..kernels import Drive, Pass
 from ..kernels._neuron import CURRENT, DELTA, REF_LEFT, REF_STEPS, SPIKE, last_spike, step
 from ..surrogate._function import spike_function
-from ._inputs import CurrentOfV, OneStep
+from ._inputs import CurrentOfV, OneStep, current_of, key_of
+from ._integration import integration
 from ._own_step import OwnStep, begin, currents, jumps
 from ._own_update import numbers_like, potential_of, stepping, with_buffers
 from ._part import Part
 from ._receptor import Receptor, receptor_of
 from ._refractory import refractory_steps
+from ._threshold import check_threshold
 from .output import CUBA
 
 
@@ -38,16 +38,18 @@ class Neuron(Form):
     A model declares its constants with `param` and its states with `variable`, the first of which is the membrane
     potential V, and defines
 
-    - `integrate`: one step of the equations; and, where they differ from those here,
+    - `derivative`: the rates of the states, by name, per ms; an `integrator` makes a step of it; or `integrate`: one
+      step of the equations; and, where they differ from those here,
     - `threshold`: the scaled distance of V from threshold; a neuron spikes where it is ≥ 0,
     - `reset`: what a spike does to the states,
     - `operands` and `derive`: the numbers that the three use, from the constants and dt; by default all of these.
 
-    They work on plain numbers in the units of the declarations; native code is made of them. A step resets what spiked
-    in the step before, integrates, and compares with the threshold, so a recorded V may exceed the threshold for one
-    step. A V that is set above threshold, at the start or between two steps, is not reset: the neuron spikes at the
-    end of the next step. A model with a constant `tau_ref` is refractory: after a spike V is held, and the neuron
-    cannot spike, until the period is over.
+    They work on plain numbers in the units of the declarations; native code is made of them. If the class says
+    `draws = True`, `p.uniform(k)` is the random number k (0 to 3) of each neuron in this step, from 0 to 1. A step
+    resets what spiked in the step before, integrates, and compares with the threshold, so a recorded V may exceed the
+    threshold for one step. A V that is set above threshold, at the start or between two steps, is not reset: the neuron
+    spikes at the end of the next step. A model with a constant `tau_ref` is refractory: after a spike V is held, and
+    the neuron cannot spike, until the period is over.
 
     `edge`: the model is not reset; it spikes where V rises above the threshold. `holds_all`: a refractory neuron keeps
     all its states, not only V. `delta_into` is the state that delta input adds to.
@@ -56,6 +58,8 @@ class Neuron(Form):
     |---|---|---|
     | `spk_fun` | surrogate gradient of the spike | `ReluGrad()` |
     | `spk_reset` | 'soft' subtracts V_th − V_reset, 'hard' sets V_reset | 'soft' |
+    | `integrator` | of models with `derivative`: 'exact', 'exp_euler', 'euler', 'rk2', 'rk4', or 'rk4(5)' for 5 \
+    substeps; the class may set another default | 'exp_euler' |
     | `ref_var` | of models with `tau_ref`: keep `refractory`, whose `value` is True for refractory neurons | False |
     """
 
@@ -68,8 +72,10 @@ class Neuron(Form):
     holds_all: ClassVar[bool] = False
     holds: ClassVar[tuple[str, ...]] = ("V",)  # the states that a refractory neuron keeps, if not all
     releases: ClassVar[bool] = False
+    draws: ClassVar[bool] = False  # the functions may call p.uniform(k)
     delta_into: ClassVar[str] = "V"
     shares_delta: ClassVar[bool] = False  # delta input is shared out between several states
+    integrator: str = "exp_euler"  # of a model that declares its derivative
     period: ClassVar[str] = "tau_ref"  # the constant that makes a model refractory
 
     V: HiddenState
@@ -87,8 +93,11 @@ class Neuron(Form):
         super().__init_subclass__(**kwargs)
         if cls.derive is Neuron.derive:
             cls.operands = (*cls.params, "dt")
-        if "tau_ref" in cls.params:
-            cls.options = {**cls.options, "ref_var": False}
+        more: dict[str, Any] = {"ref_var": False} if "tau_ref" in cls.params else {}
+        if cls.derivative is not Neuron.derivative:
+            more["integrator"] = cls.integrator
+        if more:
+            cls.options = {**cls.options, **more}
             declare_constructor(cls)
 
     @staticmethod
@@ -112,6 +121,11 @@ class Neuron(Form):
         raise NotImplementedError
 
     @staticmethod
+    def derivative(p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> dict[str, Any]:
+        """The rates of the states, by name, per ms."""
+        raise NotImplementedError
+
+    @staticmethod
     def gain(p: SimpleNamespace) -> Any:
         """What a synaptic current is multiplied by to become the drive of `integrate`."""
         return 1.0
@@ -131,35 +145,15 @@ class Neuron(Form):
         super()._configure(**options)
 
     def _checked_option(self, name: str, value: Any) -> Any:
+        if name == "integrator":
+            integration(type(self), value, f"{self.path}: integrator")  # refuses what cannot be
         return spike_function(value, self.path) if name == "spk_fun" else super()._checked_option(name, value)
 
     def _check(self) -> None:
         super()._check()
         if self.is_refractory:
             check_not_negative(getattr(self, self.period), f"{self.path}: {self.period}")
-        self._check_threshold()
-
-    def _check_threshold(self) -> None:
-        """Refuse a model without a threshold, and known constants for which it divides by 0."""
-        name = self.path
-        if not self.state_vars and self.has_own_update:
-            return  # its `init_state` makes the States
-        if next(iter(self.state_vars), None) != "V":
-            raise TypeError(f"{name}: a neuron model declares its potential V as its first variable.")
-        if type(self).threshold is Neuron.threshold and not {"V_th", "V_reset"} <= {*self.operands}:
-            raise TypeError(f"{name}: a neuron model declares V_th and V_reset, or defines threshold(p, s).")
-        p = self._operand_space(self.derive(self.numbers(), 1.0))
-        if any(map(is_tracer, vars(p).values())):
-            return
-        rest = dict.fromkeys(self.state_vars, 0.0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            low, high = (self.threshold(p, SimpleNamespace(**{**rest, "V": np.float64(V)})) for V in (0, 1))
-            slope = np.asarray(high) - np.asarray(low)
-        if not np.isfinite(slope).all():
-            raise ValueError(
-                f"{name}: V_th must differ from V_reset, or from what takes its place in this model: "
-                "the distance from threshold is measured in units of their difference."
-            )
+        check_threshold(self, type(self).threshold is Neuron.threshold)
 
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
         """Make the states, with a first axis of `batch_size` samples if given."""
@@ -320,7 +314,7 @@ class Neuron(Form):
             return self.spike.value
         if not self.state_vars:
             raise TypeError(f"{type(self).__name__}: a model that does not declare its variables defines get_spike(V).")
-        p = self._operand_space(self.derive(self.numbers(), 1.0))
+        p = self.operand_space(self.derive(self.numbers(), 1.0))
         numbers = [number_in(V, self.state_vars["V"].unit, f"{self.path}: V"), *self.state_numbers()[1:]]
         return self.spk_fun(self.threshold(p, SimpleNamespace(**dict(zip(self.state_vars, numbers, strict=True)))))
 
@@ -332,17 +326,18 @@ class Neuron(Form):
             self.own_step.by_kernel = True
         if not self.state_vars:
             raise TypeError(f"{type(self).__name__}: a model without an `update` of its own declares its variables.")
-        current, p, dt = self._current(x), self.numbers(), self.dt()
+        current, p, dt = current_of(self, x), self.numbers(), self.dt()
         receptors: list[Any] = [*self.receptors]
         if self.current_functions:
             receptors.append(CurrentOfV(self.current_functions, self._reset_potential(p, dt), self))
             current = current + receptors[-1].current
         config = self._pass(receptors)
         operands = {
-            **dict(zip(self.operands, self.derive(p, dt), strict=True)),
+            **self._model_operands(config, p, dt),
             **dict(zip(config.surrogate_params, self.spk_fun.parameters(), strict=True)),
             SPIKE: self.spike.value,
             CURRENT: current,
+            **key_of(self),
         }
         operands |= dict(zip(self.state_vars, self.state_numbers(), strict=True))
         if config.refractory:
@@ -353,6 +348,12 @@ class Neuron(Form):
         if config.delta:
             operands[DELTA] = number_in(self.delta.value, self.state_vars["V"].unit, "delta")
         return self._take(config, receptors, step(config, operands))
+
+    def _model_operands(self, config: Pass, p: SimpleNamespace, dt: Any) -> dict[str, Any]:
+        own = dict(zip(self.operands, self.derive(p, dt), strict=True))
+        if config.integration is None:
+            return own
+        return own | dict(zip(config.integration.operands, config.integration.derive(own, dt), strict=True))
 
     def _take(self, config: Pass, receptors: list[Any], results: dict[str, Any]) -> Any:
         """Put the results of a pass into the states."""
@@ -368,32 +369,30 @@ class Neuron(Form):
 
     def _reset_potential(self, p: SimpleNamespace, dt: Any) -> Any:
         """V after the reset of what spiked in the last step."""
-        operands = self._operand_space(self.derive(p, dt))
+        operands = self.operand_space(self.derive(p, dt))
         s = SimpleNamespace(**dict(zip(self.state_vars, self.state_numbers(), strict=True)))
         if not self.edge:
-            left = self.ref_left.value if self._counts_steps else None
-            last = last_spike(type(self), self.spk_fun, operands, s, self.spike.value, left)
+            left, last = self.ref_left.value if self._counts_steps else None, self.spike.value
+            if not self.draws:
+                last = last_spike(type(self), self.spk_fun, operands, s, last, left)
             self.reset(operands, s, last, self.spk_reset == "hard")
         return s.V
 
     def _pass(self, receptors: list[Any]) -> Pass:
         kinds = tuple(receptor.kind for receptor in receptors)
         hard, spk_fun = self.spk_reset == "hard", self.spk_fun.structure()
-        return Pass(type(self), self._counts_steps, self._takes_delta, hard, spk_fun, kinds)
+        declares = type(self).derivative is not Neuron.derivative
+        by = integration(type(self), self.integrator, f"{self.path}: integrator") if declares else None
+        return Pass(type(self), self._counts_steps, self._takes_delta, hard, spk_fun, kinds, by)
 
-    def _operand_space(self, operands: tuple[Any, ...]) -> SimpleNamespace:
-        return SimpleNamespace(**dict(zip(self.operands, operands, strict=True)))
+    def operand_space(self, operands: tuple[Any, ...]) -> SimpleNamespace:
+        """The operands of `derive` by name."""
+        p = SimpleNamespace(**dict(zip(self.operands, operands, strict=True)))
+        if self.draws:
+            p.uniform = lambda k=0: 0.5  # outside of a step
+        return p
 
     def _refractory_steps(self, dt: Any) -> Any:
         """The refractory period in steps, rounded to the nearest; 0 without one."""
         where = f"{self.path}.{self.period}"
         return refractory_steps(self.number(self.period), dt, where) if self.is_refractory else 0.0
-
-    def _current(self, x: Any) -> Any:
-        if x is None:
-            return jnp.zeros((), environ.dftype())
-        x = jnp.asarray(number_in(x, self.current_unit, f"{self.path}: the input current"))
-        if jnp.iscomplexobj(x):
-            raise TypeError(f"{self.path} takes a real input current; given {x.dtype}, a complex one.")
-        check_input(x, self.spike.value.shape, self.path)
-        return x

@@ -13,6 +13,8 @@ class Population(Protocol):
     own_step: Any  # while an `update` of the model's own runs
     current_functions: dict[str, Any]
     current_unit: ClassVar[Any]
+    draws: ClassVar[bool]
+    spike: Any
     delta: Any
     received: Any
     _has_buffers: bool

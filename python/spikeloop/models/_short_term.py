@@ -29,6 +29,7 @@ class ShortTermPlasticity(Form):
     state_names: ClassVar[tuple[str, ...]] = ("released",)
     operands: ClassVar[tuple[str, ...]] = ()
     releases: ClassVar[bool] = True
+    draws: ClassVar[bool] = False
 
     released: ShortTermState
 

@@ -61,8 +61,10 @@ class TraubMilesHH(Channels):
     @staticmethod
     def rates(p: SimpleNamespace, V: Any) -> dict[str, tuple[Any, Any]]:
         v = V - p.V_T
+        e = jnp.exp((10 - v) / 40)
+        e4 = e * e * e * e
         return {
             "m": (1.28 / exprel((13 - v) / 4), 1.4 / exprel((v - 40) / 5)),
-            "h": (0.128 * jnp.exp((17 - v) / 18), 4 / (1 + jnp.exp((40 - v) / 5))),
-            "n": (0.16 / exprel((15 - v) / 5), 0.5 * jnp.exp((10 - v) / 40)),
+            "h": (0.128 * jnp.exp((17 - v) / 18), 4 / (1 + 403.4287934927351 * e4 * e4)),  # e⁶ e^((10 − v)/5)
+            "n": (0.16 / exprel((15 - v) / 5), 0.5 * e),
         }

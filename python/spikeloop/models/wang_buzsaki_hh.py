@@ -58,8 +58,11 @@ class WangBuzsakiHH(Channels):
 
     @staticmethod
     def rates(p: SimpleNamespace, V: Any) -> dict[str, tuple[Any, Any]]:
+        e = jnp.exp(-(V + 44) / 80)
+        e4 = e * e * e * e
         return {
             "m": (1 / exprel(-(V + 35) / 10), 4 * jnp.exp(-(V + 60) / 18)),
-            "h": (0.07 * p.phi * jnp.exp(-(V + 58) / 20), p.phi / (1 + jnp.exp(-(V + 28) / 10))),
-            "n": (0.1 * p.phi / exprel(-(V + 34) / 10), 0.125 * p.phi * jnp.exp(-(V + 44) / 80)),
+            # The factors are 0.07 e^(−14/20) and e^(16/10).
+            "h": (0.03476097126539867 * p.phi * e4, p.phi / (1 + 4.953032424395115 * e4 * e4)),
+            "n": (0.1 * p.phi / exprel(-(V + 34) / 10), 0.125 * p.phi * e),
         }

@@ -75,6 +75,23 @@ def test_a_function_is_precise_over_its_whole_range(name, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_the_inverse_of_exprel_is_precise(dtype):
+    x = spread(-1e4, 88 if dtype == "float32" else 600, dtype, np.random.default_rng(0))
+    with mpmath.workdps(60):
+        wanted = [1 / exprel(mpmath.mpf(float(v))) for v in x]
+    assert units(inverse_of_exprel(x), wanted, dtype).max() <= 2.5
+    edges = np.array([nan, -inf, 0, -0.0, np.finfo(dtype).tiny / 4], dtype)
+    np.testing.assert_array_equal(inverse_of_exprel(edges), [nan, inf, 1, 1, 1])
+    assert 0 < inverse_of_exprel(np.array([1e9, inf], dtype)).max() < 1e-36
+
+
+def inverse_of_exprel(x):
+    builder = Builder(x.dtype.name)
+    program = assemble([1.0 / EXPANSIONS["exprel"](builder.input(0, False))], [False], {}, 0)
+    return run(program.text(), x)[0][0]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_powers_are_precise(dtype):
     rng = np.random.default_rng(0)
     largest = 37 if dtype == "float32" else 300

@@ -1,12 +1,13 @@
-"""From the results of a step to its program: products fused into sums, and an order with short lives of values."""
+"""From the results of a step to its program: products fused into sums, regions, an order with short lives of values."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ._builder import Builder
-from ._ir import Out, Program, Value
+from ._ir import READS, Out, Program, Value
+from ._regions import blocks_of, guarded, reached
 
 
 def assemble(results: Sequence[Value], sums: Sequence[bool], aliases: Mapping[int, int], population: int) -> Program:
@@ -14,34 +15,15 @@ def assemble(results: Sequence[Value], sums: Sequence[bool], aliases: Mapping[in
 
     `population` is an operand with the shape of the population, which tells it if no result does.
     """
-    fused = _fused(results)
+    fused = _fused(guarded(results))
     out_places, sum_places = (tuple(k for k, x in enumerate(sums) if x == is_sum) for is_sum in (False, True))
     outs, added = [Out(fused[k], aliases.get(k)) for k in out_places], [fused[k] for k in sum_places]
     values = tuple(_in_order([*(out.value for out in outs), *added]))
-    read = (value.number for value in values if value.op in ("in", "uin"))
+    read = (value.number for value in values if value.op in READS)
     operands = {number for number in read if number is not None} | {*aliases.values()}
     operands |= set() if outs else {population}
     dtype = f"f{8 * results[0].builder.dtype.itemsize}"
     return Program(dtype, tuple(sorted(operands)), values, tuple(outs), tuple(added), out_places, sum_places)
-
-
-Needs = Callable[[Value], Sequence[Value]]
-
-
-def reached(results: Sequence[Value], needs: Needs = lambda value: value.args) -> list[Value]:
-    """Each value that `results` need once, after what it needs itself."""
-    found: dict[int, Value] = {}
-    for result in results:
-        stack = [(result, iter(needs(result)))]
-        while stack:
-            value, rest = stack[-1]
-            arg = next((arg for arg in rest if id(arg) not in found), None)
-            if arg is None:
-                stack.pop()
-                found[id(value)] = value
-            else:
-                stack.append((arg, iter(needs(arg))))
-    return list(found.values())
 
 
 def _fused(results: Sequence[Value]) -> list[Value]:
@@ -71,11 +53,9 @@ def _fuses(value: Value, arg: Value) -> bool:
 def _in_order(results: Sequence[Value]) -> Iterator[Value]:
     """Uniform values, which are computed once; then each value just before the first one that needs it.
 
-    Guards of one condition stand together, then what only they need, then their ends. All of this depends on the
-    argument of one function alone (`near_or`), so that nothing needs one end for another.
+    A region stands where the first of its ends is needed.
     """
-    values = reached(results)
-    blocks = _blocks(values, results)
+    blocks = blocks_of(results)
 
     def needs(value: Value) -> Sequence[Value]:
         block = blocks.get(id(value), [value])
@@ -83,33 +63,9 @@ def _in_order(results: Sequence[Value]) -> Iterator[Value]:
         return [arg for x in block for arg in x.args if id(arg) not in own]
 
     done: set[int] = set()
-    yield from (value for value in values if value.uniform)
+    yield from (value for value in reached(results) if value.uniform)
     for value in reached(results, needs):
         for x in blocks.get(id(value), [value]):
             if not x.uniform and id(x) not in done:
                 done.add(id(x))
                 yield x
-
-
-def _blocks(values: Sequence[Value], results: Sequence[Value]) -> dict[int, list[Value]]:
-    """For the end of each guard: the guards of its condition, what only they need, and their ends."""
-    users: dict[int, set[int]] = {id(result): {id(None)} for result in results}
-    for value in values:
-        for arg in value.args:
-            users.setdefault(id(arg), set()).add(id(value))
-    conditions: dict[int, list[Value]] = {}
-    for value in values:
-        if value.op == "endguard":
-            conditions.setdefault(id(value.args[1]), []).append(value)
-    return {id(end): _block(ends, values, users) for ends in conditions.values() for end in ends}
-
-
-def _block(ends: Sequence[Value], values: Sequence[Value], users: Mapping[int, set[int]]) -> list[Value]:
-    guards = list(dict.fromkeys(end.args[0] for end in ends))
-    inside, found = {id(end) for end in ends}, []
-    for value in reversed(values):
-        movable = not value.uniform and value.op not in ("in", "guard", "endguard")
-        if movable and users.get(id(value), {id(None)}) <= inside:
-            inside.add(id(value))
-            found.append(value)
-    return [*guards, *reversed(found), *ends]

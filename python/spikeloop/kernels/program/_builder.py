@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from ._ir import Operand, Value, apply, result_type
+from ._ir import VARIES, Operand, Value, apply, result_type
 from ._simplify import simplified
 
 
@@ -15,7 +17,8 @@ class Builder:
         self.dtype = np.dtype(dtype)
         self.expands = expands
         self.word = np.dtype(f"uint{8 * self.dtype.itemsize}")
-        self.fractions: dict[int, tuple[Value, Value]] = {}  # (numerator, denominator) of values that are quotients
+        self.inverses: dict[int, Callable[[], Value]] = {}  # what makes 1/x, for values x of which it is simpler
+        self.choices: dict[int, int] = {}  # selects of the model: the place of what it takes where its condition holds
         self._values: dict[tuple, Value] = {}
 
     def make(self, op: str, *args: Operand, number: int | None = None) -> Value:
@@ -28,13 +31,21 @@ class Builder:
         """The value of an operation as it stands."""
         key = (op, *map(id, args), number)  # the values live as long as the builder, so that ids are unique
         if key not in self._values:
-            uniform = op != "in" and all(arg.uniform for arg in args)
+            uniform = op not in VARIES and all(arg.uniform for arg in args)
             self._values[key] = Value(op, args, number, result_type(op, args), uniform, self)
         return self._values[key]
 
     def input(self, number: int, uniform: bool) -> Value:
         """The operand `number`."""
         return self.plain("uin" if uniform else "in", number=number)
+
+    def input_word(self, number: int) -> Value:
+        """The operand `number`, a word that is the same for all."""
+        return self.plain("win", number=number)
+
+    def word_constant(self, x: int) -> Value:
+        """A word."""
+        return self.plain("wconst", number=int(x))
 
     def constant(self, x: float) -> Value:
         """A float."""

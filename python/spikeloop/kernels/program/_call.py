@@ -38,7 +38,9 @@ def program_for(
     shape, dtype = avals_in[population].shape, avals_in[population].dtype.name
     uniform = tuple(is_uniform(aval, shape) for aval in avals_in)
     sums = tuple(aval.shape != shape for aval in avals_out)
-    return _made(reference, tuple(structure.items()), dtype, uniform, sums, tuple(aliases.items()), population, expands)
+    words = tuple(k for k, aval in enumerate(avals_in) if aval.dtype == np.uint32)
+    aliased = tuple(aliases.items())
+    return _made(reference, tuple(structure.items()), dtype, uniform, sums, aliased, population, expands, words)
 
 
 @lru_cache(_LARGEST_CACHE)
@@ -51,8 +53,10 @@ def _made(
     aliases: tuple[tuple[int, int], ...],
     population: int,
     expands: bool,
+    words: tuple[int, ...],
 ) -> Program:
-    return program_of(partial(reference, **dict(structure)), dtype, uniform, sums, dict(aliases), population, expands)
+    function = partial(reference, **dict(structure))
+    return program_of(function, dtype, uniform, sums, dict(aliases), population, expands, words)
 
 
 def native_call(program: Program, aliases: Mapping[int, int], ctx: Any, operands: Sequence[Any]) -> list[Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from ._builder import fma, fms, fnma, maximum, minimum, select
 from ._ir import Value, apply
@@ -47,14 +48,21 @@ def expm1(x: Value) -> Value:
 
 def exprel(x: Value) -> Value:
     """(eˣ − 1)/x, and 1 at 0."""
-    t, reach = table_of(x), math.log(2) / 2
-    near = _polynomial(x, t.exprel)
+    t = table_of(x)
     top = minimum(t.exp_high, x)  # so that the quotient is infinite at infinity
-    value = near_or(x, reach, near, lambda: _expm1(top) / top)
-    if not x.uniform:  # 1/exprel, the rate of an ion channel, needs one division
-        numerator = near_or(x, reach, near, lambda: _expm1(top), copy=1)
-        x.builder.fractions[id(value)] = numerator, select(abs(x) > reach, top, 1.0)
+    value = near_or(x, 7 / 8, _polynomial(x, t.exprel_near), lambda: _expm1(top) / top)
+    x.builder.inverses[id(value)] = partial(_inverse_exprel, x)
     return value
+
+
+def _inverse_exprel(x: Value) -> Value:
+    """x/(eˣ − 1), the rate of many ion channels, with eˣ − 1 = 2ᵏ (eʳ − 1) + (2ᵏ − 1)."""
+    t = table_of(x)
+    x = minimum(t.exp_top, x)
+    x = select(apply("eq", x, 0.0), t.tiny, x)
+    k, r, _ = _reduced(maximum(t.exp_low, x))
+    power = apply("scalb", x.builder.constant(1.0), k)
+    return x / fma(power, fma(r * r, _polynomial(r, t.exprel[1:]), r), power - 1.0)
 
 
 def exprel_slope(x: Value) -> Value:
@@ -313,15 +321,12 @@ def _with_sign_of(x: Value, size: Value) -> Value:
     return apply("float", apply("ior", apply("bits", size), sign_of_x))
 
 
-def near_or(x: Value, reach: float, near: Value, far: Callable[[], Value], copy: int = 0) -> Value:
-    """`near` where |x| ≤ reach, else `far()`, which is skipped where all neurons are near.
-
-    Each end has a guard of its own: where two have the same `near`, `copy` tells these apart.
-    """
+def near_or(x: Value, reach: float, near: Value, far: Callable[[], Value]) -> Value:
+    """`near` where |x| ≤ reach, else `far()`, which is skipped where all neurons are near."""
     beyond = abs(x) > reach
     if x.uniform:
         return select(beyond, far(), near)
-    return apply("endguard", apply("guard", beyond, near, number=copy), beyond, far())
+    return apply("endguard", apply("guard", beyond, near), beyond, far())
 
 
 EXPANSIONS: dict[str, Callable[..., Value]] = {

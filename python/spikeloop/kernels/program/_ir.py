@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from ._builder import Builder
 
-# Types: f a float of the program's width, b a truth value, i an unsigned integer of the same width, * any of f and i.
+# Types: f a float of the program's width, b a truth value, i an unsigned integer of the same width, w a word, * any of
+# f and i.
 _SIGNATURES = {
     "-> f": "const in uin",
     "-> i": "iconst",
+    "-> w": "lane win wconst",  # words of 32 bits: the number of the neuron, an operand, a constant
     "f -> f": "neg abs sqrt round trunc floor",
     "f f -> f": "add sub mul div min max scalb",
     "f f f -> f": "fma fms fnma",
@@ -31,11 +33,16 @@ _SIGNATURES = {
     "i -> f": "float itof",
     "i -> i": "shl shr ushr",
     "i i -> i": "iand ior ixor iadd isub",
+    "w w -> w": "wmulhi wmul wxor wadd",
+    "w -> f": "wtof",
 }
 SIGNATURES = {op: signature.split() for signature, ops in _SIGNATURES.items() for op in ops.split()}
+READS = ("in", "uin", "win")  # what reads an operand
+VARIES = ("in", "lane")  # what differs between neurons by itself
 _FUNCTIONS = "exp exp2 expm1 exprel exprel_slope logistic tanh log log1p sin cos tan sign"
 # Functions by name occur in programs for readers only: native code knows what they expand to.
 SIGNATURES |= {name: ["f", "->", "f"] for name in _FUNCTIONS.split()} | {"pow": ["f", "f", "->", "f"]}
+SIGNATURES["uniform"] = ["f", "w", "w", "->", "f"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -146,7 +153,9 @@ class Program:
     def _number(self, value: Value) -> Iterable[str]:
         if value.op in ("const", "iconst"):
             yield f"{value.number:0{16 if self.dtype == 'f64' else 8}x}"
-        elif value.op in ("in", "uin"):
+        elif value.op == "wconst":
+            yield f"{value.number:08x}"
+        elif value.op in READS:
             yield str(self.operands.index(value.number))
         elif value.op in ("shl", "shr", "ushr"):
             yield f"#{value.number}"

@@ -15,8 +15,9 @@ import numpy as np
 
 from ..._jax import Literal, is_tracer, source_line
 from ._builder import Builder, maximum, minimum, select
+from ._draw import uniform
 from ._expand import EXPANSIONS, function
-from ._ir import IllTyped, Value, apply, number_of
+from ._ir import IllTyped, Operand, Value, apply, number_of
 
 LONGEST_LOOP = 64  # turns
 LARGEST_POWER = 64
@@ -78,6 +79,14 @@ def _unequal(x: Value, y: Value) -> Value:
     return apply("bxor" if x.type == "b" else "ne", x, y)
 
 
+def _choice(condition: Value, yes: Operand, no: Operand) -> Value:
+    """A select of the model's own, which may become a region."""
+    made = select(condition, yes, no)
+    if made.op == "sel":
+        made.builder.choices[id(made)] = 2 if made.args[0] in condition.args else 1
+    return made
+
+
 def _round(x: Value, *, rounding_method: Any) -> Value:
     if rounding_method != jax.lax.RoundingMethod.TO_NEAREST_EVEN:
         raise _Unfit("round away from zero")
@@ -109,11 +118,18 @@ RULES: dict[str, Callable[..., Value]] = {
     "pow": _power,
     "is_finite": lambda x: abs(x) < np.inf,
     "clamp": lambda low, x, high: minimum(high, maximum(low, x)),
-    "select_n": lambda condition, no, yes: select(condition, yes, no),
+    "select_n": lambda condition, no, yes: _choice(condition, yes, no),
     "convert_element_type": _converted,
+    "uniform_of_neuron": uniform,
     **dict.fromkeys(UNCHANGED, lambda x, **_: x),
 }
-PARAMETERS = ("round", "integer_pow", "convert_element_type", *UNCHANGED)  # rules that need those of the equation
+PARAMETERS = (
+    "round",
+    "integer_pow",
+    "convert_element_type",
+    "uniform_of_neuron",
+    *UNCHANGED,
+)  # rules that need those of the equation
 
 
 # --- the walk --------------------------------------------------------------------------------------------------------
@@ -206,4 +222,4 @@ def _branches(args: list[Known], builder: Builder, *, branches: Sequence[Any], *
         return results[min(max(int(np.asarray(which)), 0), len(branches) - 1)]
     if len(branches) != 2:
         raise _Unfit(f"a choice among {len(branches)} branches")
-    return [select(which, yes, no) for no, yes in zip(*results, strict=True)]
+    return [_choice(which, yes, no) for no, yes in zip(*results, strict=True)]

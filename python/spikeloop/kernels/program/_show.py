@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ..._jax import ClosedJaxpr
-from ._ir import Program, Value, number_of
+from ._ir import READS, Program, Value, number_of
 
 _FORMS = {
     "add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "div": "{} / {}", "neg": "-{}",
@@ -79,7 +79,7 @@ def describe(listing: Listing) -> str:
     program, shown = listing.reads, dict[int, str]()
     once, each = [], []
     for value in program.values:
-        if value.op in ("in", "uin"):
+        if value.op in READS:
             shown[id(value)] = listing.operands[value.number or 0].replace(" ", "_")
         elif value.op == "const":
             shown[id(value)] = f"{number_of(value):.9g}"
@@ -99,7 +99,7 @@ def describe(listing: Listing) -> str:
 
 def operations(program: Program) -> Counter[str]:
     """How many operations of each kind are done for each neuron."""
-    free = ("in", "guard", "endguard")
+    free = ("in", "lane", "guard", "endguard")
     return Counter(value.op for value in program.values if not value.uniform and value.op not in free)
 
 

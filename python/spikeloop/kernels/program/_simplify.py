@@ -84,9 +84,11 @@ def _mul(a: Value, b: Value) -> Value | None:
 def _div(a: Value, b: Value) -> Value | None:
     if _is(b, 1) or _is(a, 0):
         return a
-    if id(b) in b.builder.fractions:
-        numerator, denominator = b.builder.fractions[id(b)]
-        return a * denominator / numerator
+    if id(b) in b.builder.inverses:
+        return a * b.builder.inverses[id(b)]()
+    if b.op == "mul" and b.args[0] is b.args[1] and id(b.args[0]) in b.builder.inverses:
+        inverse = b.builder.inverses[id(b.args[0])]()
+        return a * inverse * inverse
     return a * (1.0 / b) if b.uniform and not a.uniform else None
 
 

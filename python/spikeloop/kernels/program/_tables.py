@@ -21,9 +21,11 @@ class Table:
     two_thirds: tuple[float, float]
     exp_low: float  # eˣ is 0 from here downwards
     exp_high: float  # and infinite from here upwards
+    exp_top: float  # 1/exprel is the same from here upwards: its 2ᵏ and products with it are finite
     expm1_low: float  # eˣ − 1 is −1 from here downwards
     angle: float  # the largest angle of sin and cos
     exprel: tuple[float, ...]  # (eʳ − 1)/r on ±ln2/2
+    exprel_near: tuple[float, ...]  # the same on ±7/8
     exprel_slope: tuple[float, ...]  # its derivative, on ±1
     log: tuple[float, ...]  # (log((1 + s)/(1 − s)) − 2s)/s³ in s², s on ±0.172
     log_tail: tuple[float, ...]  # the same after its first coefficient, 2/3
@@ -51,9 +53,12 @@ TABLES = {
         two_thirds=(0.6666666865348816, -1.9868215517249155e-08),
         exp_low=-87.4,
         exp_high=89.0,
+        exp_top=88.0,
         expm1_low=-20.0,
         angle=1e5,
         exprel=(1.0, 0.5, 0.16666505, 0.041666464, 0.008369184, 0.0013933686),
+        exprel_near=(1.0, 0.5, 0.16666698455810547, 0.04166669771075249, 0.00833128858357668, 0.0013886848464608192,
+                     0.00020267303625587374, 2.5226940124412067e-05),
         exprel_slope=(
             0.5, 0.33333332437223895, 0.1249999991807756, 0.03333345274599037, 0.006944455362136947,
             0.0011900469722503557, 0.00017357185897463344, 2.2616077620721386e-05, 2.5323350538965004e-06,
@@ -73,12 +78,18 @@ TABLES = {
         two_thirds=(0.6666666666666666, 3.700743415417188e-17),
         exp_low=-708.6,
         exp_high=710.0,
+        exp_top=600.0,
         expm1_low=-40.0,
         angle=1e9,
         exprel=(
             1.0, 0.5000000000000006, 0.1666666666666667, 0.04166666666657277, 0.008333333333326112,
             0.0013888888932619635, 1.984126987490126e-4, 2.4801504180837137e-5, 2.7557255297969643e-6,
             2.7626426376580335e-7, 2.5105259538448494e-8,
+        ),
+        exprel_near=(
+            1.0, 0.5, 0.1666666666666648, 0.04166666666666655, 0.008333333333372214, 0.0013888888888913163,
+            0.00019841269810808664, 2.480158728256889e-05, 2.7557330585568683e-06, 2.75573263179853e-07,
+            2.504993393635482e-08, 2.087539915459672e-09, 1.6265194258216123e-10, 1.1599503914659282e-11,
         ),
         exprel_slope=(
             0.5, 0.3333333333333333, 0.125, 0.03333333333333333, 0.006944444444444224, 0.0011904761904761782,

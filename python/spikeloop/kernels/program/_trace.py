@@ -6,7 +6,7 @@ there must be elementwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -29,11 +29,17 @@ def program_of(
     aliases: Mapping[int, int],
     population: int = 0,
     expands: bool = True,
+    words: Collection[int] = (),
 ) -> Program:
-    """The program of `function`, for operands that are `uniform` or not; the rest as in `assemble` and `Builder`."""
-    closed = traced(function, [()] * len(uniform), dtype)
+    """The program of `function`, for operands that are `uniform` or not, and `words` or floats.
+
+    The rest is as in `assemble` and `Builder`.
+    """
+    closed = traced(function, [()] * len(uniform), dtype, words)
     builder = Builder(np.dtype(dtype).name, expands)
-    operands = [builder.input(k, is_uniform) for k, is_uniform in enumerate(uniform)]
+    operands = [
+        builder.input_word(k) if k in words else builder.input(k, is_uniform) for k, is_uniform in enumerate(uniform)
+    ]
     results = lower(closed.jaxpr, closed.consts, operands, builder)
     floats = [x for x in results if isinstance(x, Value) and x.type == "f"]
     if len(floats) < len(results):
@@ -41,10 +47,11 @@ def program_of(
     return assemble(floats, sums, aliases, population)
 
 
-def traced(function: Function, shapes: Sequence[tuple[int, ...]], dtype: Any) -> Any:
-    """The closed jaxpr of `function`, in which no number is promoted to another width."""
+def traced(function: Function, shapes: Sequence[tuple[int, ...]], dtype: Any, words: Collection[int] = ()) -> Any:
+    """The closed jaxpr of `function`, in which no number is promoted to another width; some operands are `words`."""
+    dtypes = [np.uint32 if k in words else dtype for k in range(len(shapes))]
     with jax.enable_x64(np.dtype(dtype) == np.float64):
-        return jax.make_jaxpr(function)(*(jax.ShapeDtypeStruct(shape, dtype) for shape in shapes))
+        return jax.make_jaxpr(function)(*map(jax.ShapeDtypeStruct, shapes, dtypes))
 
 
 def check_elementwise(closed: Any) -> None:

@@ -20,10 +20,10 @@ pub(crate) struct Source<'a, B> {
     pub(crate) step: usize,
 }
 
-impl<B> Source<'_, B> {
+impl<'a, B> Source<'a, B> {
     /// Group `k`.
     #[inline(always)]
-    pub(crate) fn get(&self, k: usize) -> &Group<B> {
+    pub(crate) fn get(&self, k: usize) -> &'a Group<B> {
         &self.groups[k * self.step]
     }
 
@@ -36,12 +36,21 @@ impl<B> Source<'_, B> {
         );
     }
 
+    /// Whether all bits of so many groups are 0.
+    #[inline(always)]
+    pub(crate) fn is_zero(&self, groups: usize) -> bool
+    where
+        B: Copy + Default + PartialEq,
+    {
+        (0..groups).all(|k| *self.get(k) == [B::default(); GROUP])
+    }
+
     /// As [`Self::get`].
     ///
     /// # Safety
     /// [`Self::check`] passed for more groups than `k`.
     #[inline(always)]
-    unsafe fn get_checked(&self, k: usize) -> &Group<B> {
+    unsafe fn get_checked(&self, k: usize) -> &'a Group<B> {
         // SAFETY: promised to this function; the step is 0 or 1.
         unsafe { self.groups.get_unchecked(k * self.step) }
     }
@@ -62,6 +71,13 @@ pub(crate) trait Element: Float {
     fn accumulate(sum: &mut Group<Self::Bits>, x: &Group<Self::Bits>);
     /// The sum of the lanes: halves are added to each other, to the last.
     fn total(sum: &Group<Self::Bits>) -> Self;
+    /// `fma` of the three, the last being the same for all lanes as the `addends` are; then, for each of these, `fma`
+    /// of the result so far, the second argument, and it.
+    fn polynomial<'a>(
+        to: &mut [Group<Self::Bits>],
+        args: [Source<'a, Self::Bits>; 3],
+        addends: impl Iterator<Item = &'a Group<Self::Bits>> + Clone,
+    );
     /// Computes one operation. Constants and operands are not computed but there; `In` copies one.
     fn apply(op: Op, immediate: u64, to: &mut [Group<Self::Bits>], args: [Source<'_, Self::Bits>; 3]);
 }
@@ -111,6 +127,9 @@ fn map3<B: Copy>(to: &mut [Group<B>], [a, b, c]: [Source<'_, B>; 3], f: impl Fn(
     }
 }
 
+/// Groups that are computed together where one result depends on the one before: as many as have registers.
+const TOGETHER: usize = 4;
+
 macro_rules! element {
     ($float:ident, $bits:ident, $signed:ident: mantissa $mantissa:literal, biased $biased:literal, integers $integers:literal,
      unit $unit_shift:literal $unit:expr) => {
@@ -145,6 +164,34 @@ macro_rules! element {
                     }
                 }
                 sum[0]
+            }
+
+            #[inline(always)]
+            fn polynomial<'a>(
+                to: &mut [Group<$bits>],
+                [first, x, last]: [Source<'a, $bits>; 3],
+                addends: impl Iterator<Item = &'a Group<$bits>> + Clone,
+            ) {
+                let float = $float::from_bits;
+                let first = first.get(0).map(float);
+                for (chunk, to) in to.chunks_mut(TOGETHER).enumerate() {
+                    let mut sums = [first; TOGETHER];
+                    let mut xs = [first; TOGETHER];
+                    for (k, to) in xs.iter_mut().enumerate().take(to.len()) {
+                        *to = x.get(chunk * TOGETHER + k).map(float);
+                    }
+                    for addend in std::iter::once(last.get(0)).chain(addends.clone()) {
+                        let addend = addend.map(float);
+                        for k in 0..TOGETHER {
+                            for i in 0..GROUP {
+                                sums[k][i] = sums[k][i].mul_add(xs[k][i], addend[i]);
+                            }
+                        }
+                    }
+                    for (to, sum) in to.iter_mut().zip(sums) {
+                        *to = sum.map($float::to_bits);
+                    }
+                }
             }
 
             #[inline(always)]

@@ -197,7 +197,8 @@ impl<T: Element> Job<T> for Execute<'_, T> {
     #[inline(always)]
     fn run<L: Lane<Elem = T>>(self) {
         let Self { memory, uniforms, block, steps, inputs, groups, lane } = self;
-        for step in steps {
+        let mut at = 0;
+        while let Some(step) = steps.get(at) {
             let (start, len) = Values::<T::Bits>::range(step.to, uniforms, block, groups);
             let (before, rest) = memory.split_at_mut(start);
             let (to, after) = rest.split_at_mut(len);
@@ -205,7 +206,14 @@ impl<T: Element> Job<T> for Execute<'_, T> {
             let none = Source { groups: &[][..], step: 0 };
             let args = step.args.map(|place| place.map_or(none, |place| values.get(place)));
             let immediate = if step.op == Op::Lane { lane.into() } else { step.immediate };
-            T::apply(step.op, immediate, to, args);
+            if step.addends.is_empty() {
+                T::apply(step.op, immediate, to, args);
+            } else {
+                let addends = step.addends.iter().map(|&place| values.get(place).get(0));
+                T::polynomial(to, args, addends);
+            }
+            let skipped = step.skip > 0 && args[0].is_zero(groups);
+            at += if skipped { 1 + step.skip } else { 1 };
         }
     }
 }

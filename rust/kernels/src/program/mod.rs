@@ -13,6 +13,7 @@ mod jit;
 mod level;
 pub mod op;
 mod parse;
+mod plan;
 mod run;
 pub mod table;
 mod variant;

@@ -89,7 +89,7 @@ impl Call<'_> {
         let per_row = lanes.div_ceil(CHUNK);
         let count = self.sums.len();
         let mut partial = vec![T::ZERO; rows * per_row * count];
-        let work = self.shape.len() * (variant.body.len() + TRAFFIC);
+        let work = self.shape.len() * (variant.ops + TRAFFIC);
         let shared = Shared::new(&mut partial);
         threads::ranges(rows * per_row, work >= PARALLEL, |tasks| {
             // SAFETY: no other range has these tasks.

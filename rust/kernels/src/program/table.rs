@@ -115,7 +115,7 @@ impl Entry {
         if let Some(in_use) = self.code(variant, level) {
             return in_use.code.stats();
         }
-        let (ops, registers, isa) = (variant.body.len(), variant.slots, Level::Interpreter.name());
+        let (ops, registers, isa) = (variant.ops, variant.slots, Level::Interpreter.name());
         Stats { ops, registers, spills: 0, bytes: 0, compile_us: 0.0, isa }
     }
 

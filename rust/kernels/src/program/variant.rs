@@ -3,6 +3,7 @@
 use super::cache::Slot;
 use super::ir::{Id, Program};
 use super::op::{Op, Type};
+use super::plan::Plan;
 
 /// Where a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,12 +17,16 @@ pub(crate) enum Place {
 }
 
 /// One operation of the interpreter.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Step {
     pub(crate) op: Op,
     pub(crate) immediate: u64,
     pub(crate) to: Place,
     pub(crate) args: [Option<Place>; 3],
+    /// Of an `fma`: more uniform addends, each to be added to the result so far times the second argument.
+    pub(crate) addends: Vec<Place>,
+    /// Of a guard, the last one of its region: how many steps follow that are needed only where its condition holds.
+    pub(crate) skip: usize,
 }
 
 /// A program whose operands are known to be the same for all lanes or not.
@@ -43,6 +48,8 @@ pub(crate) struct Variant {
     pub(crate) sums: Vec<Place>,
     /// Slots that the body needs.
     pub(crate) slots: usize,
+    /// Operations on each lane.
+    pub(crate) ops: usize,
     /// Where each value is that a result needs.
     pub(crate) places: Vec<Option<Place>>,
     /// The machine code of AVX2 and of AVX-512.
@@ -63,18 +70,24 @@ impl Variant {
             outs: Vec::new(),
             sums: Vec::new(),
             slots: 0,
+            ops: 0,
             places: vec![None; program.values().len()],
             codes: [Slot::new(), Slot::new()],
         };
-        let last = last_uses(program, &needed);
-        let mut free = Vec::new();
+        let plan = Plan::new(program, &needed, &uniform);
+        let (mut free, mut guard) = (Vec::new(), None);
         for id in (0..needed.len()).filter(|&id| needed[id]) {
             if uniform[id] {
                 variant.add_uniform(program, id);
-            } else {
-                variant.add_varying(program, id, &mut free);
-                variant.free_slots(program, id, &last, &mut free);
+                continue;
             }
+            variant.ops += usize::from(program.values()[id].op != Op::In);
+            if plan.absorbed[id] {
+                continue;
+            }
+            variant.note_region(program.values()[id].op, &mut guard);
+            variant.add_varying(program, &plan, id, &mut free);
+            variant.free_slots(&plan, id, &mut free);
         }
         let place = |id: Id| variant.places[id].expect("results are needed");
         variant.outs = program.outs().iter().map(|out| place(out.value)).collect();
@@ -82,7 +95,19 @@ impl Variant {
         variant
     }
 
-    fn add_varying(&mut self, program: &Program, id: Id, free: &mut Vec<usize>) {
+    /// Before a step: at the first end of a region its length is known. `guard` is the place of its last guard.
+    fn note_region(&mut self, op: Op, guard: &mut Option<usize>) {
+        match (op, *guard) {
+            (Op::Guard, _) => *guard = Some(self.body.len()),
+            (Op::EndGuard, Some(at)) => {
+                self.body[at].skip = self.body.len() - at - 1;
+                *guard = None;
+            }
+            _ => {}
+        }
+    }
+
+    fn add_varying(&mut self, program: &Program, plan: &Plan, id: Id, free: &mut Vec<usize>) {
         let value = &program.values()[id];
         // A result that is an operand is copied, as its memory may be another result's.
         let copied = program.outs().iter().any(|out| out.value == id);
@@ -95,20 +120,24 @@ impl Variant {
             self.slots += 1;
             self.slots - 1
         });
-        let mut step = self.step(program, id, Place::Slot(slot));
+        let mut step = self.step(program, &plan.args[id], id, Place::Slot(slot));
         if value.op == Op::In {
             step.args[0] = Some(input);
         }
         self.body.push(step);
         self.places[id] = Some(Place::Slot(slot));
+        // Machine code computes what is absorbed here: it has a place too.
+        let mut part = value.args.first().copied().filter(|&arg| plan.absorbed[arg]);
+        while let Some(id) = part {
+            self.places[id] = Some(Place::Slot(slot));
+            part = program.values()[id].args.first().copied().filter(|&arg| plan.absorbed[arg]);
+        }
     }
 
     /// Slots of arguments that no later value takes are free for later ones, though not for the value itself.
-    fn free_slots(&self, program: &Program, id: Id, last: &[Id], free: &mut Vec<usize>) {
-        let args = &program.values()[id].args;
-        for (k, &arg) in args.iter().enumerate() {
-            let ends = last[arg] == id && !args[..k].contains(&arg);
-            if let (true, Some(Place::Slot(slot))) = (ends, self.places[arg]) {
+    fn free_slots(&self, plan: &Plan, id: Id, free: &mut Vec<usize>) {
+        for arg in plan.ends(id) {
+            if let Some(Place::Slot(slot)) = self.places[arg] {
                 free.push(slot);
             }
         }
@@ -122,18 +151,19 @@ impl Variant {
         if value.op.is_input() {
             self.loads.push((value.immediate as usize, to, value.ty == Type::Word));
         } else if !value.op.is_constant() {
-            let step = self.step(program, id, Place::Uniform(to));
+            let step = self.step(program, &value.args, id, Place::Uniform(to));
             self.prelude.push(step);
         }
     }
 
-    fn step(&self, program: &Program, id: Id, to: Place) -> Step {
+    fn step(&self, program: &Program, from: &[Id], id: Id, to: Place) -> Step {
         let value = &program.values()[id];
         let mut args = [None; 3];
-        for (place, &arg) in args.iter_mut().zip(&value.args) {
+        for (place, &arg) in args.iter_mut().zip(from) {
             *place = self.places[arg];
         }
-        Step { op: value.op, immediate: value.immediate, to, args }
+        let addends = from.iter().skip(3).map(|&arg| self.places[arg].expect("it comes before")).collect();
+        Step { op: value.op, immediate: value.immediate, to, args, addends, skip: 0 }
     }
 }
 
@@ -162,16 +192,4 @@ fn uniform(program: &Program, uniform_inputs: &[bool]) -> Vec<bool> {
         });
     }
     uniform
-}
-
-/// The last needed value that takes each value, or none where it lives until the results are written.
-fn last_uses(program: &Program, needed: &[bool]) -> Vec<Id> {
-    let mut last = vec![Id::MAX; program.values().len()];
-    for (id, value) in program.values().iter().enumerate().filter(|&(id, _)| needed[id]) {
-        value.args.iter().for_each(|&arg| last[arg] = id);
-    }
-    for id in program.outs().iter().map(|out| out.value).chain(program.sums().iter().copied()) {
-        last[id] = Id::MAX;
-    }
-    last
 }

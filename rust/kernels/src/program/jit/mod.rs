@@ -55,7 +55,7 @@ impl Code {
         let start = line_start(&constants);
         constants[start..][..function.constants.len() * 8].copy_from_slice(function.constants.as_flattened());
         let stats = Stats {
-            ops: variant.body.len(),
+            ops: variant.ops,
             registers: function.counts.registers,
             spills: function.counts.spills,
             bytes: function.bytes.len(),

@@ -1,0 +1,34 @@
+"""Philox 4×32-10: four random words of a counter and a key (Salmon JK et al., 2011)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+PURPOSE = 0x5EED  # keeps these words apart from others of the same key
+MULTIPLY = np.array([0xD2511F53, 0xCD9E8D57], np.uint32)
+ROUNDS = 10
+WEYL = np.array([0x9E3779B9, 0xBB67AE85], np.uint32)
+
+
+def philox(block: Any, key: Sequence[Any]) -> list[Any]:
+    """The four words of blocks."""
+    zero = jnp.zeros_like(block)
+    a, b, c, d = block, zero + jnp.uint32(PURPOSE), zero, zero
+    for _ in range(ROUNDS):
+        (high, low), (up, down) = _product(MULTIPLY[0], a), _product(MULTIPLY[1], c)
+        a, b, c, d = up ^ b ^ key[0], down, high ^ d ^ key[1], low
+        key = [k + weyl for k, weyl in zip(key, WEYL, strict=True)]
+    return [a, b, c, d]
+
+
+def _product(factor: Any, words: Any) -> tuple[Any, Any]:
+    """(high, low) words of the product, from products of halves of words: there may be no 64 bits."""
+    f_high, f_low = factor >> 16, factor & 0xFFFF
+    high, low = words >> 16, words & 0xFFFF
+    middle = f_high * low + (f_low * low >> 16)
+    other = f_low * high + (middle & 0xFFFF)
+    return f_high * high + (middle >> 16) + (other >> 16), factor * words
