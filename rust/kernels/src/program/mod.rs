@@ -13,6 +13,7 @@ mod jit;
 mod level;
 pub mod op;
 mod parse;
+pub mod ptx;
 mod run;
 pub mod table;
 mod variant;

@@ -5,5 +5,6 @@ mod calls;
 mod case;
 mod fuzz;
 mod meaning;
+mod ptx;
 mod random;
 mod text;
