@@ -27,7 +27,8 @@ struct SpikeloopRegistration {
 
 SpikeloopText spikeloop_version();
 SpikeloopText spikeloop_simd_level();
-size_t spikeloop_registrations(const SpikeloopRegistration **out);
+SpikeloopText spikeloop_cuda_targets();
+size_t spikeloop_registrations(bool cuda, const SpikeloopRegistration **out);
 size_t spikeloop_get_num_threads();
 // Null, or why not, to be freed.
 char *spikeloop_set_num_threads(size_t n);

@@ -55,14 +55,16 @@ def _made(
     return program_of(partial(reference, **dict(structure)), dtype, uniform, sums, dict(aliases), population, expands)
 
 
-def native_call(program: Program, aliases: Mapping[int, int], ctx: Any, operands: Sequence[Any]) -> list[Any]:
+def native_call(
+    program: Program, aliases: Mapping[int, int], ctx: Any, operands: Sequence[Any], platform: str
+) -> list[Any]:
     """The call of a program in the place of the equation of `ctx`; an XLA program names it by its hash."""
     order = [*program.out_places, *program.sum_places]
     inner = ctx.replace(
         avals_in=[ctx.avals_in[k] for k in program.operands], avals_out=[ctx.avals_out[k] for k in order]
     )
     replaced = {program.operands.index(operand): order.index(result) for result, operand in aliases.items()}
-    lowering = ffi_lowering(_library.PREFIX + TARGET, replaced)
+    lowering = ffi_lowering(_library.xla_name(TARGET, platform), replaced)
     name = np.int64(_library.native.program(program.text()))
     made = lowering(inner, *(operands[k] for k in program.operands), program=name)
     return [made[order.index(k)] for k in range(len(order))]

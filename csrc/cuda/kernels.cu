@@ -1,0 +1,3 @@
+// All kernels: one fat binary.
+#include "event.cu"
+#include "random.cu"
