@@ -10,18 +10,18 @@ template <class T> struct ScatterCall {
   Weight<T> weight;
   T *target, *past;
   Ring turned;
-  uint64_t tiles, parts;
+  uint64_t past_rows, tiles, parts;  // batch rows of a lane of the ring; tiles of sources; blocks that share a tile
 };
 
 // The spike that row `row` delivers; one part of the grid stores the new one.
 template <class T> __device__ T relayed(const ScatterCall<T> &c, uint64_t b, uint64_t row, bool stores) {
   const T spike = c.spikes.at(b, row);
   if (!c.past) return spike;
-  const uint64_t slots = c.turned.slots, rows = c.targets.batch / c.turned.lanes, lane = b / rows;
-  const uint64_t newest = c.turned.first(lane), n = c.rows.n_pre;
-  const auto place = [=](uint64_t slot) { return ((lane * slots + slot) * rows + b % rows) * n + row; };
+  const uint64_t slots = c.turned.slots, rows = c.past_rows, lane = uint32_t(b) / uint32_t(rows);
+  const uint64_t newest = c.turned.first(lane), oldest = newest + 1 == slots ? 0 : newest + 1, n = c.rows.n_pre;
+  const auto place = [=](uint64_t slot) { return ((lane * slots + slot) * rows + (b - lane * rows)) * n + row; };
   if (stores) c.past[place(newest)] = spike;
-  return slots == 1 ? spike : c.past[place((newest + 1) % slots)];
+  return slots == 1 ? spike : c.past[place(oldest)];
 }
 
 // A block takes a tile of sources and lists those that spike; the parts of the grid share their synapses.
@@ -30,7 +30,8 @@ template <class T, class I> __device__ void scatter(const ScatterCall<T> &c) {
   SHARED(uint64_t, end, [BLOCK]);
   SHARED(T, value, [BLOCK]);
   SHARED(uint64_t, sums, [2][WARPS]);
-  const uint64_t b = blockIdx.x / c.tiles, row = blockIdx.x % c.tiles * BLOCK + threadIdx.x;
+  const uint32_t tiles = uint32_t(c.tiles), b = blockIdx.x / tiles;
+  const uint64_t row = uint64_t(blockIdx.x - b * tiles) * BLOCK + threadIdx.x;
   T x = T(0);
   Range piece{0, 0};
   if (row < c.rows.n_pre) x = relayed(c, b, row, blockIdx.y == 0);

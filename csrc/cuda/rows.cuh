@@ -12,17 +12,14 @@ struct Range {
 // Compressed rows of connectivity; without `indptr` all are equally long.
 struct Rows {
   const void *indices, *indptr;
-  uint64_t n_pre, nnz, indptr_bytes;
+  uint64_t n_pre, nnz, indptr_bytes, length;  // of each row, where there is no `indptr`
 
   __device__ uint64_t offset(uint64_t row) const {
     const int64_t at = indptr_bytes == 4 ? static_cast<const int32_t *>(indptr)[row] : static_cast<const int64_t *>(indptr)[row];
     return at < 0 ? 0 : smaller(uint64_t(at), nnz);
   }
   __device__ Range row(uint64_t row) const {
-    if (indptr_bytes == 0) {
-      const uint64_t length = nnz / n_pre;
-      return {row * length, (row + 1) * length};
-    }
+    if (indptr_bytes == 0) return {row * length, (row + 1) * length};
     const uint64_t start = offset(row), end = offset(row + 1);
     return {start, end < start ? start : end};
   }
@@ -34,26 +31,40 @@ struct Ring {
   const int32_t *cursor;  // one for all lanes or one for each
   uint64_t slots, lanes, delay_bytes, cursors;
 
-  __device__ uint64_t first(uint64_t lane) const { return uint32_t(cursor[cursors == 1 ? 0 : lane]) % slots; }
+  __device__ uint64_t first(uint64_t lane) const { return uint32_t(cursor[cursors == 1 ? 0 : lane]) % uint32_t(slots); }
   __device__ uint64_t delay(uint64_t j) const {
     return delay_bytes == 1 ? static_cast<const uint8_t *>(delays)[j] : static_cast<const uint16_t *>(delays)[j];
   }
 };
 
-// Where the targets of a batch row are.
+// The targets of a batch row; with delays, those of the slot at the cursor begin at `(base + first · rows) · n_post`.
+struct TargetRow {
+  uint64_t base, first, rows;
+};
+
+// The targets of all batch rows.
 struct Targets {
   Ring ring;
-  uint64_t batch, n_post;
+  uint64_t batch, rows, n_post;  // batch rows of all lanes and of one
 
-  // The target of a synapse with this index in batch row `b`; `NONE` if there is no such target or slot.
   static constexpr uint64_t NONE = ~uint64_t(0);
-  __device__ uint64_t at(uint64_t b, uint64_t j, uint64_t index) const {
+
+  __device__ TargetRow row(uint64_t b) const {
+    if (ring.delay_bytes == 0) return {b, 0, 0};
+    const uint64_t lane = uint32_t(b) / uint32_t(rows);
+    return {lane * ring.slots * rows + (b - lane * rows), ring.first(lane), rows};
+  }
+  // The target of a synapse with this index; `NONE` if there is no such target or slot.
+  __device__ uint64_t at(const TargetRow &row, uint64_t j, uint64_t index) const {
     if (index >= n_post) return NONE;
-    if (ring.delay_bytes == 0) return b * n_post + index;
-    const uint64_t rows = batch / ring.lanes, lane = b / rows, delay = ring.delay(j);
-    if (delay >= ring.slots) return NONE;
-    const uint64_t slot = (ring.first(lane) + delay) % ring.slots;
-    return ((lane * ring.slots + slot) * rows + b % rows) * n_post + index;
+    uint64_t slot = row.first;
+    if (ring.delay_bytes != 0) {
+      const uint64_t delay = ring.delay(j);
+      if (delay >= ring.slots) return NONE;
+      slot += delay;
+      if (slot >= ring.slots) slot -= ring.slots;
+    }
+    return (row.base + slot * row.rows) * n_post + index;
   }
 };
 

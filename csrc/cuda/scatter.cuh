@@ -20,7 +20,7 @@ template <class T> __device__ Listed list_pieces(Range piece, T x, Pieces<T> pie
     pieces.end[place.before] = synapses.before + length;
     pieces.value[place.before] = x;
   }
-#ifndef PLANT_MISSING_BARRIER
+#ifndef PLANT_MISSING_BARRIER  // a fault for tests of the sanitizers
   __syncthreads();
 #endif
   return {place.total, synapses.total};
@@ -30,6 +30,7 @@ template <class T> __device__ Listed list_pieces(Range piece, T x, Pieces<T> pie
 template <class T, class I>
 __device__ void deliver(Listed listed, Pieces<T> pieces, uint64_t part, uint64_t parts, const Rows &rows,
                         Weight<T> weight, const Targets &targets, uint64_t b, T *target) {
+  const TargetRow to = targets.row(b);
   uint64_t low = 0;
   for (uint64_t k = part * BLOCK + threadIdx.x; k < listed.synapses; k += parts * BLOCK) {
     for (uint64_t high = listed.pieces - 1; low < high;) {  // the piece that has synapse k: not before the last one
@@ -37,8 +38,12 @@ __device__ void deliver(Listed listed, Pieces<T> pieces, uint64_t part, uint64_t
       if (pieces.end[middle] > k) high = middle;
       else low = middle + 1;
     }
+#ifdef PLANT_OVERRUN
+    const uint64_t j = rows.nnz + low;
+#else
     const uint64_t j = pieces.start[low] + (k - (low ? pieces.end[low - 1] : 0));
-    const uint64_t at = targets.at(b, j, static_cast<const I *>(rows.indices)[j]);
+#endif
+    const uint64_t at = targets.at(to, j, static_cast<const I *>(rows.indices)[j]);
     if (at != Targets::NONE) atomicAdd(target + at, weight.of(j) * pieces.value[low]);
   }
 }

@@ -2,13 +2,16 @@
 # build.sh FOLDER INCLUDE [address|thread]: builds the emulated driver, FOLDER/libcuda.so.1, with the kernels in it, and with
 # a sanitizer if one is named. INCLUDE has NVIDIA's cuda.h. PLANT names a fault to build in, for tests of the sanitizers.
 set -euo pipefail
-out=$1 include=$2 sanitizer=${3:-}
+out=$(realpath -m "$1") include=$(realpath "$2") sanitizer=${3:-}
 cd "$(dirname "$0")/.."
 flags="-std=c++17 -O2 -g -fPIC -Wall -Wextra -Werror -Wno-unknown-pragmas -ffp-contract=off -mfma -I. -isystem $include"
-plain= kernels=${PLANT:+-D$PLANT}
+plain= linked= kernels=${PLANT:+-D$PLANT}
 case $sanitizer in
-  address) plain="-fsanitize=address,undefined -fno-sanitize-recover=all -DEMU_ASAN=1" kernels+=" $plain" ;;
-  thread) plain=-DEMU_TSAN=1 kernels+=" -fsanitize=thread" ;; # the scheduler itself would be seen to race
+  address)
+    linked="-fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all"
+    plain="$linked -DEMU_ASAN=1" kernels+=" $plain"
+    ;;
+  thread) linked=-fsanitize=thread plain=-DEMU_TSAN=1 kernels+=" $linked" ;; # the scheduler itself would be seen to race
 esac
 mkdir -p "$out"
 compile() { echo "${CXX:-g++} $flags $2 -x c++ -c $1 -o $out/$(basename "$1").o"; }
@@ -16,4 +19,4 @@ compile() { echo "${CXX:-g++} $flags $2 -x c++ -c $1 -o $out/$(basename "$1").o"
   for source in emu/*.cc; do compile "$source" "$plain"; done
   compile kernels.cu "$kernels"
 } | xargs -P 2 -I {} sh -c '{}'
-${CXX:-g++} -shared ${sanitizer:+-fsanitize=$sanitizer} -o "$out/libcuda.so.1" "$out"/*.o -pthread
+${CXX:-g++} -shared $linked -o "$out/libcuda.so.1" "$out"/*.o -pthread

@@ -16,6 +16,8 @@ struct Kernel {
   std::string name;
   std::vector<size_t> sizes;               // of the parameters; each is aligned to its size, at most to 8
   std::function<void(void **args)> call;  // runs one thread: `self` says which
+  // If there is one: runs all threads of a launch. A text is an error.
+  std::function<std::string(dim3 grid, dim3 block, void **args)> whole = nullptr;
 };
 
 struct Module {

@@ -97,8 +97,13 @@ CUresult launch(const Function &function, dim3 grid, dim3 block, unsigned shared
            static_cast<void *>(stream), static_cast<unsigned long long>(hash_of(buffer)));
   journal += name + line;
   const emu::Open open;
-  emu::launch(*function.kernel, grid, block, shared, args.data());
-  return CUDA_SUCCESS;
+  if (!function.kernel->whole) {
+    emu::launch(*function.kernel, grid, block, shared, args.data());
+    return CUDA_SUCCESS;
+  }
+  const std::string error = function.kernel->whole(grid, block, args.data());
+  if (!error.empty()) fprintf(stderr, "fake CUDA driver: %s: %s\n", name.c_str(), error.c_str());
+  return error.empty() ? CUDA_SUCCESS : CUDA_ERROR_LAUNCH_FAILED;
 }
 
 void write_log(const std::string &text, unsigned n, const CUjit_option *options, void **values) {
@@ -116,6 +121,8 @@ CUresult cuInit(unsigned) { return CUDA_SUCCESS; }
 CUresult cuGetErrorName(CUresult error, const char **out) {
   switch (error) {
     case CUDA_ERROR_INVALID_VALUE: *out = "CUDA_ERROR_INVALID_VALUE"; break;
+    case CUDA_ERROR_INVALID_PTX: *out = "CUDA_ERROR_INVALID_PTX"; break;
+    case CUDA_ERROR_LAUNCH_FAILED: *out = "CUDA_ERROR_LAUNCH_FAILED"; break;
     case CUDA_ERROR_INVALID_IMAGE: *out = "CUDA_ERROR_INVALID_IMAGE"; break;
     case CUDA_ERROR_INVALID_CONTEXT: *out = "CUDA_ERROR_INVALID_CONTEXT"; break;
     case CUDA_ERROR_NOT_FOUND: *out = "CUDA_ERROR_NOT_FOUND"; break;

@@ -49,6 +49,11 @@ KERNELS: dict[str, Kernel] = {}  # every declaration by its name
 FLOATS = ("float32", "float64")  # the floats that native code computes with
 
 
+def cuda_tiles(n: int) -> int:
+    """Blocks of threads on a GPU that take one of `n` items each: what scratch memory is measured in."""
+    return -(-n // 256)
+
+
 class Operand(NamedTuple):
     """An operand and its group: one of those below."""
 

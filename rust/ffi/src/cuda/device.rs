@@ -111,18 +111,52 @@ impl Device {
         shared: u32,
         params: &P,
     ) -> Result<()> {
+        // SAFETY: `P` is plain memory of this size; the rest is promised to this function.
+        unsafe {
+            let bytes = slice::from_raw_parts((&raw const *params).cast::<u8>(), size_of::<P>());
+            self.launch_bytes(function, grid, block, shared, bytes)
+        }
+    }
+
+    /// As `launch`, with any number of parameters of 64 bits.
+    ///
+    /// # Safety
+    /// As of `launch`.
+    #[allow(dead_code)] // for step programs
+    pub(crate) unsafe fn launch_words(
+        &self,
+        function: Function,
+        grid: [u32; 3],
+        block: u32,
+        shared: u32,
+        params: &[u64],
+    ) -> Result<()> {
+        // SAFETY: words are bytes; the rest is promised to this function.
+        unsafe {
+            let bytes = slice::from_raw_parts(params.as_ptr().cast::<u8>(), size_of_val(params));
+            self.launch_bytes(function, grid, block, shared, bytes)
+        }
+    }
+
+    /// # Safety
+    /// As of `launch`.
+    unsafe fn launch_bytes(
+        &self,
+        function: Function,
+        grid: [u32; 3],
+        block: u32,
+        shared: u32,
+        params: &[u8],
+    ) -> Result<()> {
         if grid.contains(&0) {
             return Ok(()); // the driver refuses it
         }
-        // SAFETY: `P` is plain memory of this size.
-        let bytes = unsafe { slice::from_raw_parts((&raw const *params).cast::<u8>(), size_of::<P>()) };
         let function = ptr::with_exposed_provenance_mut(function.0);
         // SAFETY: promised to this function.
-        unsafe { self.driver.launch(function, grid, block, shared, self.stream, bytes) }
+        unsafe { self.driver.launch(function, grid, block, shared, self.stream, params) }
     }
 
     /// Fills a buffer with zeros.
-    #[allow(dead_code)] // for sums
     pub(crate) fn clear(&self, buffer: &Buffer) -> Result<()> {
         let bytes = buffer.bytes()?;
         if bytes == 0 {

@@ -23,6 +23,7 @@ struct ScatterCall {
     target: Address,
     past: Address,
     turned: Ring,
+    past_rows: u64,
     tiles: u64,
     parts: u64,
 }
@@ -72,7 +73,18 @@ fn call(
     let parts = parts(&device, tiles * targets.batch, rows.nnz.div_ceil(tiles.max(1)))?;
     Ok((
         device,
-        ScatterCall { rows, targets, spikes, weight, target: address(to), past, turned, tiles, parts },
+        ScatterCall {
+            rows,
+            targets,
+            spikes,
+            weight,
+            target: address(to),
+            past,
+            turned,
+            past_rows: targets.batch / turned.lanes,
+            tiles,
+            parts,
+        },
     ))
 }
 

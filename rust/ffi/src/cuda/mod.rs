@@ -10,7 +10,10 @@ mod driver;
 mod event;
 mod kernels;
 mod operands;
+mod products;
+mod queue;
 mod random;
+mod record;
 
 use crate::abi::TRAIT_CAPTURABLE;
 use crate::handler::handlers;
@@ -29,6 +32,14 @@ handlers! {
     scatter, "event_scatter": event::scatter;
     relay, "event_relay": event::relay;
     collect, "event_collect": event::collect;
+    gather, "event_gather": products::gather;
+    outer, "event_outer": products::outer;
+    remember, "event_remember": queue::remember;
+    deliver, "event_deliver": queue::deliver;
+    starts, "event_starts": queue::starts;
+    pack, "record_pack": record::pack;
+    count, "record_count": record::count;
+    append, "record_append": record::append;
     words, "random_words": random::words;
     counts, "random_counts": random::counts;
 }

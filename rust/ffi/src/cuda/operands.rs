@@ -3,6 +3,7 @@
 
 use super::device::address;
 use super::driver::Address;
+use super::kernels::BLOCK;
 use crate::buffer::{Buffer, Dtype};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
@@ -16,6 +17,21 @@ pub(super) fn expect_len(buffer: &Buffer, name: &str, expected: usize) -> Result
     }
 }
 
+/// Bytes of each delay of `nnz` synapses.
+pub(super) fn delay_bytes(delays: &Buffer, nnz: u64) -> Result<u64> {
+    expect_len(delays, "delay", nnz as usize)?;
+    match delays.dtype {
+        Dtype::U8 => Ok(1),
+        Dtype::U16 => Ok(2),
+        other => Err(Error::invalid(format!("operand 'delay' is {other}, expected uint8 or uint16"))),
+    }
+}
+
+/// Blocks that take a neuron for each thread.
+pub(super) fn tiles(n: usize) -> usize {
+    n.div_ceil(BLOCK as usize)
+}
+
 /// `Rows`.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -25,6 +41,7 @@ pub(super) struct Rows {
     pub(super) n_pre: u64,
     pub(super) nnz: u64,
     indptr_bytes: u64,
+    length: u64,
 }
 
 impl Rows {
@@ -44,15 +61,16 @@ impl Rows {
                 return Err(Error::invalid(format!("operand 'indptr' is {other}, expected int32 or int64")));
             }
         };
+        let length = nnz.checked_div(n_pre).unwrap_or(0);
         if indptr_bytes != 0 {
             expect_len(&indptr, "indptr", n_pre + 1)?;
-        } else if nnz.checked_div(n_pre).unwrap_or(0) * n_pre != nnz {
+        } else if length * n_pre != nnz {
             return Err(Error::invalid(format!(
                 "'indices' has {nnz} elements for {n_pre} rows of one length"
             )));
         }
-        let [n_pre, nnz] = [n_pre, nnz].map(|n| n as u64);
-        Ok(Self { indices: address(&indices), indptr: address(&indptr), n_pre, nnz, indptr_bytes })
+        let [n_pre, nnz, length] = [n_pre, nnz, length].map(|n| n as u64);
+        Ok(Self { indices: address(&indices), indptr: address(&indptr), n_pre, nnz, indptr_bytes, length })
     }
 }
 
@@ -90,14 +108,7 @@ impl Ring {
     /// The operands `delay, cursor` from this place on.
     fn delayed(frame: Frame, delay: usize, nnz: u64) -> Result<Self> {
         let delays = frame.arg(delay);
-        let delay_bytes = match delays.dtype {
-            Dtype::U8 => 1,
-            Dtype::U16 => 2,
-            other => {
-                return Err(Error::invalid(format!("operand 'delay' is {other}, expected uint8 or uint16")));
-            }
-        };
-        expect_len(&delays, "delay", nnz as usize)?;
+        let delay_bytes = delay_bytes(&delays, nnz)?;
         Ok(Self { delays: address(&delays), delay_bytes, ..Self::turned(frame, delay + 1)? })
     }
 
@@ -117,6 +128,7 @@ impl Ring {
 pub(super) struct Targets {
     pub(super) ring: Ring,
     pub(super) batch: u64,
+    rows: u64,
     n_post: u64,
 }
 
@@ -135,7 +147,8 @@ impl Targets {
         if given != expected {
             return Err(Error::invalid(format!("'target' has {given} rows, expected {expected}")));
         }
-        Ok(Self { ring, batch: sources.batch as u64, n_post: targets.population().n as u64 })
+        let (batch, n_post) = (sources.batch as u64, targets.population().n as u64);
+        Ok(Self { ring, batch, rows: batch / ring.lanes, n_post })
     }
 }
 
