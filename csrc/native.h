@@ -96,5 +96,8 @@ char *spikeloop_program(const char *text, size_t size, int64_t *hash);
 bool spikeloop_program_stats(int64_t hash, SpikeloopProgramStats *stats);
 size_t spikeloop_program_kinds(int64_t hash, SpikeloopProgramKind *kinds, size_t room);
 SpikeloopText spikeloop_jit_level();
+// Null where there is no such program or layout; to be freed by spikeloop_error_free.
+char *spikeloop_program_ptx(int64_t hash, const char *operands, size_t operands_size, const char *sums, size_t sums_size);
+size_t spikeloop_program_scratch(int64_t hash, size_t batch, size_t n);
 
 }  // extern "C"

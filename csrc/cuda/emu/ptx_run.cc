@@ -60,9 +60,7 @@ class Block {
     const bool all = count(group.mask) == threads_;
     while (group.at < others) {
       const Instruction &next = function_.code[group.at];
-      if (next.flow == Flow::end && next.guard < 0) {
-        return "";
-      }
+      if (next.flow == Flow::end && next.guard < 0) return "";
       if (next.flow == Flow::branch) {
         if (branch(next, group)) return "";
         continue;

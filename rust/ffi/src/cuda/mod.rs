@@ -11,6 +11,7 @@ mod event;
 mod kernels;
 mod operands;
 mod products;
+mod program;
 mod queue;
 mod random;
 mod record;
@@ -40,6 +41,7 @@ handlers! {
     pack, "record_pack": record::pack;
     count, "record_count": record::count;
     append, "record_append": record::append;
+    program, "program": program::call;
     words, "random_words": random::words;
     counts, "random_counts": random::counts;
 }

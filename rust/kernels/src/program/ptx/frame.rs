@@ -54,6 +54,12 @@ pub(super) fn repeat(label: &str, number: &str, limit: &str, lines: &mut Lines) 
     lines.add(format!("@%q bra {label}"));
 }
 
+/// Goes to a label unless a number is less than another one.
+pub(super) fn leave(label: &str, number: &str, limit: &str, lines: &mut Lines) {
+    lines.add(format!("setp.ge.u64 %q, {number}, {limit}"));
+    lines.add(format!("@%q bra {label}"));
+}
+
 /// Each thread takes a lane, then the next one that no other thread takes, in all rows.
 fn lanes(sorted: &Sorted<'_>, variant: &Variant, lines: &mut Lines) {
     begin(lines);
@@ -61,6 +67,7 @@ fn lanes(sorted: &Sorted<'_>, variant: &Variant, lines: &mut Lines) {
         lines.add("ld.param.u64 %rows, [rows]");
         lines.add("mov.u32 %x, %ctaid.y");
         lines.add("cvt.u64.u32 %row, %x");
+        leave("rows_end", "%row", "%rows", lines);
         lines.label("rows_loop");
     }
     lines.append(&sorted.write(Section::Once));
@@ -70,8 +77,7 @@ fn lanes(sorted: &Sorted<'_>, variant: &Variant, lines: &mut Lines) {
     lines.add("add.u64 %i, %i, %thread");
     lines.add("mov.u32 %x, %nctaid.x");
     lines.add("mul.wide.u32 %stride, %x, %y");
-    lines.add("setp.ge.u64 %q, %i, %n");
-    lines.add("@%q bra lanes_end");
+    leave("lanes_end", "%i", "%n", lines);
     lines.label("lanes_loop");
     lane(sorted, variant, lines);
     lines.add("add.u64 %i, %i, %stride");
@@ -82,13 +88,14 @@ fn lanes(sorted: &Sorted<'_>, variant: &Variant, lines: &mut Lines) {
         lines.add("cvt.u64.u32 %stride, %x");
         lines.add("add.u64 %row, %row, %stride");
         repeat("rows_loop", "%row", "%rows", lines);
+        lines.label("rows_end");
     }
     lines.add("ret");
 }
 
 /// What lane `%i` of row `%row` computes.
 pub(super) fn lane(sorted: &Sorted<'_>, variant: &Variant, lines: &mut Lines) {
-    let shift = sorted.float.shift;
+    let shift = sorted.width.shift;
     if variant.has_rows() {
         lines.add("mul.lo.u64 %lane, %row, %n");
         lines.add("add.u64 %lane, %lane, %i");

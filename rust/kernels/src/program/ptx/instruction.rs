@@ -11,12 +11,12 @@ pub(super) struct Lines(String);
 impl Lines {
     /// Adds an instruction.
     pub(super) fn add(&mut self, instruction: impl AsRef<str>) {
-        self.0 += &format!("    {};\n", instruction.as_ref());
+        self.0.extend(["    ", instruction.as_ref(), ";\n"]);
     }
 
     /// Adds the place that branches go to.
     pub(super) fn label(&mut self, name: &str) {
-        self.0 += &format!("{name}:\n");
+        self.0.extend([name, ":\n"]);
     }
 
     pub(super) fn append(&mut self, other: &Self) {
@@ -30,7 +30,7 @@ impl Lines {
 
 /// The words of PTX for a float.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Float {
+pub(super) struct Width {
     double: bool,
     /// The types of floats, of their bits and of integers of the same width.
     pub(super) float: &'static str,
@@ -44,7 +44,7 @@ pub(super) struct Float {
     pub(super) shift: u32,
 }
 
-impl Float {
+impl Width {
     pub(super) fn of(program: &Program) -> Self {
         let double = program.double();
         let [float, bits, signed, unsigned, ftz] =
@@ -70,10 +70,10 @@ impl Float {
 /// The name of a value: a register, or its bits if it is a constant. A guard is its argument.
 pub(super) fn name(program: &Program, id: Id) -> String {
     let value = &program.values()[id];
-    let float = Float::of(program);
+    let width = Width::of(program);
     match (value.op, value.ty) {
-        (Op::Const, _) => float.literal(value.immediate),
-        (Op::IntConst, _) => float.integer(value.immediate),
+        (Op::Const, _) => width.literal(value.immediate),
+        (Op::IntConst, _) => width.integer(value.immediate),
         (Op::WordConst, _) => format!("0x{:08X}", value.immediate),
         (Op::Guard, _) => name(program, value.args[1]),
         (_, Type::Float) => format!("%f{id}"),
@@ -84,8 +84,8 @@ pub(super) fn name(program: &Program, id: Id) -> String {
 }
 
 /// Registers for what lies between, used by one operation only.
-pub(super) fn temporaries(float: Float) -> String {
-    let bits = float.bits;
+pub(super) fn temporaries(width: Width) -> String {
+    let bits = width.bits;
     format!("    .reg .pred %q;\n    .reg .{bits} %t;\n    .reg .b32 %u;\n")
 }
 
@@ -94,9 +94,9 @@ pub(super) fn write(program: &Program, id: Id, lines: &mut Lines) {
     let value = &program.values()[id];
     let args: Vec<String> = value.args.iter().map(|&arg| name(program, arg)).collect();
     let arg = |k: usize| args[k].as_str();
-    let float = Float::of(program);
+    let width = Width::of(program);
     let one = Operation {
-        float,
+        width,
         to: name(program, id),
         a: args.first().map_or("", String::as_str),
         list: args.join(", "),
@@ -136,17 +136,17 @@ pub(super) fn write(program: &Program, id: Id, lines: &mut Lines) {
         Op::IntXor => one.bitwise("xor"),
         Op::IntAdd => one.signed("add"),
         Op::IntSub => one.signed("sub"),
-        Op::Shl => one.shifted(float.bits, "shl"),
-        Op::Shr => one.shifted(float.signed, "shr"),
-        Op::UShr => one.shifted(float.unsigned, "shr"),
-        Op::IntToFloat => one.from_integer(),
-        Op::FloatToInt => one.to_integer(),
+        Op::Shl => one.shifted(width.bits, "shl"),
+        Op::Shr => one.shifted(width.signed, "shr"),
+        Op::UShr => one.shifted(width.unsigned, "shr"),
+        Op::IntToFloat => one.integer_to_float(),
+        Op::FloatToInt => one.float_to_integer(),
         Op::WordMulHi => one.plain("mul.hi.u32"),
         Op::WordMul => one.plain("mul.lo.u32"),
         Op::WordXor => one.plain("xor.b32"),
         Op::WordAdd => one.plain("add.u32"),
         Op::WordShr => one.shifted("u32", "shr"),
-        Op::WordToFloat => one.from_word(),
+        Op::WordToFloat => one.word_to_float(),
         Op::UniformIn | Op::In | Op::WordIn | Op::Lane => {
             unreachable!("{} is there before the operations", value.op.signature().name)
         }
@@ -156,7 +156,7 @@ pub(super) fn write(program: &Program, id: Id, lines: &mut Lines) {
 
 /// An operation that is being written.
 struct Operation<'a> {
-    float: Float,
+    width: Width,
     /// The result.
     to: String,
     /// The first argument, and all of them.
@@ -174,49 +174,49 @@ impl Operation<'_> {
 
     /// Rounded to the nearest float.
     fn rounded(self, instruction: &str) {
-        let Float { float, ftz, .. } = self.float;
+        let Width { float, ftz, .. } = self.width;
         self.plain(&format!("{instruction}.rn{ftz}.{float}"));
     }
 
     /// As [`Self::rounded`], after an argument was negated in `%t`.
     fn negated(self, instruction: &str, args: [&str; 3], negated: &str) {
-        let Float { float, ftz, .. } = self.float;
+        let Width { float, ftz, .. } = self.width;
         self.lines.add(format!("neg.{float} %t, {negated}"));
         self.lines.add(format!("{instruction}.rn{ftz}.{float} {}, {}", self.to, args.join(", ")));
     }
 
     /// On the bits of a float, so that a subnormal number stays.
     fn exact(self, instruction: &str) {
-        let float = self.float.float;
+        let float = self.width.float;
         self.plain(&format!("{instruction}.{float}"));
     }
 
     /// The smaller or greater one. PTX's own `min` and `max` give the operand that is no NaN.
     fn chosen(self, comparison: &str) {
-        let Float { float, ftz, .. } = self.float;
+        let Width { float, ftz, .. } = self.width;
         self.lines.add(format!("setp.{comparison}{ftz}.{float} %q, {}", self.list));
         self.lines.add(format!("selp.{float} {}, {}, %q", self.to, self.list));
         if !ftz.is_empty() {
             // To choose flushes nothing.
-            let one = self.float.number(1.0);
+            let one = self.width.number(1.0);
             self.lines.add(format!("mul.rn{ftz}.{float} {}, {}, {one}", self.to, self.to));
         }
     }
 
     fn whole(self, rounding: &str) {
-        let Float { float, ftz, .. } = self.float;
+        let Width { float, ftz, .. } = self.width;
         self.plain(&format!("cvt.{rounding}{ftz}.{float}.{float}"));
     }
 
     fn compared(self, comparison: &str) {
-        let Float { float, ftz, .. } = self.float;
+        let Width { float, ftz, .. } = self.width;
         self.plain(&format!("setp.{comparison}{ftz}.{float}"));
     }
 
     fn selected(self, ty: Type, args: [&str; 3]) {
         let kind = match ty {
-            Type::Float => self.float.float,
-            Type::Int => self.float.bits,
+            Type::Float => self.width.float,
+            Type::Int => self.width.bits,
             Type::Word | Type::Pred => "b32",
         };
         self.lines.add(format!("selp.{kind} {}, {}", self.to, args.join(", ")));
@@ -224,21 +224,21 @@ impl Operation<'_> {
 
     /// a · 2^b: b moves into the exponent's bits when a large number is added to it.
     fn scaled(self, power: &str) {
-        let Float { double, float, bits, ftz, .. } = self.float;
+        let Width { double, float, bits, ftz, .. } = self.width;
         let (biased, mantissa) = if double { (6_755_399_441_056_767.0, 52) } else { (12_583_039.0, 23) };
-        let biased = self.float.number(biased);
+        let biased = self.width.number(biased);
         self.lines.add(format!("add.rn{ftz}.{float} %t, {power}, {biased}"));
         self.lines.add(format!("shl.{bits} %t, %t, {mantissa}"));
         self.lines.add(format!("mul.rn{ftz}.{float} {}, {}, %t", self.to, self.a));
     }
 
     fn bitwise(self, instruction: &str) {
-        let bits = self.float.bits;
+        let bits = self.width.bits;
         self.plain(&format!("{instruction}.{bits}"));
     }
 
     fn signed(self, instruction: &str) {
-        let signed = self.float.signed;
+        let signed = self.width.signed;
         self.plain(&format!("{instruction}.{signed}"));
     }
 
@@ -246,17 +246,17 @@ impl Operation<'_> {
         self.lines.add(format!("{instruction}.{kind} {}, {}, {}", self.to, self.a, self.shift));
     }
 
-    fn from_integer(self) {
-        let Float { float, bits, signed, .. } = self.float;
+    fn integer_to_float(self) {
+        let Width { float, bits, signed, .. } = self.width;
         self.lines.add(format!("mov.{bits} %t, {}", self.a)); // conversions take no constants
         self.lines.add(format!("cvt.rn.{float}.{signed} {}, %t", self.to));
     }
 
     /// Towards zero; the least integer where the float is too large for machine code without a conversion.
-    fn to_integer(self) {
-        let Float { double, float, bits, signed, ftz, .. } = self.float;
-        let limit = self.float.number(if double { 2_251_799_813_685_248.0 } else { 2_147_483_648.0 });
-        let least = self.float.integer(if double { 1 << 63 } else { 1 << 31 });
+    fn float_to_integer(self) {
+        let Width { double, float, bits, signed, ftz, .. } = self.width;
+        let limit = self.width.number(if double { 2_251_799_813_685_248.0 } else { 2_147_483_648.0 });
+        let least = self.width.integer(if double { 1 << 63 } else { 1 << 31 });
         self.lines.add(format!("abs.{float} %t, {}", self.a));
         self.lines.add(format!("setp.lt{ftz}.{float} %q, %t, {limit}"));
         self.lines.add(format!("mov.{bits} %t, {}", self.a)); // conversions take no constants
@@ -264,13 +264,13 @@ impl Operation<'_> {
         self.lines.add(format!("selp.{bits} {}, {}, {least}, %q", self.to, self.to));
     }
 
-    fn from_word(self) {
-        let Float { double, float, ftz, .. } = self.float;
+    fn word_to_float(self) {
+        let Width { double, float, ftz, .. } = self.width;
         self.lines.add(format!("mov.b32 %u, {}", self.a));
         if !double {
             self.lines.add("shr.u32 %u, %u, 8");
         }
-        let unit = self.float.number(if double { 1.0 / 4_294_967_296.0 } else { 1.0 / 16_777_216.0 });
+        let unit = self.width.number(if double { 1.0 / 4_294_967_296.0 } else { 1.0 / 16_777_216.0 });
         self.lines.add(format!("cvt.rn.{float}.u32 {}, %u", self.to));
         self.lines.add(format!("mul.rn{ftz}.{float} {}, {}, {unit}", self.to, self.to));
     }

@@ -5,12 +5,12 @@ use super::super::ir::{Id, Program};
 use super::super::op::{Op, Type};
 use super::super::variant::{needed, uniform};
 use super::Variant;
-use super::instruction::{self, Float, Lines, name};
+use super::instruction::{self, Lines, Width, name};
 
 /// A program whose values are sorted.
 pub(super) struct Sorted<'a> {
     pub(super) program: &'a Program,
-    pub(super) float: Float,
+    pub(super) width: Width,
     layouts: &'a [Layout],
     needed: Vec<bool>,
     uniform: Vec<bool>,
@@ -31,12 +31,12 @@ impl<'a> Sorted<'a> {
         let same: Vec<bool> =
             layouts.iter().map(|layout| matches!(layout, Layout::Uniform | Layout::Row)).collect();
         let (needed, uniform) = (needed(program), uniform(program, &same));
-        Self { program, float: Float::of(program), layouts, needed, uniform }
+        Self { program, width: Width::of(program), layouts, needed, uniform }
     }
 
     /// The declarations of registers for values.
     pub(super) fn registers(&self) -> String {
-        let (bits, count) = (self.float.bits, self.program.values().len());
+        let (bits, count) = (self.width.bits, self.program.values().len());
         let declare = |(ty, kind, letter): (Type, &str, char)| {
             let used = self.program.values().iter().any(|value| value.ty == ty);
             if used { format!("    .reg .{kind} %{letter}<{count}>;\n") } else { String::new() }
@@ -47,7 +47,7 @@ impl<'a> Sorted<'a> {
             (Type::Word, "b32", 'w'),
             (Type::Pred, "pred", 'p'),
         ];
-        types.into_iter().map(declare).collect::<String>() + &instruction::temporaries(self.float)
+        types.into_iter().map(declare).collect::<String>() + &instruction::temporaries(self.width)
     }
 
     /// The name of a value.
@@ -122,7 +122,7 @@ impl<'a> Sorted<'a> {
     fn open(&self, section: Section, region: usize, ends: &[Id], lines: &mut Lines) {
         for &end in ends {
             let guard = self.program.values()[end].args[0];
-            lines.add(format!("mov.{} {}, {}", self.float.float, self.name(end), self.name(guard)));
+            lines.add(format!("mov.{} {}, {}", self.width.float, self.name(end), self.name(guard)));
         }
         let condition = self.program.values()[self.first(section, region)].args[0];
         lines.add(format!("@!{} bra {}", self.name(condition), Self::label(section, region)));
@@ -131,7 +131,7 @@ impl<'a> Sorted<'a> {
     fn close(&self, section: Section, region: usize, ends: &[Id], lines: &mut Lines) {
         for &end in ends {
             let exact = self.program.values()[end].args[2];
-            lines.add(format!("mov.{} {}, {}", self.float.float, self.name(end), self.name(exact)));
+            lines.add(format!("mov.{} {}, {}", self.width.float, self.name(end), self.name(exact)));
         }
         lines.label(&Self::label(section, region));
     }
@@ -143,7 +143,7 @@ impl<'a> Sorted<'a> {
         match value.op {
             Op::Lane => lines.add(format!("cvt.u32.u64 {to}, %lane")),
             Op::WordIn => self.load(operand, "b32", 2, &to, lines),
-            Op::UniformIn | Op::In => self.load(operand, self.float.float, self.float.shift, &to, lines),
+            Op::UniformIn | Op::In => self.load(operand, self.width.float, self.width.shift, &to, lines),
             _ => {}
         }
     }
@@ -164,7 +164,7 @@ impl<'a> Sorted<'a> {
 
     /// Writes the results of a lane.
     pub(super) fn store(&self, lines: &mut Lines) {
-        let float = self.float.float;
+        let float = self.width.float;
         for (k, out) in self.program.outs().iter().enumerate() {
             lines.add(format!("mov.{float} %t, {}", self.name(out.value)));
             address(&format!("out{k}"), lines);

@@ -4,8 +4,8 @@
 use super::super::Program;
 use super::super::element::GROUP;
 use super::super::run::CHUNK;
-use super::frame::{begin, kernel, lane, repeat};
-use super::instruction::{Float, Lines, temporaries};
+use super::frame::{begin, kernel, lane, leave, repeat};
+use super::instruction::{Lines, Width, temporaries};
 use super::section::{Section, Sorted, address};
 use super::{THREADS, TOTAL, Variant};
 
@@ -29,7 +29,7 @@ fn rounds(sums: usize) -> usize {
 
 /// Registers and shared memory of the kernel that computes lanes.
 pub(super) fn declarations(sorted: &Sorted<'_>) -> String {
-    let (Float { bits, size, .. }, count) = (sorted.float, sorted.program.sums().len());
+    let (Width { bits, size, .. }, count) = (sorted.width, sorted.program.sums().len());
     let tile = WIDTH * size * count.min(TOGETHER);
     format!(
         "    .reg .{bits} %value<{count}>, %partial<{}>, %group<{GROUP}>;\n    \
@@ -48,9 +48,9 @@ fn count_chunks(lines: &mut Lines) {
 }
 
 /// Puts the place of this thread in the shared memory into `%mine`.
-fn find_place(float: Float, lines: &mut Lines) {
+fn find_place(width: Width, lines: &mut Lines) {
     lines.add("mov.u64 %mine, tile");
-    lines.add(format!("shl.b64 %offset, %thread, {}", float.shift));
+    lines.add(format!("shl.b64 %offset, %thread, {}", width.shift));
     lines.add("add.u64 %mine, %mine, %offset");
 }
 
@@ -58,9 +58,10 @@ fn find_place(float: Float, lines: &mut Lines) {
 pub(super) fn chunks(sorted: &Sorted<'_>, variant: &Variant, lines: &mut Lines) {
     begin(lines);
     count_chunks(lines);
-    places(sorted.float, lines);
+    places(sorted.width, lines);
     lines.add("mov.u32 %x, %ctaid.x");
     lines.add("cvt.u64.u32 %task, %x");
+    leave("tasks_end", "%task", "%tasks", lines);
     lines.label("tasks_loop");
     if variant.has_rows() {
         lines.add("div.u64 %row, %task, %chunks");
@@ -72,54 +73,54 @@ pub(super) fn chunks(sorted: &Sorted<'_>, variant: &Variant, lines: &mut Lines) 
     lines.add(format!("shl.b64 %first, %chunk, {}", CHUNK.ilog2()));
     lines.add(format!("add.u64 %end, %first, {CHUNK}"));
     lines.add("min.u64 %end, %end, %n");
-    let (float, count) = (sorted.float, sorted.program.sums().len());
+    let (width, count) = (sorted.width, sorted.program.sums().len());
     for k in 0..rounds(count) {
-        lines.add(format!("mov.{} %partial{k}, {}", float.float, float.literal(0)));
+        lines.add(format!("mov.{} %partial{k}, {}", width.float, width.literal(0)));
     }
     lines.label("lanes_loop");
     values(sorted, variant, lines);
-    parts(count).for_each(|(part, first)| add_to_partial_sums(float, part, first, lines));
+    parts(count).for_each(|(part, first)| add_to_partial_sums(width, part, first, lines));
     lines.add(format!("add.u64 %first, %first, {WIDTH}"));
     repeat("lanes_loop", "%first", "%end", lines);
-    parts(count).for_each(|(part, first)| add_halves(float, part, first, lines));
+    parts(count).for_each(|(part, first)| add_halves(width, part, first, lines));
     lines.add("mov.u32 %x, %nctaid.x");
     lines.add("cvt.u64.u32 %stride, %x");
     lines.add("add.u64 %task, %task, %stride");
     repeat("tasks_loop", "%task", "%tasks", lines);
+    lines.label("tasks_end");
     lines.add("ret");
 }
 
 /// Where this thread stores its values, and where it finds those of its partial sum.
-fn places(float: Float, lines: &mut Lines) {
-    find_place(float, lines);
+fn places(width: Width, lines: &mut Lines) {
+    find_place(width, lines);
     lines.add(format!("shr.u64 %column, %thread, {}", GROUP.ilog2()));
     lines.add(format!("mul.lo.u64 %column, %column, {WIDTH}"));
     lines.add(format!("and.b64 %offset, %thread, {}", GROUP - 1));
     lines.add("add.u64 %column, %column, %offset");
-    lines.add(format!("shl.b64 %column, %column, {}", float.shift));
+    lines.add(format!("shl.b64 %column, %column, {}", width.shift));
     lines.add("mov.u64 %offset, tile");
     lines.add("add.u64 %column, %column, %offset");
 }
 
 /// What the lane of each thread adds to the sums: 0 beyond the last one.
 fn values(sorted: &Sorted<'_>, variant: &Variant, lines: &mut Lines) {
-    let float = sorted.float;
+    let width = sorted.width;
     for k in 0..sorted.program.sums().len() {
-        lines.add(format!("mov.{} %value{k}, {}", float.float, float.literal(0)));
+        lines.add(format!("mov.{} %value{k}, {}", width.float, width.literal(0)));
     }
     lines.add("add.u64 %i, %first, %thread");
-    lines.add("setp.ge.u64 %q, %i, %n");
-    lines.add("@%q bra lanes_end");
+    leave("lanes_end", "%i", "%n", lines);
     lane(sorted, variant, lines);
     for (k, &id) in sorted.program.sums().iter().enumerate() {
-        lines.add(format!("mov.{} %value{k}, {}", float.float, sorted.name(id)));
+        lines.add(format!("mov.{} %value{k}, {}", width.float, sorted.name(id)));
     }
     lines.label("lanes_end");
 }
 
 /// Thread t has the partial sum t mod 16 of one sum in each round.
-fn add_to_partial_sums(float: Float, part: std::ops::Range<usize>, first: usize, lines: &mut Lines) {
-    let Float { float: kind, ftz, size, .. } = float;
+fn add_to_partial_sums(width: Width, part: std::ops::Range<usize>, first: usize, lines: &mut Lines) {
+    let Width { float: kind, ftz, size, .. } = width;
     let (count, place) = (part.len(), |k: usize| k * WIDTH * size);
     for (k, sum) in part.enumerate() {
         lines.add(format!("st.shared.{kind} [%mine+{}], %value{sum}", place(k)));
@@ -144,8 +145,8 @@ fn add_to_partial_sums(float: Float, part: std::ops::Range<usize>, first: usize,
 }
 
 /// Thread t adds the halves of the partial sums of sum t, and stores the chunk's sum.
-fn add_halves(float: Float, part: std::ops::Range<usize>, first: usize, lines: &mut Lines) {
-    let Float { float: kind, ftz, size, shift, .. } = float;
+fn add_halves(width: Width, part: std::ops::Range<usize>, first: usize, lines: &mut Lines) {
+    let Width { float: kind, ftz, size, shift, .. } = width;
     for round in 0..rounds(part.len()) {
         let place = round * WIDTH * size;
         lines.add(format!("st.shared.{kind} [%mine+{place}], %partial{}", first + round));
@@ -179,27 +180,26 @@ fn add_halves(float: Float, part: std::ops::Range<usize>, first: usize, lines: &
 
 /// The kernel that adds up chunks: blocks (row, k) for the sum k.
 pub(super) fn total(program: &Program, variant: &Variant) -> String {
-    let (float, count) = (Float::of(program), program.sums().len());
+    let (width, count) = (Width::of(program), program.sums().len());
     let mut parameters: Vec<String> = ["n", "rows", "scratch"].map(String::from).into();
     parameters.extend((0..count).map(|k| format!("sum{k}")));
     let declarations = format!(
         "    .reg .{} %sum;\n    .reg .b64 %chunks, %tasks, %mine, %to, %from, %count, %results, %at, %left;\n    \
          .shared .align 8 .b8 tile[{}];\n{}",
-        float.bits,
-        WIDTH * float.size,
-        temporaries(float)
+        width.bits,
+        WIDTH * width.size,
+        temporaries(width)
     );
     let mut lines = Lines::default();
     begin(&mut lines);
     count_chunks(&mut lines);
-    find_place(float, &mut lines);
+    find_place(width, &mut lines);
     choose(variant, &mut lines);
     lines.add("mov.u32 %x, %ctaid.x");
     lines.add("cvt.u64.u32 %row, %x");
-    lines.add("setp.ge.u64 %q, %row, %results");
-    lines.add("@%q bra results_end");
+    leave("results_end", "%row", "%results", &mut lines);
     lines.label("results_loop");
-    add_chunks(float, &mut lines);
+    add_chunks(width, &mut lines);
     lines.add("mov.u32 %x, %nctaid.x");
     lines.add("cvt.u64.u32 %stride, %x");
     lines.add("add.u64 %row, %row, %stride");
@@ -223,8 +223,8 @@ fn choose(variant: &Variant, lines: &mut Lines) {
 }
 
 /// Adds the chunks of result `%row`: the block reads many at a time, its first thread adds them one after the other.
-fn add_chunks(float: Float, lines: &mut Lines) {
-    let Float { float: kind, size, shift, .. } = float;
+fn add_chunks(width: Width, lines: &mut Lines) {
+    let Width { float: kind, size, shift, .. } = width;
     let sign = 1 << (8 * size - 1);
     lines.add("cvt.u64.u32 %from, %y");
     lines.add("mul.lo.u64 %from, %from, %tasks");
@@ -232,14 +232,12 @@ fn add_chunks(float: Float, lines: &mut Lines) {
     lines.add("add.u64 %from, %from, %offset");
     lines.add("setp.eq.u64 %q, %count, 0");
     // −0 is what leaves every first summand as it is.
-    lines.add(format!("selp.{kind} %sum, {}, {}, %q", float.literal(0), float.literal(sign)));
+    lines.add(format!("selp.{kind} %sum, {}, {}, %q", width.literal(0), width.literal(sign)));
     lines.add("mov.u64 %at, 0");
     lines.label("tiles_loop");
-    lines.add("setp.ge.u64 %q, %at, %count");
-    lines.add("@%q bra tiles_end");
+    leave("tiles_end", "%at", "%count", lines);
     lines.add("add.u64 %i, %at, %thread");
-    lines.add("setp.ge.u64 %q, %i, %count");
-    lines.add("@%q bra read");
+    leave("read", "%i", "%count", lines);
     lines.add("add.u64 %i, %i, %from");
     lines.add(format!("shl.b64 %i, %i, {shift}"));
     address("scratch", lines);
@@ -250,7 +248,7 @@ fn add_chunks(float: Float, lines: &mut Lines) {
     lines.add("bar.sync 0");
     lines.add("setp.ne.u64 %q, %thread, 0");
     lines.add("@%q bra added");
-    add_tile(float, lines);
+    add_tile(width, lines);
     lines.label("added");
     lines.add("bar.sync 0");
     lines.add(format!("add.u64 %at, %at, {WIDTH}"));
@@ -264,8 +262,8 @@ fn add_chunks(float: Float, lines: &mut Lines) {
     lines.label("stored");
 }
 
-fn add_tile(float: Float, lines: &mut Lines) {
-    let Float { float: kind, ftz, size, .. } = float;
+fn add_tile(width: Width, lines: &mut Lines) {
+    let Width { float: kind, ftz, size, .. } = width;
     lines.add("sub.u64 %left, %count, %at");
     lines.add(format!("min.u64 %left, %left, {WIDTH}"));
     lines.add("mov.u64 %address, tile");
