@@ -100,7 +100,7 @@ def test_every_model_assembles_without_a_stack(ptxas, texts, gpu, dtype, tmp_pat
 
 
 # Operations on words of 32 bits, which no model has yet.
-WORDS = {"wmulhi": "w w -> w", "wmul": "w w -> w", "wxor": "w w -> w", "wadd": "w w -> w", "wshr": "w -> w", "wtof": "w -> f"}  # fmt: skip
+WORDS = dict.fromkeys(("wmulhi", "wmul", "wxor", "wadd"), "w w -> w") | {"wshr": "w -> w", "wtof": "w -> f"}
 TO_FLOAT = {"i": "float {0}", "w": "wtof {0}", "b": "sel {0} 0 1", "f": "neg {0}"}
 
 
