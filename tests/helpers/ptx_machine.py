@@ -25,7 +25,7 @@ def library():
     folder = Path(__file__).parents[2] / "csrc/cuda/emu"
     fast = ["-mfma", "-msse4.1"] if platform.machine() == "x86_64" else []
     with tempfile.TemporaryDirectory() as out:
-        flags = ["-std=c++17", "-O2", *fast, "-ffp-contract=off", "-fPIC", "-shared", "-o", f"{out}/ptx.so"]
+        flags = ["-std=c++17", "-O3", *fast, "-ffp-contract=off", "-fPIC", "-shared", "-o", f"{out}/ptx.so"]
         subprocess.run([os.environ.get("CXX", "c++"), *flags, *(folder / name for name in SOURCES)], check=True)
         made = ctypes.CDLL(f"{out}/ptx.so")
     made.ptx_parse.restype, made.ptx_run.restype = ctypes.c_void_p, ctypes.c_bool
