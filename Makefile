@@ -51,7 +51,7 @@ test-peers: $(VENV)/.test $(PEERS)/.installed ## tests against NEST, Brian2 and 
 	SPIKELOOP_PEERS_PYTHON=$(abspath $(PEERS)/bin/python) $(PY) -m pytest tests/peers $(PYTEST)
 
 test-cuda: $(VENV)/.test target/cuda/emu/libcuda.so.1 target/cuda/asan/libcuda.so.1 ## the CUDA kernels, on an emulated GPU
-	$(PY) .ci/test_cuda.py $(PYTEST)
+	.ci/test_cuda.sh $(PY) $(CUDA_INCLUDE)
 
 cuda: $(FATBIN) ## compile the CUDA kernels with nvcc, from the path or from PyPI; wheels built afterwards embed them
 

@@ -40,11 +40,7 @@ template <class T, class I> __device__ void scatter(const ScatterCall<T> &c) {
   const Listed listed = list_pieces(piece, x, pieces, sums);
   deliver<T, I>(listed, pieces, blockIdx.y, c.parts, c.rows, c.weight, c.targets, b, c.target);
 }
-#define SCATTER(name, T, I)                                                                                             \
-  extern "C" __global__ void __launch_bounds__(BLOCK) event_scatter_##name(const __grid_constant__ ScatterCall<T> c) { \
-    scatter<T, I>(c);                                                                                                   \
-  }                                                                                                                     \
-  KERNEL(event_scatter_##name)
+#define SCATTER(name, T, I) DEFINE_KERNEL(event_scatter_##name, ScatterCall<T>, scatter<T, I>)
 FOR_FLOATS_AND_INDICES(SCATTER)
 
 template <class T> struct CollectCall {
@@ -64,9 +60,5 @@ template <class T> __device__ void collect(const CollectCall<T> &c) {
     arrived = T(0);
   }
 }
-#define COLLECT(name, T)                                                                                                \
-  extern "C" __global__ void __launch_bounds__(BLOCK) event_collect_##name(const __grid_constant__ CollectCall<T> c) { \
-    collect<T>(c);                                                                                                      \
-  }                                                                                                                     \
-  KERNEL(event_collect_##name)
+#define COLLECT(name, T) DEFINE_KERNEL(event_collect_##name, CollectCall<T>, collect<T>)
 FOR_FLOATS(COLLECT)

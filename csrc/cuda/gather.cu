@@ -11,7 +11,8 @@ template <class T> struct GatherCall {
 };
 
 // What this thread adds of a row, which it shares with `stride` threads.
-template <class T, class I> __device__ T share_of_row(const GatherCall<T> &c, uint64_t b, Range row, uint64_t first, uint64_t stride) {
+template <class T, class I>
+__device__ T share_of_row(const GatherCall<T> &c, uint64_t b, Range row, uint64_t first, uint64_t stride) {
   const TargetRow from = c.targets.row(b);
   T sum = T(0);
   for (uint64_t j = row.start + first; j < row.end; j += stride) {
@@ -35,11 +36,7 @@ template <class T, class I> __device__ void gather(const GatherCall<T> &c) {
       __syncthreads();  // the sums are used again
     }
 }
-#define GATHER(name, T, I)                                                                                            \
-  extern "C" __global__ void __launch_bounds__(BLOCK) event_gather_##name(const __grid_constant__ GatherCall<T> c) { \
-    gather<T, I>(c);                                                                                                  \
-  }                                                                                                                   \
-  KERNEL(event_gather_##name)
+#define GATHER(name, T, I) DEFINE_KERNEL(event_gather_##name, GatherCall<T>, gather<T, I>)
 FOR_FLOATS_AND_INDICES(GATHER)
 
 template <class T> struct OuterCall {
@@ -90,14 +87,9 @@ template <class T, class I> __device__ void outer_sums(const OuterCall<T> &c) {
   total = sum_block(total, sums);
   if (threadIdx.x == 0) c.out[blockIdx.x] = total;
 }
-#define OUTER(name, T, I)                                                                                                 \
-  extern "C" __global__ void __launch_bounds__(BLOCK, 1) event_outer_##name(const __grid_constant__ OuterCall<T> c) {       \
-    outer<T, I>(c);                                                                                                       \
-  }                                                                                                                       \
-  extern "C" __global__ void __launch_bounds__(BLOCK) event_outer_sums_##name(const __grid_constant__ OuterCall<T> c) {  \
-    outer_sums<T, I>(c);                                                                                                  \
-  }                                                                                                                       \
-  KERNEL(event_outer_##name) KERNEL(event_outer_sums_##name)
+#define OUTER(name, T, I)                                          \
+  DEFINE_KERNEL(event_outer_##name, OuterCall<T>, outer<T, I>)      \
+  DEFINE_KERNEL(event_outer_sums_##name, OuterCall<T>, outer_sums<T, I>)
 FOR_FLOATS_AND_INDICES(OUTER)
 
 template <class T> struct TotalCall {
@@ -114,7 +106,5 @@ template <class T> __device__ void total(const TotalCall<T> &c) {
   const T all = sum_block(own, sums);
   if (threadIdx.x == 0) *c.out = all;
 }
-#define TOTAL(name, T) \
-  extern "C" __global__ void __launch_bounds__(BLOCK) event_total_##name(const __grid_constant__ TotalCall<T> c) { total<T>(c); } \
-  KERNEL(event_total_##name)
+#define TOTAL(name, T) DEFINE_KERNEL(event_total_##name, TotalCall<T>, total<T>)
 FOR_FLOATS(TOTAL)

@@ -43,15 +43,13 @@ template <class T> __device__ void remember_write(const RememberCall<T> &c) {
   if (blockIdx.x + 1 == c.n_tiles && threadIdx.x == 0)
     c.queue.count[slot] = int32_t(smaller(before + place.total, c.queue.n_pre));
 }
-#define REMEMBER(name, T)                                                                                   \
-  extern "C" __global__ void __launch_bounds__(BLOCK)                                                      \
-      event_remember_count_##name(const __grid_constant__ RememberCall<T> c) { remember_count<T>(c); }     \
-  extern "C" __global__ void __launch_bounds__(BLOCK)                                                      \
-      event_remember_write_##name(const __grid_constant__ RememberCall<T> c) { remember_write<T>(c); }     \
-  KERNEL(event_remember_count_##name) KERNEL(event_remember_write_##name)
+#define REMEMBER(name, T)                                                                \
+  DEFINE_KERNEL(event_remember_count_##name, RememberCall<T>, remember_count<T>)        \
+  DEFINE_KERNEL(event_remember_write_##name, RememberCall<T>, remember_write<T>)
 FOR_FLOATS(REMEMBER)
 
-// Where in each row the synapses begin that have one delay and lie in one block of targets, (sources, delays · blocks + 1).
+// Where in each row the synapses begin that have one delay and lie in one block of targets: (sources, delays · blocks
+// + 1).
 struct Starts {
   const void *at;
   uint64_t width, blocks, bytes;
@@ -77,7 +75,8 @@ template <class T> __device__ Range piece_of(const DeliverCall<T> &c, uint64_t s
   if (source >= c.rows.n_pre) return {0, 0};
   const Range row = c.rows.row(source);
   const uint64_t length = row.end - row.start, column = age * c.starts.blocks;
-  const uint64_t start = c.starts.get(source, column), end = smaller(c.starts.get(source, column + c.starts.blocks), length);
+  const uint64_t start = c.starts.get(source, column);
+  const uint64_t end = smaller(c.starts.get(source, column + c.starts.blocks), length);
   return start < end ? Range{row.start + start, row.start + end} : Range{0, 0};
 }
 
@@ -103,16 +102,12 @@ template <class T, class I> __device__ void deliver_queue(const DeliverCall<T> &
     __syncthreads();  // the lists are used again
   }
 }
-#define DELIVER(name, T, I)                                                                                         \
-  extern "C" __global__ void __launch_bounds__(BLOCK) event_deliver_##name(const __grid_constant__ DeliverCall<T> c) { \
-    deliver_queue<T, I>(c);                                                                                          \
-  }                                                                                                                 \
-  KERNEL(event_deliver_##name)
+#define DELIVER(name, T, I) DEFINE_KERNEL(event_deliver_##name, DeliverCall<T>, deliver_queue<T, I>)
 FOR_FLOATS_AND_INDICES(DELIVER)
 
 // Forgets the spikes that have delivered all, once all blocks have read how many they are.
-extern "C" __global__ void __launch_bounds__(1) event_forget(const __grid_constant__ Queue<float> c) { c.count[c.slot(1)] = 0; }
-KERNEL(event_forget)
+__device__ inline void forget(const Queue<float> &c) { c.count[c.slot(1)] = 0; }
+DEFINE_KERNEL(event_forget, Queue<float>, forget)
 
 struct StartsCall {
   Rows rows;
@@ -121,14 +116,16 @@ struct StartsCall {
   uint64_t delay_bytes, index_bytes, out_bytes, width, blocks, size;
 
   __device__ uint64_t number(uint64_t j) const {
-    const uint64_t delay = delay_bytes == 1 ? static_cast<const uint8_t *>(delays)[j] : static_cast<const uint16_t *>(delays)[j];
-    const uint64_t target = index_bytes == 2 ? static_cast<const uint16_t *>(rows.indices)[j] : static_cast<const uint32_t *>(rows.indices)[j];
+    const uint64_t delay =
+        delay_bytes == 1 ? static_cast<const uint8_t *>(delays)[j] : static_cast<const uint16_t *>(delays)[j];
+    const uint64_t target = index_bytes == 2 ? static_cast<const uint16_t *>(rows.indices)[j]
+                                             : static_cast<const uint32_t *>(rows.indices)[j];
     return delay * blocks + target / size;
   }
 };
 
 // The first place of a row with a number of at least the column's: rows ascend by it.
-extern "C" __global__ void __launch_bounds__(BLOCK) event_starts(const __grid_constant__ StartsCall c) {
+__device__ inline void starts(const StartsCall &c) {
   for (uint64_t k = thread_in_grid(); k < c.rows.n_pre * c.width; k += threads_in_grid()) {
     const Range row = c.rows.row(k / c.width);
     uint64_t low = row.start;
@@ -141,4 +138,4 @@ extern "C" __global__ void __launch_bounds__(BLOCK) event_starts(const __grid_co
     else static_cast<uint32_t *>(c.out)[k] = uint32_t(low - row.start);
   }
 }
-KERNEL(event_starts)
+DEFINE_KERNEL(event_starts, StartsCall, starts)

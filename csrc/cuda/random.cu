@@ -1,5 +1,5 @@
 // Random words by counter: rust/kernels/src/random, Philox 4×32-10.
-#include "device.cuh"
+#include "rows.cuh"
 
 struct RandomCall {
   uint64_t rows, n, blocks;  // of a row: words, and the counters that they come from
@@ -54,7 +54,5 @@ template <class Use> __device__ void random(const RandomCall &c) {
   }
 }
 
-extern "C" __global__ void __launch_bounds__(256) random_words(const __grid_constant__ RandomCall c) { random<Itself>(c); }
-KERNEL(random_words)
-extern "C" __global__ void __launch_bounds__(256) random_counts(const __grid_constant__ RandomCall c) { random<Counted>(c); }
-KERNEL(random_counts)
+DEFINE_KERNEL(random_words, RandomCall, random<Itself>)
+DEFINE_KERNEL(random_counts, RandomCall, random<Counted>)

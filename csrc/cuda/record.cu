@@ -14,7 +14,8 @@ template <class T> __device__ inline uint32_t number_of(T value) {
 }
 __device__ inline uint32_t number_at(const void *spikes, uint64_t bytes, uint64_t k) {
   if (bytes == 1) return static_cast<const uint8_t *>(spikes)[k] != 0;
-  return bytes == 4 ? number_of(static_cast<const float *>(spikes)[k]) : number_of(static_cast<const double *>(spikes)[k]);
+  if (bytes == 4) return number_of(static_cast<const float *>(spikes)[k]);
+  return number_of(static_cast<const double *>(spikes)[k]);
 }
 
 struct PackCall {
@@ -23,7 +24,7 @@ struct PackCall {
 };
 
 // A warp makes four bytes of a row.
-extern "C" __global__ void __launch_bounds__(BLOCK) record_pack(const __grid_constant__ PackCall c) {
+__device__ inline void pack(const PackCall &c) {
   const uint64_t n = c.from.n, words = (n + WARP - 1) / WARP, bytes = (n + 7) / 8;
   const unsigned lane = threadIdx.x % WARP;
   for (uint64_t at = thread_in_grid() / WARP; at < c.from.rows * words; at += threads_in_grid() / WARP) {
@@ -34,7 +35,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK) record_pack(const __grid_con
     if (lane < 4 && byte < bytes) c.bits[row * bytes + byte] = uint8_t(found >> 8 * lane);
   }
 }
-KERNEL(record_pack)
+DEFINE_KERNEL(record_pack, PackCall, pack)
 
 constexpr int GROUPS = 64;  // of a launch
 struct CountCall {
@@ -47,7 +48,7 @@ struct CountCall {
 // Adds to a count that stays at the largest number; the order does not matter.
 __device__ inline void add_saturating(int32_t *count, uint64_t more) {
   constexpr int32_t MOST = 0x7fffffff;
-  for (int32_t old = *count;;) {
+  for (int32_t old = atomicCAS(count, 0, 0);;) {
     const int32_t sum = more > uint64_t(MOST - old) ? MOST : old + int32_t(more);
     const int32_t found = atomicCAS(count, old, sum);
     if (found == old) return;
@@ -56,7 +57,7 @@ __device__ inline void add_saturating(int32_t *count, uint64_t more) {
 }
 
 // The blocks of a row share the neurons of a group.
-extern "C" __global__ void __launch_bounds__(BLOCK) record_count(const __grid_constant__ CountCall c) {
+__device__ inline void count(const CountCall &c) {
   SHARED(uint64_t, sums, [WARPS]);
   const uint64_t row = blockIdx.x / c.chunks, chunk = blockIdx.x % c.chunks, group = blockIdx.y;
   const uint64_t start = uint64_t(c.starts[group]), stop = uint64_t(c.stops[group]);
@@ -66,7 +67,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK) record_count(const __grid_co
   const uint64_t total = sum_block(own, sums);
   if (threadIdx.x == 0 && total) add_saturating(c.counts + row * c.groups + c.first + group, total);
 }
-KERNEL(record_count)
+DEFINE_KERNEL(record_count, CountCall, count)
 
 struct AppendCall {
   RecordCall from;   // its rows are lanes
@@ -76,16 +77,16 @@ struct AppendCall {
   uint64_t capacity, n_tiles;
 };
 
-extern "C" __global__ void __launch_bounds__(BLOCK) record_append_count(const __grid_constant__ AppendCall c) {
+__device__ inline void append_count(const AppendCall &c) {
   const uint64_t lane = blockIdx.x / c.n_tiles, tile = blockIdx.x % c.n_tiles, k = tile * BLOCK + threadIdx.x;
   const uint32_t times = k < c.from.n ? number_at(c.from.spikes, c.from.bytes, lane * c.from.n + k) : 0;
   note_items(times, c.tiles + blockIdx.x);
   if (tile == 0 && threadIdx.x < 2)
     c.tiles[c.from.rows * c.n_tiles + 2 * lane + threadIdx.x] = uint32_t(c.clock[2 * lane + threadIdx.x]);
 }
-KERNEL(record_append_count)
+DEFINE_KERNEL(record_append_count, AppendCall, append_count)
 
-extern "C" __global__ void __launch_bounds__(BLOCK) record_append_write(const __grid_constant__ AppendCall c) {
+__device__ inline void append_write(const AppendCall &c) {
   constexpr uint64_t MOST = 0x7fffffff;
   const uint64_t lane = blockIdx.x / c.n_tiles, tile = blockIdx.x % c.n_tiles, k = tile * BLOCK + threadIdx.x;
   const uint32_t times = k < c.from.n ? number_at(c.from.spikes, c.from.bytes, lane * c.from.n + k) : 0;
@@ -102,4 +103,4 @@ extern "C" __global__ void __launch_bounds__(BLOCK) record_append_write(const __
     c.clock[2 * lane + 1] = int32_t(smaller(step + 1, MOST));
   }
 }
-KERNEL(record_append_write)
+DEFINE_KERNEL(record_append_write, AppendCall, append_write)

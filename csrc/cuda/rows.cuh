@@ -15,7 +15,8 @@ struct Rows {
   uint64_t n_pre, nnz, indptr_bytes, length;  // of each row, where there is no `indptr`
 
   __device__ uint64_t offset(uint64_t row) const {
-    const int64_t at = indptr_bytes == 4 ? static_cast<const int32_t *>(indptr)[row] : static_cast<const int64_t *>(indptr)[row];
+    const int64_t at =
+        indptr_bytes == 4 ? static_cast<const int32_t *>(indptr)[row] : static_cast<const int64_t *>(indptr)[row];
     return at < 0 ? 0 : smaller(uint64_t(at), nnz);
   }
   __device__ Range row(uint64_t row) const {
@@ -87,7 +88,7 @@ template <class T> struct Weight {
   __device__ T of(uint64_t j) const { return data[each ? j : 0]; }
 };
 
-// --- what the threads of a block do together ---------------------------------------------------------------------------
+// --- what the threads of a block do together -----------------------------------------------------------------------
 
 // The sum of what the lanes up to this one of the warp have.
 template <class T> __device__ T scan_warp(T x) {
@@ -131,5 +132,16 @@ __device__ inline Place place_in_block(uint64_t items, uint64_t (&sums)[WARPS]) 
   return place;
 }
 
-#define FOR_FLOATS_AND_INDICES(M) M(f32_u16, float, uint16_t) M(f32_u32, float, uint32_t) M(f64_u16, double, uint16_t) M(f64_u32, double, uint32_t)
+// M(name, float) for each type of floats, or M(name, float, index), also for each type of indices.
 #define FOR_FLOATS(M) M(f32, float) M(f64, double)
+#define FOR_FLOATS_AND_INDICES(M)                           \
+  M(f32_u16, float, uint16_t) M(f32_u32, float, uint32_t)   \
+  M(f64_u16, double, uint16_t) M(f64_u32, double, uint32_t)
+
+// Defines the kernel `name` of blocks of BLOCK threads, whose parameter `c` is a `Call`, and what it runs. As one block
+// for a multiprocessor is asked for, ptxas takes the registers it needs; else it spills some to make place for more.
+#define DEFINE_KERNEL(name, Call, ...)                                                           \
+  extern "C" __global__ void __launch_bounds__(BLOCK, 1) name(const __grid_constant__ Call c) {  \
+    __VA_ARGS__(c);                                                                              \
+  }                                                                                              \
+  KERNEL(name)

@@ -8,7 +8,7 @@ template <class T> struct Pieces {
   T (&value)[BLOCK];
 };
 
-// Lists this thread's piece if it is not empty; returns how many pieces and synapses the block has. Ends with a barrier.
+// Lists this thread's piece if it is not empty; returns how many pieces and synapses the block has, after a barrier.
 struct Listed {
   uint64_t pieces, synapses;
 };

@@ -12,7 +12,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="SPIKELOOP_LIBCUDA is not set: run `make test-cuda`"))
 
 
-@pytest.fixture(params=[0, 1, 2], ids="seed {}".format)
+@pytest.fixture(params=[0, 1, 2], ids="seed{}".format)
 def seed(request):
     """An order of threads and blocks: one after the other, and two that are shuffled."""
     call_frame.driver().fake_seed(request.param)

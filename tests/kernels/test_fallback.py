@@ -6,6 +6,7 @@ import sys
 import textwrap
 
 import brainunit as u
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -134,3 +135,18 @@ def test_the_number_of_threads_can_be_set(native):
         assert sl.get_num_threads() == 2
     finally:
         sl.set_num_threads(before)
+
+
+def test_a_program_for_a_gpu_calls_its_kernels_or_says_that_there_are_none():
+    held = sl.kernels._library.native and sl.kernels._library.native.cuda_targets()
+    spikes, weight, target = jnp.ones(3), jnp.ones(1), jnp.zeros(4)
+    places = jnp.asarray([0, 1, 3], jnp.uint16), jnp.asarray([], jnp.int32)
+    rows = sl.kernels._event.Rows(0, 3)
+    traced = jax.jit(lambda *x: sl.kernels._event.scatter(*x, rows)).trace(spikes, weight, *places, target)
+    if held:
+        text = traced.lower(lowering_platforms=("cuda",)).as_text()
+    else:
+        with pytest.warns(RuntimeWarning, match=r"event_scatter.*the library was built without nvcc.*docs/gpu.md"):
+            text = traced.lower(lowering_platforms=("cuda",)).as_text()
+    assert ("@spikeloop.cuda.event_scatter" in text) == bool(held)
+    assert sl.info()["cuda"] == (held or "no kernels: the library was built without nvcc")

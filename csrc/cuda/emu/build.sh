@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# build.sh FOLDER INCLUDE [address|thread]: builds the emulated driver, FOLDER/libcuda.so.1, with the kernels in it, and with
-# a sanitizer if one is named. INCLUDE has NVIDIA's cuda.h. PLANT names a fault to build in, for tests of the sanitizers.
+# build.sh FOLDER INCLUDE [address|thread]: builds the emulated driver, FOLDER/libcuda.so.1, with the kernels in it, and
+# with a sanitizer if one is named. INCLUDE has NVIDIA's cuda.h. PLANT names a fault to build in, for their tests.
 set -euo pipefail
 out=$(realpath -m "$1") include=$(realpath "$2") sanitizer=${3:-}
 cd "$(dirname "$0")/.."
@@ -11,7 +11,9 @@ case $sanitizer in
     linked="-fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all"
     plain="$linked -DEMU_ASAN=1" kernels+=" $plain"
     ;;
-  thread) linked=-fsanitize=thread plain=-DEMU_TSAN=1 kernels+=" $linked" ;; # the scheduler itself would be seen to race
+  thread) # kernels alone: the scheduler itself would be seen to race
+    linked=-fsanitize=thread plain=-DEMU_TSAN=1 kernels+=" $linked"
+    ;;
 esac
 mkdir -p "$out"
 compile() { echo "${CXX:-g++} $flags $2 -x c++ -c $1 -o $out/$(basename "$1").o"; }

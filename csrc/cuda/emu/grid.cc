@@ -40,8 +40,8 @@ struct Lane : Thread {
   Fiber *fiber = nullptr;
 };
 
-// Memory of blocks. Under ThreadSanitizer it is not reused in a launch, as that would look like a race, nor does it come
-// from malloc, which synchronises.
+// Memory of blocks. Under ThreadSanitizer it is not reused in a launch, as that would look like a race, nor does it
+// come from malloc, which synchronises.
 class Arena {
  public:
   void *take(size_t bytes) {
@@ -121,8 +121,9 @@ uint64_t next_random() {
 
 std::string where(const Lane &lane) {
   static const char *names[] = {"ready", "running", "ready", "at __syncthreads", "at a warp operation", "has ended"};
+  const std::string place = std::string(lane.place.file ? lane.place.file : "-") + ":" + std::to_string(lane.place.line);
   return "thread " + std::to_string(lane.thread.x) + " of block " + std::to_string(lane.block.x) + " " +
-         names[int(lane.state)] + " " + (lane.place.file ? lane.place.file : "-") + ":" + std::to_string(lane.place.line);
+         names[int(lane.state)] + " " + place;
 }
 
 [[noreturn]] void fail_at(const Place &place, const std::string &what) { fail(place.file, place.line, what); }

@@ -31,7 +31,7 @@ const Module &compiled();
 // The kernels of a PTX text; null, and why, if it is not understood. Only there if its interpreter is linked.
 [[gnu::weak]] std::unique_ptr<Module> load_ptx(const char *text, std::string *error);
 
-// Threads and blocks run in an order that follows from the seed and the number of launches; with 0, one after the other.
+// Threads and blocks run in an order that follows from the seed and the number of launches; with 0, in their own.
 void set_seed(uint64_t seed);
 
 void launch(const Kernel &kernel, dim3 grid, dim3 block, size_t shared_bytes, void **args);

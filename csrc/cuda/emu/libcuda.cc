@@ -1,5 +1,5 @@
-// A CUDA driver whose GPU is the emulation: built as libcuda.so.1, against NVIDIA's own cuda.h, so that signatures agree.
-// It refuses what a real driver refuses, and writes down what it was asked for.
+// A CUDA driver whose GPU is the emulation: built as libcuda.so.1 against NVIDIA's cuda.h, so that signatures agree. It
+// refuses what a real driver refuses, and writes down what it was asked for.
 #include <cuda.h>
 
 #include <cstdio>
