@@ -15,11 +15,19 @@ WHEEL = $$(echo dist/*-$$($(PY) -c 'import sys; print("cp312-abi3" if sys.versio
 # The native crate compiles against this interpreter, also outside maturin.
 export PYO3_PYTHON := $(abspath $(PY))
 
-NATIVE := Cargo.toml Cargo.lock pyproject.toml $(shell find rust csrc -type f -not -path '*/target/*')
+NATIVE := Cargo.toml Cargo.lock pyproject.toml $(shell find rust csrc -type f -not -path 'csrc/cuda/*')
 SOURCES := $(NATIVE) $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
+# The CUDA kernels, which the library embeds from the first `make cuda` on.
+FATBIN := target/cuda/kernels.fatbin
+EMBEDDED := $(wildcard $(FATBIN))
+export SPIKELOOP_FATBIN := $(abspath $(EMBEDDED))
+KERNELS := $(wildcard csrc/cuda/*.cu csrc/cuda/*.cuh)
+EMULATION := $(KERNELS) $(wildcard csrc/cuda/emu/*)
+CUDA_INCLUDE = $$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/nvidia/cu13/include
+
 .DEFAULT_GOAL := help
-.PHONY: help demo develop test test-rust test-python test-peers bench lint format docs wheel sdist clean
+.PHONY: help demo develop test test-rust test-python test-peers test-cuda cuda bench lint format docs wheel sdist clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +49,11 @@ test-python: $(VENV)/.test ## Python tests, against the installed wheel
 
 test-peers: $(VENV)/.test $(PEERS)/.installed ## tests against NEST, Brian2 and brainpy.state, which get .venv-peers
 	SPIKELOOP_PEERS_PYTHON=$(abspath $(PEERS)/bin/python) $(PY) -m pytest tests/peers $(PYTEST)
+
+test-cuda: $(VENV)/.test target/cuda/emu/libcuda.so.1 target/cuda/asan/libcuda.so.1 ## the CUDA kernels, on an emulated GPU
+	.ci/test_cuda.sh $(PY) $(CUDA_INCLUDE)
+
+cuda: $(FATBIN) ## compile the CUDA kernels with nvcc, from the path or from PyPI; wheels built afterwards embed them
 
 bench: $(VENV)/.bench ## time the scenes of benches/ on this machine
 	$(PY) -m benches.run $(BENCH)
@@ -76,7 +89,7 @@ $(PY):
 	$(PY) -m pip install --quiet --upgrade 'pip>=25.1'
 
 # Build tools, and checkers in the versions that pyproject.toml pins.
-$(VENV)/.build $(VENV)/.check: $(VENV)/.%: pyproject.toml | $(PY)
+$(VENV)/.build $(VENV)/.check $(VENV)/.cuda: $(VENV)/.%: pyproject.toml | $(PY)
 	$(PY) -m pip install --quiet --group $*
 	@touch $@
 
@@ -87,7 +100,16 @@ $(VENV)/.deps: pyproject.toml | $(PY)
 	$(PY) -m pip install --quiet --requirement $@.txt
 	@touch $@
 
-$(VENV)/.built: $(SOURCES) | $(VENV)/.build
+$(FATBIN): $(KERNELS) csrc/cuda/compile.py | $(VENV)/.cuda
+	$(PY) csrc/cuda/compile.py $@
+
+target/cuda/emu/libcuda.so.1: $(EMULATION) | $(VENV)/.cuda
+	csrc/cuda/emu/build.sh $(@D) $(CUDA_INCLUDE)
+
+target/cuda/asan/libcuda.so.1: $(EMULATION) | $(VENV)/.cuda
+	csrc/cuda/emu/build.sh $(@D) $(CUDA_INCLUDE) address
+
+$(VENV)/.built: $(SOURCES) $(EMBEDDED) | $(VENV)/.build
 	$(PY) .ci/sbom.py target/spikeloop.cdx.json
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/maturin build --release --quiet --interpreter $(PY) --out dist \
 	  --sbom-include target/spikeloop.cdx.json $(PORTABLE)

@@ -22,9 +22,9 @@ namespace {
 
 nb::str to_str(SpikeloopText text) { return nb::str(text.data, text.size); }
 
-nb::dict registrations() {
+nb::dict registrations(bool cuda) {
   const SpikeloopRegistration *all = nullptr;
-  const size_t n = spikeloop_registrations(&all);
+  const size_t n = spikeloop_registrations(cuda, &all);
   nb::dict out;
   for (size_t i = 0; i < n; ++i)
     out[to_str(all[i].name)] = nb::capsule(all[i].handler, "xla._CUSTOM_CALL_TARGET");
@@ -47,7 +47,10 @@ NB_MODULE(_native, m) {
   m.def("version", [] { return to_str(spikeloop_version()); }, "Version of the native build.");
   m.def("simd_level", [] { return to_str(spikeloop_simd_level()); },
         "Instruction set that the kernels use on this CPU.");
-  m.def("registrations", &registrations, "FFI targets: name to PyCapsule, for jax.ffi.register_ffi_target.");
+  m.def("cuda_targets", [] { return to_str(spikeloop_cuda_targets()); },
+        "Processors that the embedded CUDA kernels are compiled for; empty if there are none.");
+  m.def("registrations", &registrations, "cuda"_a = false,
+        "FFI targets of the CPU, or of CUDA: name to PyCapsule, for jax.ffi.register_ffi_target.");
   m.def("get_num_threads", [] { return spikeloop_get_num_threads(); }, "Threads that kernels may use.");
   m.def("set_num_threads", &set_num_threads, "n"_a, "Let kernels use up to n threads.");
   bind_connect(m);

@@ -27,7 +27,8 @@ struct SpikeloopRegistration {
 
 SpikeloopText spikeloop_version();
 SpikeloopText spikeloop_simd_level();
-size_t spikeloop_registrations(const SpikeloopRegistration **out);
+SpikeloopText spikeloop_cuda_targets();
+size_t spikeloop_registrations(bool cuda, const SpikeloopRegistration **out);
 size_t spikeloop_get_num_threads();
 // Null, or why not, to be freed.
 char *spikeloop_set_num_threads(size_t n);
@@ -95,5 +96,8 @@ char *spikeloop_program(const char *text, size_t size, int64_t *hash);
 bool spikeloop_program_stats(int64_t hash, SpikeloopProgramStats *stats);
 size_t spikeloop_program_kinds(int64_t hash, SpikeloopProgramKind *kinds, size_t room);
 SpikeloopText spikeloop_jit_level();
+// Null where there is no such program or layout; to be freed by spikeloop_error_free.
+char *spikeloop_program_ptx(int64_t hash, const char *operands, size_t operands_size, const char *sums, size_t sums_size);
+size_t spikeloop_program_scratch(int64_t hash, size_t batch, size_t n);
 
 }  // extern "C"

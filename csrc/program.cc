@@ -44,10 +44,22 @@ nb::dict program_stats(int64_t hash) {
   return out;
 }
 
+std::string program_ptx(int64_t hash, const std::string &operands, const std::string &sums) {
+  char *text = spikeloop_program_ptx(hash, operands.data(), operands.size(), sums.data(), sums.size());
+  if (!text) throw std::invalid_argument("program_ptx: no such program, or none with these operands and sums");
+  const std::string out = text;
+  spikeloop_error_free(text);
+  return out;
+}
+
 }  // namespace
 
 void bind_program(nb::module_ &m) {
   m.def("program", &program, "text"_a, "Checks and registers a step program; returns the hash of its text.");
   m.def("program_stats", &program_stats, "hash"_a, "Operations, registers, spills, bytes, compile time, instructions.");
+  m.def("program_ptx", &program_ptx, "hash"_a, "operands"_a = "", "sums"_a = "",
+        "The PTX for operands that are uniform (u), one for each row (r), neuron (n) or both (f); sums: u or r.");
+  m.def("program_scratch", &spikeloop_program_scratch, "hash"_a, "batch"_a, "n"_a,
+        "Elements of the memory that the CUDA code works in.");
   m.def("jit_level", [] { return to_str(spikeloop_jit_level()); }, "What runs step programs on this machine.");
 }

@@ -34,7 +34,7 @@ def info() -> Info:
     """What this installation can do: versions, device, native platforms, instruction sets, threads, kernels, fallbacks.
 
     >>> sorted(sl.info())[:4]
-    ['brainunit', 'device', 'fallbacks', 'jax']
+    ['brainunit', 'cuda', 'device', 'fallbacks']
     """
     native = _library.native
     versions = {name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "numpy", "brainunit")}
@@ -44,7 +44,8 @@ def info() -> Info:
             "python": platform.python_version(),
             **versions,
             "device": f"{jax.default_backend()} ({', '.join(sorted({d.device_kind for d in jax.devices()}))})",
-            "native": ", ".join(_library.PLATFORMS) if native else f"none: {_library.why_missing}",
+            "native": "cpu" if native else f"none: {_library.why_missing}",
+            "cuda": _cuda(),
             "simd": native.simd_level() if native else "-",
             "jit": native.jit_level() if native else "-",
             "programs": _call.count(),
@@ -53,6 +54,13 @@ def info() -> Info:
             "fallbacks": ", ".join(_library.fallbacks()) or "none",
         }
     )
+
+
+def _cuda() -> str:
+    """What the library holds for NVIDIA GPUs, whether or not there is one."""
+    if _library.native is None:
+        return "-"
+    return _library.native.cuda_targets() or "no kernels: the library was built without nvcc"
 
 
 def version() -> str:

@@ -57,7 +57,10 @@ fn main() {
         println!("cargo:rerun-if-env-changed={variable}");
     }
     for entry in fs::read_dir(&csrc).expect("csrc/ lies beside rust/") {
-        println!("cargo:rerun-if-changed={}", entry.expect("readable").path().display());
+        let path = entry.expect("readable").path();
+        if path.is_file() {
+            println!("cargo:rerun-if-changed={}", path.display()); // csrc/cuda is not compiled here
+        }
     }
 
     let [source, include, python_include, multiarch] = probe(&interpreter());

@@ -67,7 +67,8 @@ def make_pass(refractory=False, delta=False, hard=False, receptors=(), surrogate
 def native_runs(fun, *args):
     """The names of the native targets that `fun` calls, in order."""
     text = jax.jit(fun).lower(*args).as_text()
-    return [line.split("@spikeloop.")[1].split("(")[0] for line in text.splitlines() if "@spikeloop." in line]
+    calls = [line.split("@spikeloop.")[1].split("(")[0] for line in text.splitlines() if "@spikeloop." in line]
+    return [name.removeprefix("cuda.") for name in calls]
 
 
 def assert_close(ours, wanted, ulps, dtype, scale=1.0):

@@ -6,6 +6,7 @@ import sys
 import textwrap
 
 import brainunit as u
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -80,7 +81,10 @@ def test_a_library_that_cannot_be_loaded_says_why(tmp_path):
 def test_info_names_the_native_kernels_and_nothing_fell_back(native):
     info = sl.info()
     assert info["native"] == "cpu"
-    assert info["kernels"]["neuron"] == info["kernels"]["event_scatter"] == ("cpu",)
+    # step programs bring their own code for GPUs, others are compiled by nvcc
+    held = ("cuda",) if native.cuda_targets() else ()
+    assert info["kernels"]["neuron"] == ("cpu", "cuda")
+    assert info["kernels"]["event_scatter"] == ("cpu", *held)
     assert info["simd"] == native.simd_level()
     assert int(info["threads"]) == sl.get_num_threads()
     assert info["fallbacks"] == "none"
@@ -131,3 +135,18 @@ def test_the_number_of_threads_can_be_set(native):
         assert sl.get_num_threads() == 2
     finally:
         sl.set_num_threads(before)
+
+
+def test_a_program_for_a_gpu_calls_its_kernels_or_says_that_there_are_none():
+    held = sl.kernels._library.native and sl.kernels._library.native.cuda_targets()
+    spikes, weight, target = jnp.ones(3), jnp.ones(1), jnp.zeros(4)
+    places = jnp.asarray([0, 1, 3], jnp.uint16), jnp.asarray([], jnp.int32)
+    rows = sl.kernels._event.Rows(0, 3)
+    traced = jax.jit(lambda *x: sl.kernels._event.scatter(*x, rows)).trace(spikes, weight, *places, target)
+    if held:
+        text = traced.lower(lowering_platforms=("cuda",)).as_text()
+    else:
+        with pytest.warns(RuntimeWarning, match=r"event_scatter.*the library was built without nvcc.*docs/gpu.md"):
+            text = traced.lower(lowering_platforms=("cuda",)).as_text()
+    assert ("@spikeloop.cuda.event_scatter" in text) == bool(held)
+    assert sl.info()["cuda"] == (held or "no kernels: the library was built without nvcc")

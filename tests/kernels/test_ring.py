@@ -274,6 +274,7 @@ def test_threads_do_not_change_the_sums():
         assert all(np.array_equal(a, b) for a, b in zip(results[0], other, strict=True))
 
 
+@pytest.mark.cpu
 def test_rings_that_do_not_fit_are_refused_by_the_kernel():
     c = Synapses()
     with pytest.raises(Exception, match="'delay' holds . at place ., which is out of range for 2 slots"):

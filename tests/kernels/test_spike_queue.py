@@ -174,6 +174,7 @@ def test_threads_do_not_change_the_sums():
         np.testing.assert_array_equal(results[0], other)
 
 
+@pytest.mark.cpu
 def test_bad_operands_are_refused_by_the_kernel():
     c, lists = synapses(), empty(np.float64)
     cursor, ring, full = jnp.asarray(0, jnp.int32), jnp.zeros((SLOTS, N_POST)), jnp.zeros((), jnp.int32)

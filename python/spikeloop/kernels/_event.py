@@ -232,6 +232,12 @@ def _outer_shape(o: ByName, rows: Rows, single: bool) -> dict[str, Any]:
     return {"product": jax.ShapeDtypeStruct((1,) if single else (o.indices.size,), o.ct.dtype)}
 
 
+def _sums_of_blocks(o: ByName, rows: Rows, single: bool) -> list[jax.ShapeDtypeStruct]:
+    """One sum for each block of threads, where all are one number."""
+    del rows
+    return [jax.ShapeDtypeStruct((1024 if single else 0,), o.ct.dtype)]
+
+
 scatter_p = Kernel(
     "event_scatter",
     scatter_reference,
@@ -272,4 +278,5 @@ outer_p = Kernel(
     },
     dtypes={"ct": FLOATS},
     attributes=_attributes("ct"),
+    scratch={"cuda": _sums_of_blocks},
 )

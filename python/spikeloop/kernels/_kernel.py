@@ -39,7 +39,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from .._jax import Primitive, ad, batching, ffi_lowering, mlir, new_primitive
+from .._jax import Aval, Primitive, ad, batching, ffi_lowering, mlir, new_primitive
 from . import _library, _rules
 from .program import _call
 from .program._ir import Program
@@ -47,6 +47,11 @@ from .program._lower import NoProgram
 
 KERNELS: dict[str, Kernel] = {}  # every declaration by its name
 FLOATS = ("float32", "float64")  # the floats that native code computes with
+
+
+def cuda_tiles(n: int) -> int:
+    """Blocks of threads on a GPU that take one of `n` items each: what scratch memory is measured in."""
+    return -(-n // 256)
 
 
 class Operand(NamedTuple):
@@ -90,6 +95,7 @@ class Kernel:
     | `dtypes` | of operands, with which native code computes |
     | `attributes` | (o, **structure) → what native code is told beside the operands |
     | `native_operands` | those that native code takes, if not all; state that is not among them passes by |
+    | `scratch` | {platform: (o, **structure) → shapes of memory that its native code works in} |
     | `elementwise` | an element of a result depends on the same element of the operands, or on one number for all: \
     then the native code is the program of the reference. The first state has the shape of the population; results \
     that have another one are sums over it |
@@ -110,6 +116,7 @@ class Kernel:
     dtypes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     attributes: Callable[..., Mapping[str, Any]] = lambda o, **structure: {}
     native_operands: tuple[str, ...] | None = None
+    scratch: Mapping[str, Callable[..., Sequence[jax.ShapeDtypeStruct]]] = field(default_factory=dict)
     elementwise: bool = False
     label: Callable[..., str] | None = None
     primitive: Primitive = field(init=False)
@@ -209,36 +216,44 @@ class Kernel:
             if not self.runs_native(self.by_name(ctx.avals_in, structure), structure, platform):
                 return by_reference(ctx, *operands, **structure)
             if not self.elementwise:
-                return self._native_call(ctx, operands, structure)
+                return self._native_call(ctx, operands, structure, platform)
             try:
-                return self._program_call(ctx, operands, structure)
+                return self._program_call(ctx, operands, structure, platform)
             except NoProgram as reason:
                 _library.fall_back(self.label(**structure) if self.label else self.name, str(reason))
                 return by_reference(ctx, *operands, **structure)
 
         return lower
 
-    def _program_call(self, ctx: Any, operands: Sequence[Any], structure: Mapping[str, Any]) -> list[Any]:
+    def _program_call(
+        self, ctx: Any, operands: Sequence[Any], structure: Mapping[str, Any], platform: str
+    ) -> list[Any]:
         program = self.program(ctx.avals_in, ctx.avals_out, structure)
-        return _call.native_call(program, self._replacements(structure), ctx, operands)
+        return _call.native_call(program, self._replacements(structure), ctx, operands, platform)
 
     def _replacements(self, structure: Mapping[str, Any]) -> dict[int, int]:
         """The places of the results that replace operands, with those of the operands."""
         names = self.names(structure)
         return {result: names.index(name) for result, name in enumerate(self.replaced(structure))}
 
-    def _native_call(self, ctx: Any, operands: Sequence[Any], structure: Mapping[str, Any]) -> list[Any]:
+    def _native_call(self, ctx: Any, operands: Sequence[Any], structure: Mapping[str, Any], platform: str) -> list[Any]:
         avals, values = (vars(self.by_name(x, structure)) for x in (ctx.avals_in, operands))
         taken, replaced = self.native_operands or self.names(structure), self.replaced(structure)
         results = (*replaced, *self.outputs(ByName(**avals), **structure))
         own = [name for name in results if name in taken or name not in replaced]
         aliases = {taken.index(name): k for k, name in enumerate(own) if name in replaced}
         avals_out = dict(zip(results, ctx.avals_out, strict=True))
-        inner = ctx.replace(avals_in=[avals[name] for name in taken], avals_out=[avals_out[name] for name in own])
-        call = ffi_lowering(_library.PREFIX + self.name, aliases)
+        scratch = [Aval(x.shape, x.dtype) for x in self._scratch(ByName(**avals), structure, platform)]
+        outs = [avals_out[name] for name in own] + scratch
+        inner = ctx.replace(avals_in=[avals[name] for name in taken], avals_out=outs)
+        call = ffi_lowering(_library.xla_name(self.name, platform), aliases)
         attributes = self.attributes(ByName(**avals), **structure)
-        made = dict(zip(own, call(inner, *(values[name] for name in taken), **attributes), strict=True))
+        found = call(inner, *(values[name] for name in taken), **attributes)
+        made = dict(zip(own, found[: len(own)], strict=True))
         return [made[name] if name in made else [values[name]] for name in results]
+
+    def _scratch(self, o: ByName, structure: Mapping[str, Any], platform: str) -> Sequence[jax.ShapeDtypeStruct]:
+        return self.scratch[platform](o, **structure) if platform in self.scratch else ()
 
 
 def table() -> dict[str, tuple[str, ...]]:

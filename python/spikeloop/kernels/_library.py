@@ -20,15 +20,29 @@ except ImportError as error:
     native = None
     why_missing = str(error)
 
-PLATFORMS = ("cpu",)  # those that have native code
+PLATFORMS = ("cpu", "cuda")  # those that native code is written for
 targets: dict[str, tuple[str, ...]] = {}  # native name -> the platforms that have it, for sl.info()
 _warned: set[str] = set()
 
 
+def xla_name(target: str, platform: str) -> str:
+    """What XLA calls the native code of a platform; platforms share no name, so that tests can run both on one."""
+    return PREFIX + (target if platform == "cpu" else f"{platform}.{target}")
+
+
 def _register() -> None:
-    for name, capsule in native.registrations().items():
-        register_target(name, capsule, "cpu")
-        targets[name.removeprefix(PREFIX)] = ("cpu",)
+    for platform in PLATFORMS:
+        prefix = xla_name("", platform)
+        for name, capsule in native.registrations(cuda=platform == "cuda").items():
+            target = name.removeprefix(prefix)
+            if platform == "cpu" or is_embedded(target):
+                register_target(name, capsule, "cpu" if platform == "cpu" else "CUDA")
+                targets[target] = (*targets.get(target, ()), platform)
+
+
+def is_embedded(target: str) -> bool:
+    """Whether the library holds what the CUDA handler of a target launches; step programs bring their own code."""
+    return bool(native.cuda_targets()) or target == "program"
 
 
 if native is not None:
@@ -36,13 +50,20 @@ if native is not None:
 
 
 def has(target: str, platform: str = "cpu", kernel: str | None = None) -> bool:
-    """Whether a platform that has native code has `target`, that of `kernel`; warns once if it should but has not."""
+    """Whether a platform that native code is written for has `target`, that of `kernel`; warns once if not."""
     if platform in targets.get(target, ()):
         return True
-    reason = why_missing or "the installed library was built without it"
-    remedy = "Reinstall spikeloop, or build it with `pip install .` (needs a Rust toolchain and a C++17 compiler)"
+    reason, remedy = why_missing or "the installed library was built without it", _REMEDIES[platform]
+    if platform == "cuda" and native is not None:
+        reason = "it is not written for GPUs yet" if native.cuda_targets() else "the library was built without nvcc"
     fall_back(kernel or target, f"{reason}. {remedy}")
     return False
+
+
+_REMEDIES = {
+    "cpu": "Reinstall spikeloop, or build it with `pip install .` (needs a Rust toolchain and a C++17 compiler)",
+    "cuda": "`sl.info()` lists what is native on GPUs, docs/gpu.md says how to build it",
+}
 
 
 def fall_back(kernel: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Records of spikes, native on the CPU.
+"""Records of spikes.
 
     pack:   bits[k // 8] holds, as its bit k % 8, whether neuron k spikes
     count:  counts[g] = number of spikes in neurons starts[g]..stops[g]
@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._kernel import FLOATS, ByName, Kernel, inputs, state
+from ._kernel import FLOATS, ByName, Kernel, cuda_tiles, inputs, state
 from ._rules import constant, leading_axes
 
 Groups = tuple[tuple[int, int], ...]  # (start, stop) of each
@@ -106,6 +106,12 @@ def _groups(o: ByName, groups: Groups) -> dict[str, Any]:
     return {"starts": starts.copy(), "stops": stops.copy()}
 
 
+def _tiles_and_clock(o: ByName) -> list[jax.ShapeDtypeStruct]:
+    """For each lane, the number of spikes of each tile of neurons, and the clock as it was."""
+    lanes = o.clock.size // 2
+    return [jax.ShapeDtypeStruct((lanes * (max(cuda_tiles(o.spikes.size // max(lanes, 1)), 1) + 2),), jnp.uint32)]
+
+
 pack_p = Kernel(
     "record_pack",
     _pack_reference,
@@ -133,4 +139,5 @@ append_p = Kernel(
     jvp=constant,
     batch=leading_axes("spikes", "clock", "events"),
     dtypes={"spikes": _SPIKES},
+    scratch={"cuda": _tiles_and_clock},
 )

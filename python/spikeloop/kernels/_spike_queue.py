@@ -19,7 +19,7 @@ import numpy as np
 
 from .._jax import ad, zero_tangent
 from ._event import Rows, scatter_p, sources_of
-from ._kernel import FLOATS, ByName, Kernel, inputs, params, state
+from ._kernel import FLOATS, ByName, Kernel, cuda_tiles, inputs, params, state
 from ._rules import constant, is_zero, one_by_one
 
 _BLOCKS = 8  # of targets
@@ -174,6 +174,7 @@ enqueue_p = Kernel(
     dtypes={"values": FLOATS},
     attributes=lambda o, rows: {"offset": rows.offset, "n_pre": rows.n_pre},
     native_operands=("spikes", "cursor", "count", "sources", "values"),  # the ring passes by
+    scratch={"cuda": lambda o, rows: [jax.ShapeDtypeStruct((cuda_tiles(rows.n_pre) + 1,), jnp.uint32)]},
 )  # fmt: skip
 deliver_p = Kernel(
     "event_deliver",

@@ -14,6 +14,9 @@ pub const API_MINOR: c_int = 1;
 
 /// `XLA_FFI_Extension_Metadata`: the call asks what the handler is, not for work.
 pub(crate) const EXTENSION_METADATA: c_int = 1;
+/// `XLA_FFI_HANDLER_TRAITS_COMMAND_BUFFER_COMPATIBLE`: a handler launches the same work whatever its operands hold, so
+/// that a CUDA graph may replay it.
+pub(crate) const TRAIT_CAPTURABLE: u32 = 1;
 /// `XLA_FFI_ExecutionStage_EXECUTE`.
 pub(crate) const STAGE_EXECUTE: c_int = 3;
 
@@ -88,6 +91,32 @@ pub struct ErrorCreateArgs {
     pub(crate) code: c_int,
 }
 
+/// `XLA_FFI_Error_GetMessage_Args`.
+#[repr(C)]
+pub struct ErrorGetMessageArgs {
+    pub(crate) struct_size: usize,
+    pub(crate) extension_start: *mut ExtensionBase,
+    pub(crate) error: *mut XlaError,
+    pub(crate) message: *const c_char,
+}
+
+/// `XLA_FFI_Error_Destroy_Args`.
+#[repr(C)]
+pub struct ErrorDestroyArgs {
+    pub(crate) struct_size: usize,
+    pub(crate) extension_start: *mut ExtensionBase,
+    pub(crate) error: *mut XlaError,
+}
+
+/// `XLA_FFI_Stream_Get_Args`.
+#[repr(C)]
+pub struct StreamGetArgs {
+    pub(crate) struct_size: usize,
+    pub(crate) extension_start: *mut ExtensionBase,
+    pub(crate) ctx: *mut c_void,
+    pub(crate) stream: *mut c_void,
+}
+
 /// `XLA_FFI_Api` up to the last entry used here; the runtime's is longer.
 #[repr(C)]
 pub struct Api {
@@ -96,6 +125,10 @@ pub struct Api {
     pub(crate) version: ApiVersion,
     pub(crate) internal: *const c_void,
     pub(crate) error_create: unsafe extern "C" fn(*mut ErrorCreateArgs) -> *mut XlaError,
+    pub(crate) error_get_message: unsafe extern "C" fn(*mut ErrorGetMessageArgs),
+    pub(crate) error_destroy: unsafe extern "C" fn(*mut ErrorDestroyArgs),
+    pub(crate) handler_register: *const c_void,
+    pub(crate) stream_get: unsafe extern "C" fn(*mut StreamGetArgs) -> *mut XlaError,
 }
 
 /// `XLA_FFI_Buffer`.
@@ -177,7 +210,9 @@ const _: () = {
     assert!(offset_of!(Metadata, traits) == 32 && offset_of!(Metadata, state_type_id) == 40);
     assert!(offset_of!(MetadataExtension, metadata) == 24);
     assert!(offset_of!(ErrorCreateArgs, code) == 24);
-    assert!(offset_of!(Api, error_create) == 48);
+    assert!(offset_of!(Api, error_create) == 48 && offset_of!(Api, stream_get) == 80);
+    assert!(offset_of!(ErrorGetMessageArgs, message) == 24 && offset_of!(ErrorDestroyArgs, error) == 16);
+    assert!(offset_of!(StreamGetArgs, stream) == 24);
     assert!(offset_of!(RawBuffer, data) == 24 && offset_of!(RawBuffer, dims) == 40);
     assert!(offset_of!(Operands, buffers) == 32 && offset_of!(Attrs, values) == 40);
     assert!(offset_of!(CallFrame, args) == 40 && offset_of!(CallFrame, rets) == 80);

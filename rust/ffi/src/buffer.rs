@@ -1,6 +1,7 @@
 //! Buffers of a call: element types, dimensions, and their memory as slices.
 
 use crate::abi::{RawBuffer, dtype};
+use crate::error::{Error, Result};
 use spikeloop_kernels::Shape;
 use std::ffi::{c_int, c_void};
 use std::mem::align_of;
@@ -95,6 +96,26 @@ impl<'a> Buffer<'a> {
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.dims.iter().map(|&d| d as usize).product()
+    }
+
+    /// The size of the buffer in bytes.
+    pub(crate) fn bytes(&self) -> Result<usize> {
+        let each = match self.dtype {
+            Dtype::PRED | Dtype::U8 => 1,
+            Dtype::U16 => 2,
+            Dtype::I32 | Dtype::U32 | Dtype::F32 => 4,
+            Dtype::I64 | Dtype::F64 => 8,
+            other => return Err(Error::invalid(format!("a buffer is {other}"))),
+        };
+        Ok(self.len() * each)
+    }
+
+    /// Fails unless the elements have this type.
+    pub(crate) fn expect(&self, dtype: Dtype, name: &str) -> Result<()> {
+        if self.dtype == dtype {
+            return Ok(());
+        }
+        Err(Error::invalid(format!("operand '{name}' is {}, expected {dtype}", self.dtype)))
     }
 
     /// The buffer as rows of neurons: the last dimension is the population's, all others are batches.

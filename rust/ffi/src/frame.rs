@@ -1,10 +1,13 @@
 //! A safe view of a call frame: counts, operands and attributes with their types checked.
 
-use crate::abi::{ATTR_ARRAY, ATTR_SCALAR, Array, Attrs, CallFrame, Operands, Scalar};
+use crate::abi::{
+    ATTR_ARRAY, ATTR_SCALAR, Api, Array, Attrs, CallFrame, ErrorDestroyArgs, ErrorGetMessageArgs, Operands,
+    Scalar, StreamGetArgs, XlaError,
+};
 use crate::buffer::{Buffer, Dtype};
 use crate::error::{Error, Result};
-use std::ffi::{c_int, c_void};
-use std::slice;
+use std::ffi::{CStr, c_int, c_void};
+use std::{ptr, slice};
 
 /// The call frame of an execution.
 #[derive(Clone, Copy)]
@@ -53,6 +56,21 @@ impl<'a> Frame<'a> {
         assert!(i < operands.size as usize, "operand {i} of {}", operands.size);
         // SAFETY: the runtime's array has `size` entries, each a live buffer for the time of the call.
         unsafe { Buffer::new(&**operands.buffers.add(i)) }
+    }
+
+    /// The CUDA stream that the call's work belongs to; an error where the runtime has none.
+    pub(crate) fn stream(self) -> Result<*mut c_void> {
+        // SAFETY: in an execution `api` is the runtime's table, as long as this library reads it.
+        let api = unsafe { &*self.0.api };
+        let mut args = StreamGetArgs {
+            struct_size: size_of::<StreamGetArgs>(),
+            extension_start: ptr::null_mut(),
+            ctx: self.0.ctx,
+            stream: ptr::null_mut(),
+        };
+        // SAFETY: the table's entry takes these arguments.
+        let error = unsafe { (api.stream_get)(&raw mut args) };
+        if error.is_null() { Ok(args.stream) } else { Err(Error::internal(text_of(api, error))) }
     }
 
     /// A bool attribute.
@@ -127,4 +145,31 @@ impl<'a> Frame<'a> {
         }
         Err(Error::invalid(format!("attribute '{name}' is missing")))
     }
+}
+
+/// The message of an error of the runtime, which is destroyed.
+fn text_of(api: &Api, error: *mut XlaError) -> String {
+    let mut asked = ErrorGetMessageArgs {
+        struct_size: size_of::<ErrorGetMessageArgs>(),
+        extension_start: ptr::null_mut(),
+        error,
+        message: ptr::null(),
+    };
+    // SAFETY: the table's entry takes these arguments; the message lives as long as the error.
+    let text = unsafe {
+        (api.error_get_message)(&raw mut asked);
+        if asked.message.is_null() {
+            String::new()
+        } else {
+            CStr::from_ptr(asked.message).to_string_lossy().into()
+        }
+    };
+    let mut done = ErrorDestroyArgs {
+        struct_size: size_of::<ErrorDestroyArgs>(),
+        extension_start: ptr::null_mut(),
+        error,
+    };
+    // SAFETY: the error is destroyed once.
+    unsafe { (api.error_destroy)(&raw mut done) };
+    text
 }

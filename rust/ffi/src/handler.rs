@@ -10,6 +10,20 @@ use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
+/// Defines the handlers of a platform and the table of them: a function, its name in XLA without the prefix, and what
+/// it runs.
+macro_rules! handlers {
+    ($table:ident, $prefix:literal, $traits:expr; $($function:ident, $name:literal: $body:expr;)*) => {
+        $(unsafe extern "C" fn $function(frame: *mut $crate::abi::CallFrame) -> *mut $crate::abi::XlaError {
+            // SAFETY: XLA calls the handler.
+            unsafe { $crate::handler::handle(frame, $name, $traits, $body) }
+        })*
+
+        const $table: &[$crate::register::Registration] = &[$((concat!($prefix, $name), $function)),*];
+    };
+}
+pub(crate) use handlers;
+
 /// Runs a handler: answers a metadata call, or executes `body` and turns its error or panic into XLA's.
 ///
 /// # Safety
@@ -17,12 +31,13 @@ use std::ptr;
 pub(crate) unsafe fn handle(
     frame: *mut CallFrame,
     kernel: &str,
+    traits: u32,
     body: impl FnOnce(Frame) -> Result<()>,
 ) -> *mut XlaError {
     // SAFETY: the runtime owns the frame for the time of the call.
     let frame = unsafe { &*frame };
     // SAFETY: extensions are part of the frame.
-    if unsafe { answer_metadata(frame) } || frame.stage != STAGE_EXECUTE {
+    if unsafe { answer_metadata(frame, traits) } || frame.stage != STAGE_EXECUTE {
         return ptr::null_mut();
     }
     // A frame holds no Rust invariants that an unwound body could break.
@@ -46,7 +61,7 @@ pub(crate) unsafe fn handle(
 ///
 /// # Safety
 /// The frame's extensions are the runtime's; `api` is not touched, being null in such a call.
-unsafe fn answer_metadata(frame: &CallFrame) -> bool {
+unsafe fn answer_metadata(frame: &CallFrame, traits: u32) -> bool {
     // SAFETY: null or a live extension.
     let Some(extension) = (unsafe { frame.extension_start.as_ref() }) else { return false };
     if extension.kind != EXTENSION_METADATA {
@@ -60,7 +75,7 @@ unsafe fn answer_metadata(frame: &CallFrame) -> bool {
         major: API_MAJOR,
         minor: API_MINOR,
     };
-    metadata.traits = 0;
+    metadata.traits = traits;
     if metadata.struct_size >= size_of::<Metadata>() {
         metadata.state_type_id = 0; // XLA_FFI_UNKNOWN_TYPE_ID: the handler keeps no state
     }
@@ -70,7 +85,7 @@ unsafe fn answer_metadata(frame: &CallFrame) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abi::{ExtensionBase, INTERNAL, INVALID_ARGUMENT};
+    use crate::abi::{ExtensionBase, INTERNAL, INVALID_ARGUMENT, TRAIT_CAPTURABLE};
     use crate::testing::{Call, api};
 
     /// Doubles its operand into its result.
@@ -88,12 +103,12 @@ mod tests {
             Ok(())
         };
         // SAFETY: called with a frame of `testing`.
-        unsafe { handle(frame, "double", body) }
+        unsafe { handle(frame, "double", TRAIT_CAPTURABLE, body) }
     }
 
     unsafe extern "C" fn panics(frame: *mut CallFrame) -> *mut XlaError {
         // SAFETY: called with a frame of `testing`.
-        unsafe { handle(frame, "panics", |frame| Err(Error::invalid(format!("{:?}", frame.arg(0).dims)))) }
+        unsafe { handle(frame, "panics", 0, |frame| Err(Error::invalid(format!("{:?}", frame.arg(0).dims)))) }
     }
 
     fn call() -> Call {
@@ -165,7 +180,7 @@ mod tests {
             // SAFETY: the frame lives.
             assert!(unsafe { double(&raw mut frame) }.is_null());
             assert_eq!((metadata.api_version.major, metadata.api_version.minor), (0, 1));
-            assert_eq!((metadata.traits, metadata.struct_size), (0, size));
+            assert_eq!((metadata.traits, metadata.struct_size), (TRAIT_CAPTURABLE, size));
             assert_eq!(metadata.state_type_id, if size == size_0_1 { 77 } else { 0 });
         }
     }

@@ -3,6 +3,7 @@
 
 pub mod abi;
 mod buffer;
+mod cuda;
 mod eligibility;
 mod error;
 mod event;
@@ -23,4 +24,5 @@ mod register;
 mod testing;
 mod waiting;
 
+pub use cuda::{cuda_registrations, cuda_targets};
 pub use register::{Registration, registrations};

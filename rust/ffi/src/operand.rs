@@ -24,8 +24,8 @@ pub(crate) unsafe fn in_place<'a, T: Element>(
     name: &str,
     to: &Buffer<'a>,
 ) -> Result<&'a mut [T]> {
-    expect::<T>(from, name)?;
-    expect::<T>(to, "result")?;
+    from.expect(T::DTYPE, name)?;
+    to.expect(T::DTYPE, "result")?;
     if to.dims != from.dims {
         let (to, from) = (to.dims, from.dims);
         return Err(Error::invalid(format!("the result is {to:?}, but operand '{name}' is {from:?}")));
@@ -41,7 +41,7 @@ pub(crate) unsafe fn in_place<'a, T: Element>(
 
 /// A read-only operand.
 pub(crate) fn operand<'a, T: Element>(buffer: &Buffer<'a>, name: &str) -> Result<&'a [T]> {
-    expect::<T>(buffer, name)?;
+    buffer.expect(T::DTYPE, name)?;
     // SAFETY: the operands that come here alias no result.
     Ok(unsafe { buffer.slice() })
 }
@@ -65,16 +65,9 @@ pub(crate) fn one<T: Element>(buffer: &Buffer<'_>, name: &str) -> Result<T> {
 /// The result of a call that aliases nothing.
 pub(crate) fn result<T: Element>(frame: Frame<'_>) -> Result<&mut [T]> {
     let buffer = frame.ret(0);
-    expect::<T>(&buffer, "result")?;
+    buffer.expect(T::DTYPE, "result")?;
     // SAFETY: it is memory of its own, and asked for once a call.
     Ok(unsafe { buffer.slice_mut() })
-}
-
-fn expect<T: Element>(buffer: &Buffer, name: &str) -> Result<()> {
-    if buffer.dtype == T::DTYPE {
-        return Ok(());
-    }
-    Err(Error::invalid(format!("operand '{name}' is {}, expected {}", buffer.dtype, T::DTYPE)))
 }
 
 pub(crate) fn float(buffer: &Buffer, name: &str) -> Result<Dtype> {

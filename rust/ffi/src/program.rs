@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::list::List;
 use spikeloop_kernels::Shape;
-use spikeloop_kernels::program::{Call, Entry, Input, Layout, Level, Op, Sum, table};
+use spikeloop_kernels::program::{Call, Entry, Input, Layout, Level, Op, Program, Sum, table};
 use std::ffi::c_void;
 use std::ptr;
 
@@ -18,12 +18,30 @@ const RETS: usize = 32;
 
 /// Runs a program.
 pub(crate) fn call(frame: Frame) -> Result<()> {
+    checked(
+        frame,
+        |_| 0,
+        |entry, call| {
+            // SAFETY: the buffers are the runtime's; their types, lengths and aliases were checked.
+            unsafe { entry.run(call, Level::best()) };
+            Ok(())
+        },
+    )
+}
+
+/// Checks a call and hands it to `run`. Behind the results of the program there are so many as `more` says.
+pub(crate) fn checked(
+    frame: Frame,
+    more: impl FnOnce(&Program) -> usize,
+    run: impl FnOnce(&'static Entry, &Call<'_>) -> Result<()>,
+) -> Result<()> {
     let hash = frame.int("program")?;
     let Some(entry) = table::find(hash as u64) else {
         return Err(Error::invalid(format!("no program with the hash {hash} is registered in this process")));
     };
-    let (outs, sums) = (entry.program().outs().len(), entry.program().sums().len());
-    frame.expect_counts(entry.program().readers().len(), outs + sums)?;
+    let program = entry.program();
+    let (outs, sums) = (program.outs().len(), program.sums().len());
+    frame.expect_counts(program.readers().len(), outs + sums + more(program))?;
     let checked = Checked { frame, entry, shape: shape(frame, outs) };
     let mut inputs = List::<_, ARGS>::new(Input { ptr: ptr::null(), layout: Layout::Uniform });
     inputs.fill(frame.arg_count(), |k, input| checked.input(k).map(|checked| *input = checked))?;
@@ -31,10 +49,7 @@ pub(crate) fn call(frame: Frame) -> Result<()> {
     results.fill(outs, |k, result| checked.out(k).map(|checked| *result = checked))?;
     let mut totals = List::<_, RETS>::new(Sum { ptr: ptr::null_mut(), per_row: false });
     totals.fill(sums, |k, total| checked.sum(outs + k).map(|checked| *total = checked))?;
-    let call = Call { shape: checked.shape, inputs: &inputs, outs: &results, sums: &totals };
-    // SAFETY: the buffers are the runtime's; their types, lengths and aliases were checked.
-    unsafe { entry.run(&call, Level::best()) };
-    Ok(())
+    run(entry, &Call { shape: checked.shape, inputs: &inputs, outs: &results, sums: &totals })
 }
 
 /// The population's shape.

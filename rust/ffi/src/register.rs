@@ -1,9 +1,9 @@
 //! The list of everything that Python registers with XLA.
 
-use crate::abi::{CallFrame, Handler, XlaError};
+use crate::abi::Handler;
 use crate::eligibility;
 use crate::event;
-use crate::handler::handle;
+use crate::handler::handlers;
 use crate::late;
 use crate::plastic;
 use crate::procedural;
@@ -21,19 +21,8 @@ pub fn registrations() -> &'static [Registration] {
     TARGETS
 }
 
-/// Handlers: a function, its name in XLA, and what it runs.
-macro_rules! handlers {
-    ($($function:ident, $name:literal: $body:expr;)*) => {
-        $(unsafe extern "C" fn $function(frame: *mut CallFrame) -> *mut XlaError {
-            // SAFETY: XLA calls the handler.
-            unsafe { handle(frame, $name, $body) }
-        })*
-
-        const TARGETS: &[Registration] = &[$((concat!("spikeloop.", $name), $function)),*];
-    };
-}
-
 handlers! {
+    TARGETS, "spikeloop.", 0;
     scatter, "event_scatter": event::scatter;
     gather, "event_gather": event::gather;
     outer, "event_outer": event::outer;

@@ -1,11 +1,12 @@
 //! Call frames as the runtime would build them, for unit tests.
 
 use crate::abi::{
-    ATTR_ARRAY, ATTR_SCALAR, Api, ApiVersion, Array, Attrs, ByteSpan, CallFrame, ErrorCreateArgs, Handler,
-    Operands, RawBuffer, STAGE_EXECUTE, Scalar, XlaError, dtype,
+    ATTR_ARRAY, ATTR_SCALAR, Api, ApiVersion, Array, Attrs, ByteSpan, CallFrame, ErrorCreateArgs,
+    ErrorDestroyArgs, ErrorGetMessageArgs, Handler, INTERNAL, Operands, RawBuffer, STAGE_EXECUTE, Scalar,
+    StreamGetArgs, XlaError, dtype,
 };
 use crate::buffer::Element;
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, CString, c_int, c_void};
 use std::ptr;
 
 /// A buffer that owns its memory, aligned as XLA's.
@@ -226,6 +227,10 @@ pub(crate) fn api() -> Api {
         },
         internal: ptr::null(),
         error_create: create_error,
+        error_get_message,
+        error_destroy,
+        handler_register: ptr::null(),
+        stream_get,
     }
 }
 
@@ -233,4 +238,19 @@ unsafe extern "C" fn create_error(args: *mut ErrorCreateArgs) -> *mut XlaError {
     // SAFETY: the handler passes live arguments with a terminated message.
     let (code, message) = unsafe { ((*args).code, CStr::from_ptr((*args).message)) };
     Box::into_raw(Box::new((code, message.to_string_lossy().into_owned()))).cast()
+}
+
+unsafe extern "C" fn error_get_message(args: *mut ErrorGetMessageArgs) {
+    // SAFETY: the caller passes live arguments and an error of `stream_get`.
+    unsafe { (*args).message = (*(*args).error.cast::<(c_int, CString)>()).1.as_ptr() };
+}
+
+unsafe extern "C" fn error_destroy(args: *mut ErrorDestroyArgs) {
+    // SAFETY: as above, and each error is destroyed once.
+    drop(unsafe { Box::from_raw((*args).error.cast::<(c_int, CString)>()) });
+}
+
+/// As a runtime without GPUs.
+unsafe extern "C" fn stream_get(_: *mut StreamGetArgs) -> *mut XlaError {
+    Box::into_raw(Box::new((INTERNAL, c"there are no streams".to_owned()))).cast()
 }

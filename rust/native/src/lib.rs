@@ -6,7 +6,7 @@
 pub mod connect;
 pub mod program;
 
-use spikeloop_ffi::registrations;
+use spikeloop_ffi::{cuda_registrations, cuda_targets, registrations};
 use spikeloop_kernels::{simd_level, threads};
 use std::ffi::{CString, c_char, c_void};
 use std::ptr;
@@ -53,13 +53,14 @@ unsafe impl Send for Registration {}
 // SAFETY: as above.
 unsafe impl Sync for Registration {}
 
-static REGISTRATIONS: LazyLock<Vec<Registration>> = LazyLock::new(|| {
-    let to_c = |&(name, handler): &spikeloop_ffi::Registration| Registration {
-        name: name.into(),
-        handler: handler as *mut c_void,
-    };
-    registrations().iter().map(to_c).collect()
-});
+static REGISTRATIONS: LazyLock<Vec<Registration>> = LazyLock::new(|| to_c(registrations()));
+static CUDA_REGISTRATIONS: LazyLock<Vec<Registration>> = LazyLock::new(|| to_c(cuda_registrations()));
+
+fn to_c(all: &'static [spikeloop_ffi::Registration]) -> Vec<Registration> {
+    all.iter()
+        .map(|&(name, handler)| Registration { name: name.into(), handler: handler as *mut c_void })
+        .collect()
+}
 
 /// The version of this build.
 #[unsafe(no_mangle)]
@@ -73,15 +74,22 @@ pub extern "C" fn spikeloop_simd_level() -> Text {
     simd_level().into()
 }
 
-/// Points `out` to all FFI targets and returns their number.
+/// Points `out` to the FFI targets of the CPU, or of CUDA, and returns their number.
 ///
 /// # Safety
 /// `out` may be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn spikeloop_registrations(out: *mut *const Registration) -> usize {
+pub unsafe extern "C" fn spikeloop_registrations(cuda: bool, out: *mut *const Registration) -> usize {
+    let all = if cuda { &CUDA_REGISTRATIONS } else { &REGISTRATIONS };
     // SAFETY: by the contract of this function.
-    unsafe { *out = REGISTRATIONS.as_ptr() };
-    REGISTRATIONS.len()
+    unsafe { *out = all.as_ptr() };
+    all.len()
+}
+
+/// The processors that the embedded CUDA kernels are compiled for; empty if there are none.
+#[unsafe(no_mangle)]
+pub extern "C" fn spikeloop_cuda_targets() -> Text {
+    cuda_targets().into()
 }
 
 /// The number of threads that kernels may use.

@@ -1,7 +1,8 @@
 //! Step programs for `csrc/program.cc`.
 
 use crate::Text;
-use spikeloop_kernels::program::{Level, parse, table};
+use spikeloop_kernels::Shape;
+use spikeloop_kernels::program::{Layout, Level, Op, Program, parse, ptx, table};
 use std::ffi::{CString, c_char};
 use std::panic::catch_unwind;
 use std::{ptr, slice, str};
@@ -83,4 +84,62 @@ pub unsafe extern "C" fn spikeloop_program_kinds(hash: i64, kinds: *mut Kind, ro
 #[unsafe(no_mangle)]
 pub extern "C" fn spikeloop_jit_level() -> Text {
     Level::best().name().into()
+}
+
+/// The PTX of a program, for `spikeloop_error_free`; null if there is none, or no such layouts.
+///
+/// `operands` has a letter for each operand: u where it is the same for all lanes, r for one element a row, n for one a
+/// neuron, f for both. `sums` has one for each sum: u, or r for one element a row. Without letters operands vary where
+/// the program says so, and sums are those of all lanes.
+///
+/// # Safety
+/// The texts have `operands_size` and `sums_size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spikeloop_program_ptx(
+    hash: i64,
+    operands: *const u8,
+    operands_size: usize,
+    sums: *const u8,
+    sums_size: usize,
+) -> *mut c_char {
+    // SAFETY: by the contract of this function.
+    let letters = |text, size| if size == 0 { &[] } else { unsafe { slice::from_raw_parts(text, size) } };
+    let (operands, sums) = (letters(operands, operands_size), letters(sums, sums_size));
+    let text = catch_unwind(|| {
+        let program = table::find(hash as u64)?.program();
+        Some(ptx::text(program, &variant(program, operands, sums)?))
+    });
+    let Ok(Some(text)) = text else { return ptr::null_mut() };
+    CString::new(text).unwrap_or_default().into_raw()
+}
+
+/// The variant that letters say.
+fn variant(program: &Program, operands: &[u8], sums: &[u8]) -> Option<ptx::Variant> {
+    let layout = |letter: &u8| match letter {
+        b'u' => Some(Layout::Uniform),
+        b'r' => Some(Layout::Row),
+        b'n' => Some(Layout::Neuron),
+        b'f' => Some(Layout::Full),
+        _ => None,
+    };
+    let usual = |reader: &Option<usize>| {
+        let varies = reader.is_some_and(|id| program.values()[id].op == Op::In);
+        if varies { Layout::Full } else { Layout::Uniform }
+    };
+    let layouts: Vec<Layout> = match operands {
+        [] => program.readers().iter().map(usual).collect(),
+        letters => letters.iter().map(layout).collect::<Option<_>>()?,
+    };
+    let per_row = match sums {
+        [] => vec![false; program.sums().len()],
+        letters => letters.iter().map(|&letter| letter == b'r').collect(),
+    };
+    let fits = (layouts.len(), per_row.len()) == (program.readers().len(), program.sums().len());
+    fits.then_some(ptx::Variant { layouts, per_row })
+}
+
+/// Elements of the scratch memory that a program's CUDA code needs for a population.
+#[unsafe(no_mangle)]
+pub extern "C" fn spikeloop_program_scratch(hash: i64, batch: usize, n: usize) -> usize {
+    table::find(hash as u64).map_or(0, |entry| ptx::scratch(entry.program(), Shape { batch, n }))
 }

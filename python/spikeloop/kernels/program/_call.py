@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._jax import ffi_lowering
+from ..._jax import Aval, ffi_lowering
 from .. import _library
 from ._ir import Program
 from ._trace import program_of
@@ -59,17 +59,28 @@ def _made(
     return program_of(function, dtype, uniform, sums, dict(aliases), population, expands, words)
 
 
-def native_call(program: Program, aliases: Mapping[int, int], ctx: Any, operands: Sequence[Any]) -> list[Any]:
+def native_call(
+    program: Program, aliases: Mapping[int, int], ctx: Any, operands: Sequence[Any], platform: str
+) -> list[Any]:
     """The call of a program in the place of the equation of `ctx`; an XLA program names it by its hash."""
     order = [*program.out_places, *program.sum_places]
-    inner = ctx.replace(
-        avals_in=[ctx.avals_in[k] for k in program.operands], avals_out=[ctx.avals_out[k] for k in order]
-    )
-    replaced = {program.operands.index(operand): order.index(result) for result, operand in aliases.items()}
-    lowering = ffi_lowering(_library.PREFIX + TARGET, replaced)
     name = np.int64(_library.native.program(program.text()))
-    made = lowering(inner, *(operands[k] for k in program.operands), program=name)
-    return [made[order.index(k)] for k in range(len(order))]
+    given, made = [ctx.avals_in[k] for k in program.operands], [ctx.avals_out[k] for k in order]
+    inner = ctx.replace(avals_in=given, avals_out=made + _scratch(program, int(name), given, made, platform))
+    replaced = {program.operands.index(operand): order.index(result) for result, operand in aliases.items()}
+    lowering = ffi_lowering(_library.xla_name(TARGET, platform), replaced)
+    found = lowering(inner, *(operands[k] for k in program.operands), program=name)
+    return [found[order.index(k)] for k in range(len(order))]
+
+
+def _scratch(program: Program, name: int, given: Sequence[Aval], made: Sequence[Aval], platform: str) -> list[Aval]:
+    """The memory that sums are added up in, which is one more result on GPUs."""
+    if platform != "cuda" or not program.sums:
+        return []
+    shape = made[0].shape if program.outs else max(given, key=lambda aval: aval.size).shape
+    n = shape[-1] if shape else 1
+    size = _library.native.program_scratch(name, int(np.prod(shape[:-1])), n)
+    return [Aval((size,), made[0].dtype)]
 
 
 def count() -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ..._jax import ClosedJaxpr
+from .. import _library
 from ._ir import READS, Program, Value, number_of
 
 _FORMS = {
@@ -27,18 +28,20 @@ class Listing(NamedTuple):
     results: Sequence[str]
 
 
-def show(step: Callable[..., Any], *args: Any) -> None:
+def show(step: Callable[..., Any], *args: Any, form: Literal["program", "ptx"] = "program") -> None:
     """Print the programs that `step(*args)` runs, such as that of a population: `sl.kernels.show(neuron)`.
 
     States and dt must be there, as for a step. Math functions have their names, though the number of operations is
-    that of what they expand to. Names with a dash are results.
+    that of what they expand to. Names with a dash are results. The form "ptx" is the code for NVIDIA's GPUs.
     """
     from ...transform import make_jaxpr
 
+    if form not in _DESCRIBE:
+        raise ValueError(f"form is one of {', '.join(map(repr, _DESCRIBE))}; given {form!r}.")
     found = listings(make_jaxpr(step)(*args)[0])
     if not found:
         raise ValueError(f"{step!r} runs no step program; sl.info() lists what fell back to JAX.")
-    print("\n\n".join(map(describe, found)))
+    print("\n\n".join(map(_DESCRIBE[form], found)))
 
 
 def listings(traced: Any) -> list[Listing]:
@@ -95,6 +98,25 @@ def describe(listing: Listing) -> str:
     kinds = ", ".join(f"{n} {op}" for op, n in counts.most_common())
     head = f"{listing.label} ({program.dtype}): {counts.total()} operations on each neuron ({kinds})"
     return "\n".join([head, *(["once:", *once] if once else []), "for each neuron:", *each])
+
+
+def ptx(listing: Listing) -> str:
+    """The program as PTX, after a comment with its operands and results."""
+    runs = listing.runs
+    names = [listing.operands[k] for k in runs.operands]
+    given = ", ".join(f"in{k} {name}" for k, name in enumerate(names))
+    made = ", ".join(
+        f"{kind}{k} {listing.results[place]}"
+        for kind, places in (("out", runs.out_places), ("sum", runs.sum_places))
+        for k, place in enumerate(places)
+    )
+    native = _library.native
+    if native is None:
+        raise RuntimeError(f"PTX is made by the native library: {_library.why_missing}.")
+    return f"// {listing.label}: {given}\n// {made}\n{native.program_ptx(native.program(runs.text())).rstrip()}"
+
+
+_DESCRIBE: dict[str, Callable[[Listing], str]] = {"program": describe, "ptx": ptx}
 
 
 def operations(program: Program) -> Counter[str]:

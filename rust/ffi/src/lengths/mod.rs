@@ -1,6 +1,7 @@
 //! Every operand of every kernel with a length that does not fit: an error that names an operand, and nothing else.
 
 use crate::abi::Handler;
+use crate::cuda::cuda_registrations;
 use crate::register::registrations;
 use crate::testing::Call;
 
@@ -71,6 +72,49 @@ fn lengths_of_operands_that_do_not_fit_are_refused_by_name() {
                     };
                     let free = free.iter().any(is);
                     faults.extend(judge(name, call(), k, axis, len, free, operands));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The same call with the scratch memory that CUDA handlers take.
+fn with_scratch(name: &str, call: Call) -> Call {
+    match name {
+        "event_outer" => call.ret::<f32>(&[], &[0]),
+        "event_remember" => call.ret(&[0_u32; 2], &[2]),
+        "record_append" => call.ret(&[0_u32; 3], &[3]),
+        _ => call,
+    }
+}
+
+/// Operands whose length the CPU finds wrong by an index that it reads.
+const READ: &[&str] = &["target", "cotangent", "starts"];
+
+/// By shapes alone: no test here has a driver, whose absence would be another error.
+#[test]
+fn cuda_handlers_refuse_the_same_lengths() {
+    let mut faults = vec![];
+    for Kernel { name, call, operands, free } in event::KERNELS {
+        let full = format!("spikeloop.cuda.{name}");
+        let Some((_, handler)) = cuda_registrations().iter().find(|(given, _)| *given == full) else {
+            continue;
+        };
+        for k in (0..operands.len()).filter(|&k| !READ.contains(&operands[k])) {
+            for (axis, &n) in call().dims(k).iter().enumerate() {
+                for len in wrong(n as usize) {
+                    if free.iter().any(|(operand, along, lens)| {
+                        (*operand, *along) == (operands[k], axis) && lens.contains(&len)
+                    }) {
+                        continue;
+                    }
+                    let mut call = with_scratch(name, call().resized(k, axis, len));
+                    let error = call.run(*handler).expect_err("nothing runs without a GPU").1;
+                    if !operands.iter().chain(ATTRIBUTES).any(|name| error.contains(&format!("'{name}'"))) {
+                        faults
+                            .push(format!("{name}: '{}' with {len} along axis {axis}: {error}", operands[k]));
+                    }
                 }
             }
         }

@@ -14,6 +14,7 @@ mod level;
 pub mod op;
 mod parse;
 mod plan;
+pub mod ptx;
 mod run;
 pub mod table;
 mod variant;

@@ -14,7 +14,7 @@ use crate::threads;
 
 /// Lanes whose sum is taken apart from others: a multiple of a group, so that sums do not depend on the threads,
 /// and the least that a thread is given.
-const CHUNK: usize = 1024;
+pub(super) const CHUNK: usize = 1024;
 
 /// Operations, counted for each lane, from which on several threads are faster than one; a lane
 /// costs as much memory traffic as so many operations take time.
@@ -22,7 +22,7 @@ const PARALLEL: usize = 1 << 20;
 const TRAFFIC: usize = 16;
 
 /// How an operand's elements belong to lanes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Layout {
     /// One for all.
     Uniform,
@@ -70,7 +70,7 @@ unsafe impl Sync for Call<'_> {}
 
 impl Call<'_> {
     /// Rows that are computed apart, and lanes of each.
-    fn rows(&self) -> (usize, usize) {
+    pub(super) fn rows(&self) -> (usize, usize) {
         let by_row = |input: &Input| matches!(input.layout, Layout::Row | Layout::Neuron);
         if self.inputs.iter().any(by_row) || self.sums.iter().any(|sum| sum.per_row) {
             (self.shape.batch, self.shape.n)

@@ -168,7 +168,7 @@ impl Variant {
 }
 
 /// The values that results depend on.
-fn needed(program: &Program) -> Vec<bool> {
+pub(super) fn needed(program: &Program) -> Vec<bool> {
     let mut needed = vec![false; program.values().len()];
     for id in program.outs().iter().map(|out| out.value).chain(program.sums().iter().copied()) {
         needed[id] = true;
@@ -182,7 +182,7 @@ fn needed(program: &Program) -> Vec<bool> {
 }
 
 /// The values that are the same for all lanes of a row.
-fn uniform(program: &Program, uniform_inputs: &[bool]) -> Vec<bool> {
+pub(super) fn uniform(program: &Program, uniform_inputs: &[bool]) -> Vec<bool> {
     let mut uniform: Vec<bool> = Vec::with_capacity(program.values().len());
     for value in program.values() {
         uniform.push(match value.op {

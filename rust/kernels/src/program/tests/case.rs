@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 
 use crate::program::element::Element;
-use crate::program::{Call, Entry, Input, Layout, Level, Sum, parse, table};
+use crate::program::{Call, Entry, Input, Layout, Level, Program, Sum, parse, table};
 use crate::shape::Shape;
 
 /// An operand: its bytes and its layout.
@@ -81,7 +81,12 @@ impl Case {
 
     /// Runs a program; results with an alias are computed in place.
     pub(super) fn run_at<T: Element>(&self, entry: &Entry, level: Level) -> Results<T> {
-        let program = entry.program();
+        // SAFETY: the call has the operands that the program takes.
+        self.run_by(entry.program(), |call| unsafe { entry.run(call, level) })
+    }
+
+    /// The results after `run` of a call; those with an alias are computed in place.
+    pub(super) fn run_by<T: Element>(&self, program: &Program, run: impl FnOnce(&Call<'_>)) -> Results<T> {
         assert_eq!((program.double(), self.operands.len()), (size_of::<T>() == 8, program.readers().len()));
         let mut operands: Vec<Vec<u128>> =
             self.operands.iter().map(|operand| aligned(&operand.bytes)).collect();
@@ -113,8 +118,7 @@ impl Case {
             .map(|(total, &per_row)| Sum { ptr: total.as_mut_ptr().cast(), per_row })
             .collect();
         let call = Call { shape: self.shape, inputs: &inputs, outs: &outs, sums: &sums };
-        // SAFETY: the memory is as the layouts say.
-        unsafe { entry.run(&call, level) };
+        run(&call);
         let read = |&out: &*mut c_void| {
             // SAFETY: it has so many elements, all of them written.
             values_of(unsafe { std::slice::from_raw_parts(out.cast(), len * size_of::<T>()) })

@@ -6,5 +6,6 @@ mod case;
 mod fuzz;
 mod meaning;
 mod passes;
+mod ptx;
 mod random;
 mod text;

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# test_cuda.sh PYTHON INCLUDE: the CUDA handlers and kernels on an emulated GPU. INCLUDE has NVIDIA's cuda.h.
+#   1. frames as XLA builds them: CPU and GPU agree; networks spike for spike; planted faults are found by sanitizers
+#   2. the same frames under AddressSanitizer and UndefinedBehaviorSanitizer
+#   3. the tests of the kernels through JAX, with the CUDA handlers in XLA programs
+set -euo pipefail
+python=$1
+export SPIKELOOP_CUDA_INCLUDE=$2
+frames="tests/cuda/test_random.py tests/cuda/test_record.py tests/cuda/test_queue.py tests/cuda/test_products.py tests/cuda/test_event.py"
+through_jax="tests/kernels/test_event.py tests/kernels/test_ring.py tests/kernels/test_spike_queue.py tests/kernels/test_random.py tests/kernels/test_record.py"
+run() { "$python" -m pytest -q -p no:cacheprovider --timeout 600 "$@"; }
+
+SPIKELOOP_LIBCUDA=$PWD/target/cuda/emu/libcuda.so.1 run -n 2 --confcutdir=tests/cuda tests/cuda
+
+# pytest itself is not instrumented, so the runtime of the sanitizer has to come first. A leak is one of the interpreter.
+ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0 LD_PRELOAD=$(g++ -print-file-name=libasan.so) \
+  SPIKELOOP_LIBCUDA=$PWD/target/cuda/asan/libcuda.so.1 run --confcutdir=tests/cuda $frames \
+  -k "not (seed0 or seed2)"
+
+SPIKELOOP_LIBCUDA=$PWD/target/cuda/emu/libcuda.so.1 PYTHONPATH=tests/helpers run -n 2 -p emulated_cuda -m "not cpu" $through_jax

@@ -1,0 +1,6 @@
+// All kernels: one fat binary.
+#include "event.cu"
+#include "gather.cu"
+#include "queue.cu"
+#include "random.cu"
+#include "record.cu"

@@ -1,0 +1,141 @@
+// Queues of spikes under way: rust/kernels/src/event/waiting.rs.
+#include "lists.cuh"
+#include "scatter.cuh"
+
+// The spikes of the last steps: how many a slot holds, and their sources and values, (slots, sources).
+template <class T> struct Queue {
+  const int32_t *cursor;
+  int32_t *count;
+  uint32_t *sources;
+  T *values;
+  uint64_t slots, n_pre;
+
+  __device__ uint64_t slot(uint64_t ahead) const { return (uint32_t(*cursor) + uint32_t(ahead)) % uint32_t(slots); }
+  __device__ uint64_t held(uint64_t slot) const { return smaller(uint64_t(uint32_t(count[slot])), n_pre); }
+};
+
+template <class T> struct RememberCall {
+  Queue<T> queue;
+  Spikes<T> spikes;
+  uint32_t *tiles;  // scratch: one for each tile, then how many spikes the slot held before
+  uint64_t n_tiles;
+};
+
+template <class T> __device__ T spike_of(const RememberCall<T> &c) {
+  const uint64_t row = thread_in_grid();
+  return row < c.queue.n_pre ? c.spikes.at(0, row) : T(0);
+}
+
+template <class T> __device__ void remember_count(const RememberCall<T> &c) {
+  note_items(spike_of(c) != T(0), c.tiles + blockIdx.x);
+  if (thread_in_grid() == 0) c.tiles[c.n_tiles] = uint32_t(c.queue.held(c.queue.slot(0)));
+}
+
+// Spikes that find no place are lost: a slot has place for one of each source.
+template <class T> __device__ void remember_write(const RememberCall<T> &c) {
+  const T x = spike_of(c);
+  const Place place = place_in_list(x != T(0), c.tiles, blockIdx.x);
+  const uint64_t slot = c.queue.slot(0), before = c.tiles[c.n_tiles], at = before + place.before;
+  if (x != T(0) && at < c.queue.n_pre) {
+    c.queue.sources[slot * c.queue.n_pre + at] = uint32_t(thread_in_grid());
+    c.queue.values[slot * c.queue.n_pre + at] = x;
+  }
+  if (blockIdx.x + 1 == c.n_tiles && threadIdx.x == 0)
+    c.queue.count[slot] = int32_t(smaller(before + place.total, c.queue.n_pre));
+}
+#define REMEMBER(name, T)                                                                \
+  DEFINE_KERNEL(event_remember_count_##name, RememberCall<T>, remember_count<T>)        \
+  DEFINE_KERNEL(event_remember_write_##name, RememberCall<T>, remember_write<T>)
+FOR_FLOATS(REMEMBER)
+
+// Where in each row the synapses begin that have one delay and lie in one block of targets: (sources, delays · blocks
+// + 1).
+struct Starts {
+  const void *at;
+  uint64_t width, blocks, bytes;
+
+  __device__ uint64_t get(uint64_t row, uint64_t column) const {
+    const uint64_t k = row * width + column;
+    return bytes == 2 ? static_cast<const uint16_t *>(at)[k] : static_cast<const uint32_t *>(at)[k];
+  }
+};
+
+template <class T> struct DeliverCall {
+  Rows rows;
+  Targets targets;
+  Queue<T> queue;
+  Starts starts;
+  Weight<T> weight;
+  T *target;
+  uint64_t parts;
+};
+
+// The piece of the row of a listed spike that arrives `age` steps after it.
+template <class T> __device__ Range piece_of(const DeliverCall<T> &c, uint64_t source, uint64_t age) {
+  if (source >= c.rows.n_pre) return {0, 0};
+  const Range row = c.rows.row(source);
+  const uint64_t length = row.end - row.start, column = age * c.starts.blocks;
+  const uint64_t start = c.starts.get(source, column);
+  const uint64_t end = smaller(c.starts.get(source, column + c.starts.blocks), length);
+  return start < end ? Range{row.start + start, row.start + end} : Range{0, 0};
+}
+
+// The blocks of a column of the grid share what arrives of the spikes of one step.
+template <class T, class I> __device__ void deliver_queue(const DeliverCall<T> &c) {
+  SHARED(uint64_t, start, [BLOCK]);
+  SHARED(uint64_t, end, [BLOCK]);
+  SHARED(T, value, [BLOCK]);
+  SHARED(uint64_t, sums, [2][WARPS]);
+  const uint64_t age = blockIdx.x, slot = c.queue.slot(c.queue.slots - age), first = slot * c.queue.n_pre;
+  const uint64_t held = c.queue.held(slot);
+  const Pieces<T> pieces{start, end, value};
+  for (uint64_t tile = 0; tile < held; tile += BLOCK) {
+    const uint64_t k = tile + threadIdx.x;
+    Range piece{0, 0};
+    T x = T(0);
+    if (k < held) {
+      piece = piece_of(c, c.queue.sources[first + k], age);
+      x = c.queue.values[first + k];
+    }
+    const Listed listed = list_pieces(piece, x, pieces, sums);
+    deliver<T, I>(listed, pieces, blockIdx.y, c.parts, c.rows, c.weight, c.targets, 0, c.target);
+    __syncthreads();  // the lists are used again
+  }
+}
+#define DELIVER(name, T, I) DEFINE_KERNEL(event_deliver_##name, DeliverCall<T>, deliver_queue<T, I>)
+FOR_FLOATS_AND_INDICES(DELIVER)
+
+// Forgets the spikes that have delivered all, once all blocks have read how many they are.
+__device__ inline void forget(const Queue<float> &c) { c.count[c.slot(1)] = 0; }
+DEFINE_KERNEL(event_forget, Queue<float>, forget)
+
+struct StartsCall {
+  Rows rows;
+  const void *delays;
+  void *out;
+  uint64_t delay_bytes, index_bytes, out_bytes, width, blocks, size;
+
+  __device__ uint64_t number(uint64_t j) const {
+    const uint64_t delay =
+        delay_bytes == 1 ? static_cast<const uint8_t *>(delays)[j] : static_cast<const uint16_t *>(delays)[j];
+    const uint64_t target = index_bytes == 2 ? static_cast<const uint16_t *>(rows.indices)[j]
+                                             : static_cast<const uint32_t *>(rows.indices)[j];
+    return delay * blocks + target / size;
+  }
+};
+
+// The first place of a row with a number of at least the column's: rows ascend by it.
+__device__ inline void starts(const StartsCall &c) {
+  for (uint64_t k = thread_in_grid(); k < c.rows.n_pre * c.width; k += threads_in_grid()) {
+    const Range row = c.rows.row(k / c.width);
+    uint64_t low = row.start;
+    for (uint64_t high = row.end; low < high;) {
+      const uint64_t middle = (low + high) / 2;
+      if (c.number(middle) >= k % c.width) high = middle;
+      else low = middle + 1;
+    }
+    if (c.out_bytes == 2) static_cast<uint16_t *>(c.out)[k] = uint16_t(low - row.start);
+    else static_cast<uint32_t *>(c.out)[k] = uint32_t(low - row.start);
+  }
+}
+DEFINE_KERNEL(event_starts, StartsCall, starts)

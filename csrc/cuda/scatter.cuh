@@ -1,0 +1,49 @@
+// Delivery of pieces of rows that a block found: all threads of a part of the grid share their synapses evenly.
+#pragma once
+#include "rows.cuh"
+
+// Synapses, and what they deliver, listed in shared memory; `end` counts the synapses up to those of each piece.
+template <class T> struct Pieces {
+  uint64_t (&start)[BLOCK], (&end)[BLOCK];
+  T (&value)[BLOCK];
+};
+
+// Lists this thread's piece if it is not empty; returns how many pieces and synapses the block has, after a barrier.
+struct Listed {
+  uint64_t pieces, synapses;
+};
+template <class T> __device__ Listed list_pieces(Range piece, T x, Pieces<T> pieces, uint64_t (&sums)[2][WARPS]) {
+  const uint64_t length = piece.end - piece.start;
+  const Place place = place_in_block(length != 0, sums[0]), synapses = place_in_block(length, sums[1]);
+  if (length) {
+    pieces.start[place.before] = piece.start;
+    pieces.end[place.before] = synapses.before + length;
+    pieces.value[place.before] = x;
+  }
+#ifndef PLANT_MISSING_BARRIER  // a fault for tests of the sanitizers
+  __syncthreads();
+#endif
+  return {place.total, synapses.total};
+}
+
+// `target[…] += weight · value` for the synapses of all pieces, of which part `part` of `parts` takes its share.
+template <class T, class I>
+__device__ void deliver(Listed listed, Pieces<T> pieces, uint64_t part, uint64_t parts, const Rows &rows,
+                        Weight<T> weight, const Targets &targets, uint64_t b, T *target) {
+  const TargetRow to = targets.row(b);
+  uint64_t low = 0;
+  for (uint64_t k = part * BLOCK + threadIdx.x; k < listed.synapses; k += parts * BLOCK) {
+    for (uint64_t high = listed.pieces - 1; low < high;) {  // the piece that has synapse k: not before the last one
+      const uint64_t middle = (low + high) / 2;
+      if (pieces.end[middle] > k) high = middle;
+      else low = middle + 1;
+    }
+#ifdef PLANT_OVERRUN
+    const uint64_t j = rows.nnz + low;
+#else
+    const uint64_t j = pieces.start[low] + (k - (low ? pieces.end[low - 1] : 0));
+#endif
+    const uint64_t at = targets.at(to, j, static_cast<const I *>(rows.indices)[j]);
+    if (at != Targets::NONE) atomicAdd(target + at, weight.of(j) * pieces.value[low]);
+  }
+}

@@ -1,0 +1,47 @@
+//! The handlers of NVIDIA GPUs: operands are checked as on the CPU, by their types and shapes alone, and a kernel is
+//! launched on XLA's stream.
+//!
+//! No handler allocates, waits, or reads what a buffer holds, so that XLA can record all of them in a CUDA graph.
+//! Scratch memory comes as results after those of the CPU. What the CPU refuses when it reads it, such as an index
+//! beyond the targets, is left out by the kernels.
+
+mod device;
+mod driver;
+mod event;
+mod kernels;
+mod operands;
+mod products;
+mod program;
+mod queue;
+mod random;
+mod record;
+
+use crate::abi::TRAIT_CAPTURABLE;
+use crate::handler::handlers;
+use crate::register::Registration;
+
+pub use kernels::cuda_targets;
+
+/// All CUDA targets.
+#[must_use]
+pub fn cuda_registrations() -> &'static [Registration] {
+    TARGETS
+}
+
+handlers! {
+    TARGETS, "spikeloop.cuda.", TRAIT_CAPTURABLE;
+    scatter, "event_scatter": event::scatter;
+    relay, "event_relay": event::relay;
+    collect, "event_collect": event::collect;
+    gather, "event_gather": products::gather;
+    outer, "event_outer": products::outer;
+    remember, "event_remember": queue::remember;
+    deliver, "event_deliver": queue::deliver;
+    starts, "event_starts": queue::starts;
+    pack, "record_pack": record::pack;
+    count, "record_count": record::count;
+    append, "record_append": record::append;
+    program, "program": program::call;
+    words, "random_words": random::words;
+    counts, "random_counts": random::counts;
+}

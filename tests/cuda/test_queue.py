@@ -1,0 +1,78 @@
+"""Queues of spikes under way: those of the CPU. Weights are whole numbers: every order of additions is exact."""
+
+import numpy as np
+import pytest
+from call_frame import assert_same
+
+FLOATS = (np.float32, np.float64)
+BLOCKS = 8
+
+
+class Net:
+    """Rows that ascend by delay and target, and a queue with some spikes in each slot."""
+
+    def __init__(self, n_pre, n_post, slots, float_type, index=np.uint16, seed=0):
+        self.rng = rng = np.random.default_rng(seed)
+        self.n_pre, self.n_post, self.slots, self.float = n_pre, n_post, slots, float_type
+        lengths = np.where(rng.random(n_pre) < 0.2, 0, rng.integers(1, 90, n_pre))
+        self.indptr = np.append(0, np.cumsum(lengths)).astype(np.int32)
+        nnz = self.indptr[-1]
+        delay, target = rng.integers(0, slots, nnz), rng.integers(0, max(n_post, 1), nnz)
+        order = np.lexsort((target, delay, np.repeat(np.arange(n_pre), lengths)))
+        self.delay, self.indices = delay[order].astype(np.uint8), target[order].astype(index)
+        self.weight = rng.integers(0, 50, nnz).astype(float_type)
+        self.cursor = np.int32(rng.integers(slots))
+
+    def queue(self, empty_now=False):
+        rng, slots, n = self.rng, self.slots, self.n_pre
+        count = rng.integers(0, n // 2 + 1, slots).astype(np.int32)
+        if empty_now:
+            count[self.cursor] = 0
+        sources = rng.integers(0, max(n, 1), (slots, n)).astype(np.uint32)
+        return {"count": count, "sources": sources, "values": rng.integers(1, 4, (slots, n)).astype(self.float)}
+
+    def starts(self, dtype=np.uint16):
+        shape = np.zeros((self.n_pre, self.slots * BLOCKS + 1), dtype)
+        operands = {"indices": self.indices, "indptr": self.indptr, "delay": self.delay}
+        attributes = {"n_pre": self.n_pre, "sorted": True, "n_post": self.n_post, "blocks": BLOCKS}
+        return assert_same("event_starts", operands, [shape], attributes)[0]
+
+
+SIZES = [(0, 5, 1), (1, 1, 1), (31, 33, 3), (700, 300, 6)]  # sources, targets, slots
+
+
+@pytest.mark.parametrize(("n_pre", "n_post", "slots"), SIZES)
+@pytest.mark.parametrize("float_type", FLOATS)
+@pytest.mark.parametrize("index", [np.uint16, np.uint32])
+def test_deliver(n_pre, n_post, slots, float_type, index, seed):
+    net = Net(n_pre, n_post, slots, float_type, index, seed)
+    for dtype in (np.uint16, np.uint32):
+        operands = {
+            "weight": net.weight, "indices": net.indices, "indptr": net.indptr, "starts": net.starts(dtype),
+            "cursor": net.cursor, **net.queue(), "target": net.rng.integers(0, 9, n_post).astype(float_type),
+        }  # fmt: skip
+        attributes = {"n_pre": n_pre, "sorted": True, "blocks": BLOCKS}
+        results = ["count", "sources", "values", "target"]
+        count, _, _, target = assert_same("event_deliver", operands, results, attributes)
+        assert count[(net.cursor + 1) % slots] == 0
+        assert n_pre < 700 or (target != operands["target"]).any()
+
+
+@pytest.mark.parametrize("n", [0, 1, 31, 33, 255, 256, 257, 10_007])
+@pytest.mark.parametrize("float_type", FLOATS)
+@pytest.mark.parametrize("graded", [False, True])
+def test_remember_lists_spikes_in_order(n, float_type, graded, seed):
+    rng = np.random.default_rng(seed)
+    for held in (0, n // 3):
+        spikes = rng.random(n + 3) < (1 if held == 0 and n < 99 else 0.3)
+        if graded:
+            spikes = spikes * rng.integers(1, 4, spikes.size).astype(float_type)
+        operands = {
+            "spikes": spikes, "cursor": np.int32(1), "count": np.array([1, held, 0], np.int32) * (n > 0),
+            "sources": np.full((3, n), 9, np.uint32), "values": np.full((3, n), 9, float_type),
+        }  # fmt: skip
+        scratch = [np.zeros(-(-n // 256) + 1, np.uint32)]
+        attributes = {"offset": 2, "n_pre": n}
+        count, sources, _ = assert_same("event_remember", operands, ["count", "sources", "values"], attributes, scratch)
+        listed = sources[1, held : count[1]]
+        np.testing.assert_array_equal(listed, np.flatnonzero(spikes[2 : n + 2]))

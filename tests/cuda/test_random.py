@@ -1,0 +1,29 @@
+"""Random words: those of the CPU."""
+
+import numpy as np
+import pytest
+from call_frame import HandlerError, assert_same, on_gpu
+
+SIZES = [0, 1, 3, 4, 31, 33, 1000, 10_007]
+KEYS = np.array([[7, 8], [9, 2**32 - 1], [0, 0]], np.uint32)
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_words(n, seed):
+    (words,) = assert_same("random_words", {"keys": KEYS}, [np.zeros((3, n), np.uint32)], {"purpose": 24301})
+    assert n < 4 or len(np.unique(words)) > n
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("bounds", [0, 1, 17])
+def test_counts(n, bounds):
+    bounds = np.sort(np.random.default_rng(n).integers(0, 2**32, bounds, dtype=np.uint32))
+    operands = {"keys": KEYS[:1], "bounds": bounds}
+    (counts,) = assert_same("random_counts", operands, [np.zeros(n, np.int32)], {"purpose": 24301})
+    assert n < 1000 or counts.max() == bounds.size
+
+
+def test_what_does_not_fit_is_refused():
+    for keys, message in [(np.zeros(3, np.uint32), "'keys'"), (np.zeros(2, np.float32), "operand 'keys' is float32")]:
+        with pytest.raises(HandlerError, match=message):
+            on_gpu("random_words", {"keys": keys}, [np.zeros(4, np.uint32)], {"purpose": 1})

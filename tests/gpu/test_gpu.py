@@ -1,0 +1,60 @@
+"""What a GPU confirms: kernels that are native there compute what their references do, and networks spike alike."""
+
+import brainunit as u
+import jax
+import numpy as np
+import pytest
+import spikeloop as sl
+from kernel_examples import examples
+from spikeloop.kernels import _kernel, _library
+from spikeloop.kernels.program import _call
+
+pytestmark = pytest.mark.gpu
+
+NATIVE = [
+    name
+    for name, kernel in sorted(_kernel.KERNELS.items())
+    if "cuda" in _library.targets.get(_call.TARGET if kernel.elementwise else name, ())
+]
+
+
+def test_the_library_holds_kernels_for_gpus():
+    assert _library.native.cuda_targets(), "build it with `make cuda wheel`"
+    assert {"event_scatter", "event_relay", "random_counts", "record_append"} <= {*NATIVE}
+
+
+@pytest.mark.parametrize("name", NATIVE)
+def test_a_kernel_computes_what_its_reference_does(name, gpu):
+    operands, structure = examples()[name]
+    kernel = _kernel.KERNELS[name]
+    reference = jax.jit(lambda **x: kernel.reference(*(x[k] for k in kernel.names(structure)), **structure))
+    with jax.default_device(gpu):
+        found = jax.jit(lambda **x: kernel.run(x, structure))(**operands)
+    with jax.default_device(jax.devices("cpu")[0]):
+        wanted = reference(**operands)
+    for k, (a, b) in enumerate(zip(found, wanted, strict=True)):
+        np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-5, atol=1e-6, err_msg=f"{name}: result {k}")
+
+
+@pytest.mark.parametrize("name", ["COBANetwork", "CUBANetwork", "Brunel"])
+def test_networks_spike_as_on_the_cpu(name, gpu):
+    sl.environ.set(dt=0.1 * u.ms)
+    spikes = {}
+    for device in (gpu, jax.devices("cpu")[0]):
+        with jax.default_device(device):
+            sl.random.seed(0)
+            net = sl.nn.init_all_states(getattr(sl.networks, name)(1000))
+            spikes[device.platform] = np.asarray(sl.transform.for_loop(lambda: net.update(), length=1000))
+    counts = [found.sum() for found in spikes.values()]
+    assert min(counts) > 100
+    assert max(counts) < 1.1 * min(counts)
+
+
+def test_the_loop_of_a_network_is_captured_in_a_graph(gpu):
+    """A handler that is replayed by a CUDA graph is not called in every step."""
+    sl.environ.set(dt=0.1 * u.ms)
+    with jax.default_device(gpu):
+        net = sl.nn.init_all_states(sl.networks.COBANetwork(1000))
+        run = sl.transform.jit(lambda: sl.transform.for_loop(lambda: net.update(), length=100))
+        text = run.lower().compile().as_text()
+    assert "command_buffer" in text

@@ -1,0 +1,115 @@
+"""XLA's compiler for GPUs, without a GPU: what becomes of the loop of a simulation on an H100.
+
+It is part of `pip install --no-deps jax-cuda13-pjrt jax-cuda13-plugin`, in the version of jaxlib.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+HELPERS = Path(__file__).parents[1] / "helpers"
+
+PROGRAM = """
+import json
+import re
+import sys
+from pathlib import Path
+
+import brainunit as u
+import jax
+import numpy as np
+import spikeloop as sl
+from jax.experimental import topologies
+from jax.extend.core import jaxpr_as_fun
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from spikeloop.transform._program import Program
+
+config, dump, out = sys.argv[1:]
+device = topologies.get_topology_desc("", "cuda", target_config=Path(config).read_text(), topology="1x1x1").devices[0]
+there = NamedSharding(Mesh(np.array([device]), "x"), PartitionSpec())
+
+
+def lower(self, call):
+    args, kwargs, *donated = call
+    given = []
+    found = self._find(given) if self._extras else [ref()._value for ref in self.reads]
+    own = (given, *donated) if given or any(donated) else ()
+    closed = self.compiled.trace(own, found, args, kwargs).jaxpr
+    flat = [jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=there) for x in closed.in_avals]
+    compiled = jax.jit(jaxpr_as_fun(closed), donate_argnums=range(len(jax.tree.leaves(own))), out_shardings=there)
+    return compiled.trace(*flat).lower(lowering_platforms=("cuda",))
+
+
+Program.lower = lower
+sl.environ.set(dt=0.1 * u.ms, precision=32)
+tau = sl.ParamState(12.0 * u.ms)
+neurons = sl.nn.init_all_states(sl.LIFRef(4000, tau=tau, spk_fun=sl.surrogate.Arctan()))
+net = sl.nn.init_all_states(sl.networks.COBANetwork(4000))
+
+
+def spikes(step):
+    return sl.transform.for_loop(step, length=96)
+
+
+runs = {
+    "COBA": lambda: spikes(net.update),
+    "population": lambda: spikes(lambda: neurons(3.0 * neurons.current_unit)),
+    "gradient": sl.transform.grad(lambda: spikes(lambda: neurons(3.0 * neurons.current_unit)).sum(), tau),
+}
+found = {}
+for name, run in runs.items():
+    before = {*Path(dump).rglob("*thunk_sequence_after_thunk_passes*")}
+    # Without the option commands stay alone where there are few of them.
+    sl.transform.jit(run).lower().compile({"xla_gpu_graph_min_graph_size": 1})
+    (thunks,) = {*Path(dump).rglob("*thunk_sequence_after_thunk_passes*")} - before
+    found[name] = thunks.read_text()
+Path(out).write_text(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def thunks(native, tmp_path_factory):
+    """What a GPU is told to do, one command a line; commands in a loop or a graph are indented."""
+    if find_spec("jax_cuda13_plugin") is None:
+        pytest.skip("XLA's compiler for GPUs is not installed")
+    folder = tmp_path_factory.mktemp("gpu")
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "JAX_PLATFORMS": "cpu"}
+    env["XLA_FLAGS"] = f"--xla_dump_to={folder / 'dump'}"
+    command = [sys.executable, "-c", PROGRAM, HELPERS / "h100.txt", folder / "dump", folder / "found.json"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads((folder / "found.json").read_text())
+
+
+def inside(text, kind):
+    """For each command of a kind, those that it is part of."""
+    outer, found = [], []
+    for line in filter(str.strip, text.splitlines()):
+        depth = len(line) - len(line.lstrip())
+        outer = [(at, name) for at, name in outer if at < depth]
+        name = line.split()[1] if ": " in line else line.strip()
+        if name == kind:
+            found.append([name for _, name in outer])
+        outer.append((depth, name))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("run", "loops"), [("COBA", 1), ("population", 1), ("gradient", 2)])
+def test_native_calls_are_recorded_in_a_graph(thunks, run, loops):
+    calls = inside(thunks[run], "kCustomCall")
+    assert len(inside(thunks[run], "kWhile")) == loops
+    assert len(calls) >= loops
+    assert all("body:" in outer and "kCommandBuffer" in outer for outer in calls), thunks[run]
+
+
+@pytest.mark.slow
+def test_no_state_is_copied_in_a_step(thunks):
+    for run in ("COBA", "population"):
+        copies = [outer for outer in inside(thunks[run], "kCopy") if "body:" in outer]
+        assert all("kDynamicSliceFusion" in outer for outer in copies), thunks[run]  # the spikes of the step alone
