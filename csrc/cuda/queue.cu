@@ -44,8 +44,8 @@ template <class T> __device__ void remember_write(const RememberCall<T> &c) {
     c.queue.count[slot] = int32_t(smaller(before + place.total, c.queue.n_pre));
 }
 #define REMEMBER(name, T)                                                                \
-  DEFINE_KERNEL(event_remember_count_##name, RememberCall<T>, remember_count<T>)        \
-  DEFINE_KERNEL(event_remember_write_##name, RememberCall<T>, remember_write<T>)
+  DEFINE_KERNEL(event_enqueue_count_##name, RememberCall<T>, remember_count<T>)        \
+  DEFINE_KERNEL(event_enqueue_write_##name, RememberCall<T>, remember_write<T>)
 FOR_FLOATS(REMEMBER)
 
 // Where in each row the synapses begin that have one delay and lie in one block of targets: (sources, delays · blocks

@@ -73,6 +73,6 @@ def test_remember_lists_spikes_in_order(n, float_type, graded, seed):
         }  # fmt: skip
         scratch = [np.zeros(-(-n // 256) + 1, np.uint32)]
         attributes = {"offset": 2, "n_pre": n}
-        count, sources, _ = assert_same("event_remember", operands, ["count", "sources", "values"], attributes, scratch)
+        count, sources, _ = assert_same("event_enqueue", operands, ["count", "sources", "values"], attributes, scratch)
         listed = sources[1, held : count[1]]
         np.testing.assert_array_equal(listed, np.flatnonzero(spikes[2 : n + 2]))

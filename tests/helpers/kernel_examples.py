@@ -62,7 +62,7 @@ def examples():
     return {
         "history_record": ({"values": pre, "cursor": cursor, **past}, {}),
         "history_deliver": ({**past, "cursor": cursor, **weighted, "delay": c.delay, "target": target}, {}),
-        "plastic_arriving": (
+        "plastic_at_arrival": (
             {**past, "cursor": cursor, "coefficient": draw(N_POST), "law": law, **by_source, **weight},
             {"dependence": 1},
         ),
@@ -70,7 +70,7 @@ def examples():
             {"events": post, "ring": draw(SLOTS, N_PRE), "cursor": cursor, "law": law, **by_target, **weight},
             {"dependence": 2},
         ),
-        "plastic_credit_arriving": (
+        "plastic_credit_at_arrival": (
             {**past, "cursor": cursor, "coefficient": draw(N_POST), **since, **by_source, **synapses},
             {"lines_are_sources": True},
         ),
@@ -88,7 +88,7 @@ def examples():
         "event_starts": (
             {**places, "delay": c.delay}, {"longest": SLOTS - 1, "n_post": N_POST, **rows, "dtype": np.dtype("uint16")},
         ),
-        "event_remember": (
+        "event_enqueue": (
             {"spikes": pre, **weighted, "delay": c.delay, "cursor": cursor, "ring": ring, "full": full, **listed}, rows,
         ),
         "event_deliver": ({**weighted, **begins, "cursor": cursor, **listed, "target": target}, rows),
@@ -111,7 +111,7 @@ def examples():
             {"events": post, "coefficient": draw(N_PRE), "law": law, **by_column, **weight}, {"dependence": 2, **shift},
         ),
         "plastic_learn": ({**sides, **walk, **places, **columns, **waiting, "target": target, **weight}, learning),
-        "plastic_settle": (
+        "plastic_flush": (
             {"events": pre, "left": draw(N_PRE), "gain": draw(N_PRE), "spikes": pre, "coefficient": draw(N_POST),
              "bounds": law[:2], **places, **weight, "eligibility": draw(nnz)}, {},
         ),

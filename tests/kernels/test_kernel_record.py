@@ -97,7 +97,7 @@ def test_native_runs_in_place_and_equals_the_reference(name, native):
 @every
 def test_vmap_over_an_operand_of_each_group_is_a_loop_over_lanes(name):
     kernel, operands, structure = case(name)
-    if name == "event_remember":
+    if name == "event_enqueue":
         pytest.skip("its lanes go into the input ring buffer, which tests/kernels/test_spike_queue.py compares")
     run = jax.jit(lambda x, i: kernel.bind(*operands[:i], x, *operands[i + 1 :], **structure), static_argnums=1)
     groups = [x.group for x in kernel.declared(structure)]

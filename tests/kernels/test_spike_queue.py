@@ -96,7 +96,7 @@ def test_native_kernels_run_and_equal_their_references(pass_tools):
     rows, timed = c._rows._replace(offset=2), (c.weight.value, c.indices, c.indptr, c.delay)
     args = (spikes, *timed, cursor, ring, full, *lists)
     run = lambda *a: enqueue_p.bind(*a, rows=rows)  # noqa: E731
-    assert pass_tools.native_runs(run, *args) == ["event_remember"]
+    assert pass_tools.native_runs(run, *args) == ["event_enqueue"]
     ours, wanted = run(*args), _enqueue_reference(*args, rows=rows)
     for a, b in zip(ours, wanted, strict=True):
         np.testing.assert_array_equal(a, b)

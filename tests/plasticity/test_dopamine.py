@@ -226,7 +226,7 @@ def test_the_loop_copies_no_synapses(tools, native):
         net.projection.plasticity.reward(0.1)
 
     body = loop_body(step)
-    assert calls(body) == ["event_scatter", "plastic_credit", "plastic_settle"]
+    assert calls(body) == ["event_scatter", "plastic_credit", "plastic_flush"]
     assert not copies(body, net.sources.size)
 
 

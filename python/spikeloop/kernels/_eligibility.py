@@ -84,7 +84,7 @@ def credit_reference(
 
 
 walk_p = Kernel(
-    "plastic_settle",
+    "plastic_flush",
     walk_reference,
     operands=(
         *inputs("events", "left", "gain", "spikes", "coefficient"), *params("bounds", "indices", "indptr"),

@@ -162,7 +162,7 @@ _SINCE = inputs("left", "gain")
 _SYNAPSES = state("weight", "eligibility")
 
 arriving_p = Kernel(
-    "plastic_arriving",
+    "plastic_at_arrival",
     arriving_reference,
     structure=("dependence",),
     operands=(*_HISTORY, *inputs("coefficient"), *params("law"), *_LINES, *state("weight")),
@@ -178,7 +178,7 @@ delayed_p = Kernel(
     attributes=lambda o, **structure: structure,
 )
 credit_arriving_p = Kernel(
-    "plastic_credit_arriving",
+    "plastic_credit_at_arrival",
     credit_arriving_reference,
     structure=("lines_are_sources",),
     operands=(*_HISTORY, *inputs("coefficient"), *_SINCE, *_LINES, *_SYNAPSES),

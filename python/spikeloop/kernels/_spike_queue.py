@@ -163,7 +163,7 @@ starts_p = Kernel(
     },
 )  # fmt: skip
 enqueue_p = Kernel(
-    "event_remember",
+    "event_enqueue",
     _enqueue_reference,
     structure=("rows",),
     operands=(

@@ -7,11 +7,11 @@ use crate::frame::Frame;
 use crate::operand::{by_float, in_place, operand};
 use crate::plastic::with_columns;
 use spikeloop_kernels::Float;
-use spikeloop_kernels::plasticity::{Elapsed, credit_columns, settle_rows};
+use spikeloop_kernels::plasticity::{Elapsed, credit_columns, flush_rows};
 
 /// `events, left, gain, spikes, coefficient, bounds, indices, indptr, weight, eligibility` to `weight, eligibility`, in
 /// place.
-pub(crate) fn settle(frame: Frame) -> Result<()> {
+pub(crate) fn flush(frame: Frame) -> Result<()> {
     frame.expect_counts(10, 2)?;
     by_float!(frame.arg(8), "weight", settle_as(frame))
 }
@@ -27,7 +27,7 @@ fn settle_as<T: Float + Element>(frame: Frame) -> Result<()> {
     let (coefficient, bounds) = (operand(&frame.arg(4), "coefficient")?, operand(&frame.arg(5), "bounds")?);
     // SAFETY: the other operands borrow other buffers, and these two are not borrowed.
     let synapses = unsafe { synapses::<T>(frame, 8)? };
-    Ok(settle_rows(events_as::<T>(&events, "events")?, &elapsed, coefficient, bounds, &rows, synapses)?)
+    Ok(flush_rows(events_as::<T>(&events, "events")?, &elapsed, coefficient, bounds, &rows, synapses)?)
 }
 
 /// `events, coefficient, gain, places, ends, sources, indptr, weight, eligibility` to `weight, eligibility`, in place.
@@ -78,8 +78,8 @@ mod tests {
         call.run(*handler).map_err(|(_, message)| message)
     }
 
-    fn settle(call: &mut Call) -> Result<(), String> {
-        run("spikeloop.plastic_settle", call)
+    fn flush(call: &mut Call) -> Result<(), String> {
+        run("spikeloop.plastic_flush", call)
     }
 
     #[test]
@@ -100,16 +100,16 @@ mod tests {
     #[test]
     fn rows_with_events_are_settled_in_place() {
         let mut call = call(&[0.5; 3], &[0.0, 0.7]);
-        assert_eq!(settle(&mut call), Ok(()));
+        assert_eq!(flush(&mut call), Ok(()));
         assert_eq!(call.result::<f32>(0), [0.7, 0.5, 0.7]);
         assert_eq!(call.result::<f32>(1), [-0.5, 1.5, 1.0]);
     }
 
     #[test]
     fn errors_name_the_operand() {
-        let error = settle(&mut call(&[0.5; 2], &[0.0, 0.7])).unwrap_err();
-        assert_eq!(error, "plastic_settle: 'left' has 2 elements, expected 3");
-        let error = settle(&mut call(&[0.5; 3], &[0.7])).unwrap_err();
-        assert_eq!(error, "plastic_settle: 'bounds' has 1 elements, expected 2");
+        let error = flush(&mut call(&[0.5; 2], &[0.0, 0.7])).unwrap_err();
+        assert_eq!(error, "plastic_flush: 'left' has 2 elements, expected 3");
+        let error = flush(&mut call(&[0.5; 3], &[0.7])).unwrap_err();
+        assert_eq!(error, "plastic_flush: 'bounds' has 1 elements, expected 2");
     }
 }

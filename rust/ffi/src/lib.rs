@@ -4,12 +4,12 @@
 pub mod abi;
 mod buffer;
 mod cuda;
+mod delayed;
 mod eligibility;
 mod error;
 mod event;
 mod frame;
 mod handler;
-mod late;
 #[cfg(test)]
 mod lengths;
 mod list;
@@ -20,9 +20,9 @@ mod program;
 mod random;
 mod record;
 mod register;
+mod spike_queue;
 #[cfg(test)]
 mod testing;
-mod waiting;
 
 pub use cuda::{cuda_registrations, cuda_targets};
 pub use register::{Registration, registrations};

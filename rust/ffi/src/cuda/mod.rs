@@ -35,7 +35,7 @@ handlers! {
     collect, "event_collect": event::collect;
     gather, "event_gather": products::gather;
     outer, "event_outer": products::outer;
-    remember, "event_remember": queue::remember;
+    enqueue, "event_enqueue": queue::enqueue;
     deliver, "event_deliver": queue::deliver;
     starts, "event_starts": queue::starts;
     pack, "record_pack": record::pack;

@@ -66,7 +66,7 @@ struct RememberCall {
 
 /// `spikes, cursor, count, sources, values` to `count, sources, values`, in place, and scratch: the tiles of the sources
 /// and one more.
-pub(super) fn remember(frame: Frame) -> Result<()> {
+pub(super) fn enqueue(frame: Frame) -> Result<()> {
     frame.expect_counts(5, 4)?;
     let (spikes, float, n_pre) = (frame.arg(0), float(&frame.arg(4), "values")?, frame.count("n_pre")?);
     let queue = Queue::of(frame, 1, n_pre)?;
@@ -78,7 +78,7 @@ pub(super) fn remember(frame: Frame) -> Result<()> {
     let device = Device::of(frame)?;
     Queue::keep(&device, frame, 1)?;
     let call = RememberCall { queue, spikes, tiles: address(&scratch), n_tiles: n_tiles as u64 };
-    for name in [by_float!("event_remember_count", float), by_float!("event_remember_write", float)] {
+    for name in [by_float!("event_enqueue_count", float), by_float!("event_enqueue_write", float)] {
         // SAFETY: the parameter is that of the kernels, and its buffers have the sizes that it says.
         unsafe { launch(&device, name, [n_tiles as u32, 1, 1], BLOCK, &call)? };
     }

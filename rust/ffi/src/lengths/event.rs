@@ -56,7 +56,7 @@ fn collect() -> Call {
     call.arg(&[1.0_f32; 12], &[3, 4]).alias(3).int("slots", 3).int("lanes", 1)
 }
 
-fn remember() -> Call {
+fn enqueue() -> Call {
     waiting(Call::default().vector(&[1.0_f32, 0.0]), 1).int("offset", 0).int("n_pre", 2)
 }
 
@@ -114,8 +114,8 @@ pub(super) const KERNELS: &[Kernel] = &[
         free: &[],
     },
     Kernel {
-        name: "event_remember",
-        call: remember,
+        name: "event_enqueue",
+        call: enqueue,
         operands: &["spikes", "cursor", "count", "sources", "values"],
         free: &[("spikes", 0, &[3])],
     },

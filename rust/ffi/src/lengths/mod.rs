@@ -83,7 +83,7 @@ fn lengths_of_operands_that_do_not_fit_are_refused_by_name() {
 fn with_scratch(name: &str, call: Call) -> Call {
     match name {
         "event_outer" => call.ret::<f32>(&[], &[0]),
-        "event_remember" => call.ret(&[0_u32; 2], &[2]),
+        "event_enqueue" => call.ret(&[0_u32; 2], &[2]),
         "record_append" => call.ret(&[0_u32; 3], &[3]),
         _ => call,
     }

@@ -42,7 +42,7 @@ fn lines(call: Call, by_source: bool) -> Call {
     call.vector(&[1_u16, 0, 1])
 }
 
-fn settle() -> Call {
+fn flush() -> Call {
     let call = Call::default().vector(&[1.0_f32; 3]).vector(&[0.5_f32; 3]).vector(&[0.25_f32; 3]);
     let call = call.vector(&[1.0_f32, 0.0, 0.0]).vector(&[1.0_f32; 4]).vector(&[0.0_f32, 1.0]);
     rows(call).vector(&[0.5_f32; 3]).alias(8).vector(&[1.0_f32; 3]).alias(9)
@@ -100,8 +100,8 @@ pub(super) const KERNELS: &[Kernel] = &[
         free: &[("indptr", 0, &[0])],
     },
     Kernel {
-        name: "plastic_settle",
-        call: settle,
+        name: "plastic_flush",
+        call: flush,
         operands: &[
             "events",
             "left",
@@ -152,7 +152,7 @@ pub(super) const KERNELS: &[Kernel] = &[
         free: &[("weight", 0, &[1]), ("indptr", 0, &[0]), ("target", 0, &[3, 5])], // what is reached is there
     },
     Kernel {
-        name: "plastic_arriving",
+        name: "plastic_at_arrival",
         call: || {
             let call = lines(law(history(3).vector(&[0.5_f32; 4])), true);
             call.vector(&[0.5_f32; 3]).alias(10).int("dependence", 0)
@@ -183,7 +183,7 @@ pub(super) const KERNELS: &[Kernel] = &[
         free: &[("ring", 0, &[3]), ("ring", 1, &[4]), ("places", 0, &[0])],
     },
     Kernel {
-        name: "plastic_credit_arriving",
+        name: "plastic_credit_at_arrival",
         call: || {
             let call = history(4).vector(&[0.5_f32; 3]).vector(&[0.5_f32; 3]).vector(&[0.25_f32; 3]);
             let call = lines(call, false).vector(&[0.5_f32; 3]).alias(11).vector(&[1.0_f32; 3]).alias(12);

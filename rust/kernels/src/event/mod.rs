@@ -12,8 +12,8 @@ mod relay;
 mod ring;
 mod rows;
 mod scatter;
+mod spike_queue;
 mod spikes;
-mod waiting;
 
 pub use collect::collect;
 pub use gather::gather;
@@ -24,8 +24,8 @@ pub use relay::{Past, relay};
 pub use ring::{Delays, Ring};
 pub use rows::{Bounded, Index, Indices, Indptr, Names, Rows};
 pub use scatter::scatter;
+pub use spike_queue::{SpikeQueue, Starts, deliver, enqueue, starts};
 pub use spikes::Spikes;
-pub use waiting::{Starts, Waiting, deliver, remember, starts};
 
 // What plasticity walks synapses with, and recorders look for spikes with.
 pub(crate) use rows::{prefetch, prefetch_one};

@@ -44,7 +44,7 @@ pub struct Elapsed<'a, T> {
 ///
 /// # Errors
 /// If a length does not fit, rows overlap, or a row holds an index beyond the targets; some rows have then changed.
-pub fn settle_rows<T: Float>(
+pub fn flush_rows<T: Float>(
     events: Spikes<'_, T>,
     elapsed: &Elapsed<'_, T>,
     coefficient: &[T],
@@ -65,12 +65,12 @@ pub fn settle_rows<T: Float>(
     let (weight, eligibility) = (&Shared::new(weight), &Shared::new(eligibility));
     threads::try_ranges(hits.len(), synapses >= PARALLEL, |range| {
         let hits = &hits[range];
-        dispatch(Settle { hits, elapsed, coefficient, low, high, rows, weight, eligibility })
+        dispatch(Flush { hits, elapsed, coefficient, low, high, rows, weight, eligibility })
     })
 }
 
 /// The rows of some events.
-struct Settle<'a, T> {
+struct Flush<'a, T> {
     hits: &'a [Hit<T>],
     elapsed: &'a Elapsed<'a, T>,
     coefficient: &'a [T],
@@ -81,7 +81,7 @@ struct Settle<'a, T> {
     eligibility: &'a Shared<'a, T>,
 }
 
-impl<T: Float> Job<T> for Settle<'_, T> {
+impl<T: Float> Job<T> for Flush<'_, T> {
     type Out = Result<()>;
 
     #[inline(always)]
@@ -90,7 +90,7 @@ impl<T: Float> Job<T> for Settle<'_, T> {
     }
 }
 
-impl<T: Float> Along<T> for Settle<'_, T> {
+impl<T: Float> Along<T> for Flush<'_, T> {
     #[inline(always)]
     fn row<L: Lane<Elem = T>, I: Index>(&self, hit: &Hit<T>, targets: &[I], row: Range<usize>) {
         let source = hit.row;
@@ -186,7 +186,7 @@ mod tests {
     fn only_rows_with_an_event_change() {
         let (mut w, mut c) = ([0.5, 0.75, 0.25], [1.0, -1.0, 2.0]);
         let elapsed = after(&[0.5; 3], &[0.25; 3], &[1.0, 0.0, 0.0]);
-        let settled = settle_rows(
+        let flushed = flush_rows(
             Spikes::Float(&[1.0, 1.0, 0.0]),
             &elapsed,
             &[9.0, -1.0, 9.0, 2.0],
@@ -194,7 +194,7 @@ mod tests {
             &rows(&[1, 3, 0]),
             [&mut w, &mut c],
         );
-        assert_eq!(settled, Ok(()));
+        assert_eq!(flushed, Ok(()));
         assert_eq!(w, [0.7, 0.6, 0.25]);
         assert_eq!(c, [-0.5, 1.5, 2.0]);
     }
@@ -205,7 +205,7 @@ mod tests {
             let elapsed = after(left, &[0.0; 3], &[0.0; 3]);
             let (mut w, mut c) = ([0.0; 3], [0.0; 3]);
             let events = Spikes::Float(&[1.0; 3]);
-            settle_rows(events, &elapsed, &[0.0; 4], bounds, &rows(indices), [&mut w, &mut c])
+            flush_rows(events, &elapsed, &[0.0; 4], bounds, &rows(indices), [&mut w, &mut c])
         };
         assert_eq!(run(&[0.0; 3], &[0.0, 1.0], &[1, 3, 0]), Ok(()));
         assert!(run(&[0.0; 2], &[0.0, 1.0], &[1, 3, 0]).is_err());
@@ -237,16 +237,16 @@ mod tests {
     proptest! {
         #[test]
         fn twice_is_once_over_both_times(w in 0.0..1.0_f64, c in -1.0..1.0_f64, left in 0.1..1.0_f64, gain in 0.0..1.0_f64) {
-            let settle = |weight: &mut [f64], eligibility: &mut [f64], left: f64, gain: f64| {
+            let flush = |weight: &mut [f64], eligibility: &mut [f64], left: f64, gain: f64| {
                 let rows = Rows::new(Indices::U32(&[0]), Indptr::Fixed, 1).expect("fits");
                 let (left, gain) = ([left], [gain]);
                 let elapsed = after(&left, &gain, &[0.0]);
-                settle_rows(Spikes::Float(&[1.0]), &elapsed, &[0.0], &[-9.0, 9.0], &rows, [weight, eligibility])
+                flush_rows(Spikes::Float(&[1.0]), &elapsed, &[0.0], &[-9.0, 9.0], &rows, [weight, eligibility])
             };
             let (mut w1, mut c1, mut w2, mut c2) = ([w], [c], [w], [c]);
-            prop_assert_eq!(settle(&mut w1, &mut c1, left, gain), Ok(()));
-            prop_assert_eq!(settle(&mut w1, &mut c1, left, gain), Ok(()));
-            prop_assert_eq!(settle(&mut w2, &mut c2, left * left, gain + left * gain), Ok(()));
+            prop_assert_eq!(flush(&mut w1, &mut c1, left, gain), Ok(()));
+            prop_assert_eq!(flush(&mut w1, &mut c1, left, gain), Ok(()));
+            prop_assert_eq!(flush(&mut w2, &mut c2, left * left, gain + left * gain), Ok(()));
             prop_assert!((w1[0] - w2[0]).abs() < 1e-14 && (c1[0] - c2[0]).abs() < 1e-14);
         }
     }

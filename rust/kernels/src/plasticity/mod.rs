@@ -28,7 +28,7 @@ mod sources;
 mod tests;
 
 pub use columns::update_columns;
-pub use eligibility::{Elapsed, credit_columns, settle_rows};
+pub use eligibility::{Elapsed, credit_columns, flush_rows};
 pub use law::{Dependence, Law};
 pub use learn::{Delivery, Side, Synapses, Walked, learn};
 pub use lines::{Lines, Since, credit_arriving, credit_delayed, update_arriving, update_delayed};

@@ -1,10 +1,10 @@
-//! Rings of arriving input and of past spikes.
+//! Rings of delivery input and of past spikes.
 
 use proptest::prelude::*;
 use spikeloop_kernels::Error;
 use spikeloop_kernels::event::{
-    Delays, Dims, Indices, Indptr, Past, Ring, Rows, Spikes, Starts, Waiting, collect, deliver, gather,
-    outer, relay, remember, scatter,
+    Delays, Dims, Indices, Indptr, Past, Ring, Rows, SpikeQueue, Spikes, Starts, collect, deliver, enqueue,
+    gather, outer, relay, scatter,
 };
 
 use crate::case::{case, near, timed};
@@ -41,14 +41,14 @@ proptest! {
         let (mut values, starts) = (vec![0.0; slots * n], timed.starts(&case, blocks));
         for step in 0..slots {
             let cursor = [(timed.cursor[0] as usize + step) as i32 % slots as i32];
-            let mut waiting =
-                Waiting { cursor: &cursor, count: &mut count, sources: &mut sources, values: &mut values };
+            let mut queue =
+                SpikeQueue { cursor: &cursor, count: &mut count, sources: &mut sources, values: &mut values };
             if step == 0 {
-                remember(dims, spikes, n, &mut waiting).expect("it fits");
+                enqueue(dims, spikes, n, &mut queue).expect("it fits");
             }
             let (mut ours, mut wanted) = (vec![1.0; dims.n_post], vec![1.0; dims.n_post]);
             let starts = Starts { at: Indices::U32(&starts), blocks };
-            deliver(dims, &case.weight, &case.rows(), starts, &mut waiting, &mut ours).expect("it fits");
+            deliver(dims, &case.weight, &case.rows(), starts, &mut queue, &mut ours).expect("it fits");
             collect(1, slots, &cursor, false, &mut wanted, &mut ring).expect("it fits");
             prop_assert!(near(&ours, &wanted));
         }

@@ -20,7 +20,7 @@ use crate::threads;
 
 /// The spikes of the last steps; slots are turned by the cursor.
 #[derive(Debug)]
-pub struct Waiting<'a, T> {
+pub struct SpikeQueue<'a, T> {
     /// The slot of the present step.
     pub cursor: &'a [i32],
     /// Spikes in each slot.
@@ -31,7 +31,7 @@ pub struct Waiting<'a, T> {
     pub values: &'a mut [T],
 }
 
-impl<T: Float> Waiting<'_, T> {
+impl<T: Float> SpikeQueue<'_, T> {
     fn slots(&self) -> usize {
         self.count.len()
     }
@@ -52,33 +52,33 @@ impl<T: Float> Waiting<'_, T> {
 ///
 /// # Errors
 /// If a length does not fit, or the slot is full, since it was given spikes before.
-pub fn remember<T: Float>(
+pub fn enqueue<T: Float>(
     dims: Dims,
     spikes: Spikes<'_, T>,
     n_pre: usize,
-    waiting: &mut Waiting<'_, T>,
+    queue: &mut SpikeQueue<'_, T>,
 ) -> Result<()> {
     dims.check(&spikes, n_pre)?;
     length("batch", dims.batch, 1)?;
-    let slot = waiting.checked(n_pre)?;
-    let filled = waiting.count[slot] as usize;
+    let slot = queue.checked(n_pre)?;
+    let filled = queue.count[slot] as usize;
     let room = slot * n_pre + filled..(slot + 1) * n_pre;
-    let found = dispatch(Remember {
+    let found = dispatch(Enqueue {
         spikes: spikes.part(dims.offset, n_pre),
-        sources: &mut waiting.sources[room.clone()],
-        values: &mut waiting.values[room],
+        sources: &mut queue.sources[room.clone()],
+        values: &mut queue.values[room],
     })?;
-    waiting.count[slot] = (filled + found) as i32;
+    queue.count[slot] = (filled + found) as i32;
     Ok(())
 }
 
-struct Remember<'a, T> {
+struct Enqueue<'a, T> {
     spikes: Spikes<'a, T>,
     sources: &'a mut [u32],
     values: &'a mut [T],
 }
 
-impl<T: Float> Job<T> for Remember<'_, T> {
+impl<T: Float> Job<T> for Enqueue<'_, T> {
     type Out = Result<usize>;
 
     #[inline(always)]
@@ -182,40 +182,40 @@ pub fn deliver<T: Float>(
     weight: &[T],
     rows: &Rows<'_>,
     starts: Starts<'_>,
-    waiting: &mut Waiting<'_, T>,
+    queue: &mut SpikeQueue<'_, T>,
     target: &mut [T],
 ) -> Result<()> {
     length("batch", dims.batch, 1)?;
     length("target", target.len(), dims.n_post)?;
-    let cursor = waiting.checked(rows.n_pre())?;
-    let arriving = Arriving { dims, weight: Weight::of(weight, rows.nnz())?, rows, waiting, cursor };
+    let cursor = queue.checked(rows.n_pre())?;
+    let delivery = Delivery { dims, weight: Weight::of(weight, rows.nnz())?, rows, queue, cursor };
     match starts.at {
-        Indices::U16(at) => arriving.at(at, starts.blocks, target)?,
-        Indices::U32(at) => arriving.at(at, starts.blocks, target)?,
+        Indices::U16(at) => delivery.at(at, starts.blocks, target)?,
+        Indices::U32(at) => delivery.at(at, starts.blocks, target)?,
     }
-    waiting.count[(cursor + 1) % waiting.slots()] = 0;
+    queue.count[(cursor + 1) % queue.slots()] = 0;
     Ok(())
 }
 
 /// What all threads of a call share.
-struct Arriving<'a, T> {
+struct Delivery<'a, T> {
     dims: Dims,
     weight: Weight<'a, T>,
     rows: &'a Rows<'a>,
-    waiting: &'a Waiting<'a, T>,
+    queue: &'a SpikeQueue<'a, T>,
     cursor: usize,
 }
 
-impl<T: Float> Arriving<'_, T> {
+impl<T: Float> Delivery<'_, T> {
     fn at<I: Index>(&self, at: &[I], blocks: usize, target: &mut [T]) -> Result<()> {
         let (rows, n, n_post) = (self.rows, self.rows.n_pre(), self.dims.n_post);
         let (width, size) = (width(at, n, blocks)?, block_size(n_post, blocks));
         let delays = width.saturating_sub(1) / blocks;
-        if delays > self.waiting.slots() {
-            return Err(Error::Length { name: "count", given: self.waiting.slots(), expected: delays });
+        if delays > self.queue.slots() {
+            return Err(Error::Length { name: "count", given: self.queue.slots(), expected: delays });
         }
-        let walk = Walk { places: at, arriving: self, blocks, delays, width };
-        let spikes: usize = self.waiting.count.iter().map(|&n| n as usize).sum();
+        let walk = Walk { places: at, delivery: self, blocks, delays, width };
+        let spikes: usize = self.queue.count.iter().map(|&n| n as usize).sum();
         let events = spikes * (rows.nnz() / (n * delays).max(1));
         let parallel = events >= enough(target);
         let target = &Shared::new(target);
@@ -252,7 +252,7 @@ const AHEAD: usize = 8;
 /// The search for the pieces that arrive now.
 struct Walk<'a, T, I> {
     places: &'a [I],
-    arriving: &'a Arriving<'a, T>,
+    delivery: &'a Delivery<'a, T>,
     blocks: usize,
     delays: usize,
     width: usize,
@@ -261,15 +261,15 @@ struct Walk<'a, T, I> {
 impl<T: Float, I: Index> Walk<'_, T, I> {
     /// Those in these blocks of targets.
     fn pieces(&self, blocks: Range<usize>) -> Result<Vec<Piece<T>>> {
-        let Arriving { rows, waiting, cursor, .. } = *self.arriving;
-        let (n, slots) = (rows.n_pre(), waiting.slots());
+        let Delivery { rows, queue, cursor, .. } = *self.delivery;
+        let (n, slots) = (rows.n_pre(), queue.slots());
         let mut pieces = Vec::new();
         for age in (0..slots.min(self.delays)).rev() {
             let slot = (cursor + slots - age) % slots;
-            let filled = slot * n..slot * n + waiting.count[slot] as usize;
-            let (sources, values) = (&waiting.sources[filled.clone()], &waiting.values[filled.clone()]);
+            let filled = slot * n..slot * n + queue.count[slot] as usize;
+            let (sources, values) = (&queue.sources[filled.clone()], &queue.values[filled.clone()]);
             let column = age * self.blocks + blocks.start;
-            u32::check(waiting.sources, filled, n, SOURCES)?;
+            u32::check(queue.sources, filled, n, SOURCES)?;
             for (k, (&source, &value)) in sources.iter().zip(values).enumerate() {
                 if let Some(&next) = sources.get(k + AHEAD) {
                     let at = next as usize * self.width + column;
@@ -287,7 +287,7 @@ impl<T: Float, I: Index> Walk<'_, T, I> {
     /// The fault that one thread would meet first.
     #[cold]
     fn first_fault(&self) -> Result<()> {
-        let Arriving { rows, dims, .. } = self.arriving;
+        let Delivery { rows, dims, .. } = self.delivery;
         self.pieces(0..self.blocks)?
             .into_iter()
             .try_for_each(|piece| rows.check_part(piece.part, dims.n_post))
@@ -296,7 +296,7 @@ impl<T: Float, I: Index> Walk<'_, T, I> {
     /// The synapses of a row between two of its places.
     #[inline]
     fn piece(&self, source: usize, columns: Range<usize>) -> Result<Range<usize>> {
-        let row = self.arriving.rows.row(source)?;
+        let row = self.delivery.rows.row(source)?;
         let first = source * self.width;
         let [start, end] = [columns.start, columns.end].map(|column| self.places[first + column].get());
         let is_last = columns.end + 1 == self.width;

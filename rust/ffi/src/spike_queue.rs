@@ -6,10 +6,10 @@ use crate::event::{delays, indices, rows, spikes_as};
 use crate::frame::Frame;
 use crate::operand::{by_float, expect_rows, in_place, operand, result};
 use spikeloop_kernels::Float;
-use spikeloop_kernels::event::{self, Dims, Starts, Waiting};
+use spikeloop_kernels::event::{self, Dims, SpikeQueue, Starts};
 
 /// `spikes, cursor, count, sources, values` to `count, sources, values`, in place.
-pub(crate) fn remember(frame: Frame) -> Result<()> {
+pub(crate) fn enqueue(frame: Frame) -> Result<()> {
     frame.expect_counts(5, 3)?;
     by_float!(frame.arg(4), "values", remember_as(frame))
 }
@@ -19,7 +19,7 @@ fn remember_as<T: Float + Element>(frame: Frame) -> Result<()> {
     let pre = spikes.population();
     let dims = Dims { batch: pre.batch, n_total: pre.n, offset: frame.count("offset")?, n_post: 0 };
     let spikes = spikes_as::<T>(&spikes)?;
-    Ok(event::remember(dims, spikes, frame.count("n_pre")?, &mut waiting::<T>(frame, 1)?)?)
+    Ok(event::enqueue(dims, spikes, frame.count("n_pre")?, &mut queue::<T>(frame, 1)?)?)
 }
 
 /// `weight, indices, indptr, starts, cursor, count, sources, values, target` to `count, sources, values, target`,
@@ -36,10 +36,10 @@ fn deliver_as<T: Float + Element>(frame: Frame) -> Result<()> {
     let weight = operand::<T>(&frame.arg(0), "weight")?;
     expect_rows(&frame.arg(3), "starts", rows.n_pre())?;
     let starts = Starts { at: indices(&frame.arg(3), "starts")?, blocks: frame.count("blocks")? };
-    let mut waiting = waiting::<T>(frame, 4)?;
+    let mut queue = queue::<T>(frame, 4)?;
     // SAFETY: the other operands borrow other buffers, and the target's own is not borrowed.
     let target = unsafe { in_place::<T>(&target, "target", &frame.ret(3))? };
-    Ok(event::deliver(dims, weight, &rows, starts, &mut waiting, target)?)
+    Ok(event::deliver(dims, weight, &rows, starts, &mut queue, target)?)
 }
 
 /// `indices, indptr, delay` to `starts`, in the type of the result.
@@ -55,12 +55,12 @@ pub(crate) fn starts(frame: Frame) -> Result<()> {
 }
 
 /// The operands `cursor, count, sources, values` from `first` on, of which the last three are results as well.
-fn waiting<T: Float + Element>(frame: Frame<'_>, first: usize) -> Result<Waiting<'_, T>> {
+fn queue<T: Float + Element>(frame: Frame<'_>, first: usize) -> Result<SpikeQueue<'_, T>> {
     let cursor = operand::<i32>(&frame.arg(first), "cursor")?;
     let [count, sources, values] = [1, 2, 3].map(|k| frame.arg(first + k));
     // SAFETY: these three are asked for once in a call, and other operands are other buffers.
     unsafe {
-        Ok(Waiting {
+        Ok(SpikeQueue {
             cursor,
             count: in_place(&count, "count", &frame.ret(0))?,
             sources: in_place(&sources, "sources", &frame.ret(1))?,
@@ -80,7 +80,7 @@ mod tests {
     }
 
     /// Two sources and three slots, with one spike of source 1 in slot 0.
-    fn waiting(call: Call, cursor: i32, first: usize) -> Call {
+    fn queue(call: Call, cursor: i32, first: usize) -> Call {
         let call = call.vector(&[cursor]).vector(&[1_i32, 0, 0]).alias(first);
         let call = call.arg(&[1_u32, 9, 9, 9, 9, 9], &[3, 2]).alias(first + 1);
         call.arg(&[0.5_f32, 9.0, 9.0, 9.0, 9.0, 9.0], &[3, 2]).alias(first + 2)
@@ -88,16 +88,16 @@ mod tests {
 
     #[test]
     fn spikes_go_into_the_slot_of_the_step_until_it_is_full() {
-        let remember = |spikes: [f32; 4], cursor| {
-            let call = waiting(Call::default().vector(&spikes), cursor, 2);
+        let enqueue = |spikes: [f32; 4], cursor| {
+            let call = queue(Call::default().vector(&spikes), cursor, 2);
             let mut call = call.int("offset", 1).int("n_pre", 2);
-            let done = call.run(handler("spikeloop.event_remember")).map_err(|(_, message)| message);
+            let done = call.run(handler("spikeloop.event_enqueue")).map_err(|(_, message)| message);
             (done, call.result::<i32>(0), call.result::<u32>(1), call.result::<f32>(2))
         };
-        let (done, count, sources, values) = remember([9.0, 0.0, 2.0, 9.0], 0);
+        let (done, count, sources, values) = enqueue([9.0, 0.0, 2.0, 9.0], 0);
         assert_eq!((done, count), (Ok(()), vec![2, 0, 0]));
         assert_eq!((&sources[..2], &values[..2]), (&[1, 1][..], &[0.5, 2.0][..]));
-        let (done, ..) = remember([9.0, 1.0, 2.0, 9.0], 0);
+        let (done, ..) = enqueue([9.0, 1.0, 2.0, 9.0], 0);
         assert!(done.unwrap_err().contains("called more than once in a step"));
     }
 
@@ -106,7 +106,7 @@ mod tests {
         // Source 0 → 0; source 1 → 2 at once, → 0 and 1 after two steps.
         let deliver = |cursor: i32, starts: [u16; 8]| {
             let call = Call::default().vector(&[1.0_f32, 2.0, 3.0, 4.0]).vector(&[0_u16, 2, 0, 1]);
-            let call = waiting(call.vector(&[0_i32, 1, 4]).arg(&starts, &[2, 4]), cursor, 5);
+            let call = queue(call.vector(&[0_i32, 1, 4]).arg(&starts, &[2, 4]), cursor, 5);
             let call = call.vector(&[10.0_f32; 3]).alias(8);
             let mut call = call.int("offset", 0).int("n_pre", 2).flag("sorted", true).int("blocks", 1);
             let done = call.run(handler("spikeloop.event_deliver")).map_err(|(_, message)| message);

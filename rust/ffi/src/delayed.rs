@@ -52,12 +52,12 @@ fn deliver_as<T: Float + Element>(frame: Frame) -> Result<()> {
 }
 
 /// `ring, count, neurons, cursor, coefficient, law, places, others, ends, delay, weight` to `weight`, in place.
-pub(crate) fn arriving(frame: Frame) -> Result<()> {
+pub(crate) fn at_arrival(frame: Frame) -> Result<()> {
     frame.expect_counts(11, 1)?;
-    by_float!(frame.arg(10), "weight", arriving_as(frame))
+    by_float!(frame.arg(10), "weight", at_arrival_as(frame))
 }
 
-fn arriving_as<T: Float + Element>(frame: Frame) -> Result<()> {
+fn at_arrival_as<T: Float + Element>(frame: Frame) -> Result<()> {
     let history = history::<T>(frame)?;
     let coefficient = operand(&frame.arg(4), "coefficient")?;
     let law = law(&frame.arg(5), frame, "dependence")?;
@@ -89,10 +89,10 @@ fn delayed_as<T: Float + Element>(frame: Frame) -> Result<()> {
 /// eligibility`, in place.
 pub(crate) fn credit_where_events_arrive(frame: Frame) -> Result<()> {
     frame.expect_counts(13, 2)?;
-    by_float!(frame.arg(11), "weight", credit_arriving_as(frame))
+    by_float!(frame.arg(11), "weight", credit_at_arrival_as(frame))
 }
 
-fn credit_arriving_as<T: Float + Element>(frame: Frame) -> Result<()> {
+fn credit_at_arrival_as<T: Float + Element>(frame: Frame) -> Result<()> {
     let (history, since) = (history::<T>(frame)?, since::<T>(frame, 5)?);
     let coefficient = operand(&frame.arg(4), "coefficient")?;
     with_lines(frame, 7, frame.arg(0).population().n, |lines| {
