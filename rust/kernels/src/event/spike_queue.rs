@@ -1,8 +1,8 @@
-//! Spikes that wait, for rows in which many synapses have the same delay.
+//! Queues of spikes, for rows in which many synapses have the same delay.
 //!
 //! A ring of arriving input has a slot of targets for every step of the longest delay, and nearly every
-//! synapse of a long row touches a cache line of it that nothing else has touched for long. Here the spikes are
-//! remembered instead. In every step each of them delivers the piece of its row whose delay has passed, and
+//! synapse of a long row touches a cache line of it that nothing else has touched for long. A queue holds the
+//! spikes instead. In every step each of them delivers the piece of its row whose delay has passed, and
 //! all pieces add to the same targets, which stay in the cache. On the cortical microcircuit an event then costs
 //! 1.6 ns in place of 4.1, of which most was bandwidth.
 
