@@ -315,13 +315,12 @@ def from_equations(
     | `threshold` | the condition for a spike, `"v > V_th"` | |
     | `reset` | statements, `"v = V_reset; w += b"` | none |
     | `refractory` | `"5*ms"` or a constant; the threshold again: a spike is a rise above it | none |
-    | `method` | `"exact"`, `"exp_euler"`, `"euler"`, `"rk2"`, `"rk4"`, or `"rk4(5)"`: 5 substeps | as below |
+    | `method` | `"exact"`, `"exp_euler"`, `"euler"`, `"rk2"`, `"rk4"`, `"rk4(5)"` | exact if linear, else exp_euler |
     | `input` | the external current in the equations | `"I"`, in mA |
     | `name` | the name of the class | `"TextNeuron"` |
     | `**constants` | default values of the constants, with units | |
 
-    By default the method is exact if the equations are linear, else exp_euler. Raises EquationError or UnitError,
-    which show the line and mark the place.
+    Raises EquationError or UnitError, which show the line and mark the place.
 
     >>> Leaky = sl.Neuron.from_equations(
     ...     "dv/dt = (E_L - v + R*I)/tau : mV", threshold="v > V_th", reset="v = E_L",
