@@ -40,7 +40,7 @@ assert_same("record_append", operands, ["clock", "events"], {}, [zeros(5, dtype=
 assert_same("record_count", {"spikes": spikes[None]}, [zeros(1, 1, dtype=np.int32)], {"starts": [0], "stops": [n]})
 queue = {"count": np.array([2, 0], np.int32), "sources": zeros(2, n, dtype=np.uint32), "values": zeros(2, n)}
 operands = {"spikes": spikes, "cursor": np.int32(0), **queue}
-assert_same("event_remember", operands, [*queue], {"offset": 3, "n_pre": n}, [zeros(4, dtype=np.uint32)])
+assert_same("event_enqueue", operands, [*queue], {"offset": 3, "n_pre": n}, [zeros(4, dtype=np.uint32)])
 print("the same")
 """
 )
