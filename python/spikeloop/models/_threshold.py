@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from .._jax import is_tracer
 
-if TYPE_CHECKING:
-    from ._neuron import Neuron
 
-
-def check_threshold(neuron: Neuron, is_usual: bool) -> None:
+def check_threshold(neuron: Any, is_usual: bool) -> None:
     """Refuse a model without a threshold, and known constants for which it divides by 0.
 
     `is_usual`: it is that of `Neuron`, (V − V_th)/(V_th − V_reset).
