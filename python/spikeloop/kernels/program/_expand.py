@@ -50,7 +50,7 @@ def exprel(x: Value) -> Value:
     """(eˣ − 1)/x, and 1 at 0."""
     t = table_of(x)
     top = minimum(t.exp_high, x)  # so that the quotient is infinite at infinity
-    value = near_or(x, 7 / 8, _polynomial(x, t.exprel_near), lambda: _expm1(top) / top)
+    value = near_or(x, 7 / 8, _two_sums(x, t.exprel_near), lambda: _expm1(top) / top)
     x.builder.inverses[id(value)] = partial(_inverse_exprel, x)
     return value
 
@@ -285,6 +285,12 @@ def _polynomial(x: Value, coefficients: Sequence[float]) -> Value:
     for c in reversed(rest):
         total = fma(total, x, c)
     return total
+
+
+def _two_sums(x: Value, coefficients: Sequence[float]) -> Value:
+    """A polynomial as even(x²) + x odd(x²): two short chains of operations take less time than a long one."""
+    square = x * x
+    return fma(_polynomial(square, coefficients[1::2]), x, _polynomial(square, coefficients[::2]))
 
 
 def _clamped(x: Value, low: float, high: float) -> Value:
