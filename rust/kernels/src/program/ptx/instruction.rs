@@ -94,9 +94,8 @@ pub(super) fn write(program: &Program, id: Id, lines: &mut Lines) {
     let value = &program.values()[id];
     let args: Vec<String> = value.args.iter().map(|&arg| name(program, arg)).collect();
     let arg = |k: usize| args[k].as_str();
-    let width = Width::of(program);
     let one = Operation {
-        width,
+        width: Width::of(program),
         to: name(program, id),
         a: args.first().map_or("", String::as_str),
         list: args.join(", "),
@@ -104,6 +103,7 @@ pub(super) fn write(program: &Program, id: Id, lines: &mut Lines) {
         lines,
     };
     match value.op {
+        Op::Const | Op::IntConst | Op::WordConst | Op::Guard => {} // names of other things
         Op::Add => one.rounded("add"),
         Op::Sub => one.rounded("sub"),
         Op::Mul => one.rounded("mul"),
@@ -130,27 +130,7 @@ pub(super) fn write(program: &Program, id: Id, lines: &mut Lines) {
         Op::Select => one.selected(value.ty, [arg(1), arg(2), arg(0)]),
         Op::EndGuard => one.selected(value.ty, [arg(2), arg(0), arg(1)]),
         Op::Scale => one.scaled(arg(1)),
-        Op::Bits | Op::Float => one.bitwise("mov"),
-        Op::IntAnd => one.bitwise("and"),
-        Op::IntOr => one.bitwise("or"),
-        Op::IntXor => one.bitwise("xor"),
-        Op::IntAdd => one.signed("add"),
-        Op::IntSub => one.signed("sub"),
-        Op::Shl => one.shifted(width.bits, "shl"),
-        Op::Shr => one.shifted(width.signed, "shr"),
-        Op::UShr => one.shifted(width.unsigned, "shr"),
-        Op::IntToFloat => one.integer_to_float(),
-        Op::FloatToInt => one.float_to_integer(),
-        Op::WordMulHi => one.plain("mul.hi.u32"),
-        Op::WordMul => one.plain("mul.lo.u32"),
-        Op::WordXor => one.plain("xor.b32"),
-        Op::WordAdd => one.plain("add.u32"),
-        Op::WordShr => one.shifted("u32", "shr"),
-        Op::WordToFloat => one.word_to_float(),
-        Op::UniformIn | Op::In | Op::WordIn | Op::Lane => {
-            unreachable!("{} is there before the operations", value.op.signature().name)
-        }
-        Op::Const | Op::IntConst | Op::WordConst | Op::Guard => {} // names of other things
+        _ => one.whole_number(value.op),
     }
 }
 
@@ -167,6 +147,31 @@ struct Operation<'a> {
 }
 
 impl Operation<'_> {
+    /// One on integers or words.
+    fn whole_number(self, op: Op) {
+        let (width, one) = (self.width, self);
+        match op {
+            Op::Bits | Op::Float => one.bitwise("mov"),
+            Op::IntAnd => one.bitwise("and"),
+            Op::IntOr => one.bitwise("or"),
+            Op::IntXor => one.bitwise("xor"),
+            Op::IntAdd => one.signed("add"),
+            Op::IntSub => one.signed("sub"),
+            Op::Shl => one.shifted(width.bits, "shl"),
+            Op::Shr => one.shifted(width.signed, "shr"),
+            Op::UShr => one.shifted(width.unsigned, "shr"),
+            Op::IntToFloat => one.integer_to_float(),
+            Op::FloatToInt => one.float_to_integer(),
+            Op::WordMulHi => one.plain("mul.hi.u32"),
+            Op::WordMul => one.plain("mul.lo.u32"),
+            Op::WordXor => one.plain("xor.b32"),
+            Op::WordAdd => one.plain("add.u32"),
+            Op::WordShr => one.shifted("u32", "shr"),
+            Op::WordToFloat => one.word_to_float(),
+            _ => unreachable!("{} is there before the operations", op.signature().name),
+        }
+    }
+
     /// An instruction with the result and the arguments.
     fn plain(self, instruction: &str) {
         self.lines.add(format!("{instruction} {}, {}", self.to, self.list));
