@@ -6,8 +6,8 @@
 set -euo pipefail
 python=$1
 export SPIKELOOP_CUDA_INCLUDE=$2
-frames="tests/cuda/test_random.py tests/cuda/test_record.py tests/cuda/test_queue.py tests/cuda/test_products.py tests/cuda/test_event.py"
-through_jax="tests/kernels/test_event.py tests/kernels/test_ring.py tests/kernels/test_spike_queue.py tests/kernels/test_random.py tests/kernels/test_record.py"
+frames=$(echo tests/cuda/test_{event,history,products,queue,random,record}.py)
+through_jax=$(echo tests/kernels/test_{event,random,record,ring,spike_queue}.py)
 run() { "$python" -m pytest -q -p no:cacheprovider --timeout 600 "$@"; }
 
 SPIKELOOP_LIBCUDA=$PWD/target/cuda/emu/libcuda.so.1 run -n 2 --confcutdir=tests/cuda tests/cuda

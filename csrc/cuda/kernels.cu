@@ -1,6 +1,7 @@
 // All kernels: one fat binary.
 #include "event.cu"
 #include "gather.cu"
+#include "history.cu"
 #include "queue.cu"
 #include "random.cu"
 #include "record.cu"

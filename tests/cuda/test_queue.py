@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from call_frame import assert_same
+from event_case import FLOATS, sorted_rows
 
-FLOATS = (np.float32, np.float64)
 BLOCKS = 8
 
 
@@ -14,13 +14,9 @@ class Net:
     def __init__(self, n_pre, n_post, slots, float_type, index=np.uint16, seed=0):
         self.rng = rng = np.random.default_rng(seed)
         self.n_pre, self.n_post, self.slots, self.float = n_pre, n_post, slots, float_type
-        lengths = np.where(rng.random(n_pre) < 0.2, 0, rng.integers(1, 90, n_pre))
-        self.indptr = np.append(0, np.cumsum(lengths)).astype(np.int32)
-        nnz = self.indptr[-1]
-        delay, target = rng.integers(0, slots, nnz), rng.integers(0, max(n_post, 1), nnz)
-        order = np.lexsort((target, delay, np.repeat(np.arange(n_pre), lengths)))
-        self.delay, self.indices = delay[order].astype(np.uint8), target[order].astype(index)
-        self.weight = rng.integers(0, 50, nnz).astype(float_type)
+        self.indptr, delay, target = sorted_rows(rng, n_pre, n_post, slots)
+        self.delay, self.indices = delay.astype(np.uint8), target.astype(index)
+        self.weight = rng.integers(0, 50, target.size).astype(float_type)
         self.cursor = np.int32(rng.integers(slots))
 
     def queue(self, empty_now=False):

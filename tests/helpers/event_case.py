@@ -35,3 +35,12 @@ class Case:
 
     def attributes(self, **more):
         return {"n_pre": self.n_pre, "offset": self.offset, "sorted": False, **more}
+
+
+def sorted_rows(rng, n_pre, n_post, slots):
+    """(indptr, delay, target) of rows that ascend by delay and target."""
+    lengths = np.where(rng.random(n_pre) < 0.2, 0, rng.integers(1, 90, n_pre))
+    nnz = int(lengths.sum())
+    delay, target = rng.integers(0, slots, nnz), rng.integers(0, n_post, nnz)
+    order = np.lexsort((target, delay, np.repeat(np.arange(n_pre), lengths)))
+    return np.append(0, np.cumsum(lengths)).astype(np.int32), delay[order], target[order]

@@ -17,3 +17,12 @@ def test_every_kernel_has_native_code_and_is_listed(native):
         target = "program" if KERNELS[name].elementwise else name
         assert platforms == (("cpu", "cuda") if target in held else ("cpu",))
     assert "cpu: event_collect, " in repr(sl.info())
+
+
+def test_kernels_for_gpus_are_kernels_of_the_cpu_too(native):
+    cuda = {name.removeprefix("spikeloop.cuda.") for name in native.registrations(cuda=True)}
+    assert cuda <= {name.removeprefix("spikeloop.") for name in native.registrations()}
+    held = {target for target in cuda if native.cuda_targets() or target == "program"}
+    assert {target for target, platforms in _library.targets.items() if "cuda" in platforms} == held
+    for name in cuda - {"program"}:
+        assert KERNELS[name].scratch.keys() <= {"cuda"}

@@ -58,12 +58,16 @@ class Arena {
     for (void *p : owned_) free(p);
     owned_.clear();
   }
-  void end_launch() { used_ = 0; }
+  // Maps memory before any fiber runs: to ThreadSanitizer this is a write.
+  void begin_launch() {
+    constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    if (EMU_TSAN && !arena_)
+      arena_ = static_cast<char *>(mmap(nullptr, size_t(1) << 32, PROT_READ | PROT_WRITE, flags, -1, 0));
+    used_ = 0;
+  }
 
  private:
   char *from_arena(size_t bytes) {
-    constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-    if (!arena_) arena_ = static_cast<char *>(mmap(nullptr, size_t(1) << 32, PROT_READ | PROT_WRITE, flags, -1, 0));
     char *p = arena_ + used_;
     used_ += (bytes + 63) / 64 * 64;
     return p;
@@ -318,6 +322,7 @@ void launch(const Kernel &kernel, dim3 grid, dim3 block, size_t shared_bytes, vo
   random_state = (seed + 1) * 0x9e3779b97f4a7c15ull + ++launches;
   Run here{&kernel, args, {}, {}};
   run = &here;
+  arena.begin_launch();
   release(&start_token);
   here.block.lanes.resize(size_t(block.x) * block.y * block.z);
   std::vector<size_t> order(size_t(grid.x) * grid.y * grid.z);
@@ -331,7 +336,6 @@ void launch(const Kernel &kernel, dim3 grid, dim3 block, size_t shared_bytes, vo
   acquire(&end_token);
   idle.insert(idle.end(), used.begin(), used.end());
   used.clear();
-  arena.end_launch();
   run = nullptr;
 }
 

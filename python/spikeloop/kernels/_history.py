@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from .._jax import ad, zero_tangent
 from ._event import Rows, sources_of
-from ._kernel import FLOATS, ByName, Kernel, inputs, params, state
+from ._kernel import FLOATS, ByName, Kernel, cuda_tiles, inputs, params, state
 from ._ring import put
 from ._rules import is_zero
 
@@ -82,6 +83,7 @@ record_p = Kernel(
     operands=(*inputs("values", "cursor"), *state("ring", "count", "neurons")),
     jvp=_record_jvp,
     dtypes={"ring": FLOATS},
+    scratch={"cuda": lambda o: [jax.ShapeDtypeStruct((max(cuda_tiles(o.values.size), 1),), jnp.uint32)]},
 )
 deliver_p = Kernel(
     "history_deliver",

@@ -8,6 +8,7 @@
 mod device;
 mod driver;
 mod event;
+mod history;
 mod kernels;
 mod operands;
 mod products;
@@ -41,6 +42,8 @@ handlers! {
     pack, "record_pack": record::pack;
     count, "record_count": record::count;
     append, "record_append": record::append;
+    history_record, "history_record": history::record;
+    history_deliver, "history_deliver": history::deliver;
     program, "program": program::call;
     words, "random_words": random::words;
     counts, "random_counts": random::counts;

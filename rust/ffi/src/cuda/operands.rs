@@ -47,7 +47,11 @@ pub(super) struct Rows {
 impl Rows {
     /// The attribute `n_pre` and the operands `indices` and `indptr` of these places.
     pub(super) fn of(frame: Frame, at: usize, indptr: usize) -> Result<Self> {
-        let (indices, indptr, n_pre) = (frame.arg(at), frame.arg(indptr), frame.count("n_pre")?);
+        Self::with(&frame.arg(at), &frame.arg(indptr), frame.count("n_pre")?)
+    }
+
+    /// `n_pre` rows.
+    pub(super) fn with(indices: &Buffer, indptr: &Buffer, n_pre: usize) -> Result<Self> {
         if !matches!(indices.dtype, Dtype::U16 | Dtype::U32) {
             let given = indices.dtype;
             return Err(Error::invalid(format!("operand 'indices' is {given}, expected uint16 or uint32")));
@@ -63,14 +67,14 @@ impl Rows {
         };
         let length = nnz.checked_div(n_pre).unwrap_or(0);
         if indptr_bytes != 0 {
-            expect_len(&indptr, "indptr", n_pre + 1)?;
+            expect_len(indptr, "indptr", n_pre + 1)?;
         } else if length * n_pre != nnz {
             return Err(Error::invalid(format!(
                 "'indices' has {nnz} elements for {n_pre} rows of one length"
             )));
         }
         let [n_pre, nnz, length] = [n_pre, nnz, length].map(|n| n as u64);
-        Ok(Self { indices: address(&indices), indptr: address(&indptr), n_pre, nnz, indptr_bytes, length })
+        Ok(Self { indices: address(indices), indptr: address(indptr), n_pre, nnz, indptr_bytes, length })
     }
 }
 

@@ -84,6 +84,7 @@ fn with_scratch(name: &str, call: Call) -> Call {
     match name {
         "event_outer" => call.ret::<f32>(&[], &[0]),
         "event_remember" => call.ret(&[0_u32; 2], &[2]),
+        "history_record" => call.ret(&[0_u32; 1], &[1]),
         "record_append" => call.ret(&[0_u32; 3], &[3]),
         _ => call,
     }
@@ -96,7 +97,7 @@ const READ: &[&str] = &["target", "cotangent", "starts"];
 #[test]
 fn cuda_handlers_refuse_the_same_lengths() {
     let mut faults = vec![];
-    for Kernel { name, call, operands, free } in event::KERNELS {
+    for Kernel { name, call, operands, free } in event::KERNELS.iter().chain(plastic::KERNELS) {
         let full = format!("spikeloop.cuda.{name}");
         let Some((_, handler)) = cuda_registrations().iter().find(|(given, _)| *given == full) else {
             continue;
