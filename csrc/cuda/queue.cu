@@ -1,4 +1,4 @@
-// Queues of spikes under way: rust/kernels/src/event/waiting.rs.
+// Queues of spikes under way: rust/kernels/src/event/spike_queue.rs.
 #include "lists.cuh"
 #include "scatter.cuh"
 
@@ -14,25 +14,25 @@ template <class T> struct Queue {
   __device__ uint64_t held(uint64_t slot) const { return smaller(uint64_t(uint32_t(count[slot])), n_pre); }
 };
 
-template <class T> struct RememberCall {
+template <class T> struct EnqueueCall {
   Queue<T> queue;
   Spikes<T> spikes;
   uint32_t *tiles;  // scratch: one for each tile, then how many spikes the slot held before
   uint64_t n_tiles;
 };
 
-template <class T> __device__ T spike_of(const RememberCall<T> &c) {
+template <class T> __device__ T spike_of(const EnqueueCall<T> &c) {
   const uint64_t row = thread_in_grid();
   return row < c.queue.n_pre ? c.spikes.at(0, row) : T(0);
 }
 
-template <class T> __device__ void remember_count(const RememberCall<T> &c) {
+template <class T> __device__ void enqueue_count(const EnqueueCall<T> &c) {
   note_items(spike_of(c) != T(0), c.tiles + blockIdx.x);
   if (thread_in_grid() == 0) c.tiles[c.n_tiles] = uint32_t(c.queue.held(c.queue.slot(0)));
 }
 
 // Spikes that find no place are lost: a slot has place for one of each source.
-template <class T> __device__ void remember_write(const RememberCall<T> &c) {
+template <class T> __device__ void enqueue_write(const EnqueueCall<T> &c) {
   const T x = spike_of(c);
   const Place place = place_in_list(x != T(0), c.tiles, blockIdx.x);
   const uint64_t slot = c.queue.slot(0), before = c.tiles[c.n_tiles], at = before + place.before;
@@ -44,8 +44,8 @@ template <class T> __device__ void remember_write(const RememberCall<T> &c) {
     c.queue.count[slot] = int32_t(smaller(before + place.total, c.queue.n_pre));
 }
 #define REMEMBER(name, T)                                                                \
-  DEFINE_KERNEL(event_enqueue_count_##name, RememberCall<T>, remember_count<T>)        \
-  DEFINE_KERNEL(event_enqueue_write_##name, RememberCall<T>, remember_write<T>)
+  DEFINE_KERNEL(event_enqueue_count_##name, EnqueueCall<T>, enqueue_count<T>)        \
+  DEFINE_KERNEL(event_enqueue_write_##name, EnqueueCall<T>, enqueue_write<T>)
 FOR_FLOATS(REMEMBER)
 
 // Where in each row the synapses begin that have one delay and lie in one block of targets: (sources, delays · blocks

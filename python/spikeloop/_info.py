@@ -60,7 +60,7 @@ def _cuda() -> str:
     """What the library holds for NVIDIA GPUs, whether or not there is one."""
     if _library.native is None:
         return "-"
-    return _library.native.cuda_targets() or "no kernels: the library was built without nvcc"
+    return _library.native.cuda_targets() or "step programs alone: the library was built without nvcc"
 
 
 def version() -> str:

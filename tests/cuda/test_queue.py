@@ -57,7 +57,7 @@ def test_deliver(n_pre, n_post, slots, float_type, index, seed):
 @pytest.mark.parametrize("n", [0, 1, 31, 33, 255, 256, 257, 10_007])
 @pytest.mark.parametrize("float_type", FLOATS)
 @pytest.mark.parametrize("graded", [False, True])
-def test_remember_lists_spikes_in_order(n, float_type, graded, seed):
+def test_enqueue_lists_spikes_in_order(n, float_type, graded, seed):
     rng = np.random.default_rng(seed)
     for held in (0, n // 3):
         spikes = rng.random(n + 3) < (1 if held == 0 and n < 99 else 0.3)

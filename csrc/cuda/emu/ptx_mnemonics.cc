@@ -97,7 +97,8 @@ void store(Lanes &lanes) {
 
 #define ONE(kinds, R, A, value) {kinds, [](Lanes &l) { one<R, A>(l, [](A x) -> R { return value; }); }}
 #define TWO(kinds, R, A, value) {kinds, [](Lanes &l) { two<R, A>(l, [](A x, A y) -> R { return value; }); }}
-#define THREE(kinds, R, A, C, value) {kinds, [](Lanes &l) { three<R, A, C>(l, [](A x, A y, C c) -> R { return value; }); }}
+#define THREE(kinds, R, A, C, value) \
+  {kinds, [](Lanes &l) { three<R, A, C>(l, [](A x, A y, C c) -> R { return value; }); }}
 
 const std::unordered_map<std::string, Mnemonic> table = {
     // floats, the result rounded to the nearest one

@@ -92,7 +92,8 @@ class Reader {
   void shared(const std::string &text) {
     const std::string type = ".align 8 .b8 ";
     const size_t open = text.find('[');
-    if (!begins(text, type) || open == std::string::npos || text.back() != ']') refuse("shared memory of another type");
+    if (!begins(text, type) || open == std::string::npos || text.back() != ']')
+      refuse("shared memory of another type");
     if (function_->shared_size) refuse("a second array in shared memory");
     shared_name_ = text.substr(type.size(), open - type.size());
     function_->shared_size = whole(text.substr(open + 1, text.size() - open - 2));

@@ -1,7 +1,7 @@
 // Runs functions: the threads of a block side by side, one instruction after the other.
 //
-// Threads that took different ways wait for each other: those whose next instruction comes first in the text go on until
-// they reach the others. A barrier that not all threads of the block reach together is an error.
+// Threads that took different ways wait for each other: those whose next instruction comes first in the text go on
+// until they reach the others. A barrier that not all threads of the block reach together is an error.
 #include <algorithm>
 #include <cfenv>
 #include <cstring>
@@ -21,7 +21,8 @@ struct Group {
 
 class Block {
  public:
-  Block(const Function &function, unsigned threads) : function_(function), threads_(threads), shared_(function.shared_size) {
+  Block(const Function &function, unsigned threads)
+      : function_(function), threads_(threads), shared_(function.shared_size) {
     const size_t bytes = (threads * sizeof(uint64_t) + kLine - 1) / kLine * kLine;
     memory_.assign((function.registers.size() + 1) * bytes, char(0xff));  // NaN
     char *first = memory_.data() + (kLine - reinterpret_cast<uintptr_t>(memory_.data()) % kLine);

@@ -11,10 +11,10 @@ use spikeloop_kernels::event::{self, Dims, SpikeQueue, Starts};
 /// `spikes, cursor, count, sources, values` to `count, sources, values`, in place.
 pub(crate) fn enqueue(frame: Frame) -> Result<()> {
     frame.expect_counts(5, 3)?;
-    by_float!(frame.arg(4), "values", remember_as(frame))
+    by_float!(frame.arg(4), "values", enqueue_as(frame))
 }
 
-fn remember_as<T: Float + Element>(frame: Frame) -> Result<()> {
+fn enqueue_as<T: Float + Element>(frame: Frame) -> Result<()> {
     let spikes = frame.arg(0);
     let pre = spikes.population();
     let dims = Dims { batch: pre.batch, n_total: pre.n, offset: frame.count("offset")?, n_post: 0 };

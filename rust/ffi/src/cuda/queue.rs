@@ -54,10 +54,10 @@ impl Queue {
     }
 }
 
-/// `RememberCall`.
+/// `EnqueueCall`.
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct RememberCall {
+struct EnqueueCall {
     queue: Queue,
     spikes: Spikes,
     tiles: Address,
@@ -77,7 +77,7 @@ pub(super) fn enqueue(frame: Frame) -> Result<()> {
     expect_len(&scratch, "scratch", n_tiles + 1)?;
     let device = Device::of(frame)?;
     Queue::keep(&device, frame, 1)?;
-    let call = RememberCall { queue, spikes, tiles: address(&scratch), n_tiles: n_tiles as u64 };
+    let call = EnqueueCall { queue, spikes, tiles: address(&scratch), n_tiles: n_tiles as u64 };
     for name in [by_float!("event_enqueue_count", float), by_float!("event_enqueue_write", float)] {
         // SAFETY: the parameter is that of the kernels, and its buffers have the sizes that it says.
         unsafe { launch(&device, name, [n_tiles as u32, 1, 1], BLOCK, &call)? };
