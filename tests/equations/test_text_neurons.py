@@ -160,6 +160,15 @@ def test_time_in_a_threshold():
     assert np.flatnonzero(np.asarray(spikes)[:, 0])[0] == 11
 
 
+def test_equations_with_time_need_a_time():
+    model = sl.Neuron.from_equations(
+        "dv/dt = sin(t/tau)*v/tau : mV", threshold="v > V_th", reset="v = 0*mV", tau=1 * u.ms, V_th=50 * u.mV
+    )
+    neuron = sl.nn.init_all_states(model(1))
+    with pytest.raises(sl.errors.MissingSettingError, match=r"'t' \(the time, which the equations contain\)"):
+        neuron()
+
+
 def test_threshold_as_refractoriness_is_a_rise():
     model = sl.Neuron.from_equations(
         "dv/dt = I/C : mV", threshold="v > V_th", refractory="v > V_th", C=1 * u.pF, V_th=5 * u.mV

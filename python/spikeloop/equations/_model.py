@@ -246,8 +246,9 @@ class TextModel:
 
     def _derive(self, p: SimpleNamespace, dt: Any) -> tuple[Any, ...]:
         constants = {name: getattr(p, name) * self.factor(name) for name in self.constants}
-        t = environ.get("t", default=None) if self._uses_t else None  # what is read becomes an input of the program
-        always = (dt, 0.0 if t is None else number_in(t, u.ms, "environ t"))
+        # What is read becomes an input of the program.
+        t = environ.get("t", desc="the time, which the equations contain") if self._uses_t else 0.0 * u.ms
+        always = (dt, number_in(t, u.ms, "environ t"))
         if self.method[0] != EXACT:
             return (*constants.values(), *always)
         entries = self.system.matrix({**constants, "dt": dt})

@@ -5,8 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import brainunit as u
 import numpy as np
 
+from .. import environ
 from .._jax import is_tracer
 
 
@@ -22,7 +24,8 @@ def check_threshold(neuron: Any, is_usual: bool) -> None:
         raise TypeError(f"{name}: a neuron model declares its potential V as its first variable.")
     if is_usual and not {"V_th", "V_reset"} <= {*neuron.operands}:
         raise TypeError(f"{name}: a neuron model declares V_th and V_reset, or defines threshold(p, s).")
-    p = neuron.operand_space(neuron.derive(neuron.numbers(), 1.0))
+    with environ.context(t=0.0 * u.ms):  # which an equation may contain
+        p = neuron.operand_space(neuron.derive(neuron.numbers(), 1.0))
     if any(map(is_tracer, vars(p).values())):
         return
     rest = dict.fromkeys(neuron.state_vars, 0.0)
