@@ -3,9 +3,12 @@
 #   1. frames as XLA builds them: CPU and GPU agree; networks spike for spike; planted faults are found by sanitizers
 #   2. the same frames under AddressSanitizer and UndefinedBehaviorSanitizer
 #   3. the tests of the kernels through JAX, with the CUDA handlers in XLA programs
+# SPIKELOOP_ORDERS=N: so many orders of threads and blocks, 2 by default.
 set -euo pipefail
 python=$1
 export SPIKELOOP_CUDA_INCLUDE=$2
+# What XLA compiles is small and runs once: its optimiser is off.
+export XLA_FLAGS="--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 frames=$(echo tests/cuda/test_{event,history,products,queue,random,record}.py)
 through_jax=$(echo tests/kernels/test_{event,random,record,ring,spike_queue}.py)
 run() { "$python" -m pytest -q -p no:cacheprovider --timeout 600 "$@"; }
@@ -15,6 +18,6 @@ SPIKELOOP_LIBCUDA=$PWD/target/cuda/emu/libcuda.so.1 run -n 2 --confcutdir=tests/
 # pytest itself is not instrumented, so the runtime of the sanitizer has to come first. A leak is one of the interpreter.
 ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0 LD_PRELOAD=$(g++ -print-file-name=libasan.so) \
   SPIKELOOP_LIBCUDA=$PWD/target/cuda/asan/libcuda.so.1 run --confcutdir=tests/cuda $frames \
-  -k "not (seed0 or seed2)"
+  -k "not seed0"
 
 SPIKELOOP_LIBCUDA=$PWD/target/cuda/emu/libcuda.so.1 PYTHONPATH=tests/helpers run -n 2 -p emulated_cuda -m "not cpu" $through_jax

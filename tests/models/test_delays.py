@@ -187,7 +187,7 @@ def test_rings_and_lists_are_updated_in_place(batch, queued):
     net = sl.nn.init_all_states(Large(), batch_size=batch)
     body = loop_body(net.update)
     each = (
-        ["event_deliver", "event_relay", "event_enqueue"] if queued and not batch else ["event_relay", "event_scatter"]
+        ["event_deliver", "event_enqueue", "event_relay"] if queued and not batch else ["event_relay", "event_scatter"]
     )
     assert calls(body) == ["event_collect", *each, "program"]
     assert copies(body, 100) == []

@@ -100,34 +100,31 @@ def test_every_model_assembles_without_a_stack(ptxas, texts, gpu, dtype, tmp_pat
 
 
 # Operations on words of 32 bits, which no model has yet.
-WORDS = dict.fromkeys(("wmulhi", "wmul", "wxor", "wadd"), "w w -> w") | {"wshr": "w -> w", "wtof": "w -> f"}
 TO_FLOAT = {"i": "float {0}", "w": "wtof {0}", "b": "sel {0} 0 1", "f": "neg {0}"}
 
 
 def every_operation(dtype):
     """A program of each operation on registers and constants in all places."""
     one = "3f800000" if dtype == "f32" else "3ff0000000000000"
-    lines = ["in 0", f"const {one}", "gt 0 1", "bits 0", f"iconst {one}", "lane", "wconst 00000007"]
-    values = {"f": (0, 1), "b": (2,), "i": (3, 4), "*": (3, 4), "w": (5, 6)}
+    lines = ["in 0", f"const {one}", "gt 0 1", "bits 0", f"iconst {one}", "lane", "wconst 00000007", "win 1"]
+    values = {"f": (0, 1), "b": (2,), "i": (3, 4), "*": (3, 4), "w": (5, 6, 7)}
     outs = []
-    known = {op: signature for op, signature in SIGNATURES.items() if op not in ("const", "in", "uin", "iconst")}
-    for op, signature in {**known, **{op: x.split() for op, x in WORDS.items()}}.items():
-        *args, _, made = signature
-        if op in EXPANSIONS or op in ("guard", "endguard"):
-            continue
+    others = ("const", "in", "uin", "win", "iconst", "wconst", "lane", "uniform", "guard", "endguard", *EXPANSIONS)
+    known = {op: signature for op, signature in SIGNATURES.items() if op not in others}
+    for op, (*args, _, made) in known.items():
         for chosen in product(*(values[arg] for arg in args)):
             shift = " #5" if op in ("shl", "shr", "ushr", "wshr") else ""
             lines.append(f"{op} {' '.join(map(str, chosen))}{shift}")
             lines.append(TO_FLOAT["i" if made == "*" else made].format(len(lines) - 1))
             outs.append(len(lines) - 1)
     numbered = [f"{k} = {line}" for k, line in enumerate(lines)]
-    return "\n".join([f"program {dtype} inputs 1", *numbered, *(f"out {k}" for k in outs)])
+    return "\n".join([f"program {dtype} inputs 2", *numbered, *(f"out {k}" for k in outs)])
 
 
 @pytest.mark.parametrize("layout", ["u", "f"])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_operation_assembles(ptxas, native, dtype, layout, tmp_path):
-    text = native.program_ptx(native.program(every_operation(dtype)), layout)
+    text = native.program_ptx(native.program(every_operation(dtype)), layout + "u")
     assert assembled(ptxas, text, "sm_80", tmp_path, stack=True)
 
 
