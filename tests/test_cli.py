@@ -2,6 +2,7 @@
 
 import re
 
+import jax
 import pytest
 import spikeloop as sl
 from spikeloop import cli
@@ -31,6 +32,23 @@ def test_run(name, capsys):
 def test_the_size_is_that_of_the_network_unless_given(capsys):
     cli.main(["run", "cuba", "--seconds", "0.001"])
     assert "CUBANetwork, 4000 neurons" in capsys.readouterr().out
+
+
+def test_a_device_that_is_not_there_is_said(monkeypatch):
+    def devices(kind):
+        raise RuntimeError(f"no {kind} here")
+
+    monkeypatch.setattr(jax, "devices", devices)
+    with pytest.raises(SystemExit, match=r"JAX finds no GPU: no gpu here\n.*spikeloop\[cuda\]"):
+        cli.main(["run", "coba", "--device", "gpu"])
+
+
+def test_the_device_is_the_one_asked_for(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(jax, "devices", lambda kind: asked.append(kind) or [None])
+    cli.main(["run", "coba", "--neurons", "100", "--seconds", "0.001", "--device", "cpu"])
+    assert asked == ["cpu"]
+    assert "COBANetwork" in capsys.readouterr().out
 
 
 def test_a_raster_is_drawn(tmp_path, capsys):

@@ -68,6 +68,7 @@ def _add_options(parser: argparse.ArgumentParser, raster: str | None) -> None:
     )
     parser.add_argument("--dt", type=_positive(float), default=0.1, metavar="MS", help="time step in ms (default 0.1)")
     parser.add_argument("--threads", type=_positive(int), default=1, metavar="T", help="threads (default 1)")
+    parser.add_argument("--device", choices=("cpu", "gpu"), help="what computes (default: a GPU if JAX finds one)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--raster", default=raster, metavar="FILE", help="draw the spikes into FILE")
     parser.set_defaults(command=_run)
@@ -106,7 +107,7 @@ def _run(args: argparse.Namespace) -> int:
 
     sl.set_num_threads(args.threads)
     sl.random.seed(args.seed)
-    with sl.environ.context(dt=args.dt * u.ms):
+    with jax.default_device(_device(args.device)), sl.environ.context(dt=args.dt * u.ms):
         began = time.perf_counter()
         net = _NETWORKS[args.network](**args.options, seed=args.seed)
         sl.nn.init_all_states(net)
@@ -124,6 +125,20 @@ def _run(args: argparse.Namespace) -> int:
         if spikes is not None:
             _draw(args, net, spikes.read(rows))
     return 0
+
+
+def _device(kind: str | None) -> Any:
+    """The first device of a kind; ends the program if JAX finds none."""
+    import jax
+
+    if kind is None:
+        return None
+    try:
+        return jax.devices(kind)[0]
+    except RuntimeError as error:
+        raise SystemExit(
+            f"JAX finds no {kind.upper()}: {error}\nFor NVIDIA GPUs: pip install 'spikeloop[cuda]'"
+        ) from None
 
 
 def _loop(net: Any, args: argparse.Namespace, steps: int, recorder: Any) -> Any:
