@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Confirms on a machine with an NVIDIA GPU what was tested without one, and times it: builds a wheel with CUDA kernels,
-# runs the tests that need a GPU, then COBA with native kernels and with their references. A log lies in benches/results/gpu.
-#   benches/gpu_check.sh [FOLDER]      FOLDER: the environment to make, .venv-gpu if not given
+# Confirms on a machine with an NVIDIA GPU what was tested without one, and times it: runs the tests that need a GPU, then
+# COBA with native kernels and with their references. A log lies in benches/results/gpu.
+#   benches/gpu_check.sh           builds a wheel with CUDA kernels and an environment for it, .venv-gpu
+#   benches/gpu_check.sh PYTHON    takes an interpreter that has such a wheel, JAX for CUDA and the extra `test`
 set -euo pipefail
 cd "$(dirname "$0")/.."
-venv=${1:-.venv-gpu}
-python=$venv/bin/python
+python=${1:-.venv-gpu/bin/python}
 log=benches/results/gpu/$(date +%Y-%m-%d).txt
 mkdir -p "$(dirname "$log")"
 
 build() {
   make cuda
   make wheel
-  "${PYTHON:-python3}" -m venv "$venv"
+  "${PYTHON:-python3}" -m venv .venv-gpu
   "$python" -m pip install --quiet "$(ls -t dist/*-cp*.whl | head -1)[cuda,test]"
 }
 
@@ -25,9 +25,9 @@ timings() {
 }
 
 {
-  git log -1 --format='commit %h %cs'
+  git log -1 --format='commit %h %cs' || true # a copy may have no history
   nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
-  build
+  [ $# -gt 0 ] || build
   "$python" -m spikeloop info
   tests
   timings
