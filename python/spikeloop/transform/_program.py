@@ -21,7 +21,10 @@ NOTHING: dict[Any, Any] = {}  # never changed
 
 
 class _Stale(Exception):
-    """The program was made for other shapes, dtypes, units or settings."""
+    """The program was made for other shapes, dtypes, units or settings.
+
+    `jax.jit` finds that as it traces again, so that a call that fits pays nothing; only an exception leads out of there.
+    """
 
 
 class _JitDisabled(Exception):
