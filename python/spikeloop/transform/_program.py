@@ -23,7 +23,7 @@ NOTHING: dict[Any, Any] = {}  # never changed
 class _Stale(Exception):
     """The program was made for other shapes, dtypes, units or settings.
 
-    `jax.jit` finds that as it traces again, so that a call that fits pays nothing; only an exception leads out of there.
+    `jax.jit` finds that as it traces again, so a call that fits pays nothing; only an exception leads out.
     """
 
 
