@@ -193,21 +193,15 @@ def new_primitive(name: str, abstract_eval: Callable, reference: Callable) -> Pr
 
 def new_function(name: str, reference: Callable, slope: Callable) -> Callable:
     """A function of a float that stays one equation when it is traced; `slope` is its derivative."""
-    primitive = Primitive(name)
-    primitive.def_impl(lambda x: xla.apply_primitive(primitive, x))
-    primitive.def_abstract_eval(lambda x: x)
-    mlir.register_lowering(primitive, mlir.lower_fun(reference, multiple_results=False))
+    primitive = _with_one_result(name, reference, lambda x: x)
     ad.defjvp(primitive, lambda tangent, x: tangent * slope(x))
     batching.defvectorized(primitive)
     return primitive.bind
 
 
-def new_function_of_many(name: str, reference: Callable, abstract_eval: Callable) -> Primitive:
-    """A primitive with one result, which is a constant to differentiation."""
-    primitive = Primitive(name)
-    primitive.def_impl(lambda *args, **params: xla.apply_primitive(primitive, *args, **params))
-    primitive.def_abstract_eval(abstract_eval)
-    mlir.register_lowering(primitive, mlir.lower_fun(reference, multiple_results=False))
+def new_constant_function(name: str, reference: Callable, abstract_eval: Callable) -> Primitive:
+    """A primitive with one result, whose derivatives are 0; how it is batched is up to the caller."""
+    primitive = _with_one_result(name, reference, abstract_eval)
 
     def constant(primals: Any, tangents: Any, **params: Any) -> Any:
         del tangents
@@ -215,6 +209,15 @@ def new_function_of_many(name: str, reference: Callable, abstract_eval: Callable
         return out, zero_tangent(out)
 
     ad.primitive_jvps[primitive] = constant
+    return primitive
+
+
+def _with_one_result(name: str, reference: Callable, abstract_eval: Callable) -> Primitive:
+    """A primitive that runs `reference` on every platform."""
+    primitive = Primitive(name)
+    primitive.def_impl(lambda *args, **params: xla.apply_primitive(primitive, *args, **params))
+    primitive.def_abstract_eval(abstract_eval)
+    mlir.register_lowering(primitive, mlir.lower_fun(reference, multiple_results=False))
     return primitive
 
 

@@ -33,7 +33,7 @@ class PopulationRow:
 
 @dataclass(frozen=True)
 class ProjectionRow:
-    """One projection. `synapses` is None if the number is not known, for example of a function; `delay` is a text."""
+    """One projection; `synapses` is None where the number is unknown, as of a function, and `delay` is text to print."""
 
     path: str
     kind: str

@@ -11,7 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from .._jax import batching, new_function_of_many
+from .._jax import batching, new_constant_function
 from ._philox import philox
 
 MOST = 4  # numbers for each neuron and step
@@ -37,7 +37,7 @@ def fraction(word: Any, dtype: Any) -> Any:
     return (word >> 8).astype(dtype) * dtype.type(2.0**-24)
 
 
-uniform_p = new_function_of_many("uniform_of_neuron", _reference, lambda like, *key, k: like)
+uniform_p = new_constant_function("uniform_of_neuron", _reference, lambda like, *key, k: like)
 
 
 def _batched(operands: Sequence[Any], axes: Sequence[Any], *, k: int) -> tuple[Any, int]:

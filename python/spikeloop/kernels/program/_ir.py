@@ -39,6 +39,7 @@ _SIGNATURES = {
 SIGNATURES = {op: signature.split() for signature, ops in _SIGNATURES.items() for op in ops.split()}
 READS = ("in", "uin", "win")  # what reads an operand
 VARIES = ("in", "lane")  # what differs between neurons by itself
+FREE = (*VARIES, "guard", "endguard")  # what is no operation of its own, and never stands in a region
 _FUNCTIONS = "exp exp2 expm1 exprel exprel_slope logistic tanh log log1p sin cos tan sign"
 # Functions by name occur in programs for readers only: native code knows what they expand to.
 SIGNATURES |= {name: ["f", "->", "f"] for name in _FUNCTIONS.split()} | {"pow": ["f", "f", "->", "f"]}

@@ -11,12 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from ._builder import Builder
-from ._ir import Value
+from ._ir import FREE, Value
 
 # Operations that take as long as a jump that is foretold wrongly now and then; quotients and roots count for more.
 WORTH_A_JUMP = 24
 COSTS = {"div": 4, "sqrt": 4}
-FIXED = ("in", "lane", "guard", "endguard")  # what never stands in a region
 
 Needs = Callable[[Value], Sequence[Value]]
 
@@ -52,7 +51,7 @@ class Graph:
         while stack:
             value = stack.pop()
             left[id(value)] = left.get(id(value), self.uses[id(value)]) - 1
-            if not left[id(value)] and not value.uniform and value.op not in FIXED and id(value) not in fixed:
+            if not left[id(value)] and not value.uniform and value.op not in FREE and id(value) not in fixed:
                 found.append(value)
                 stack += value.args
         return sorted(found, key=lambda value: self.position[id(value)])

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from ..._jax import ClosedJaxpr
 from .. import _library
-from ._ir import READS, Program, Value, number_of
+from ._ir import FREE, READS, Program, Value, number_of
 
 _FORMS = {
     "add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "div": "{} / {}", "neg": "-{}",
@@ -121,8 +121,7 @@ _DESCRIBE: dict[str, Callable[[Listing], str]] = {"program": describe, "ptx": pt
 
 def operations(program: Program) -> Counter[str]:
     """How many operations of each kind are done for each neuron."""
-    free = ("in", "lane", "guard", "endguard")
-    return Counter(value.op for value in program.values if not value.uniform and value.op not in free)
+    return Counter(value.op for value in program.values if not value.uniform and value.op not in FREE)
 
 
 def _line(value: Value, args: list[str]) -> str:

@@ -13,8 +13,6 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 /// `CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT`.
 const MULTIPROCESSORS: c_int = 16;
-/// `CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR` and `…_MINOR`.
-const CAPABILITY: [c_int; 2] = [75, 76];
 
 /// Blocks of 256 threads that a multiprocessor has room for.
 const BLOCKS_EACH: u64 = 8;
@@ -25,7 +23,6 @@ pub(crate) enum Key {
     /// The event kernels.
     Kernels,
     /// The PTX of a step program with this hash.
-    #[allow(dead_code)] // for step programs
     Program(u64),
 }
 
@@ -122,7 +119,6 @@ impl Device {
     ///
     /// # Safety
     /// As of `launch`.
-    #[allow(dead_code)] // for step programs
     pub(crate) unsafe fn launch_words(
         &self,
         function: Function,
@@ -185,12 +181,6 @@ impl Device {
     /// Blocks that the GPU runs at once; kernels whose work is larger walk through it in strides.
     pub(crate) fn blocks(&self) -> Result<u64> {
         Ok(self.attribute(MULTIPROCESSORS)?.max(1) as u64 * BLOCKS_EACH)
-    }
-
-    /// The compute capability of the GPU, such as (9, 0).
-    #[allow(dead_code)] // for step programs
-    pub(crate) fn capability(&self) -> Result<(i32, i32)> {
-        Ok((self.attribute(CAPABILITY[0])?, self.attribute(CAPABILITY[1])?))
     }
 
     fn attribute(&self, attribute: c_int) -> Result<c_int> {
