@@ -33,7 +33,7 @@ class PopulationRow:
 
 @dataclass(frozen=True)
 class ProjectionRow:
-    """One projection; `synapses` is None where the number is unknown, as of a function, and `delay` is text to print."""
+    """One projection; `synapses` is None where the number is unknown, as of a function; `delay` is text to show."""
 
     path: str
     kind: str
