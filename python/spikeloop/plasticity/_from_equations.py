@@ -37,9 +37,10 @@ def from_equations(
     | `**values` | default values of the constants, with units; of a variable, what it starts from | 0 |
 
     `g_post += …` says what a spike delivers, in the unit of the weight; without it, it delivers the new weight. Where
-    it goes is said by the projection. `v_post` is v of the target, and any other State or constant of it is read in this way. Where variables belong to
-    neurons and a change of the weight is a product of what both sides give, native code runs, on the synapses of
-    neurons that spike. Other texts run as JAX code on all synapses, which a warning says.
+    it goes is said by the projection. `v_post` is v of the target; any other State or constant of it is read likewise.
+
+    Where variables belong to neurons and a change of the weight is a product of what both sides give, native code runs,
+    on the synapses of neurons that spike. Other texts run as JAX code on all synapses, which a warning says.
 
     Raises EquationError or UnitError, which show the line and mark the place.
 
