@@ -77,7 +77,13 @@ COUPLED = {
     "on_post": "y += 1; w += A*x",
     "tau": 20.0 * u.ms, "A": 0.01 * u.mV,
 }  # fmt: skip
+SOFT_BOUNDS = {
+    **PAIR, "A_plus": 0.03, "A_minus": 0.02,
+    "on_pre": "x += 1; w = clip(w - A_minus*w*y, 0*mV, w_high)",
+    "on_post": "y += 1; w = clip(w + A_plus*(w_high - w)*x, 0*mV, w_high)",
+}  # fmt: skip
 TEXTS = {
+    "soft bounds": SOFT_BOUNDS,
     "pair": PAIR,
     "delivers first": {**PAIR, "on_pre": "g_post += w; x += 1; w = clip(w - A_minus*y, 0*mV, w_high)"},
     "delivers a part": {**PAIR, "on_pre": "x += 1; w = clip(w - A_minus*y, 0*mV, w_high); g_post += -w*x/2"},
@@ -107,7 +113,7 @@ def test_only_decaying_variables_of_sources_update_lazily():
     lazy = {name: sl.Synapse.from_equations(**text).lazy_trace for name, text in TEXTS.items()}
     assert lazy == {
         "pair": "x", "delivers first": None, "delivers a part": None, "short term": None, "triplet": "r",
-        "voltage": "x", "coupled": None,
+        "voltage": "x", "coupled": None, "soft bounds": "x",
     }  # fmt: skip
 
 

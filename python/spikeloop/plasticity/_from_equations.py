@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import types
 from typing import Any
 
 from .._form import param
+from ..equations._class import Recipe, made
 from ._plasticity import Trace
 from ._synapse_text import Source, SynapseText
 from ._text_rule import NeuronwiseRule, SynapsewiseRule
@@ -69,4 +69,5 @@ def from_equations(
         traces = {name: Trace(of, sides.decay_of(name) or "", "spikes") for name, of in sides.of.items()}
         attributes = {**shared, **traces, "sides": sides, "lazy_trace": sides.lazy_trace, "limits": sides.bounds}
         base = NeuronwiseRule
-    return types.new_class(name, (base,), exec_body=lambda space: space.update(attributes))
+    recipe = Recipe(from_equations, (model, on_pre, on_post), {"weight": weight, "name": name, **values})
+    return made(name, base, attributes, recipe)

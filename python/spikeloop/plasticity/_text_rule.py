@@ -22,6 +22,7 @@ from ..connect._connectivity import plain_spikes
 from ..equations._expression import Expression
 from ..equations._units import factor
 from ..kernels._event import Rows, sources_of
+from ..kernels._plastic import ADDITIVE, LINEAR
 from ..kernels._record import number_of
 from ._plasticity import Change, Plasticity
 from ._synapse_text import SynapseText
@@ -169,8 +170,25 @@ class NeuronwiseRule(TextRule, Plasticity):
                 continue
             known = self._statements(side, own, change.statement)
             events[side] = change.event(known) * own.spikes if change.event else own.spikes
-            coefficients[side] = change.coefficient(self._with_others(vars(other))) / factor(self._unit)
+            scale = 1.0 if change.distance else factor(self._unit)
+            coefficients[side] = change.coefficient(self._with_others(vars(other))) / scale
         return Change(events["pre"], coefficients["pre"], events["post"], coefficients["post"])
+
+    def _law_of_targets(self, p: SimpleNamespace, kind: Any) -> tuple[Any, int]:
+        return self._law_of("post", p, kind)
+
+    def _law_of_sources(self, p: SimpleNamespace, kind: Any) -> tuple[Any, int]:
+        return self._law_of("pre", p, kind)
+
+    def _law_of(self, side: str, p: SimpleNamespace, kind: Any) -> tuple[Any, int]:
+        """The law of the changes by spikes of a side: they grow with the distance from a bound, or do not."""
+        change = self.sides.changes[side]
+        if change is None or change.distance is None:
+            return jnp.asarray([p.w_min, p.w_max, 0.0, 1.0, 0.0], kind), ADDITIVE
+        known = {name: getattr(p, name) * factor(self.text.units[name]) for name in self.params}
+        bound, sign = change.distance
+        origin = change.statement.expression.value_of(bound, known) / factor(self._unit)
+        return jnp.asarray([p.w_min, p.w_max, origin, sign, 1.0], kind), LINEAR
 
     def _is_graded(self) -> bool:
         change = self.sides.changes["post"]

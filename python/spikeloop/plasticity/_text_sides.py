@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..equations._expression import Expression
 from ..equations._place import Place
@@ -50,14 +50,22 @@ class Product:
         return bool(self.factors or self.divides) or self.sign != 1
 
 
+class Distance(NamedTuple):
+    """The factor (w − bound) · sign of a change, the distance of the weight from one of its bounds."""
+
+    bound: ast.expr
+    sign: float
+
+
 @dataclass(frozen=True)
 class WeightChange:
-    """w ← clip(w + event · coefficient): what the spiking side gives, and what the other one gives."""
+    """w ← clip(w + event · coefficient · distance): what the spiking side and the other one give."""
 
     statement: Statement
     event: Product
     coefficient: Product
     bounds: tuple[ast.expr, ast.expr] | None
+    distance: Distance | None
 
 
 class Sides:
@@ -116,8 +124,33 @@ class Sides:
         if more:
             raise NotBySides(more[0].place, f"{weight} is changed twice")
         product, bounds = self._added(statement)
+        distances = {k: self._distance(f, statement, bounds) for k, f in enumerate(product.factors)}
+        found = {k: distance for k, distance in distances.items() if distance is not None}
+        if len(found) == 1:
+            product = replace(product, factors=tuple(f for k, f in enumerate(product.factors) if k not in found))
         event, coefficient = self._split(product, side)
-        return WeightChange(statement, event, coefficient, bounds)
+        return WeightChange(statement, event, coefficient, bounds, *(found.values() or [None]))
+
+    def _distance(
+        self, factor: ast.expr, statement: Statement, bounds: tuple[ast.expr, ast.expr] | None
+    ) -> Distance | None:
+        """The distance from a bound that a factor is, if it is one."""
+        is_weight = lambda node: isinstance(node, ast.Name) and node.id == self.text.source.weight  # noqa: E731
+        if bounds is None:
+            return None
+        low, high = bounds
+        match factor:
+            case ast.Name() if is_weight(factor) and _is_zero(low):
+                return Distance(low, 1.0)
+            case ast.BinOp(left=left, op=ast.Sub(), right=right) if is_weight(left) and ast.dump(right) == ast.dump(
+                low
+            ):
+                return Distance(low, 1.0)
+            case ast.BinOp(left=left, op=ast.Sub(), right=right) if is_weight(right) and ast.dump(left) == ast.dump(
+                high
+            ):
+                return Distance(high, -1.0)
+        return None
 
     def _added(self, statement: Statement) -> tuple[Product, tuple[ast.expr, ast.expr] | None]:
         """(what is added to the weight, the bounds of the sum)."""
@@ -214,6 +247,11 @@ class Sides:
                            right=ast.Name(id=tau)) if x == name and tau in self.text.constants:  # fmt: skip
                 return tau
         return None
+
+
+def _is_zero(bound: ast.expr) -> bool:
+    """Whether a bound is written as 0, with a unit or without."""
+    return any(isinstance(node, ast.Constant) and node.value == 0 for node, _, _ in _factors(bound, False))
 
 
 def _product(expression: Expression, tree: ast.expr, sign: float = 1.0) -> Product:
