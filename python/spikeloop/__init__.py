@@ -11,6 +11,7 @@ from . import environ as environ
 from . import errors as errors
 from . import init as init
 from . import inputs as inputs
+from . import io as io
 from . import kernels as kernels
 from . import metric as metric
 from . import networks as networks
