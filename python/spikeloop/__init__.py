@@ -20,6 +20,7 @@ from . import plot as plot
 from . import random as random
 from . import record as record
 from . import surrogate as surrogate
+from . import train as train
 from . import transform as transform
 from . import util as util
 from ._info import info as info
