@@ -1,11 +1,11 @@
 //! A program over many steps in one call: all steps of a block of lanes, then those of the next block.
 //!
-//! A block is so small that its states stay in the first cache from step to step.
+//! A block is so small that its states stay in the cache from step to step.
 
 use std::ffi::c_void;
 
 use super::Program;
-use super::element::{Element, GROUP};
+use super::element::Element;
 use super::jit::Code;
 use super::op::Op;
 use super::run::{Call, Input, Layout, PARALLEL, TRAFFIC, Worker};
@@ -13,10 +13,10 @@ use super::variant::Variant;
 use crate::shared::Shared;
 use crate::threads;
 
-/// Bytes of the operands and results of a block in one step: a part of the first cache.
-const CACHE: usize = 24 * 1024;
-/// Lanes of a block, at least and at most.
-const BLOCK: (usize, usize) = (256, 4096);
+/// Bytes of a block in each operand: a few pages, as each row of those that are timed begins on another one, which the
+/// hardware does not fetch ahead. With 4 KiB LIF takes twice as long as with 16. Sums are added up by block, so its
+/// size depends on nothing else.
+const BLOCK: usize = 16 * 1024;
 
 /// Many steps of a program.
 ///
@@ -54,7 +54,7 @@ impl Steps<'_> {
     pub(super) unsafe fn run<T: Element>(&self, program: &Program, variant: &Variant, code: Option<&Code>) {
         let call = &self.call;
         let (rows, lanes) = call.rows();
-        let block = self.block::<T>();
+        let block = BLOCK / size_of::<T>();
         let (per_row, count) = (lanes.div_ceil(block), call.sums.len());
         let mut partial = vec![T::ZERO; rows * per_row * count];
         let work = call.shape.len() * self.count * (variant.ops + TRAFFIC);
@@ -75,14 +75,6 @@ impl Steps<'_> {
         });
         // SAFETY: promised to this function.
         unsafe { call.add_up(&partial, rows, per_row) };
-    }
-
-    /// The lanes of a block; they do not depend on the number of threads, as sums are added up by block.
-    fn block<T: Element>(&self) -> usize {
-        let varies = |input: &&Input| matches!(input.layout, Layout::Neuron | Layout::Full);
-        let arrays = self.call.inputs.iter().filter(varies).count() + self.call.outs.len();
-        let lanes = CACHE / (arrays.max(1) * size_of::<T>());
-        lanes.clamp(BLOCK.0, BLOCK.1) / GROUP * GROUP
     }
 
     /// All steps of some lanes of a row.
