@@ -269,8 +269,6 @@ class Kernel:
     def _replacements(self, structure: Mapping[str, Any]) -> dict[int, int]:
         """The places of the results that replace operands, with those of the operands."""
         names = self.names(structure)
-        if self.turn is not None:
-            return {k: names.index(name) for k, name in enumerate(self.turn_of(structure).carried)}
         return {result: names.index(name) for result, name in enumerate(self.replaced(structure))}
 
     def _native_call(self, ctx: Any, operands: Sequence[Any], structure: Mapping[str, Any], platform: str) -> list[Any]:

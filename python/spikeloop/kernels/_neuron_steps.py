@@ -125,9 +125,8 @@ def _tangent_turn(config: Pass, timed: Names, stacked: Names, steps: int, revers
 
 def _tangent_outputs(o: ByName, *, config: Pass, stacked: Names, steps: int, **_: Any) -> dict[str, Any]:
     like = getattr(o, f"d {_carried(config)[0]}")
-    last = dict.fromkeys((f"d last {name}" for name in _carried(config)), jax.ShapeDtypeStruct(like.shape, like.dtype))
     row = jax.ShapeDtypeStruct((steps, *like.shape), like.dtype)
-    return last | dict.fromkeys((f"d {name} after each step" for name in stacked), row)
+    return dict.fromkeys((f"d {name} after each step" for name in stacked), row)
 
 
 def _cotangent_operands(config: Pass, timed: Names, stacked: Names, active: Active, summed: Names, **_: Any) -> Operands:
@@ -151,11 +150,10 @@ def _cotangent_turn(
 def _cotangent_outputs(
     o: ByName, *, config: Pass, timed: Names, active: Active, summed: Names, steps: int, **_: Any
 ) -> dict[str, Any]:
-    like, carried = getattr(o, f"d new {_carried(config)[0]}"), _carried(config)
-    whole, row = (jax.ShapeDtypeStruct(shape, like.dtype) for shape in (like.shape, (steps, *like.shape)))
-    found = dict.fromkeys((f"d {x}" for x in [*carried, *_added(config, timed, active, summed)]), whole)
-    found |= dict.fromkeys((f"d {x} in a step" for x in _timed(config, timed, active)), row)
-    return found | {f"d {x}": jax.ShapeDtypeStruct(getattr(o, x).shape, like.dtype) for x in summed}
+    like = getattr(o, f"d new {_carried(config)[0]}")
+    row = jax.ShapeDtypeStruct((steps, *like.shape), like.dtype)
+    rows = dict.fromkeys((f"d {x} in a step" for x in _timed(config, timed, active)), row)
+    return rows | {f"d {x}": jax.ShapeDtypeStruct(getattr(o, x).shape, like.dtype) for x in summed}
 
 
 # --- rules -----------------------------------------------------------------------------------------------------------
@@ -176,7 +174,7 @@ def _jvp(kernel: Kernel, o: ByName, slopes: ByName, structure: Structure) -> Any
     # What neurons share in a step has a cotangent for each of them.
     widened = {name: _rows(getattr(o, name), like.shape) for name in active if name in timed}
     given = {**vars(o), **dict(zip(saved, before, strict=True)), **widened}
-    for name in {*active, *carried}:
+    for name in dict.fromkeys([*active, *carried]):
         slope = jnp.zeros_like(getattr(o, name)) if is_zero(x := getattr(slopes, name)) else x
         given[f"d {name}"] = _rows(slope, like.shape) if name in timed else slope
     stacked = tuple(name for name in structure["stacked"] if name in smooth.results)
@@ -260,10 +258,8 @@ _COMMON = ("config", "timed", "stacked", "steps", "reverse")
 
 steps_p = _kernel("neuron_steps", _forward, _forward_operands, _over_time, (*_COMMON, "saved"), jvp=_jvp)
 steps_jvp_p = _kernel(
-    "neuron_steps.jvp", _tangent_turn, _tangent_operands, _tangent_outputs, (*_COMMON, "active"), in_place=False,
-    transpose=_transposed,
-)  # fmt: skip
+    "neuron_steps.jvp", _tangent_turn, _tangent_operands, _tangent_outputs, (*_COMMON, "active"), transpose=_transposed
+)
 steps_vjp_p = _kernel(
-    "neuron_steps.vjp", _cotangent_turn, _cotangent_operands, _cotangent_outputs, (*_COMMON, "active", "summed"),
-    in_place=False,
-)  # fmt: skip
+    "neuron_steps.vjp", _cotangent_turn, _cotangent_operands, _cotangent_outputs, (*_COMMON, "active", "summed")
+)

@@ -92,12 +92,14 @@ class _Loop:
             free = [part for part in ready if parts.is_free[part]]
             for part in free or ready[:1]:
                 ready.remove(part)
-                if parts.is_free[part]:
-                    waiting += parts.members[part]
-                else:
+                eqns, is_free = parts.members[part], parts.is_free[part]
+                if not is_free or self._looks_back(eqns, waiting):
                     self._run_free(waiting)
                     waiting = []
-                    self._run_bound(parts.members[part])
+                if is_free:
+                    waiting += eqns
+                else:
+                    self._run_bound(eqns)
                 parts.order.done(part)
         self._run_free(waiting)
         ys = [self._rows(self._value(atom), atom.aval.shape) for atom in self.outs[len(self.carry) :]]
@@ -133,6 +135,11 @@ class _Loop:
         order = TopologicalSorter(before)
         order.prepare()
         return _Parts(members, {part: part not in bound for part in members}, order)
+
+    def _looks_back(self, eqns: Sequence[int], at: Sequence[int]) -> bool:
+        """Whether equations need results that others make in the step before."""
+        inputs = _variables(atom for k in eqns for atom in self.eqns[k].invars)
+        return any(var in self.next and self._source(var) in at for var in inputs)
 
     # --- values ------------------------------------------------------------------------------------------------------
 

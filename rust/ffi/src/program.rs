@@ -320,4 +320,39 @@ sum 1
         let call = Call::default().int("program", hash(text)).vector(&[2.0]).vector(&[1.0, 2.0, 3.0]);
         assert_eq!(run(call.ret(&[0.0], &[])).expect("runs").result::<f64>(0), [12.0]);
     }
+
+    /// Two steps: the state takes the drive of each, and is kept after each.
+    fn two_steps(state: &[f64], drive: &[f64], dims: &[i64], count: i64) -> Result<Call, String> {
+        let text = "program f64 inputs 2\n0 = in 0\n1 = in 1\n2 = add 0 1\nout 2 alias 0\nout 2\nsum 1\n";
+        let call = Call::default()
+            .vector(state)
+            .arg(drive, dims)
+            .ret(&vec![0.0; state.len()], &[state.len() as i64]);
+        let call =
+            call.ret(&[0.0; 6], &[2, 3]).ret(&[0.0], &[]).int("program", hash(text)).int("steps", count);
+        let mut call = call.flag("reverse", true).ints("timed", &[0, 1]);
+        let handler =
+            registrations().iter().find(|(name, _)| *name == "spikeloop.program_steps").expect("there").1;
+        call.run(handler).map_err(|(_, message)| message)?;
+        Ok(call)
+    }
+
+    #[test]
+    fn many_steps_go_from_a_copy_of_the_state() {
+        let state = [100.0, 200.0, 300.0];
+        let done = two_steps(&state, &[1.0, 2.0, 3.0, 10.0, 20.0, 30.0], &[2, 3], 2).expect("runs");
+        assert_eq!(done.result::<f64>(0), [111.0, 222.0, 333.0]);
+        assert_eq!(done.result::<f64>(1), [111.0, 222.0, 333.0, 110.0, 220.0, 330.0]);
+        assert_eq!(done.result::<f64>(2), [66.0]);
+        let done = two_steps(&state, &[1.0, 10.0], &[2], 2).expect("runs");
+        assert_eq!(done.result::<f64>(0), [111.0, 211.0, 311.0]);
+        assert_eq!(
+            two_steps(&state, &[0.0; 9], &[3, 3], 2).map(|_| ()).unwrap_err(),
+            "program_steps: operand 1 [3, 3] has no first axis of 2 steps"
+        );
+        assert_eq!(
+            two_steps(&state, &[0.0; 9], &[3, 3], 3).map(|_| ()).unwrap_err(),
+            "program_steps: result 1 [2, 3] has no first axis of 3 steps"
+        );
+    }
 }
