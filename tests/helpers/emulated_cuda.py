@@ -5,7 +5,6 @@
 
 from spikeloop._jax import mlir, register_target
 from spikeloop.kernels import _kernel, _library
-from spikeloop.kernels.program import _call
 
 
 def install():

@@ -38,7 +38,9 @@ Names = tuple[str, ...]
 def _step(values: Mapping[str, Any], *, config: Pass, stacked: Names, saved: Names, native: bool) -> list[Any]:
     """New states; of some of them the values after the step again, of others those before it."""
     names = step_of_neuron.states({"config": config})
-    found = step_p.run(values, {"config": config}) if native else step_of_neuron.reference(*values.values(), config=config)
+    found = (
+        step_p.run(values, {"config": config}) if native else step_of_neuron.reference(*values.values(), config=config)
+    )
     new = dict(zip(names, found, strict=True))
     return [*found, *(new[name] for name in stacked), *(values[name] for name in saved)]
 
@@ -55,7 +57,14 @@ def _tangents(values: Mapping[str, Any], *, config: Pass, stacked: Names, active
 
 
 def _cotangents(
-    values: Mapping[str, Any], *, config: Pass, timed: Names, stacked: Names, active: Active, summed: Names, native: bool
+    values: Mapping[str, Any],
+    *,
+    config: Pass,
+    timed: Names,
+    stacked: Names,
+    active: Active,
+    summed: Names,
+    native: bool,
 ) -> list[Any]:
     """Cotangents of the states before the step; constants' so far and now; those of what differs from step to step."""
     structure, smooth = {"config": config, "active": active}, config.smooth()
@@ -129,7 +138,9 @@ def _tangent_outputs(o: ByName, *, config: Pass, stacked: Names, steps: int, **_
     return dict.fromkeys((f"d {name} after each step" for name in stacked), row)
 
 
-def _cotangent_operands(config: Pass, timed: Names, stacked: Names, active: Active, summed: Names, **_: Any) -> Operands:
+def _cotangent_operands(
+    config: Pass, timed: Names, stacked: Names, active: Active, summed: Names, **_: Any
+) -> Operands:
     primals = [x._replace(group="input") for x in config.operands()]
     carried = state(*(f"d new {name}" for name in _carried(config)))
     added = state(*(f"d {name} so far" for name in _added(config, timed, active, summed)))

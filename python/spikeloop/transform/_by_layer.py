@@ -12,6 +12,7 @@ Equations of a step that need each other's results of the step before belong tog
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from graphlib import TopologicalSorter
 from typing import Any, NamedTuple
 
@@ -146,7 +147,7 @@ class _Loop:
     def _value(self, atom: Any) -> _Value:
         """What is known of a variable; of the carry that is its value before each step."""
         if isinstance(atom, Literal):
-            return _Value(jnp.asarray(atom.val, atom.aval.dtype), False)
+            return _Value(jnp.asarray(atom.val, jnp.result_type(atom.val)), False)
         if atom not in self.known:
             after = self._rows(self._value(self.next[atom]), atom.aval.shape)
             self.known[atom] = _Value(jnp.concatenate([self.start[atom][None], after[:-1]]), True)
@@ -172,7 +173,9 @@ class _Loop:
     def _is_of(self, c: Any, part: set[int]) -> bool:
         """Whether the carry `c` goes from step to step within a part."""
         return self._source(c) in part and any(
-            user in part for x in (c, *(b for b, out in self.next.items() if out is c)) for user in self.users.get(x, ())
+            user in part
+            for x in (c, *(b for b, out in self.next.items() if out is c))
+            for user in self.users.get(x, ())
         )
 
     def _function(self, part: Sequence[int], inputs: Sequence[Any], outs: Sequence[Any]) -> ClosedJaxpr:
@@ -202,8 +205,8 @@ class _Loop:
                 inputs, outs = self._inputs(some), self._wanted(some)
                 values = [self._value(var) for var in inputs]
                 closed = self._function(some, inputs, outs)
-                function: Callable[..., Any] = lambda *args, closed=closed: run_jaxpr(closed, args)
                 axes = [0 if value.has_rows else None for value in values]
+                function = partial(_run, closed)
                 found = (jax.vmap(function, axes) if mapped else function)(*(value.array for value in values))
                 self.known |= {var: _Value(x, mapped) for var, x in zip(outs, found, strict=True)}
 
@@ -276,7 +279,7 @@ class _Loop:
                 timed += [name] * has_rows
         structure = {"config": eqn.params["config"], "timed": tuple(timed), "stacked": stacked, "saved": ()}
         found = steps_p.run(given, {**structure, "steps": self.length, "reverse": False})
-        for (name, c), x in zip(carry.items(), found, strict=False):
+        for c, x in zip(carry.values(), found, strict=False):
             self.last[c] = x.reshape(c.aval.shape)
         rows = dict(zip((results[name] for name in stacked), found[len(carry) :], strict=True))
         for var, origin in wanted.items():
@@ -289,6 +292,10 @@ class _Parts(NamedTuple):
     members: dict[int, list[int]]
     is_free: dict[int, bool]  # no State goes through it
     order: TopologicalSorter[int]
+
+
+def _run(closed: ClosedJaxpr, *args: Any) -> list[Any]:
+    return run_jaxpr(closed, args)
 
 
 def _variables(atoms: Iterable[Any]) -> list[Any]:

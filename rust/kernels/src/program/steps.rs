@@ -68,7 +68,7 @@ impl Steps<'_> {
                 let (row, start) = (task / per_row, task % per_row * block);
                 // SAFETY: promised to this function; the lanes are this range's.
                 unsafe {
-                    self.run_block(program, &mut worker, &mut step, row, start..lanes.min(start + block))
+                    self.run_block(program, &mut worker, &mut step, row, start..lanes.min(start + block));
                 };
                 worker.take_sums(&mut partial[sums]);
             }
