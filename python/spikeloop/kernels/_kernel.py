@@ -38,9 +38,11 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from .._jax import Aval, Primitive, ad, batching, ffi_lowering, mlir, new_primitive
 from . import _library, _rules
+from ._turn import Turn, once
 from .program import _call
 from .program._ir import Program
 from .program._lower import NoProgram
@@ -99,6 +101,8 @@ class Kernel:
     | `elementwise` | an element of a result depends on the same element of the operands, or on one number for all: \
     then the native code is the program of the reference. The first state has the shape of the population; results \
     that have another one are sums over it |
+    | `turn` | of an elementwise kernel of many steps: (**structure) → the `Turn` that its native code repeats; \
+    operands that are timed, and results for each step, have one more first axis |
     | `label` | (**structure) → what messages call it, if not by its name |
     """
 
@@ -118,6 +122,7 @@ class Kernel:
     native_operands: tuple[str, ...] | None = None
     scratch: Mapping[str, Callable[..., Sequence[jax.ShapeDtypeStruct]]] = field(default_factory=dict)
     elementwise: bool = False
+    turn: Callable[..., Turn] | None = None
     label: Callable[..., str] | None = None
     primitive: Primitive = field(init=False)
 
@@ -165,6 +170,18 @@ class Kernel:
         """The operands that results replace: the first results, in this order."""
         return tuple(x.name for x in self.declared(structure) if self.in_place and x.group == "state")
 
+    @property
+    def target(self) -> str:
+        """The name of the native code."""
+        if not self.elementwise:
+            return self.name
+        return _call.TARGET if self.turn is None else _call.STEPS
+
+    def turn_of(self, structure: Mapping[str, Any]) -> Turn:
+        """What a kernel of many steps repeats."""
+        assert self.turn is not None
+        return self.turn(**structure)
+
     def first_state(self, structure: Mapping[str, Any]) -> str:
         """The first operand that is state; in an elementwise kernel it has the shape of the population."""
         return next(operand.name for operand in self.declared(structure) if operand.group == "state")
@@ -174,7 +191,7 @@ class Kernel:
         if self.elementwise:
             dtypes = {x.dtype.name for x in vars(avals).values()} - {"uint32"}  # the words of a key
             takes = len(dtypes) == 1 and dtypes <= {*FLOATS} and getattr(avals, self.first_state(structure)).size
-            return bool(takes) and _library.has(_call.TARGET, platform, self.name)
+            return bool(takes) and _library.has(self.target, platform, self.name)
         takes = all(getattr(avals, name).dtype in dtypes for name, dtypes in self.dtypes.items())
         return takes and _library.has(self.name, platform)
 
@@ -184,7 +201,20 @@ class Kernel:
         """The program of an elementwise kernel; with math functions by name if it is not to expand them."""
         first = self.names(structure).index(self.first_state(structure))
         replacements = self._replacements(structure)
-        return _call.program_for(self.reference, structure, first, replacements, avals_in, avals_out, expands)
+        if self.turn is None:
+            return _call.program_for(self.reference, structure, first, replacements, avals_in, avals_out, expands)
+        given, made = self._of_step(avals_in, avals_out, structure)
+        parts = {"turn": self.turn, **structure}
+        return _call.program_for(once, parts, first, replacements, given, made, expands)
+
+    def _of_step(
+        self, avals_in: Sequence[Any], avals_out: Sequence[Any], structure: Mapping[str, Any]
+    ) -> tuple[list[Any], list[Any]]:
+        """The abstract values of operands and results in one step."""
+        turn, row = self.turn_of(structure), lambda aval: aval.update(shape=aval.shape[1:])
+        given = [row(x) if name in turn.timed else x for name, x in zip(turn.operands, avals_in, strict=True)]
+        kept = range(len(turn.carried), len(avals_out) - turn.sums)
+        return given, [row(x) if k in kept else x for k, x in enumerate(avals_out)]
 
     # --- what JAX asks for -------------------------------------------------------------------------------------------
 
@@ -229,7 +259,12 @@ class Kernel:
         self, ctx: Any, operands: Sequence[Any], structure: Mapping[str, Any], platform: str
     ) -> list[Any]:
         program = self.program(ctx.avals_in, ctx.avals_out, structure)
-        return _call.native_call(program, self._replacements(structure), ctx, operands, platform)
+        times = {}
+        if self.turn is not None:
+            turn = self.turn_of(structure)
+            timed = [np.int32(turn.operands[k] in turn.timed) for k in program.operands]
+            times = {"steps": np.int64(turn.steps), "reverse": turn.reverse, "timed": np.asarray(timed)}
+        return _call.native_call(program, self._replacements(structure), ctx, operands, platform, self.target, times)
 
     def _replacements(self, structure: Mapping[str, Any]) -> dict[int, int]:
         """The places of the results that replace operands, with those of the operands."""
@@ -259,8 +294,7 @@ class Kernel:
 def table() -> dict[str, tuple[str, ...]]:
     """For each kernel the platforms on which it is native; derivatives go with their kernel."""
     names = [name for name in sorted(KERNELS) if "." not in name]
-    native = lambda name: _call.TARGET if KERNELS[name].elementwise else name  # noqa: E731
-    return {name: _library.targets.get(native(name), ()) for name in names}
+    return {name: _library.targets.get(KERNELS[name].target, ()) for name in names}
 
 
 def _jax_name(name: str) -> str:

@@ -68,12 +68,16 @@ _REMEDIES = {
 
 def fall_back(kernel: str, reason: str) -> None:
     """Take note, and tell once, that what could have run native runs as its reference."""
-    if kernel not in _warned:
-        _warned.add(kernel)
-        message = f"Kernel {kernel!r} runs as its JAX reference, several times slower: {reason}."
-        warnings.warn(message, RuntimeWarning, stacklevel=4)
+    tell_once(kernel, f"Kernel {kernel!r} runs as its JAX reference, several times slower: {reason}.")
+
+
+def tell_once(what: str, message: str) -> None:
+    """Warn of what is slower than it could be, and list it in `sl.info()`."""
+    if what not in _warned:
+        _warned.add(what)
+        warnings.warn(message, RuntimeWarning, stacklevel=5)
 
 
 def fallbacks() -> list[str]:
-    """Kernels that were asked for and ran as their reference."""
+    """What was asked for and ran otherwise, such as kernels as their reference."""
     return sorted(_warned)

@@ -15,6 +15,7 @@ from .._jax import strong
 from .._trace import store, stored
 from ..kernels._fold_slices import fold_slices
 from . import _eager, _step_by_step
+from ._by_layer import scan_by_layer
 from ._clocked import clocked
 from ._progress import ProgressBar, Report, as_progress_bar, scan_with_progress
 from ._step_by_step import Steps, step_of
@@ -30,6 +31,7 @@ def for_loop(
     reverse: bool = False,
     unroll: int | bool | None = None,
     pbar: ProgressBar | int | bool | None = None,
+    fused: bool = False,
 ) -> Any:
     """Call `f` once for each slice of `xs`, or `length` times, and return its results stacked over time.
 
@@ -43,6 +45,9 @@ def for_loop(
     | `reverse` | from the last step to the first; results keep the order of `xs` | False |
     | `unroll` | steps per iteration of the compiled loop | 1 on CPU, 8 on GPU |
     | `pbar` | a `ProgressBar`, or the number of steps between its updates, or True | no bar |
+    | `fused` | all steps of a layer before those of the next one; a population whose input is known for all steps is \
+    one native call, a product with weights one product. What cannot be taken apart runs step by step, and a warning \
+    says so once. The results are the same; `f` must not print or call back | False |
 
     >>> count = sl.State(jnp.zeros((), int))
     >>> def step(x):
@@ -51,7 +56,9 @@ def for_loop(
     >>> sl.transform.for_loop(step, jnp.arange(5)).tolist()
     [0, 1, 3, 6, 10]
     """
-    steps = Steps(check_length(xs, length), reverse, as_progress_bar(pbar), _unroll(unroll))
+    steps = Steps(check_length(xs, length), reverse, as_progress_bar(pbar), _unroll(unroll), fused)
+    if fused and (reverse or steps.bar or unroll is not None):
+        raise ValueError("for_loop: fused=True takes no `reverse`, `unroll` or `pbar`; leave them out.")
     return _eager.run(_for_loop, (f,), steps, xs, _step_by_step.for_loop)
 
 
@@ -94,7 +101,9 @@ def _for_loop(functions: tuple[Any], steps: Steps, xs: tuple) -> Any:
 def _scan(functions: tuple[Any], steps: Steps, args: tuple) -> tuple[Any, Any]:
     loop, bar = Loop(functions[0], *args), steps.bar
     options = {"length": steps.length, "reverse": steps.reverse, "unroll": steps.option}
-    if bar is None:
+    if steps.fused and steps.length:
+        carry, ys = scan_by_layer(loop.step, loop.start, loop.xs, steps.length)
+    elif bar is None:
         carry, ys = jax.lax.scan(loop.step, loop.start, loop.xs, **options)
     else:
         size = bar.chunk(steps.length) if steps.length else 1

@@ -36,6 +36,7 @@ handlers! {
     procedural_scatter, "procedural_scatter": procedural::scatter;
     procedural_gather, "procedural_gather": procedural::gather;
     program, "program": program::call;
+    program_steps, "program_steps": program::steps;
     pack, "record_pack": record::pack;
     count, "record_count": record::count;
     append, "record_append": record::append;

@@ -13,7 +13,7 @@ from .. import _library
 from ._ir import Program
 from ._trace import program_of
 
-TARGET = "program"
+TARGET, STEPS = "program", "program_steps"
 _LARGEST_CACHE = 1024
 
 
@@ -60,16 +60,25 @@ def _made(
 
 
 def native_call(
-    program: Program, aliases: Mapping[int, int], ctx: Any, operands: Sequence[Any], platform: str
+    program: Program,
+    aliases: Mapping[int, int],
+    ctx: Any,
+    operands: Sequence[Any],
+    platform: str,
+    target: str,
+    attributes: Mapping[str, Any],
 ) -> list[Any]:
-    """The call of a program in the place of the equation of `ctx`; an XLA program names it by its hash."""
+    """The call of a program in the place of the equation of `ctx`; an XLA program names it by its hash.
+
+    `target` is its native code, which is told the `attributes` too.
+    """
     order = [*program.out_places, *program.sum_places]
     name = np.int64(_library.native.program(program.text()))
     given, made = [ctx.avals_in[k] for k in program.operands], [ctx.avals_out[k] for k in order]
     inner = ctx.replace(avals_in=given, avals_out=made + _scratch(program, int(name), given, made, platform))
     replaced = {program.operands.index(operand): order.index(result) for result, operand in aliases.items()}
-    lowering = ffi_lowering(_library.xla_name(TARGET, platform), replaced)
-    found = lowering(inner, *(operands[k] for k in program.operands), program=name)
+    lowering = ffi_lowering(_library.xla_name(target, platform), replaced)
+    found = lowering(inner, *(operands[k] for k in program.operands), program=name, **attributes)
     return [found[order.index(k)] for k in range(len(order))]
 
 

@@ -11,6 +11,7 @@ use super::jit::Code;
 use super::level::Level;
 use super::op::Op;
 use super::run::{Call, Layout};
+use super::steps::Steps;
 use super::variant::Variant;
 
 /// Lists that entries are spread over.
@@ -146,7 +147,7 @@ impl Entry {
     /// operands read by `uin` and `win` have one element or one per row. A result shares memory with its alias at most.
     /// This machine has the level's instructions.
     pub unsafe fn run(&self, call: &Call<'_>, level: Level) {
-        let variant = self.variant(|k| matches!(call.inputs[k].layout, Layout::Uniform | Layout::Row));
+        let variant = self.variant_for(call);
         let in_use = self.code(variant, level);
         let code = in_use.as_ref().map(|in_use| in_use.code);
         // SAFETY: promised to this function.
@@ -157,6 +158,29 @@ impl Entry {
                 call.run::<f32>(variant, code);
             }
         }
+    }
+
+    /// Runs the program over many steps.
+    ///
+    /// # Safety
+    /// As for [`Self::run`]; operands that are timed, and results without an alias, have such memory for each step; a
+    /// result with an alias has the memory of its operand.
+    pub unsafe fn run_steps(&self, steps: &Steps<'_>, level: Level) {
+        let variant = self.variant_for(&steps.call);
+        let in_use = self.code(variant, level);
+        let code = in_use.as_ref().map(|in_use| in_use.code);
+        // SAFETY: promised to this function.
+        unsafe {
+            if self.program.double() {
+                steps.run::<f64>(&self.program, variant, code);
+            } else {
+                steps.run::<f32>(&self.program, variant, code);
+            }
+        }
+    }
+
+    fn variant_for(&self, call: &Call<'_>) -> &Variant {
+        self.variant(|k| matches!(call.inputs[k].layout, Layout::Uniform | Layout::Row))
     }
 }
 
