@@ -12,8 +12,8 @@ ROOT = Path(spikeloop.__file__).parent
 GROUND = {"util"}
 ORDER = (
     "surrogate", "kernels", "random", "init", "transform", "delays", "connect", "nn", "_form", "equations",
-    "plasticity", "models", "inputs", "networks", "metric", "record", "io", "train", "analysis", "plot", "errors",
-    "_info", "_summary", "compat", "cli", "__main__", "__init__",
+    "plasticity", "models", "nest", "inputs", "networks", "metric", "record", "io", "train", "analysis", "plot",
+    "errors", "_info", "_summary", "compat", "cli", "__main__", "__init__",
 )  # fmt: skip
 # What a user calls on an object from below: `sl.kernels.show(step)` traces the step, `run.plot()` draws a figure.
 CALLED_FROM_BELOW = {("kernels/program/_show.py", "transform"), ("record/_run.py", "plot")}
@@ -74,6 +74,6 @@ def circles(package):
     return {frozenset(x for x in found if name in reached[x]) for name, found in reached.items() if name in found}
 
 
-@pytest.mark.parametrize("package", ["delays", "nn", "plasticity", "models", "inputs"])
+@pytest.mark.parametrize("package", ["delays", "nn", "plasticity", "models", "nest", "inputs"])
 def test_files_of_a_package_stand_on_each_other_in_one_order(package):
     assert circles(package) == set()

@@ -14,6 +14,7 @@ from . import inputs as inputs
 from . import io as io
 from . import kernels as kernels
 from . import metric as metric
+from . import nest as nest
 from . import networks as networks
 from . import plasticity as plasticity
 from . import plot as plot

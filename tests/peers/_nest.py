@@ -33,6 +33,48 @@ def neuron(model, params, dt, steps, current=(), spikes=(), record=("V_m",)):
     return {**{name: meter.events[name][:steps] for name in record}, "spikes": [at for at in spiked if at < steps]}
 
 
+def driven(model, params, ports, trains, late, current, record, dt):
+    """The recorded variables after each step, and the steps that spike, of a neuron with input to its ports.
+
+    `ports`: (receptor, weight, weight of the spikes that come `late` steps after the others); `trains`: the steps in
+    whose end the others arrive, for each port; `current` as in `neuron`.
+    """
+    nest.ResetKernel()
+    nest.resolution = dt
+    cell = nest.Create(model, params=params)
+    meter = nest.Create("multimeter", {"record_from": list(record), "interval": dt})
+    recorder = nest.Create("spike_recorder")
+    nest.Connect(meter, cell, syn_spec={"delay": dt})
+    nest.Connect(cell, recorder, syn_spec={"delay": dt})
+    changes = {"amplitude_times": [grid(at - 1, dt) for at, _ in current], "amplitude_values": [x for _, x in current]}
+    nest.Connect(nest.Create("step_current_generator", changes), cell, syn_spec={"delay": dt})
+    for (receptor, weight, late_weight), train in zip(ports, np.transpose(trains), strict=True):
+        source = nest.Create("spike_generator", {"spike_times": [grid(at, dt) for at in np.flatnonzero(train)]})
+        for delay, w in ((1, weight), (late, late_weight)):
+            spec = {"weight": w, "delay": grid(delay, dt), "receptor_type": receptor}
+            nest.Connect(source, cell, syn_spec=spec)
+    steps = len(trains)
+    nest.Simulate(grid(steps + 1, dt))
+    spiked = np.round(recorder.events["times"] / dt).astype(int) - 1
+    return {**{name: meter.events[name][:steps] for name in record}, "spikes": spiked[spiked < steps]}
+
+
+def counts(model, params, n, steps, dt):
+    """How many spikes each of n unconnected neurons sends."""
+    nest.ResetKernel()
+    nest.resolution = dt
+    cells, recorder = nest.Create(model, n, params=params), nest.Create("spike_recorder")
+    nest.Connect(cells, recorder, syn_spec={"delay": dt})
+    nest.Simulate(grid(steps + 1, dt))
+    return {"count": np.bincount(recorder.events["senders"] - cells[0].global_id, minlength=n)}
+
+
+def defaults(model):
+    """The default constants of a model that are numbers or lists of them."""
+    values = {name: np.asarray(value) for name, value in nest.GetDefaults(model).items()}
+    return {name: value for name, value in values.items() if value.dtype.kind == "f"}
+
+
 def network(path, params, dt, steps):
     """The steps and neurons of all spikes of the `iaf_psc_exp` network that the file holds: currents and initial
     potentials of neurons; sources, targets, weights and delays of synapses.

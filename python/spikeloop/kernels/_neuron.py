@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from . import _library
+from . import _library, _nest_order
 from ._derivatives import Smooth, Step, with_derivatives
 from ._draws import KEYS, uniform
 from ._kernel import FLOATS, Operands, inputs, params, state
@@ -40,6 +40,7 @@ class Model(Protocol):
     holds_all: bool  # a refractory neuron keeps all states
     holds: tuple[str, ...]  # or those that it keeps
     draws: bool  # its functions may call p.uniform(k), k from 0 to 3, for a random number of each neuron
+    order: str  # of a step: "reset first", or "nest" for NEST's, whose models define `arrive`
     releases: bool  # `release` of the input takes the place of the methods below, and the pass returns what it releases
 
     def threshold(self, p: Any, s: Any) -> Any: ...
@@ -140,7 +141,12 @@ def reference(*args: Any, config: Pass) -> list[Any]:
     like = a.states[0]
     if a.key:
         p.uniform = lambda k=0: uniform(like, a.key, k)
-    results = _release(p, s, a, config) if config.model.releases else _fire(p, s, a, config)
+    if config.model.releases:
+        results = _release(p, s, a, config)
+    elif config.model.order == "nest":
+        results = _nest_order.fire(p, s, a, config, _drive(s, a, config, like))
+    else:
+        results = _fire(p, s, a, config)
     return [jnp.broadcast_to(x, like.shape).astype(like.dtype) for x in results]
 
 
@@ -159,10 +165,8 @@ def _fire(p: Any, s: Any, a: Any, config: Pass) -> list[Any]:
         model.reset(p, s, last, config.hard)
     held = SimpleNamespace(**vars(s))
     receptors = list(zip(config.receptors, a.receptor_params, a.receptor_states, strict=True))
-    drives = [kind.drive(q, g, s.V) for kind, q, g in receptors]
-    synaptic = sum((d for d, _ in drives), jnp.zeros_like(like))
     integrate = config.integration or model.integrate
-    integrate(p, s, Drive(a.current, synaptic, sum((d for _, d in drives), jnp.zeros_like(like))))
+    integrate(p, s, _drive(s, a, config, like))
     if config.delta:
         s.V = s.V + a.delta[0]
     left, waiting = [], jnp.zeros_like(like)
@@ -179,6 +183,15 @@ def _fire(p: Any, s: Any, a: Any, config: Pass) -> list[Any]:
     decayed = [g for kind, q, states in receptors for g in kind.decay(q, states)]
     cleared = [jnp.zeros_like(d) for d in a.delta]
     return [*(getattr(s, name) for name in model.state_vars), *left, *decayed, *cleared, spike]
+
+
+def _drive(s: Any, a: Any, config: Pass, like: Any) -> Drive:
+    """The input of the equations, at the present potential."""
+    V = getattr(s, next(iter(config.model.state_vars)))
+    receptors = zip(config.receptors, a.receptor_params, a.receptor_states, strict=True)
+    drives = [kind.drive(q, g, V) for kind, q, g in receptors if not kind.port]
+    synaptic = sum((d for d, _ in drives), jnp.zeros_like(like))
+    return Drive(a.current, synaptic, sum((d for _, d in drives), jnp.zeros_like(like)))
 
 
 def last_spike(model: Any, surrogate: Any, p: Any, s: Any, spike: Any, left: Any) -> Any:

@@ -47,14 +47,16 @@ OUTPUTS = {
     "coba": Output(("scale", "E"), lambda p, g, V: (p[0] * g * (p[1] - V), -p[0] * g)),
     "cuba": Output(("scale",), lambda p, g, V: (p[0] * g, jnp.zeros_like(V))),
     "mg": Output(("scale", "E", "alpha", "c"), _mg_block),
+    "port": Output((), lambda p, g, V: (jnp.zeros_like(V), jnp.zeros_like(V))),  # the model itself takes what arrives
 }
 
 
 class ReceptorKind(NamedTuple):
-    """One dynamics with one output."""
+    """One dynamics with one output; `port` is the receptor port of a model that it leads to, if any."""
 
     dynamics: str
     output: str
+    port: str = ""
 
     @property
     def params(self) -> tuple[str, ...]:

@@ -72,6 +72,7 @@ class Neuron(RunsSteps, Form):
     edge: ClassVar[bool] = False
     holds_all: ClassVar[bool] = False
     holds: ClassVar[tuple[str, ...]] = ("V",)  # the states that a refractory neuron keeps, if not all
+    order: ClassVar[str] = "reset first"  # of a step; "nest" for that of NEST
     releases: ClassVar[bool] = False
     draws: ClassVar[bool] = False  # the functions may call p.uniform(k)
     delta_into: ClassVar[str] = "V"
@@ -160,7 +161,7 @@ class Neuron(RunsSteps, Form):
         """Make the states, with a first axis of `batch_size` samples if given."""
         super().init_state(batch_size)
         if self.state_vars:
-            self.make_buffers(with_unit(self.state_numbers()[0], self.state_vars["V"].unit))
+            self.make_buffers(with_unit(self.state_numbers()[0], self.state_unit("V")))
 
     def make_buffers(self, V: Any) -> None:
         """Make the States that every model has: spikes, remaining refractory steps, and pending jumps of V."""
@@ -316,7 +317,7 @@ class Neuron(RunsSteps, Form):
         if not self.state_vars:
             raise TypeError(f"{type(self).__name__}: a model that does not declare its variables defines get_spike(V).")
         p = self.operand_space(self.derive(self.numbers(), 1.0))
-        numbers = [number_in(V, self.state_vars["V"].unit, f"{self.path}: V"), *self.state_numbers()[1:]]
+        numbers = [number_in(V, self.state_unit("V"), f"{self.path}: V"), *self.state_numbers()[1:]]
         return self.spk_fun(self.threshold(p, SimpleNamespace(**dict(zip(self.state_vars, numbers, strict=True)))))
 
     def update(self, x: Any = None) -> Any:
@@ -347,7 +348,7 @@ class Neuron(RunsSteps, Form):
             operands |= dict(zip(params, r.operands(self, self.gain_of(r, p, dt), dt), strict=True))
             operands |= dict(zip(states, r.state_numbers(), strict=True))
         if config.delta:
-            operands[DELTA] = number_in(self.delta.value, self.state_vars["V"].unit, "delta")
+            operands[DELTA] = number_in(self.delta.value, self.state_unit("V"), "delta")
         return self._take(config, receptors, step(config, operands))
 
     def _model_operands(self, config: Pass, p: SimpleNamespace, dt: Any) -> dict[str, Any]:
@@ -364,7 +365,7 @@ class Neuron(RunsSteps, Form):
         for receptor, states in zip(receptors, config.receptor_states, strict=True):
             receptor.take(iter([results[name] for name in states]))
         if config.delta:
-            self.delta.value = with_unit(results[DELTA], self.state_vars["V"].unit)
+            self.delta.value = with_unit(results[DELTA], self.state_unit("V"))
         self.spike.value = results[SPIKE]
         return self.spike.value
 

@@ -35,7 +35,7 @@ class Receptor(Module):
     @property
     def kind(self) -> ReceptorKind:
         """What the kernel needs to know of its structure."""
-        return ReceptorKind(self.syn.dynamics, self.out.output)
+        return ReceptorKind(self.syn.dynamics, self.out.output, self.out.port)
 
     def operands(self, neuron: Population, gain: Any, dt: Any) -> tuple[Any, ...]:
         """The kernel's operands that do not change: of the dynamics, then of the output."""

@@ -119,6 +119,7 @@ class SynOut(Form):
     """
 
     output: ClassVar[str] = ""
+    port: str = ""  # the receptor port of the neuron that it leads to, where the neuron has some
     has_size = False
     factor: Any = u.mV  # what a conductance is multiplied by to become a current
 

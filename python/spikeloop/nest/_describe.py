@@ -1,0 +1,80 @@
+"""The table of constants, States and ports in the docstring of a model, made from its declarations."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import brainunit as u
+
+from ._lists import ParamList
+
+MEANINGS = {
+    "C_m": "capacitance of the membrane", "tau_m": "time constant of the membrane", "g_L": "leak conductance",
+    "E_L": "resting potential", "E_ex": "excitatory reversal potential", "E_in": "inhibitory reversal potential",
+    "V_th": "threshold", "V_reset": "reset potential", "V_peak": "potential at which a spike is counted",
+    "V_min": "lowest potential", "t_ref": "refractory period", "I_e": "constant input current",
+    "tau_syn_ex": "time constant of the excitatory synapses", "tau_syn_in": "time constant of the inhibitory synapses",
+    "tau_syn": "time constant of the synapses of each port", "E_rev": "reversal potential of each port",
+    "tau_rise": "rise time constant of each port", "tau_decay": "decay time constant of each port",
+    "tau_rise_ex": "rise time constant of g_ex", "tau_rise_in": "rise time constant of g_in",
+    "tau_decay_ex": "decay time constant of g_ex", "tau_decay_in": "decay time constant of g_in",
+    "Delta_T": "slope of the exponential upswing", "a": "coupling of the adaptation to the potential",
+    "b": "jump of the adaptation at a spike", "tau_w": "time constant of w",
+    "E_Na": "sodium reversal potential", "E_K": "potassium reversal potential",
+    "g_Na": "sodium conductance", "g_K": "potassium conductance", "V_T": "offset of the potential in the gates",
+    "t_ref_abs": "absolute refractory period", "t_ref_tot": "total refractory period",
+    "E_sfa": "reversal potential of g_sfa", "E_rr": "reversal potential of g_rr",
+    "q_sfa": "jump of the spike-frequency adaptation", "q_rr": "jump of g_rr at a spike",
+    "tau_sfa": "time constant of the spike-frequency adaptation", "tau_rr": "time constant of g_rr",
+    "q_stc": "jump of each spike-triggered current", "tau_stc": "time constant of each spike-triggered current",
+    "lambda_0": "rate of spikes at threshold", "Delta_V": "width of the escape noise",
+    "V_T_star": "threshold at rest", "omega": "threshold at rest", "tau_1": "time constant of V_th_alpha_1",
+    "tau_2": "time constant of V_th_alpha_2", "alpha_1": "jump of V_th_alpha_1 at a spike",
+    "alpha_2": "jump of V_th_alpha_2 at a spike", "beta": "coupling of the threshold to the potential",
+    "tau_v": "time constant of V_th_v", "dead_time": "dead time after a spike",
+}  # fmt: skip
+
+
+def described(cls: Any) -> str:
+    """The docstring of a model with the table of its constants, States and ports."""
+    text = inspect.cleandoc(cls.__doc__ or "")
+    rows = ["| constant | meaning | unit | default |", "|---|---|---|---|"]
+    rows += [_row(name, param.default, param.unit) for name, param in cls.params.items()]
+    rows += [_row(name, x.default, x.unit) for name, x in cls.lists.items() if isinstance(x, ParamList)]
+    states = ", ".join(f"`{name}`" for name in cls.state_vars)
+    listed = [f"`{name}_1`, …" for name, x in cls.lists.items() if not isinstance(x, ParamList)]
+    lines = ["States: " + ", ".join([states, *listed]) + "."]
+    if cls.port_list is not None:
+        _, port = cls.port_list
+        lines.append(f"Ports 1, 2, …: weights in {port.unit} that add to `{port.state}_1`, `{port.state}_2`, …")
+    for name, port in cls.ports.items():
+        into = "" if port.unit.is_unitless else f" in {port.unit}"
+        lines.append(f"Port `{name}`: weights{into} that add to `{port.state}`.")
+    head, *examples = text.split("\n>>> ", 1)
+    tail = [f"\n>>> {examples[0]}"] if examples else []
+    return "\n".join([head.rstrip(), "", *rows, "", "\\\n".join(lines), *tail])
+
+
+def _row(name: str, default: Any, unit: Any) -> str:
+    shown = "" if unit.is_unitless else str(unit)
+    values = ", ".join(map(_number, default)) if isinstance(default, tuple) else _number(default)
+    value = f"[{values}]" if isinstance(default, tuple) else values
+    return f"| `{name}` | {MEANINGS.get(name, '')} | {shown} | {value} |"
+
+
+def _number(value: Any) -> str:
+    number = value.mantissa if isinstance(value, u.Quantity) else value
+    return f"{float(number):g}".replace("-", "−")
+
+
+def signature(cls: Any) -> inspect.Signature:
+    """The signature of the constructor, with the lists of a model behind its constants."""
+    known = [*cls._form.parameters.values()]
+    lists = [
+        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=declared.default)
+        for name, declared in cls.lists.items()
+        if isinstance(declared, ParamList)
+    ]
+    at = 1 + len(cls.params)
+    return inspect.Signature([*known[:at], *lists, *known[at:]])

@@ -1,0 +1,30 @@
+"""What integrate-and-fire models with linear equations share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brainunit as u
+
+from .._form import param, variable
+from ._nest_neuron import NestNeuron
+
+
+class _Leaky(NestNeuron):
+    """Base of leaky models with a time constant of the membrane, integrated exactly."""
+
+    C_m = param(250.0 * u.pF, positive=True)
+    tau_m = param(10.0 * u.ms, positive=True)
+    t_ref = param(2.0 * u.ms)
+    E_L = param(-70.0 * u.mV)
+    V_th = param(-55.0 * u.mV)
+    V_reset = param(-70.0 * u.mV)
+    I_e = param(0.0 * u.pA)
+    V_m = variable("E_L", u.mV)
+
+    integrator = "exact"
+
+
+def leak(p: Any, s: Any, current: Any) -> Any:
+    """The rate of V_m."""
+    return (p.E_L - s.V_m) / p.tau_m + (p.I_e + current) / p.C_m

@@ -1,0 +1,166 @@
+"""Adaptive exponential integrate-and-fire neurons."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import brainunit as u
+
+from .._form import param, variable
+from ._adaptive import _Adaptive
+from ._lists import elements, param_list, variable_list
+from ._ports import Port
+from ._synapses import alpha_jump, alphas, beta_jump, betas, exponentials
+
+
+class _AdaptiveCond(_Adaptive):
+    """Base of the models with an excitatory and an inhibitory conductance."""
+
+    E_ex = param(0.0 * u.mV)
+    E_in = param(-85.0 * u.mV)
+    tau_syn_ex = param(0.2 * u.ms, positive=True)
+    tau_syn_in = param(2.0 * u.ms, positive=True)
+
+    @staticmethod
+    def synaptic(p: SimpleNamespace, s: SimpleNamespace) -> Any:
+        return s.g_ex * (p.E_ex - s.V_m) + s.g_in * (p.E_in - s.V_m)
+
+
+class aeif_cond_exp(_AdaptiveCond):
+    r"""Adaptive exponential integrate-and-fire neuron with exponential conductances.
+
+    $$C_m \dot V_m = -g_L (V_m - E_L) + g_L \Delta_T e^{(V_m - V_\mathrm{th})/\Delta_T}
+    - g_\mathrm{ex} (V_m - E_\mathrm{ex}) - g_\mathrm{in} (V_m - E_\mathrm{in}) - w + I_e + I, \qquad
+    \tau_w \dot w = a (V_m - E_L) - w$$
+
+    At V_peak V_m is reset, and w jumps by b. Integrated by RK4 with eight substeps, and a spike has its time inside of
+    the step; a neuron may spike more than once in a step. Weights of both ports are positive conductances; NEST takes
+    negative weights for g_in.
+
+    Brette R, Gerstner W (2005) J. Neurophysiol. 94:3637.
+    """
+
+    g_ex = variable(0.0 * u.nS, u.nS)
+    g_in = variable(0.0 * u.nS, u.nS)
+
+    ports = {"ex": Port("g_ex", u.nS), "in": Port("g_in", u.nS)}
+
+    @staticmethod
+    def courses(p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
+        return exponentials(s, "g", p)
+
+
+class aeif_cond_alpha(_AdaptiveCond):
+    r"""`aeif_cond_exp` with conductances that follow alpha functions; a weight is the peak.
+
+    Brette R, Gerstner W (2005) J. Neurophysiol. 94:3637.
+    """
+
+    dg_ex = variable(0.0 * u.nS / u.ms, u.nS / u.ms)
+    g_ex = variable(0.0 * u.nS, u.nS)
+    dg_in = variable(0.0 * u.nS / u.ms, u.nS / u.ms)
+    g_in = variable(0.0 * u.nS, u.nS)
+
+    ports = {
+        "ex": Port("dg_ex", u.nS, alpha_jump, ("tau_syn_ex",)),
+        "in": Port("dg_in", u.nS, alpha_jump, ("tau_syn_in",)),
+    }
+
+    @staticmethod
+    def courses(p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
+        return alphas(s, "g", p)
+
+
+class _AdaptivePsc(_Adaptive):
+    """Base of the models with an excitatory and an inhibitory current."""
+
+    tau_syn_ex = param(0.2 * u.ms, positive=True)
+    tau_syn_in = param(2.0 * u.ms, positive=True)
+
+    @staticmethod
+    def synaptic(p: SimpleNamespace, s: SimpleNamespace) -> Any:
+        return s.I_syn_ex + s.I_syn_in
+
+
+class aeif_psc_exp(_AdaptivePsc):
+    r"""`aeif_cond_exp` with exponential synaptic currents.
+
+    Weights of the port `in` are negative; NEST records I_syn_in with the other sign.
+
+    Brette R, Gerstner W (2005) J. Neurophysiol. 94:3637.
+    """
+
+    I_syn_ex = variable(0.0 * u.pA, u.pA)
+    I_syn_in = variable(0.0 * u.pA, u.pA)
+
+    ports = {"ex": Port("I_syn_ex", u.pA), "in": Port("I_syn_in", u.pA)}
+
+    @staticmethod
+    def courses(p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
+        return exponentials(s, "I_syn", p)
+
+
+class aeif_psc_alpha(_AdaptivePsc):
+    r"""`aeif_psc_exp` with currents that follow alpha functions; a weight is the peak.
+
+    Brette R, Gerstner W (2005) J. Neurophysiol. 94:3637.
+    """
+
+    dI_syn_ex = variable(0.0 * u.pA / u.ms, u.pA / u.ms)
+    I_syn_ex = variable(0.0 * u.pA, u.pA)
+    dI_syn_in = variable(0.0 * u.pA / u.ms, u.pA / u.ms)
+    I_syn_in = variable(0.0 * u.pA, u.pA)
+
+    ports = {
+        "ex": Port("dI_syn_ex", u.pA, alpha_jump, ("tau_syn_ex",)),
+        "in": Port("dI_syn_in", u.pA, alpha_jump, ("tau_syn_in",)),
+    }
+
+    @staticmethod
+    def courses(p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
+        return alphas(s, "I_syn", p)
+
+
+class _AdaptivePorts(_Adaptive):
+    """Base of the models with any number of conductances."""
+
+    @staticmethod
+    def synaptic(p: SimpleNamespace, s: SimpleNamespace) -> Any:
+        return sum(g * (E - s.V_m) for g, E in zip(elements(s, "g"), elements(p, "E_rev"), strict=True))
+
+
+class aeif_cond_alpha_multisynapse(_AdaptivePorts):
+    r"""`aeif_cond_alpha` with any number of receptor ports, each with a time constant and a reversal potential.
+
+    >>> neurons = sl.nest.aeif_cond_alpha_multisynapse(3, tau_syn=[0.2, 20.0] * u.ms, E_rev=[0.0, -85.0] * u.mV)
+    >>> sorted(neurons.ports)
+    ['1', '2']
+    """
+
+    E_rev = param_list([0.0] * u.mV, "port")
+    tau_syn = param_list([2.0] * u.ms, "port", positive=True)
+    dg = variable_list(0.0 * u.nS / u.ms, u.nS / u.ms, "port")
+    g = variable_list(0.0 * u.nS, u.nS, "port")
+
+    port_list = ("port", Port("dg", u.nS, alpha_jump, ("tau_syn",)))
+
+    @staticmethod
+    def courses(p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
+        return alphas(s, "g", p, tuple(range(1, len(elements(s, "g")) + 1)))
+
+
+class aeif_cond_beta_multisynapse(_AdaptivePorts):
+    r"""`aeif_cond_alpha_multisynapse` with conductances that rise and decay exponentially."""
+
+    E_rev = param_list([0.0] * u.mV, "port")
+    tau_rise = param_list([2.0] * u.ms, "port", positive=True)
+    tau_decay = param_list([20.0] * u.ms, "port", positive=True)
+    dg = variable_list(0.0 * u.nS / u.ms, u.nS / u.ms, "port")
+    g = variable_list(0.0 * u.nS, u.nS, "port")
+
+    port_list = ("port", Port("dg", u.nS, beta_jump, ("tau_rise", "tau_decay")))
+
+    @staticmethod
+    def courses(p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
+        return betas(s, "g", p, tuple(range(1, len(elements(s, "g")) + 1)))

@@ -1,0 +1,64 @@
+"""Leaky integrate-and-fire neurons with exponential currents."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import brainunit as u
+
+from .._form import param, variable
+from ..kernels import Drive
+from ._leaky import _Leaky, leak
+from ._lists import elements, param_list, variable_list
+from ._ports import Port
+from ._synapses import exponentials
+
+
+class iaf_psc_exp(_Leaky):
+    r"""Leaky integrate-and-fire neuron with exponential synaptic currents, integrated exactly.
+
+    $$C_m \dot V_m = -\frac{C_m}{\tau_m} (V_m - E_L) + I_e + I + I_\mathrm{ex} + I_\mathrm{in}, \qquad
+    \tau_{\mathrm{syn},k} \dot I_k = -I_k$$
+
+    Weights of the port `in` are negative. NEST's escape-rate threshold (`delta` > 0) is left out.
+
+    >>> neurons = sl.nest.iaf_psc_exp(10, tau_syn_ex=0.5 * u.ms, tau_syn_in=8 * u.ms)
+    >>> inhibition = sl.project(neurons, neurons, sl.connect.FixedInDegree(5, -80 * u.pA), **neurons.port("in"))
+    >>> inhibition.comm.num_synapses
+    50
+
+    Rotter S, Diesmann M (1999) Biol. Cybern. 81:381.
+    """
+
+    tau_syn_ex = param(2.0 * u.ms, positive=True)
+    tau_syn_in = param(2.0 * u.ms, positive=True)
+    I_syn_ex = variable(0.0 * u.pA, u.pA)
+    I_syn_in = variable(0.0 * u.pA, u.pA)
+
+    ports = {"ex": Port("I_syn_ex", u.pA), "in": Port("I_syn_in", u.pA)}
+
+    @staticmethod
+    def derivative(p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> dict[str, Any]:
+        current = s.I_syn_ex + s.I_syn_in + drive.current + drive.synaptic
+        return {"V_m": leak(p, s, current), **exponentials(s, "I_syn", p)}
+
+
+class iaf_psc_exp_multisynapse(_Leaky):
+    r"""`iaf_psc_exp` with any number of receptor ports, each with a time constant of its own.
+
+    >>> neurons = sl.nest.iaf_psc_exp_multisynapse(4, tau_syn=[0.5, 2.0, 8.0] * u.ms)
+    >>> sorted(neurons.ports)
+    ['1', '2', '3']
+    """
+
+    tau_syn = param_list([2.0] * u.ms, "port", positive=True)
+    I_syn = variable_list(0.0 * u.pA, u.pA, "port")
+
+    port_list = ("port", Port("I_syn", u.pA))
+
+    @staticmethod
+    def derivative(p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> dict[str, Any]:
+        currents = elements(s, "I_syn")
+        total = sum(currents, drive.current + drive.synaptic)
+        return {"V_m": leak(p, s, total), **exponentials(s, "I_syn", p, tuple(range(1, len(currents) + 1)))}

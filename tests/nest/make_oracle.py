@@ -1,0 +1,28 @@
+"""Write `oracle.npz`: what NEST computes for the cases of the table. Run it in an environment with NEST 3.10:
+
+python tests/nest/make_oracle.py
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent / "peers"), str(HERE.parent / "helpers")]
+
+import _nest  # noqa: E402
+from nest_cases import CASES, DT, LATE, POPULATION, RANDOM, RUN, kept  # noqa: E402
+
+arrays = {}
+for case in CASES:
+    ports = [(receptor, sign * w, sign * late) for receptor, sign, w, late in case.ports.values()]
+    found = _nest.driven(case.model, case.params, ports, case.trains(), LATE + 1, case.current, case.record, DT)
+    print(case.key, len(found["spikes"]), "spikes")
+    arrays |= {f"{case.key}/{name}": kept(name, np.asarray(values)) for name, values in found.items()}
+    arrays |= {f"{case.model}/default/{name}": value for name, value in _nest.defaults(case.model).items()}
+for model, params in RANDOM.items():
+    count = _nest.counts(model, params, POPULATION, RUN, DT)["count"]
+    print(model, count.mean(), "spikes in the mean")
+    arrays[f"{model}/count"] = np.bincount(count)
+np.savez_compressed(HERE / "oracle.npz", **arrays)

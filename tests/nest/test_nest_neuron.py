@@ -1,0 +1,128 @@
+"""The form of the models of `sl.nest`: ports, lists, the order of a step, batches, precision, derivatives."""
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import spikeloop as sl
+
+MODELS = [getattr(sl.nest, name) for name in sorted(vars(sl.nest)) if name[0].islower() and name[0] != "_"]
+MODELS = [model for model in MODELS if isinstance(model, type)]
+
+
+@pytest.fixture(autouse=True)
+def dt():
+    sl.environ.set(dt=0.1 * u.ms)
+
+
+def kick(neuron, name, weight):
+    """A projection that leads spikes into a port."""
+    comm = lambda s: s * u.Quantity(weight, unit=neuron.ports[str(name)].unit)  # noqa: E731
+    return sl.AlignPostProj(comm=comm, post=neuron, **neuron.port(name))
+
+
+def test_a_spike_acts_in_the_order_of_nest():
+    neuron = sl.nest.iaf_psc_delta(1)
+    into = sl.project(sl.PoissonSpike(1, 0.0 * u.Hz), neuron, sl.connect.OneToOne(20.0 * u.mV))
+    sl.nn.init_all_states(neuron)
+    into.post.received = jnp.array([20.0]) * u.mV
+    assert neuron().tolist() == [1.0]  # it arrives, spikes and is reset in one step
+    assert neuron.V_m.value.mantissa.tolist() == [-70.0]
+    assert neuron.ref_left.value.tolist() == [20.0]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_every_port_adds_to_its_state(model):
+    for name in model(1).ports:
+        neuron = model(1)
+        projection = kick(neuron, name, 2.0)
+        sl.nn.init_all_states(neuron)
+        state = neuron.ports[name].state
+        before = {key: np.asarray(u.get_mantissa(getattr(neuron, key).value)) for key in neuron.state_vars}
+        neuron()
+        silent = {key: np.asarray(u.get_mantissa(getattr(neuron, key).value)) for key in neuron.state_vars}
+        sl.nn.init_all_states(neuron)
+        projection(jnp.ones(1))
+        neuron()
+        grown = {
+            key for key in before if (np.abs(u.get_mantissa(getattr(neuron, key).value) - silent[key]) > 1e-6).any()
+        }
+        assert state in grown
+        assert grown <= {state, "V_m"}  # V_m follows in the next step, or at once in gif_psc_exp
+
+
+def test_lists_give_ports():
+    neurons = sl.nest.iaf_psc_exp_multisynapse(2, tau_syn=[0.5, 2.0, 8.0] * u.ms)
+    assert sorted(neurons.ports) == ["1", "2", "3"]
+    assert neurons.tau_syn_3 == 8.0 * u.ms
+    assert isinstance(neurons, sl.nest.iaf_psc_exp_multisynapse)
+    same = sl.nest.iaf_psc_exp_multisynapse(5, tau_syn=[1.0, 2.0, 3.0] * u.ms)
+    assert type(same) is type(neurons)  # one program for all populations with as many ports
+    with pytest.raises(ValueError, match="E_rev has 1 elements and tau_syn 2"):
+        sl.nest.aeif_cond_alpha_multisynapse(2, E_rev=[0.0] * u.mV, tau_syn=[1.0, 2.0] * u.ms)
+
+
+def test_what_is_wrong_is_named():
+    neurons = sl.nest.iaf_cond_exp(4)
+    with pytest.raises(ValueError, match="has no receptor port 'exc'; it has 'ex', 'in'"):
+        neurons.port("exc")
+    with pytest.raises(TypeError, match="name the receptor port of a projection"):
+        sl.project(neurons, neurons, sl.connect.OneToOne(1.0 * u.nS))
+    with pytest.raises(sl.errors.UnitError, match="nS"):
+        sl.project(neurons, neurons, sl.connect.OneToOne(1.0 * u.pA), **neurons.port("ex"))
+    with pytest.raises(ValueError, match="no receptor port"):
+        sl.project(neurons, sl.LIF(4), sl.connect.OneToOne(1.0 * u.nS), **neurons.port("ex"))
+    with pytest.raises(TypeError, match="tau_syn_ex"):
+        sl.nest.iaf_cond_exp(4, tau_syn_exc=1.0 * u.ms)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_single_precision_batches_and_native_code(model):
+    neurons = model(3)
+    projections = [kick(neurons, name, 1.0) for name in neurons.ports]
+    net = sl.nn.Module()
+    net.parts = [neurons, projections]
+    sl.nn.init_all_states(net, batch_size=2)
+
+    def step(spikes):
+        for projection in projections:
+            projection(spikes)
+        return neurons()
+
+    spikes = jnp.ones((20, 2, 3)).at[:, 1].set(0.0)
+    out = sl.transform.for_loop(step, spikes)
+    assert out.shape == (20, 2, 3)
+    V = u.get_mantissa(neurons.V.value)
+    assert V.dtype == jnp.float32
+    assert np.isfinite(V).all()
+    assert (V[0] != V[1]).any()
+    assert sl.kernels.fallbacks() == {}
+
+
+@pytest.mark.parametrize("name", ["iaf_psc_exp", "iaf_cond_exp", "aeif_cond_exp", "hh_psc_alpha"])
+def test_spikes_have_derivatives(name):
+    def loss(current):
+        neurons = getattr(sl.nest, name)(1, spk_fun=sl.surrogate.Sigmoid(alpha=1.0))
+        sl.nn.init_all_states(neurons)
+        return sl.transform.for_loop(lambda: neurons(current * u.pA), length=300).sum()
+
+    slope = jax.grad(loss)(jnp.asarray([900.0]))
+    assert np.isfinite(slope).all()
+    assert (slope != 0).all()
+
+
+def test_several_spikes_in_a_step_count():
+    neurons = sl.nest.aeif_cond_exp(1, b=0.0 * u.pA)
+    sl.nn.init_all_states(neurons)
+    out = sl.transform.for_loop(lambda: neurons(200_000 * u.pA), length=20)
+    assert out.max() >= 2
+
+
+def test_a_parrot_repeats_what_arrives():
+    relay = sl.nest.parrot_neuron(2)
+    into = kick(relay, "0", 1.0)
+    sl.nn.init_all_states(relay)
+    into(jnp.array([3.0, 0.0]))
+    assert relay().tolist() == [3.0, 0.0]
+    assert relay().tolist() == [0.0, 0.0]
