@@ -26,6 +26,7 @@ from . import transform as transform
 from . import util as util
 from ._info import info as info
 from ._info import version as _version
+from ._plan import plan as plan
 from ._state import BatchState as BatchState
 from ._state import DelayState as DelayState
 from ._state import HiddenState as HiddenState

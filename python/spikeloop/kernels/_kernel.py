@@ -40,8 +40,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from .._jax import Aval, Primitive, ad, batching, ffi_lowering, mlir, new_primitive
+from .._jax import Aval, Primitive, ad, batching, mlir, new_primitive
 from . import _library, _rules
+from ._native_call import NativeCall
 from ._turn import Turn, once
 from .program import _call
 from .program._ir import Program
@@ -195,12 +196,28 @@ class Kernel:
         takes = all(getattr(avals, name).dtype in dtypes for name, dtypes in self.dtypes.items())
         return takes and _library.has(self.name, platform)
 
+    def native_call(
+        self, avals_in: Sequence[Any], avals_out: Sequence[Any], structure: Mapping[str, Any], platform: str
+    ) -> NativeCall | None:
+        """What runs on a platform; None where that is the reference, of which the user is told if native code lacks."""
+        if not self.runs_native(self.by_name(avals_in, structure), structure, platform):
+            return None
+        if not self.elementwise:
+            return self._handwritten_call(avals_in, avals_out, structure, platform)
+        try:
+            program = self.program(avals_in, avals_out, structure)
+        except NoProgram as reason:
+            _library.fall_back(self.label(**structure) if self.label else self.name, str(reason))
+            return None
+        aliases, times = self.replacements(structure), self._times(program, structure)
+        return _call.native_call(program, aliases, avals_in, avals_out, platform, self.target, times)
+
     def program(
         self, avals_in: Sequence[Any], avals_out: Sequence[Any], structure: Mapping[str, Any], expands: bool = True
     ) -> Program:
         """The program of an elementwise kernel; with math functions by name if it is not to expand them."""
         first = self.names(structure).index(self.first_state(structure))
-        replacements = self._replacements(structure)
+        replacements = self.replacements(structure)
         if self.turn is None:
             return _call.program_for(self.reference, structure, first, replacements, avals_in, avals_out, expands)
         given, made = self._of_step(avals_in, avals_out, structure)
@@ -243,49 +260,42 @@ class Kernel:
         by_reference = mlir.lower_fun(self.reference, multiple_results=True)
 
         def lower(ctx: Any, *operands: Any, **structure: Any) -> Any:
-            if not self.runs_native(self.by_name(ctx.avals_in, structure), structure, platform):
-                return by_reference(ctx, *operands, **structure)
-            if not self.elementwise:
-                return self._native_call(ctx, operands, structure, platform)
-            try:
-                return self._program_call(ctx, operands, structure, platform)
-            except NoProgram as reason:
-                _library.fall_back(self.label(**structure) if self.label else self.name, str(reason))
-                return by_reference(ctx, *operands, **structure)
+            call = self.native_call(ctx.avals_in, ctx.avals_out, structure, platform)
+            return call.lower(ctx, operands, platform) if call else by_reference(ctx, *operands, **structure)
 
         return lower
 
-    def _program_call(
-        self, ctx: Any, operands: Sequence[Any], structure: Mapping[str, Any], platform: str
-    ) -> list[Any]:
-        program = self.program(ctx.avals_in, ctx.avals_out, structure)
-        times = {}
-        if self.turn is not None:
-            turn = self.turn_of(structure)
-            timed = [np.int32(turn.operands[k] in turn.timed) for k in program.operands]
-            times = {"steps": np.int64(turn.steps), "reverse": turn.reverse, "timed": np.asarray(timed)}
-        return _call.native_call(program, self._replacements(structure), ctx, operands, platform, self.target, times)
+    def _times(self, program: Program, structure: Mapping[str, Any]) -> dict[str, Any]:
+        """What native code is told of the steps, if there are many in a call."""
+        if self.turn is None:
+            return {}
+        turn = self.turn_of(structure)
+        timed = [np.int32(turn.operands[k] in turn.timed) for k in program.operands]
+        return {"steps": np.int64(turn.steps), "reverse": turn.reverse, "timed": np.asarray(timed)}
 
-    def _replacements(self, structure: Mapping[str, Any]) -> dict[int, int]:
+    def replacements(self, structure: Mapping[str, Any]) -> dict[int, int]:
         """The places of the results that replace operands, with those of the operands."""
         names = self.names(structure)
         return {result: names.index(name) for result, name in enumerate(self.replaced(structure))}
 
-    def _native_call(self, ctx: Any, operands: Sequence[Any], structure: Mapping[str, Any], platform: str) -> list[Any]:
-        avals, values = (vars(self.by_name(x, structure)) for x in (ctx.avals_in, operands))
-        taken, replaced = self.native_operands or self.names(structure), self.replaced(structure)
-        results = (*replaced, *self.outputs(ByName(**avals), **structure))
+    def _handwritten_call(
+        self, avals_in: Sequence[Any], avals_out: Sequence[Any], structure: Mapping[str, Any], platform: str
+    ) -> NativeCall:
+        names, o = self.names(structure), self.by_name(avals_in, structure)
+        taken, replaced = self.native_operands or names, self.replaced(structure)
+        results = (*replaced, *self.outputs(o, **structure))
         own = [name for name in results if name in taken or name not in replaced]
-        aliases = {taken.index(name): k for k, name in enumerate(own) if name in replaced}
-        avals_out = dict(zip(results, ctx.avals_out, strict=True))
-        scratch = [Aval(x.shape, x.dtype) for x in self._scratch(ByName(**avals), structure, platform)]
-        outs = [avals_out[name] for name in own] + scratch
-        inner = ctx.replace(avals_in=[avals[name] for name in taken], avals_out=outs)
-        call = ffi_lowering(_library.xla_name(self.name, platform), aliases)
-        attributes = self.attributes(ByName(**avals), **structure)
-        found = call(inner, *(values[name] for name in taken), **attributes)
-        made = dict(zip(own, found[: len(own)], strict=True))
-        return [made[name] if name in made else [values[name]] for name in results]
+        places = [results.index(name) for name in own]
+        scratch = [Aval(x.shape, x.dtype) for x in self._scratch(o, structure, platform)]
+        return NativeCall(
+            self.name,
+            [names.index(name) for name in taken],
+            places,
+            [avals_out[k] for k in places] + scratch,
+            {taken.index(name): k for k, name in enumerate(own) if name in replaced},
+            self.attributes(o, **structure),
+            {k: names.index(name) for k, name in enumerate(results) if name not in own},
+        )
 
     def _scratch(self, o: ByName, structure: Mapping[str, Any], platform: str) -> Sequence[jax.ShapeDtypeStruct]:
         return self.scratch[platform](o, **structure) if platform in self.scratch else ()

@@ -14,6 +14,7 @@ from .. import _trace
 from .._jax import strong
 from .._trace import store, stored
 from ..kernels._fold_slices import fold_slices
+from ..kernels.plan import as_step
 from . import _eager, _step_by_step
 from ._by_layer import scan_by_layer
 from ._clocked import clocked
@@ -132,7 +133,7 @@ class Loop:
     def _trace(self, f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any) -> None:
         self._init_leaves, self._init_tree = jax.tree.flatten(init)
         traced = trace_function(f, (init, jax.tree.map(_slice_shape, xs)))
-        self.traced = dataclasses.replace(traced, jaxpr=fold_slices(traced.jaxpr))
+        self.traced = dataclasses.replace(traced, jaxpr=as_step(fold_slices(traced.jaxpr), _fixed(traced)))
         self.name, tree = traced.name, traced.out_tree
         if not is_pair(tree):
             raise TypeError(f"{self.name} must return (carry, y) from every step of a scan; it returns {tree}.")
@@ -286,6 +287,14 @@ def _unroll(unroll: int | bool | None) -> int | bool:
     if unroll is None:
         return 1 if jax.default_backend() == "cpu" else _GPU_UNROLL
     return unroll
+
+
+def _fixed(traced: Traced) -> list[bool]:
+    """For each input of a step whether it is the same in all: States that it only reads, and settings."""
+    fixed = [False] * traced.in_tree.num_leaves
+    for state, spec in zip(traced.states, traced.state_specs, strict=True):
+        fixed += [state not in traced.written] * len(spec.avals)
+    return fixed + [True] * (len(traced.jaxpr.in_avals) - len(fixed))
 
 
 def _slice_shape(leaf: Any) -> jax.ShapeDtypeStruct:

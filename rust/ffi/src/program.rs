@@ -111,7 +111,7 @@ impl Checked<'_> {
         let mut inputs = List::<_, ARGS>::new(Input { ptr: ptr::null(), layout: Layout::Uniform });
         inputs.fill(frame.arg_count(), |k, input| self.input(k).map(|checked| *input = checked))?;
         let mut results = List::<_, RETS>::new(ptr::null_mut());
-        results.fill(outs, |k, result| self.out(k).map(|checked| *result = checked))?;
+        results.fill(outs, |k, result| self.out(k, &inputs).map(|checked| *result = checked))?;
         let mut totals = List::<_, RETS>::new(Sum { ptr: ptr::null_mut(), per_row: false });
         let sums = self.entry.program().sums().len();
         totals.fill(sums, |k, total| self.sum(outs + k).map(|checked| *total = checked))?;
@@ -193,7 +193,7 @@ impl Checked<'_> {
         ))
     }
 
-    fn out(&self, k: usize) -> Result<*mut c_void> {
+    fn out(&self, k: usize, inputs: &[Input]) -> Result<*mut c_void> {
         let timed = self.entry.program().outs()[k].alias.is_none();
         let buffer = self.of_step(self.frame.ret(k), timed, "result", k)?;
         self.expect_float(k, &buffer)?;
@@ -201,15 +201,14 @@ impl Checked<'_> {
             let (len, expected) = (buffer.len(), self.shape.len());
             return Err(Error::invalid(format!("result {k} has {len} elements, expected {expected}")));
         }
-        let (ptr, alias) = (buffer.ptr::<f64>().cast(), self.entry.program().outs()[k].alias);
-        for arg in (0..self.frame.arg_count()).filter(|&arg| Some(arg) != alias) {
-            if !self.shape.is_empty() && self.frame.arg(arg).ptr::<f64>().cast() == ptr {
-                return Err(Error::invalid(format!(
-                    "result {k} shares memory with operand {arg}, but the program does not say 'alias {arg}'"
-                )));
-            }
+        let (ptr, alias) = (buffer.ptr::<f64>().cast::<c_void>(), self.entry.program().outs()[k].alias);
+        let shares = |(arg, input): (usize, &Input)| input.ptr == ptr.cast_const() && Some(arg) != alias;
+        match inputs.iter().enumerate().position(shares) {
+            Some(arg) if !self.shape.is_empty() => Err(Error::invalid(format!(
+                "result {k} shares memory with operand {arg}, but the program does not say 'alias {arg}'"
+            ))),
+            _ => Ok(ptr),
         }
-        Ok(ptr)
     }
 
     fn sum(&self, k: usize) -> Result<Sum> {
