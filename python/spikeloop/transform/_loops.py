@@ -100,7 +100,7 @@ def _for_loop(functions: tuple[Any], steps: Steps, xs: tuple) -> Any:
 
 
 def _scan(functions: tuple[Any], steps: Steps, args: tuple) -> tuple[Any, Any]:
-    loop, bar = Loop(functions[0], *args), steps.bar
+    loop, bar = Loop(functions[0], *args, in_order=not steps.fused), steps.bar
     options = {"length": steps.length, "reverse": steps.reverse, "unroll": steps.option}
     if steps.fused and steps.length:
         carry, ys = scan_by_layer(loop.step, loop.start, loop.xs, steps.length)
@@ -114,10 +114,14 @@ def _scan(functions: tuple[Any], steps: Steps, args: tuple) -> tuple[Any, Any]:
 
 
 class Loop:
-    """The traced step of a loop, as a pure function of carry and slice that `jax.lax.scan` understands."""
+    """The traced step of a loop, as a pure function of carry and slice that `jax.lax.scan` understands.
 
-    def __init__(self, f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any):
+    Steps that run `in_order`, one after the other, are planned.
+    """
+
+    def __init__(self, f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, *, in_order: bool = True):
         f, xs = clocked(f, xs)
+        self._in_order = in_order
         self.xs = jax.tree.leaves(xs)
         self._trace(f, jax.tree.map(strong, init), xs)
         promoted = self._promoted(jax.tree.leaves(init))
@@ -133,7 +137,9 @@ class Loop:
     def _trace(self, f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any) -> None:
         self._init_leaves, self._init_tree = jax.tree.flatten(init)
         traced = trace_function(f, (init, jax.tree.map(_slice_shape, xs)))
-        self.traced = dataclasses.replace(traced, jaxpr=as_step(fold_slices(traced.jaxpr), _fixed(traced)))
+        jaxpr = fold_slices(traced.jaxpr)
+        jaxpr = as_step(jaxpr, _fixed(traced)) if self._in_order else jaxpr
+        self.traced = dataclasses.replace(traced, jaxpr=jaxpr)
         self.name, tree = traced.name, traced.out_tree
         if not is_pair(tree):
             raise TypeError(f"{self.name} must return (carry, y) from every step of a scan; it returns {tree}.")

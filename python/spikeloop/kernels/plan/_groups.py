@@ -39,7 +39,7 @@ class Group:
         needed = variables(equation.invars)
         k = max((k for k, e in enumerate(self.equations) if needed.intersection(e.outvars)), default=None)
         kernel = None if k is None else kernel_of(self.bases[k].primitive)
-        if k is None or kernel is None or not kernel.elementwise or not is_sum(equation):
+        if k is None or kernel is None or not kernel.elementwise or kernel.turn or not is_sum(equation):
             return False
         sums = [*self.sums[k], equation]
         if (found := with_sums(kernel, self.bases[k], sums)) is None:

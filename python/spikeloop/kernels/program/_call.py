@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -66,8 +67,8 @@ def native_call(
     avals_in: Sequence[Any],
     avals_out: Sequence[Any],
     platform: str,
-    target: str,
-    attributes: Mapping[str, Any],
+    target: str = TARGET,
+    attributes: Mapping[str, Any] = MappingProxyType({}),
 ) -> NativeCall:
     """The call of a program for an equation with these operands and results; XLA knows it by its hash.
 
