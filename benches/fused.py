@@ -48,15 +48,13 @@ def ways(config: Any, fixed: dict[str, Any]) -> dict[str, Run]:
     """(states, currents of all steps) -> the spikes of all steps."""
     jax, neuron = import_module("jax"), import_module("spikeloop.kernels._neuron")
     steps_p = import_module("spikeloop.kernels._neuron_steps").steps_p
-    in_segments = import_module("spikeloop.transform._segments").in_segments
     names = [operand.name for operand in config.operands()]
     states = [operand.name for operand in config.operands() if operand.group == "state"]
 
-    def run(now: dict[str, Any], x: Any, steps: int) -> tuple[dict[str, Any], Any]:
-        structure = {"config": config, "timed": ("input current",), "stacked": (KEPT,), "saved": ()}
-        given = {**fixed, **now, "input current": x}
-        found = steps_p.run(given, {**structure, "steps": steps, "reverse": False})
-        return dict(zip(states, found, strict=False)), found[-1]
+    def fused(memory: str) -> Run:
+        structure = {"config": config, "timed": ("input current",), "stacked": (KEPT,), "saved": (), "steps": STEPS}
+        structure |= {"reverse": False, "memory": memory}
+        return lambda now, x: steps_p.run({**fixed, **now, "input current": x}, structure)[-1]
 
     def loop(step: Callable[..., Any]) -> Run:
         def turn(now: dict[str, Any], x: Any) -> tuple[dict[str, Any], Any]:
@@ -67,8 +65,8 @@ def ways(config: Any, fixed: dict[str, Any]) -> dict[str, Run]:
         return lambda now, x: jax.lax.scan(turn, now, x)[1]
 
     return {
-        FUSED: lambda now, x: run(now, x, STEPS)[1],
-        RECOMPUTED: lambda now, x: in_segments(run, now, x, STEPS)[1],
+        FUSED: fused("save"),
+        RECOMPUTED: fused("recompute"),
         LOOP: loop(neuron.step_p.bind),
         XLA: loop(neuron.reference),
     }

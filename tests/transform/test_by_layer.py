@@ -257,5 +257,5 @@ def test_lanes_of_vmap_are_rows():
 def test_options_of_a_loop_that_goes_step_by_step_are_refused():
     with pytest.raises(ValueError, match="fused=True takes no `reverse`"):
         sl.transform.for_loop(lambda x: x, jnp.ones(3), fused=True, reverse=True)
-    with pytest.raises(ValueError, match="memory is 'save' or, with fused=True, 'recompute'; given 'none'"):
+    with pytest.raises(ValueError, match="memory is 'auto' or, with fused=True, .*'recompute'; given 'none'"):
         sl.transform.for_loop(lambda x: x, jnp.ones(3), fused=True, memory="none")

@@ -10,7 +10,7 @@ from ..transform import for_loop
 class RunsSteps:
     """Base of Modules whose input is often known for all steps, as in training."""
 
-    def run_steps(self, x: Any, memory: Literal["save", "recompute"] = "save") -> Any:
+    def run_steps(self, x: Any, memory: Literal["auto", "save", "recompute"] = "auto") -> Any:
         """All steps of an input of shape [time, ...]: what `update` returns, stacked over time, and all States after.
 
         The same as `for_loop(self, x)`, but the steps of a population are one native call: see `fused` and `memory` of

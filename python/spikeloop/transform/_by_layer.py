@@ -26,7 +26,6 @@ from .._jax import ClosedJaxpr, Literal, run_jaxpr
 from ..kernels import _library
 from ..kernels._neuron import step_p
 from ..kernels._neuron_steps import steps_p
-from ._segments import in_segments
 
 _RESHAPES = ("reshape", "squeeze", "expand_dims", "copy", "copy_p")
 
@@ -43,7 +42,7 @@ def scan_by_layer(
 ) -> tuple[Any, Any]:
     """As `jax.lax.scan(step, start, xs, length)`, part by part; `xs` are arrays.
 
-    For gradients, states of populations are saved, or recomputed if `memory` is 'recompute'.
+    `memory` says how gradients get the states of populations: see `for_loop`.
     """
     first, tree = jax.tree.flatten(start)
     out_tree: list[Any] = []
@@ -284,15 +283,9 @@ class _Loop:
                 given[name], has_rows = self._value(atom)
                 timed += [name] * has_rows
         structure = {"config": eqn.params["config"], "timed": tuple(timed), "stacked": stacked, "saved": ()}
-
-        def run(states: dict[str, Any], rows: dict[str, Any], steps: int) -> tuple[dict[str, Any], list[Any]]:
-            found = steps_p.run({**given, **states, **rows}, {**structure, "steps": steps, "reverse": False})
-            return dict(zip(carry, found, strict=False)), found[len(carry) :]
-
-        rows, states = ({name: given[name] for name in names} for names in (timed, carry))
-        last, found = (in_segments if self.memory == "recompute" else _at_once)(run, states, rows, self.length)
-        self.last |= {c: last[name].reshape(c.aval.shape) for name, c in carry.items()}
-        kept = dict(zip((results[name] for name in stacked), found, strict=True))
+        found = steps_p.run(given, {**structure, "steps": self.length, "reverse": False, "memory": self.memory})
+        self.last |= {c: x.reshape(c.aval.shape) for c, x in zip(carry.values(), found, strict=False)}
+        kept = dict(zip((results[name] for name in stacked), found[len(carry) :], strict=True))
         for var, origin in wanted.items():
             self.known[var] = _Value(kept[origin].reshape(self.length, *var.aval.shape), True)
 
@@ -303,10 +296,6 @@ class _Parts(NamedTuple):
     members: dict[int, list[int]]
     is_free: dict[int, bool]  # no State goes through it
     order: TopologicalSorter[int]
-
-
-def _at_once(run: Callable[..., Any], states: Any, rows: Any, length: int) -> Any:
-    return run(states, rows, length)
 
 
 def _run(closed: ClosedJaxpr, *args: Any) -> list[Any]:

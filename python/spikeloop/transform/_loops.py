@@ -32,7 +32,7 @@ def for_loop(
     unroll: int | bool | None = None,
     pbar: ProgressBar | int | bool | None = None,
     fused: bool = False,
-    memory: Literal["save", "recompute"] = "save",
+    memory: Literal["auto", "save", "recompute"] = "auto",
 ) -> Any:
     """Call `f` once for each slice of `xs`, or `length` times, and return its results stacked over time.
 
@@ -49,8 +49,8 @@ def for_loop(
     | `fused` | all steps of a layer before those of the next one; a population whose input is known for all steps is \
     one native call, a product with weights one product. What cannot be taken apart runs step by step, and a warning \
     says so once. The results are the same; `f` must not print or call back | False |
-    | `memory` | with `fused`, how gradients get the states of a population: the forward run saves those of all steps, \
-    or "recompute": those of every √steps-th step, and the others are computed again | 'save' |
+    | `memory` | with `fused`, how gradients get the states of a population: "save" keeps those of all steps, \
+    "recompute" those of every √steps-th step, and the others are computed again; "auto" keeps up to 16 MiB | 'auto' |
 
     >>> count = sl.State(jnp.zeros((), int))
     >>> def step(x):
@@ -64,8 +64,8 @@ def for_loop(
         if reverse or steps.bar or unroll is not None:
             raise ValueError("for_loop: fused=True takes no `reverse`, `unroll` or `pbar`; leave them out.")
         steps = steps._replace(fused=memory)
-    if memory not in ("save", "recompute") or (memory != "save" and not fused):
-        raise ValueError(f"for_loop: memory is 'save' or, with fused=True, 'recompute'; given {memory!r}.")
+    if memory not in ("auto", "save", "recompute") or (memory != "auto" and not fused):
+        raise ValueError(f"for_loop: memory is 'auto' or, with fused=True, 'save' or 'recompute'; given {memory!r}.")
     return _eager.run(_for_loop, (f,), steps, xs, _step_by_step.for_loop)
 
 
