@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import spikeloop as sl
 from hlo import calls, copies, loop_body, outer_calls
-from spikeloop.kernels import _library
+from spikeloop.kernels import _library, _record
 from spikeloop.transform import _loops
 
 pytestmark = pytest.mark.skipif(_library.native is None, reason="the native library is not built")
@@ -164,6 +164,25 @@ def test_lanes_of_vmap_are_joined_and_the_same(monkeypatch):
     expected = separately(monkeypatch, lambda: np.asarray(lanes()(currents)))
     assert np.array_equal(expected, np.asarray(lanes()(currents)))
     assert "spikeloop.sequence" in lanes().lower(currents).compile().as_text()
+
+
+@pytest.mark.parametrize("n", [0, 1, 7])
+def test_records_and_populations_of_any_size(monkeypatch, n):
+    def records():
+        net = build()
+        neurons = net.N[:n]
+
+        def step():
+            net.update()
+            spikes = neurons.get_spike()
+            return _record.pack(spikes), _record.count(spikes, ((0, n),))
+
+        return jax.tree.map(np.asarray, sl.transform.for_loop(step, length=300))
+
+    expected, found = separately(monkeypatch, records), records()
+    assert (n == 0) == (expected[1].sum() == 0)
+    for a, b in zip(expected, found, strict=True):
+        assert np.array_equal(a, b)
 
 
 def test_an_error_of_a_call_names_the_call():

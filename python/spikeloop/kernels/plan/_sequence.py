@@ -89,7 +89,10 @@ class _Layout:
         return last.replace(primitive=sequence_p, invars=operands, outvars=results, params=params)
 
     def _is_operand(self, atom: Any) -> bool:
-        return not isinstance(atom, Literal) and atom not in self.made and atom.aval.shape != (0,)
+        return not self._is_constant(atom) and atom not in self.made
+
+    def _is_constant(self, atom: Any) -> bool:
+        return isinstance(atom, Literal) or (atom.aval.shape == (0,) and atom not in self.made)
 
     def _text(self, operands: Sequence[Any], results: Sequence[Any]) -> str:
         """The sequence as native code reads it."""
@@ -97,7 +100,7 @@ class _Layout:
         constants: dict[str, int] = {}
 
         def place(atom: Any) -> int:
-            if isinstance(atom, Literal) or atom.aval.shape == (0,):
+            if self._is_constant(atom):
                 return constants.setdefault(_constant(atom), len(places) + len(constants))
             # An operand that a result replaces keeps its own place, as XLA may not have let them share memory.
             return places[atom] if atom in places else places[self._memory(atom)]
