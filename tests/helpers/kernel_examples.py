@@ -81,6 +81,8 @@ def examples():
         "event_scatter": ({"spikes": pre, **weighted, "target": target}, rows),
         "event_gather": ({"ct": target, **weighted}, rows),
         "event_outer": ({"spikes": pre, "ct": target, **places}, {**rows, "single": False}),
+        "dense_product": ({"spikes": pre, "weight": draw(N_PRE, N_POST)}, {}),
+        "dense_outer": ({"spikes": pre, "ct": target}, {}),
         "event_relay": (
             {"spikes": pre, **weighted, "cursor": cursor, "past": draw(SLOTS, N_PRE), "target": target}, timed,
         ),

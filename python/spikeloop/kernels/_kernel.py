@@ -104,6 +104,7 @@ class Kernel:
     that have another one are sums over it |
     | `turn` | of an elementwise kernel of many steps: (**structure) → the `Turn` that its native code repeats; \
     operands that are timed, and results for each step, have one more first axis |
+    | `platforms` | those that native code is for; on others the reference is as good |
     | `label` | (**structure) → what messages call it, if not by its name |
     """
 
@@ -124,6 +125,7 @@ class Kernel:
     scratch: Mapping[str, Callable[..., Sequence[jax.ShapeDtypeStruct]]] = field(default_factory=dict)
     elementwise: bool = False
     turn: Callable[..., Turn] | None = None
+    platforms: tuple[str, ...] = _library.PLATFORMS
     label: Callable[..., str] | None = None
     primitive: Primitive = field(init=False)
 
@@ -135,7 +137,7 @@ class Kernel:
         if self.transpose or self.linear:
             ad.primitive_transposes[self.primitive] = self._transpose
         batching.primitive_batchers[self.primitive] = self._batch
-        for platform in _library.PLATFORMS:
+        for platform in self.platforms:
             mlir.register_lowering(self.primitive, self._lowering(platform), platform=platform)
         KERNELS[self.name] = self
 
@@ -189,6 +191,8 @@ class Kernel:
 
     def runs_native(self, avals: Any, structure: Mapping[str, Any], platform: str = "cpu") -> bool:
         """Whether operands of these dtypes run native on a platform; warns once if only the library is missing."""
+        if platform not in self.platforms:
+            return False
         if self.elementwise:
             dtypes = {x.dtype.name for x in vars(avals).values()} - {"uint32"}  # the words of a key
             takes = len(dtypes) == 1 and dtypes <= {*FLOATS} and getattr(avals, self.first_state(structure)).size

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from .. import init, random
@@ -83,7 +84,7 @@ class EventFixedProb(EventFixedNumConn):
 
 
 class EventLinear(AllToAll):
-    """Spikes times a dense matrix, or times one weight for all pairs.
+    """Spikes, bool or graded, times a dense matrix, or times one weight for all pairs; work grows with the spikes.
 
     | name | meaning | default |
     |---|---|---|
@@ -112,6 +113,9 @@ class EventLinear(AllToAll):
 
     def _values(self) -> dict[str, Any]:
         return {"weight": self.weight.value}
+
+    def _is_event_driven(self, x: Any, weight: Any) -> bool:
+        return weight.ndim == 2 and (x.dtype == weight.dtype or x.dtype == jnp.bool_)
 
 
 class SparseLinear(Module):

@@ -11,6 +11,7 @@ from .. import init
 from .._errors import ShapeError, UnitError
 from .._module import Module, as_size
 from .._state import ParamState
+from ..kernels._dense import dense_product
 from ..random._units import attach, split
 
 _KAIMING, _ZERO, _NORMAL = init.KaimingNormal(), init.ZeroInit(), init.Normal()
@@ -50,8 +51,15 @@ class Dense(Module):
         params = self._values()
         x, x_unit = self._input(x)
         weight, unit = split(self._effective(params["weight"]))
-        x = x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(weight.dtype)  # spikes may be bool
-        return self._with_bias(self._product(x, weight), x_unit * unit, params)
+        if self._is_event_driven(x, weight):
+            product = dense_product(x, weight)
+        else:
+            product = self._product(x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(weight.dtype), weight)
+        return self._with_bias(product, x_unit * unit, params)
+
+    def _is_event_driven(self, x: Any, weight: Any) -> bool:
+        """Whether only the weights of inputs that spike are touched: of bool inputs."""
+        return x.dtype == jnp.bool_ and weight.ndim == 2
 
     def _hold(self, param_type: type, params: dict[str, Any]) -> None:
         self.weight = param_type(params)
@@ -88,7 +96,7 @@ class Dense(Module):
 
 
 class Linear(Dense):
-    """y = x W + b, over the last axis.
+    """y = x W + b, over the last axis. Inputs that are bool are spikes: work grows with their number.
 
     | name | meaning | default |
     |---|---|---|
@@ -176,6 +184,9 @@ class AllToAll(Dense):
             return self._sums(x) * weight
         return jnp.dot(x, weight if self.include_self else jnp.where(jnp.eye(*weight.shape, dtype=bool), 0, weight))
 
+    def _is_event_driven(self, x: Any, weight: Any) -> bool:
+        return super()._is_event_driven(x, weight) and self.include_self
+
     def _sums(self, x: Any) -> Any:
         """What every target receives through weights of 1."""
         n_in, n_out = self._shape
@@ -207,6 +218,9 @@ class OneToOne(Dense):
 
     def _product(self, x: Any, weight: Any) -> Any:
         return x * weight
+
+    def _is_event_driven(self, x: Any, weight: Any) -> bool:
+        return False
 
 
 def _in(unit: Any) -> str:

@@ -6,6 +6,7 @@ mod attributes;
 mod buffer;
 mod cuda;
 mod delayed;
+mod dense;
 mod eligibility;
 mod error;
 mod event;

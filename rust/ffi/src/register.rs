@@ -2,6 +2,7 @@
 
 use crate::abi::Handler;
 use crate::delayed;
+use crate::dense;
 use crate::eligibility;
 use crate::event;
 use crate::handler::handlers;
@@ -27,6 +28,8 @@ handlers! {
     scatter, "event_scatter": event::scatter;
     gather, "event_gather": event::gather;
     outer, "event_outer": event::outer;
+    dense_product, "dense_product": dense::product;
+    dense_outer, "dense_outer": dense::outer;
     relay, "event_relay": event::relay;
     collect, "event_collect": event::collect;
     enqueue, "event_enqueue": spike_queue::enqueue;

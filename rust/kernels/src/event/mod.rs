@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::lane::Float;
 
 mod collect;
+mod dense;
 mod gather;
 mod history;
 mod outer;
@@ -16,6 +17,7 @@ mod spike_queue;
 mod spikes;
 
 pub use collect::collect;
+pub use dense::{Dense, dense_outer, dense_product};
 pub use gather::gather;
 pub use history::{History, Steps, deliver_arriving, record};
 pub use outer::outer;
