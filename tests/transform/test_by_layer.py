@@ -254,6 +254,21 @@ def test_lanes_of_vmap_are_rows():
         np.testing.assert_array_equal(ours, batched.run_steps(x))
 
 
+@pytest.mark.parametrize("memory", ["save", "recompute"])
+def test_second_derivatives_are_those_of_the_loop(memory):
+    with jax.enable_x64(True), sl.environ.context(dt=DT, precision=64):
+        neuron, x, found = sl.LIF(3, spk_fun=sl.surrogate.Sigmoid(alpha=2.0)), jnp.linspace(1, 30, 12).reshape(4, 3), []
+        for run in (LOOPS["steps"], lambda neuron, x: neuron.run_steps(x, memory)):
+
+            def loss(x, run=run):
+                sl.nn.init_all_states(neuron)
+                return (run(neuron, x * u.mA) ** 2).sum() + (u.get_mantissa(neuron.V.value) ** 3).sum()
+
+            found.append(sl.transform.hessian(loss, argnums=0)(x))
+    assert jnp.any(found[0])
+    np.testing.assert_allclose(*found, rtol=1e-9, atol=1e-12)
+
+
 def test_options_of_a_loop_that_goes_step_by_step_are_refused():
     with pytest.raises(ValueError, match="fused=True takes no `reverse`"):
         sl.transform.for_loop(lambda x: x, jnp.ones(3), fused=True, reverse=True)

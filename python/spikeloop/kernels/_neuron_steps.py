@@ -270,7 +270,9 @@ def _transposed(kernel: Kernel, cts: Sequence[Any], o: ByName, structure: Struct
 def _batched(kernel: Kernel, o: ByName, axes: ByName, structure: Structure) -> Any:
     """Lanes become rows; of sums each lane gets its own."""
     turn, lanes = kernel.turn_of(structure), _rules.lane_count(o, axes)
-    given = _rules.in_rows(kernel, o, axes, structure, structure.get("summed", ()), turn.timed)
+    states = step_of_neuron.states({"config": structure["config"]})
+    whole = (*structure.get("summed", ()), *states)  # states that are saved have the shape of the population too
+    given = _rules.in_rows(kernel, o, axes, structure, whole, turn.timed)
     results, first = kernel.run(given, structure), kernel.first_state(structure)
     population = _rules.lane_shapes(o, axes)[first]
     outs, dims = [], []
