@@ -9,10 +9,10 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 
-from .. import _integrators
 from .._form import param, variable
 from .._hard_reset import hard_reset
 from .._math import exprel
+from .._runge_kutta import rk4
 from ..kernels import Drive
 from ._nest_neuron import NestNeuron
 
@@ -23,9 +23,10 @@ _FAR = 1e9  # ms, in the place of the time until a spike that will not come
 class _Adaptive(NestNeuron):
     r"""Base of models with an exponential upswing and an adaptation current w.
 
-    A step is eight substeps of RK4. In the upswing, u = exp(−(V − V_th)/Δ_T) falls almost linearly, du/dt = −g_L/C −
-    F u/(Δ_T C) with the other currents F, so the time at which V reaches V_peak is known in closed form. The rest of
-    the substep starts from the reset, and a neuron may spike more than once in a step.
+    A step is eight substeps of RK4, with the synapses as they are at each time. In the upswing,
+    u = exp(−(V − V_th)/Δ_T) falls almost linearly, du/dt = −g_L/C − F u/(Δ_T C) with the other currents F, so the time
+    at which V reaches V_peak is known in closed form. The rest of the substep starts from the reset, and a neuron may
+    spike more than once in a step.
     """
 
     C_m = param(281.0 * u.pF, positive=True)
@@ -51,8 +52,8 @@ class _Adaptive(NestNeuron):
         raise NotImplementedError
 
     @staticmethod
-    def courses(p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
-        """The rates of the States of the synapses."""
+    def after(t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
+        """The States of the synapses after a time."""
         raise NotImplementedError
 
     @classmethod
@@ -68,7 +69,7 @@ class _Adaptive(NestNeuron):
 def _substep(model: Any, p: Any, x: dict[str, Any], drive: Drive, held: Any) -> tuple[dict[str, Any], Any]:
     """The states after a substep, and the spikes in it."""
     h = p.dt / SUBSTEPS
-    new = dict(_integrators.advanced("rk4", 1, lambda x, part=0.0: _rates(model, p, x, drive, held), x, h))
+    new = _advanced(model, p, x, drive, held, h)
     # The choices below share this condition, which seldom holds, so native code skips the upswing where it can.
     rising = (x["V_m"] > p.V_th) & ~held
     end = _upswing(model, p, x, new, drive, h)
@@ -79,13 +80,29 @@ def _substep(model: Any, p: Any, x: dict[str, Any], drive: Drive, held: Any) -> 
     return new, spike
 
 
-def _rates(model: Any, p: Any, x: dict[str, Any], drive: Drive, held: Any) -> dict[str, Any]:
-    """The rates of all states; of a neuron that is `held`, V_m is V_reset."""
+def _advanced(model: Any, p: Any, x: dict[str, Any], drive: Drive, held: Any, h: Any) -> dict[str, Any]:
+    """The states after a substep without a spike."""
+    halfway = model.after(0.5 * h, p, SimpleNamespace(**x))
+    end = model.after(0.5 * h, p, SimpleNamespace(**{**x, **halfway}))
+
+    def rates(slope: Any, part: float) -> tuple[Any, Any]:
+        V, w = x["V_m"], x["w"]
+        if slope is not None:
+            V, w = V + part * h * slope[0], w + part * h * slope[1]
+        synapses = {0.0: {}, 0.5: halfway, 1.0: end}[part]
+        return _rates(model, p, {**x, **synapses, "V_m": V, "w": w}, drive, held)
+
+    stages = rk4(rates)
+    V, w = (x[name] + h * sum(weight * k[i] for k, weight in stages) for i, name in enumerate(("V_m", "w")))
+    return {**x, **end, "V_m": V, "w": w}
+
+
+def _rates(model: Any, p: Any, x: dict[str, Any], drive: Drive, held: Any) -> tuple[Any, Any]:
+    """The rates of V_m and w; of a neuron that is `held`, V_m is V_reset."""
     V = jnp.where(held, p.V_reset, jnp.minimum(x["V_m"], p.V_peak))
     upswing = p.g_L * p.Delta_T * jnp.exp((V - p.V_th) / p.Delta_T)
-    s = SimpleNamespace(**{**x, "V_m": V})
-    rate = jnp.where(held, 0.0, (_others(model, p, s, drive) + upswing) / p.C_m)
-    return {"V_m": rate, "w": _rate_of_w(p, V, x["w"]), **model.courses(p, s)}
+    rate = (_others(model, p, SimpleNamespace(**{**x, "V_m": V}), drive) + upswing) / p.C_m
+    return jnp.where(held, 0.0, rate), _rate_of_w(p, V, x["w"])
 
 
 def _others(model: Any, p: Any, s: Any, drive: Drive) -> Any:
@@ -128,8 +145,8 @@ def _upswing(model: Any, p: Any, x: dict[str, Any], new: dict[str, Any], drive: 
     rest = jnp.where(spiked, h - until, 0.0)
     halfway = {name: new[name] - (new[name] - x[name]) * (0.5 * rest / h) for name in new}
     halfway |= {"V_m": p.V_reset + 0.0 * V, "w": w_end + p.b}
-    rates = _rates(model, p, halfway, drive, p.has_period)
-    return _End(V_end, w_end, p.V_reset + rest * rates["V_m"], p.b + rest * (rates["w"] - rate_of_w))
+    rate_after, rate_of_w_after = _rates(model, p, halfway, drive, p.has_period)
+    return _End(V_end, w_end, p.V_reset + rest * rate_after, p.b + rest * (rate_of_w_after - rate_of_w))
 
 
 def _mean_rise(part: Any) -> Any:
