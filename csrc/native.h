@@ -1,4 +1,4 @@
-// The C functions of rust/native/src/, in the order of lib.rs, connect.rs and program.rs.
+// The C functions of rust/native/src/, in the order of lib.rs, connect.rs, program.rs and sequence.rs.
 #pragma once
 
 #include <cstddef>
@@ -99,5 +99,8 @@ SpikeloopText spikeloop_jit_level();
 // Null where there is no such program or layout; to be freed by spikeloop_error_free.
 char *spikeloop_program_ptx(int64_t hash, const char *operands, size_t operands_size, const char *sums, size_t sums_size);
 size_t spikeloop_program_scratch(int64_t hash, size_t batch, size_t n);
+
+// Null, or why not, to be freed.
+char *spikeloop_sequence(const char *text, size_t size, int64_t *hash);
 
 }  // extern "C"

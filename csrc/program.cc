@@ -16,14 +16,20 @@ namespace {
 
 nb::str to_str(SpikeloopText text) { return nb::str(text.data, text.size); }
 
-int64_t program(const std::string &text) {
+using Register = char *(const char *text, size_t size, int64_t *hash);
+
+int64_t registered(Register *where, const std::string &text) {
   int64_t hash = 0;
-  char *error = spikeloop_program(text.data(), text.size(), &hash);
+  char *error = where(text.data(), text.size(), &hash);
   if (!error) return hash;
   const std::string message = error;
   spikeloop_error_free(error);
   throw std::invalid_argument(message);
 }
+
+int64_t program(const std::string &text) { return registered(spikeloop_program, text); }
+
+int64_t sequence(const std::string &text) { return registered(spikeloop_sequence, text); }
 
 nb::dict program_stats(int64_t hash) {
   SpikeloopProgramStats stats;
@@ -56,6 +62,7 @@ std::string program_ptx(int64_t hash, const std::string &operands, const std::st
 
 void bind_program(nb::module_ &m) {
   m.def("program", &program, "text"_a, "Checks and registers a step program; returns the hash of its text.");
+  m.def("sequence", &sequence, "text"_a, "Checks and registers a sequence of calls; returns the hash of its text.");
   m.def("program_stats", &program_stats, "hash"_a, "Operations, registers, spills, bytes, compile time, instructions.");
   m.def("program_ptx", &program_ptx, "hash"_a, "operands"_a = "", "sums"_a = "",
         "The PTX for operands that are uniform (u), one for each row (r), neuron (n) or both (f); sums: u or r.");

@@ -1,6 +1,8 @@
 """The command line: every network runs and reports its rate."""
 
 import re
+import subprocess
+import sys
 
 import jax
 import pytest
@@ -32,6 +34,28 @@ def test_run(name, capsys):
 def test_the_size_is_that_of_the_network_unless_given(capsys):
     cli.main(["run", "cuba", "--seconds", "0.001"])
     assert "CUBANetwork, 4000 neurons" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("form", [[], ["--text"]], ids=["class", "text"])
+def test_the_files_of_a_new_model_work(form, tmp_path, capsys):
+    """Its test passes, its page runs, and nothing is overwritten."""
+    assert cli.main(["new-model", "LeakyIFNeuron", *form, "--directory", str(tmp_path)]) == 0
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {"leaky_if_neuron.py", "test_leaky_if_neuron.py", "leaky_if_neuron.md"}
+    assert "pytest" in capsys.readouterr().out
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert "2 passed" in run.stdout, run.stdout
+    code = re.search(r"```python\n(.*?)```", (tmp_path / "leaky_if_neuron.md").read_text(), re.DOTALL)[1]
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert "kHz" in run.stdout, run.stderr
+    with pytest.raises(SystemExit, match=r"leaky_if_neuron.py is there already"):
+        cli.main(["new-model", "LeakyIFNeuron", "--directory", str(tmp_path)])
+
+
+def test_a_model_needs_the_name_of_a_class(tmp_path):
+    with pytest.raises(SystemExit, match="a name such as MyNeuron; given 'my-neuron'"):
+        cli.main(["new-model", "my-neuron", "--directory", str(tmp_path)])
 
 
 def test_a_device_that_is_not_there_is_said(monkeypatch):

@@ -12,8 +12,8 @@ ROOT = Path(spikeloop.__file__).parent
 GROUND = {"util"}
 ORDER = (
     "surrogate", "kernels", "random", "init", "transform", "delays", "connect", "nn", "_form", "equations",
-    "plasticity", "models", "nest", "inputs", "networks", "metric", "record", "analysis", "plot", "errors", "_info",
-    "_summary", "compat", "cli", "__main__", "__init__",
+    "plasticity", "models", "nest", "inputs", "networks", "metric", "record", "io", "train", "analysis", "plot",
+    "errors", "_info", "_plan", "_summary", "compat", "cli", "__main__", "__init__",
 )  # fmt: skip
 # What a user calls on an object from below: `sl.kernels.show(step)` traces the step, `run.plot()` draws a figure.
 CALLED_FROM_BELOW = {("kernels/program/_show.py", "transform"), ("record/_run.py", "plot")}

@@ -1,4 +1,5 @@
 // Random words by counter: rust/kernels/src/random, Philox 4×32-10.
+#include "philox.cuh"
 #include "rows.cuh"
 
 struct RandomCall {
@@ -7,26 +8,6 @@ struct RandomCall {
   void *out;
   uint32_t purpose, n_bounds;
 };
-
-struct Words {
-  uint32_t w[4];
-};
-
-__device__ inline Words philox(uint32_t a, uint32_t b, uint32_t k, uint32_t l) {
-  uint32_t c = 0, d = 0;
-#pragma unroll
-  for (int round = 0; round < 10; ++round) {
-    const uint32_t x = 0xD2511F53u * a, x_high = __umulhi(0xD2511F53u, a);
-    const uint32_t y = 0xCD9E8D57u * c, y_high = __umulhi(0xCD9E8D57u, c);
-    a = y_high ^ b ^ k;
-    b = y;
-    c = x_high ^ d ^ l;
-    d = x;
-    k += 0x9E3779B9u;
-    l += 0xBB67AE85u;
-  }
-  return {{a, b, c, d}};
-}
 
 struct Itself {
   using Out = uint32_t;
@@ -46,7 +27,7 @@ struct Counted {
 template <class Use> __device__ void random(const RandomCall &c) {
   for (uint64_t at = thread_in_grid(); at < c.rows * c.blocks; at += threads_in_grid()) {
     const uint64_t row = at / c.blocks, i = at % c.blocks;
-    const Words words = philox(uint32_t(i), c.purpose, c.keys[2 * row], c.keys[2 * row + 1]);
+    const Words words = philox({{uint32_t(i), c.purpose, 0, 0}}, c.keys[2 * row], c.keys[2 * row + 1]);
     auto *out = static_cast<typename Use::Out *>(c.out) + row * c.n;
 #pragma unroll
     for (int k = 0; k < 4; ++k)

@@ -57,10 +57,13 @@ struct Targets {
   }
   // The target of a synapse with this index; `NONE` if there is no such target or slot.
   __device__ uint64_t at(const TargetRow &row, uint64_t j, uint64_t index) const {
+    return index < n_post ? place(row, ring.delay_bytes ? ring.delay(j) : 0, index) : NONE;
+  }
+  // As above, of a synapse with this delay.
+  __device__ uint64_t place(const TargetRow &row, uint64_t delay, uint64_t index) const {
     if (index >= n_post) return NONE;
     uint64_t slot = row.first;
     if (ring.delay_bytes != 0) {
-      const uint64_t delay = ring.delay(j);
       if (delay >= ring.slots) return NONE;
       slot += delay;
       if (slot >= ring.slots) slot -= ring.slots;

@@ -11,6 +11,7 @@ from . import environ as environ
 from . import errors as errors
 from . import init as init
 from . import inputs as inputs
+from . import io as io
 from . import kernels as kernels
 from . import metric as metric
 from . import nest as nest
@@ -20,10 +21,12 @@ from . import plot as plot
 from . import random as random
 from . import record as record
 from . import surrogate as surrogate
+from . import train as train
 from . import transform as transform
 from . import util as util
 from ._info import info as info
 from ._info import version as _version
+from ._plan import plan as plan
 from ._state import BatchState as BatchState
 from ._state import DelayState as DelayState
 from ._state import HiddenState as HiddenState

@@ -51,7 +51,7 @@ class ForkedError(SpikeloopError, RuntimeError):
 
 
 class DamagedStoreError(SpikeloopError, ValueError):
-    """A file of a stored run is damaged, incomplete, or belongs to another run."""
+    """A file of a stored run or model is damaged, incomplete, or belongs to another one."""
 
 
 class EquationError(SpikeloopError, ValueError):

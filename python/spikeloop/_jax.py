@@ -16,6 +16,8 @@ from jax._src import core as _core
 from jax._src import source_info_util as _source_info
 from jax._src import xla_bridge as _bridge
 from jax._src.interpreters import batching as _batching
+from jax._src.interpreters import partial_eval as _partial_eval
+from jax._src.interpreters.ad import jvp_jaxpr as _jvp_jaxpr
 from jax._src.interpreters.partial_eval import DynamicJaxprTrace as _StagingTrace
 from jax.core import ShapedArray as Aval
 from jax.extend.core import Literal, Primitive
@@ -50,6 +52,8 @@ __all__ = [
     "named_axis",
     "new_function",
     "new_primitive",
+    "new_program_primitive",
+    "new_variable",
     "register_target",
     "run_jaxpr",
     "source_line",
@@ -189,6 +193,57 @@ def new_primitive(name: str, abstract_eval: Callable, reference: Callable) -> Pr
     primitive.def_abstract_eval(abstract_eval)
     mlir.register_lowering(primitive, mlir.lower_fun(reference, multiple_results=True))
     return primitive
+
+
+def new_variable(aval: Aval) -> Any:
+    """A variable that stands in no program yet."""
+    return _core.Var(aval)
+
+
+def new_program_primitive(name: str) -> Primitive:
+    """A primitive that runs its parameter `jaxpr`, a program without constants, and has `fixed` for each operand.
+
+    Derivatives are those of the operations of the program. Lanes and unused results make it another program.
+    """
+    primitive = Primitive(name)
+    primitive.multiple_results = True
+    primitive.def_impl(lambda *args, jaxpr, fixed: run_jaxpr(jaxpr, args))
+    primitive.def_abstract_eval(lambda *args, jaxpr, fixed: list(jaxpr.out_avals))
+    run = mlir.lower_fun(lambda *args, jaxpr, fixed: run_jaxpr(jaxpr, args), multiple_results=True)
+    mlir.register_lowering(primitive, run)
+    ad.primitive_jvps[primitive] = _program_jvp
+    _batching.fancy_primitive_batchers[primitive] = _program_batch(primitive)
+    _partial_eval.dce_rules[primitive] = _program_without_unused
+    return primitive
+
+
+def _program_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: ClosedJaxpr, fixed: Any) -> Any:
+    del fixed
+    varied = [type(t) is not ad.Zero for t in tangents]
+    both, varies = _jvp_jaxpr(jaxpr, varied, instantiate=False)
+    outs = run_jaxpr(both, [*primals, *(t for t, live in zip(tangents, varied, strict=True) if live)])
+    results, slopes = outs[: len(jaxpr.out_avals)], iter(outs[len(jaxpr.out_avals) :])
+    return results, [next(slopes) if live else zero_tangent(x) for x, live in zip(results, varies, strict=True)]
+
+
+def _program_batch(primitive: Primitive) -> Callable:
+    def rule(axis: Any, args: Sequence[Any], dims: Sequence[Any], *, jaxpr: ClosedJaxpr, fixed: Any) -> Any:
+        inner, dims_out = _batching.batch_jaxpr2(jaxpr, axis, tuple(dims))
+        return primitive.bind(*args, jaxpr=inner, fixed=fixed), dims_out
+
+    return rule
+
+
+def _program_without_unused(used: Sequence[bool], equation: Any) -> Any:
+    if not any(used):
+        return [False] * len(equation.invars), None
+    inner, needed = _partial_eval.dce_jaxpr(equation.params["jaxpr"].jaxpr, list(used))
+    kept = lambda items, keep: [x for x, keeps in zip(items, keep, strict=True) if keeps]  # noqa: E731
+    fixed = tuple(kept(equation.params["fixed"], needed))
+    params = {"jaxpr": ClosedJaxpr(inner, []), "fixed": fixed}
+    return needed, equation.replace(
+        invars=kept(equation.invars, needed), outvars=kept(equation.outvars, used), params=params
+    )
 
 
 def new_function(name: str, reference: Callable, slope: Callable) -> Callable:

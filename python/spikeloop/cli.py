@@ -1,4 +1,4 @@
-"""The command `spikeloop`: show the installation, run the standard networks."""
+"""The command `spikeloop`: show the installation, run the standard networks, begin a model."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import inspect
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from . import networks
+from . import _new_model, networks
 
 _NETWORKS = {
     cls.__name__.removesuffix("Network").lower(): cls
@@ -54,7 +55,21 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="simulate the COBA network and draw its spikes")
     _add_options(demo, raster="raster.png")
     demo.set_defaults(network="coba")
+    model = commands.add_parser("new-model", help="write the files of a neuron model of your own")
+    model.add_argument("name", help="name of the class, such as MyNeuron")
+    model.add_argument("--text", action="store_true", help="equations in text, in place of a class in Python")
+    model.add_argument("--directory", type=Path, default=Path(), metavar="DIR", help="where to (default: here)")
+    model.set_defaults(command=_write_model)
     return parser
+
+
+def _write_model(args: argparse.Namespace) -> int:
+    try:
+        model, test, page = _new_model.write(args.name, args.directory, text=args.text)
+    except (ValueError, FileExistsError) as error:
+        raise SystemExit(f"spikeloop new-model: {error}") from None
+    print(f"model   {model}\ntest    {test}      (run it: pytest {test})\npage    {page}")
+    return 0
 
 
 def _add_options(parser: argparse.ArgumentParser, raster: str | None) -> None:

@@ -16,6 +16,7 @@ CALL = """
 import numpy as np
 from call_frame import assert_same, driver
 from event_case import Case
+from procedural_case import DELAYS, SLOTS, WEIGHTS, drawn, scratch
 
 driver().fake_seed(1)
 case = Case(600, 300)
@@ -41,6 +42,12 @@ assert_same("record_count", {"spikes": spikes[None]}, [zeros(1, 1, dtype=np.int3
 queue = {"count": np.array([2, 0], np.int32), "sources": zeros(2, n, dtype=np.uint32), "values": zeros(2, n)}
 operands = {"spikes": spikes, "cursor": np.int32(0), **queue}
 assert_same("event_enqueue", operands, [*queue], {"offset": 3, "n_pre": n}, [zeros(4, dtype=np.uint32)])
+for rule, given in (("fixed_prob", {}), ("fixed_out_degree", {"num": 300, "multapses": False})):
+    rule = drawn(rule, n, weight=WEIGHTS[0], delay=DELAYS, **given) | {"slots": SLOTS, "lanes": 1}
+    operands = {"values": np.eye(n)[:1], "cursor": np.int32(1), "target": np.zeros((SLOTS, n))}
+    assert_same("procedural_scatter", operands, ["target"], rule, scratch(n, 300))
+    ct = np.ones((SLOTS, n))
+    assert_same("procedural_gather", {"ct": ct, "cursor": np.int32(1)}, [np.zeros((1, n))], rule, scratch(n, 300))
 print("the same")
 """
 )

@@ -5,7 +5,6 @@
 
 from spikeloop._jax import mlir, register_target
 from spikeloop.kernels import _kernel, _library
-from spikeloop.kernels.program import _call
 
 
 def install():
@@ -16,7 +15,7 @@ def install():
         register_target(prefix + target, capsule, "cpu")
         if "cuda" not in _library.targets[target]:
             _library.targets[target] += ("cuda",)
-    found = [k for k in _kernel.KERNELS.values() if (_call.TARGET if k.elementwise else k.name) in handlers]
+    found = [k for k in _kernel.KERNELS.values() if k.target in handlers]
     for kernel in found:
         mlir.register_lowering(kernel.primitive, kernel._lowering("cuda"), platform="cpu")
     return [kernel.name for kernel in found]

@@ -13,7 +13,7 @@ from spikeloop.models import LIF
 from spikeloop.plasticity._columns import columns_of
 from spikeloop.plasticity._delayed_synapses import DelayedSynapses
 
-N_PRE, N_POST, SLOTS = 8, 16, 4
+N_PRE, N_POST, SLOTS, STEPS = 8, 16, 4, 5
 
 
 def examples():
@@ -150,4 +150,29 @@ def neuron(draw):
         "neuron": (operands, structure),
         "neuron.jvp": ({**operands, **pushed}, active),
         "neuron.vjp": ({**operands, **pulled}, active),
+        **neuron_steps(draw, operands, config),
+    }
+
+
+def neuron_steps(draw, operands, config):
+    """Some steps of that population, whose input changes from step to step, and their derivatives."""
+    smooth, states = config.smooth(), [x.name for x in config.operands() if x.group == "state"]
+    operands = {**operands, "input current": draw(STEPS, N_POST)}
+    before = {name: draw(STEPS, N_POST) for name in states} | {
+        name: jnp.asarray(np.arange(STEPS * N_POST).reshape(STEPS, N_POST) % k, jnp.float32)
+        for name, k in ((_neuron.REF_LEFT, 3), (_neuron.SPIKE, 2))
+    }
+    carried = [name for name in states if name in {*smooth.operands, *smooth.results}]
+    structure = {"config": config, "timed": ("input current",), "steps": STEPS, "reverse": False}
+    active = {**structure, "timed": ("input current", *states), "stacked": ("last spike",), "active": smooth.operands}
+    summed = tuple(x.name for x in config.operands() if x.group == "parameter" and x.name in smooth.operands)
+    pushed = {f"d {name}": jnp.ones_like(operands[name]) for name in dict.fromkeys([*smooth.operands, *carried])}
+    pulled = {f"d new {name}": draw(N_POST) for name in carried}
+    return {
+        "neuron_steps": (operands, {**structure, "stacked": ("last spike",), "saved": ("V",), "memory": "save"}),
+        "neuron_steps.jvp": ({**operands, **before, **pushed}, active),
+        "neuron_steps.vjp": (
+            {**operands, **before, **pulled, "d new last spike in a step": draw(STEPS, N_POST)},
+            {**active, "summed": summed},
+        ),
     }

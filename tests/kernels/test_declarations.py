@@ -14,8 +14,7 @@ def test_every_kernel_has_native_code_and_is_listed(native):
     on_gpu = {name.removeprefix("spikeloop.cuda.") for name in native.registrations(cuda=True)}
     held = on_gpu if native.cuda_targets() else {"program"}  # which brings its own code
     for name, platforms in shown.items():
-        target = "program" if KERNELS[name].elementwise else name
-        assert platforms == (("cpu", "cuda") if target in held else ("cpu",))
+        assert platforms == (("cpu", "cuda") if KERNELS[name].target in held else ("cpu",))
     assert "cpu: event_collect, " in repr(sl.info())
 
 

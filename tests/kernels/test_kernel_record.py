@@ -87,7 +87,7 @@ def test_native_runs_in_place_and_equals_the_reference(name, native):
     kernel, operands, structure = case(name)
     run = jax.jit(lambda *x: kernel.bind(*x, **structure))
     text = run.lower(*operands).as_text()
-    target = "program" if kernel.elementwise else name
+    target = kernel.target
     (call,) = (line for line in text.splitlines() if f"@spikeloop.{target}(" in line)
     own = [x for x in kernel.replaced(structure) if x in (kernel.native_operands or kernel.names(structure))]
     assert call.count("output_operand_alias<") == len(own)

@@ -114,6 +114,32 @@ def test_a_receptor_is_found_again_in_a_copy():
     assert len(new.N.receptors) == 1
 
 
+def test_models_from_text(tmp_path):
+    """A class from text is itself in a copy, and is made anew from its text in another process."""
+    Leaky = sl.Neuron.from_equations("dv/dt = (R*I - v)/tau : mV", threshold="v > V_th", reset="v = 0*mV",
+                                     R=1 * u.ohm, tau=20 * u.ms, V_th=10 * u.mV)  # fmt: skip
+    Falling = sl.Synapse.from_equations("w : mV", on_pre="w -= 0.1*mV")
+    net = sl.nn.Module("net")
+    net.cells = Leaky(3, tau=10 * u.ms)
+    net.synapses = sl.project(net.cells, net.cells, sl.connect.AllToAll(1 * u.mV), plasticity=Falling())
+    sl.nn.init_all_states(net)
+    for copied in HOW.values():
+        assert type(copied(net).cells) is Leaky
+        assert type(copied(net).synapses.plasticity) is Falling
+    (tmp_path / "net").write_bytes(pickle.dumps(net))
+    code = """if True:
+        import pickle, sys
+        import brainunit as u, spikeloop as sl
+        net = pickle.load(open(sys.argv[1], "rb"))
+        assert type(net.cells) is type(pickle.loads(pickle.dumps(net)).cells)
+        assert net.cells.tau == 10 * u.ms
+        sl.environ.set(dt=0.1 * u.ms)
+        print(sl.transform.for_loop(lambda: net.cells(20 * u.mA), length=300).sum(0))
+    """
+    run = subprocess.run([sys.executable, "-c", code, tmp_path / "net"], capture_output=True, text=True)
+    assert run.stdout == "[4. 4. 4.]\n", run.stderr
+
+
 class Net(sl.nn.Module):
     """A model with compiled methods and functions."""
 

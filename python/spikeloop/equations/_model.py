@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import types
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,7 @@ from .._integrators import EXACT
 from .._keywords import guess
 from .._units import number_in, unit_of, with_unit
 from . import _functions, _system
+from ._class import Recipe, made
 from ._expression import CONDITION, Expression
 from ._noise import UNIT as XI_UNIT
 from ._noise import XI, Noise
@@ -331,5 +331,6 @@ def from_equations(
     Quantity(10, "ms")
     """
     source = Source(equations, threshold, reset, refractory, method, input, constants)
-    attributes = TextModel(base, source).namespace()
-    return types.new_class(name, (base,), exec_body=lambda space: space.update(attributes))
+    options = {"threshold": threshold, "reset": reset, "refractory": refractory, "method": method, "input": input}
+    recipe = Recipe(from_equations, (base, equations), {**options, "name": name, **constants})
+    return made(name, base, TextModel(base, source).namespace(), recipe)

@@ -58,7 +58,7 @@ class Reset:
         for statement in self.statements:
             old = known[statement.name]
             value = statement.expression(self.model.system.with_others(known))
-            known[statement.name] = _assigned(statement.operator, old, value, spike)
+            known[statement.name] = assigned(statement.operator, old, value, spike)
         for name in {statement.name: None for statement in self.statements}:
             setattr(s, self.model.attribute(name), self.model.stored(name, known[name]))
 
@@ -102,8 +102,8 @@ class Threshold:
         return self.expression.value_of(tree.comparators[0], known) - level(known)
 
 
-def _assigned(operator: str, old: Any, value: Any, spike: Any) -> Any:
-    """A state after a statement, where there was a spike."""
+def assigned(operator: str, old: Any, value: Any, spike: Any) -> Any:
+    """A value after a statement, where there was a spike."""
     match operator:
         case "=":
             return hard_reset(old, value, spike)

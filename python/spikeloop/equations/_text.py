@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,18 @@ _NAME = r"[A-Za-z_]\w*"
 _DIFFERENTIAL = re.compile(rf"\s*d({_NAME})\s*/\s*dt\s*=(.*)\Z", re.DOTALL)
 _SUBEXPRESSION = re.compile(rf"\s*({_NAME})\s*=(?!=)(.*)\Z", re.DOTALL)
 _PARAMETER = re.compile(rf"\s*({_NAME}(?:\s*,\s*{_NAME})*)\s*\Z")
-_UNIT = re.compile(r"([^()]*(?:\([^()]*\)[^()]*)*?)(\(\s*[a-z][a-z ,]*\))?\s*\Z")
+_UNIT = re.compile(r"([^()]*(?:\([^()]*\)[^()]*)*?)(\(\s*[a-z][a-z ,-]*\))?\s*\Z")
 _STATEMENT = re.compile(rf"\s*({_NAME})\s*([-+*/]?=)(?!=)(.*)\Z", re.DOTALL)
-_FLAGS = {
+Flags = Mapping[str, tuple[str, ...]]
+NEURON: Flags = {
     "differential": ("unless refractory",),
     "subexpression": ("shared", "constant over dt"),
     "parameter": ("constant", "shared", "input"),
+}
+SYNAPSE: Flags = {
+    "differential": ("event-driven", "clock-driven"),
+    "subexpression": ("shared", "constant over dt"),
+    "parameter": ("constant", "shared"),
 }
 
 
@@ -45,9 +51,9 @@ class Statement:
     place: Place
 
 
-def equations(text: str) -> list[Equation]:
+def equations(text: str, flags: Flags = NEURON) -> list[Equation]:
     """The equations of a text; each ends with `: unit`, and may go over several lines."""
-    return [equation for place in _pieces(text) for equation in _equations(place)]
+    return [equation for place in _pieces(text) for equation in _equations(place, flags)]
 
 
 def statements(text: str, name: str) -> list[Statement]:
@@ -88,7 +94,7 @@ def _pieces(text: str) -> Iterator[Place]:
         )
 
 
-def _equations(place: Place) -> Iterator[Equation]:
+def _equations(place: Place, allowed: Flags) -> Iterator[Equation]:
     colon = place.content.index(":")
     left, right = place.part(0, colon), place.part(colon + 1, len(place.content))
     found = _UNIT.match(right.content)
@@ -106,8 +112,8 @@ def _equations(place: Place) -> Iterator[Equation]:
         raise left.error("write dx/dt = …, x = … or a name, and then `: unit`.")
     for kind, name, expression in made:
         for flag in flags:
-            if flag not in _FLAGS[kind]:
-                known = " or ".join(f"({f})" for f in _FLAGS[kind])
+            if flag not in allowed[kind]:
+                known = " or ".join(f"({f})" for f in allowed[kind])
                 raise right.part(*found.span(2)).error(f"{name} has the flag ({flag}); here may stand {known}.")
         yield Equation(kind, name, expression, unit, flags, _trimmed(left))
 

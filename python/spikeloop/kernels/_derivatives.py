@@ -68,7 +68,7 @@ class Step(NamedTuple):
         shape = primals[self.states(structure)[0]].shape
         at = [jnp.broadcast_to(primals[name], shape) for name in active]
         found = jax.vjp(self._function(primals, active, structure), *at)[1](cts)
-        return [_sum_to(ct, gradient_shape(primals[name], shape)) for name, ct in zip(active, found, strict=True)]
+        return [sum_to(ct, gradient_shape(primals[name], shape)) for name, ct in zip(active, found, strict=True)]
 
     def _split(self, args: Sequence[Any], structure: Structure) -> tuple[dict[str, Any], list[Any]]:
         names = self.names(structure)
@@ -164,10 +164,10 @@ def _transposed(vjp: Kernel, cts: Sequence[Any], o: ByName, structure: Structure
     found = vjp.bind(*given, *map(ad.instantiate_zeros, cts), **structure)
     found = dict(zip((f"d {name}" for name in structure["active"]), found, strict=True))
     wanted = {name: getattr(o, name) for name in found}
-    return {name: _sum_to(found[name], x.aval.shape) for name, x in wanted.items() if ad.is_undefined_primal(x)}
+    return {name: sum_to(found[name], x.aval.shape) for name, x in wanted.items() if ad.is_undefined_primal(x)}
 
 
-def _sum_to(value: Any, shape: tuple[int, ...]) -> Any:
+def sum_to(value: Any, shape: tuple[int, ...]) -> Any:
     """Add up the axes along which an operand of this shape was repeated."""
     if value.shape == shape:
         return value

@@ -38,9 +38,12 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
-from .._jax import Aval, Primitive, ad, batching, ffi_lowering, mlir, new_primitive
+from .._jax import Aval, Primitive, ad, batching, mlir, new_primitive
 from . import _library, _rules
+from ._native_call import NativeCall
+from ._turn import Turn, once
 from .program import _call
 from .program._ir import Program
 from .program._lower import NoProgram
@@ -99,6 +102,8 @@ class Kernel:
     | `elementwise` | an element of a result depends on the same element of the operands, or on one number for all: \
     then the native code is the program of the reference. The first state has the shape of the population; results \
     that have another one are sums over it |
+    | `turn` | of an elementwise kernel of many steps: (**structure) → the `Turn` that its native code repeats; \
+    operands that are timed, and results for each step, have one more first axis |
     | `label` | (**structure) → what messages call it, if not by its name |
     """
 
@@ -118,6 +123,7 @@ class Kernel:
     native_operands: tuple[str, ...] | None = None
     scratch: Mapping[str, Callable[..., Sequence[jax.ShapeDtypeStruct]]] = field(default_factory=dict)
     elementwise: bool = False
+    turn: Callable[..., Turn] | None = None
     label: Callable[..., str] | None = None
     primitive: Primitive = field(init=False)
 
@@ -165,6 +171,18 @@ class Kernel:
         """The operands that results replace: the first results, in this order."""
         return tuple(x.name for x in self.declared(structure) if self.in_place and x.group == "state")
 
+    @property
+    def target(self) -> str:
+        """The name of the native code."""
+        if not self.elementwise:
+            return self.name
+        return _call.TARGET if self.turn is None else _call.STEPS
+
+    def turn_of(self, structure: Mapping[str, Any]) -> Turn:
+        """What a kernel of many steps repeats."""
+        assert self.turn is not None
+        return self.turn(**structure)
+
     def first_state(self, structure: Mapping[str, Any]) -> str:
         """The first operand that is state; in an elementwise kernel it has the shape of the population."""
         return next(operand.name for operand in self.declared(structure) if operand.group == "state")
@@ -174,17 +192,46 @@ class Kernel:
         if self.elementwise:
             dtypes = {x.dtype.name for x in vars(avals).values()} - {"uint32"}  # the words of a key
             takes = len(dtypes) == 1 and dtypes <= {*FLOATS} and getattr(avals, self.first_state(structure)).size
-            return bool(takes) and _library.has(_call.TARGET, platform, self.name)
+            return bool(takes) and not _by_xla(platform) and _library.has(self.target, platform, self.name)
         takes = all(getattr(avals, name).dtype in dtypes for name, dtypes in self.dtypes.items())
         return takes and _library.has(self.name, platform)
+
+    def native_call(
+        self, avals_in: Sequence[Any], avals_out: Sequence[Any], structure: Mapping[str, Any], platform: str
+    ) -> NativeCall | None:
+        """What runs on a platform; None where that is the reference, of which the user is told if native code lacks."""
+        if not self.runs_native(self.by_name(avals_in, structure), structure, platform):
+            return None
+        if not self.elementwise:
+            return self._handwritten_call(avals_in, avals_out, structure, platform)
+        try:
+            program = self.program(avals_in, avals_out, structure)
+        except NoProgram as reason:
+            _library.fall_back(self.label(**structure) if self.label else self.name, str(reason))
+            return None
+        aliases, times = self.replacements(structure), self._times(program, structure)
+        return _call.native_call(program, aliases, avals_in, avals_out, platform, self.target, times)
 
     def program(
         self, avals_in: Sequence[Any], avals_out: Sequence[Any], structure: Mapping[str, Any], expands: bool = True
     ) -> Program:
         """The program of an elementwise kernel; with math functions by name if it is not to expand them."""
         first = self.names(structure).index(self.first_state(structure))
-        replacements = self._replacements(structure)
-        return _call.program_for(self.reference, structure, first, replacements, avals_in, avals_out, expands)
+        replacements = self.replacements(structure)
+        if self.turn is None:
+            return _call.program_for(self.reference, structure, first, replacements, avals_in, avals_out, expands)
+        given, made = self._of_step(avals_in, avals_out, structure)
+        parts = {"turn": self.turn, **structure}
+        return _call.program_for(once, parts, first, replacements, given, made, expands)
+
+    def _of_step(
+        self, avals_in: Sequence[Any], avals_out: Sequence[Any], structure: Mapping[str, Any]
+    ) -> tuple[list[Any], list[Any]]:
+        """The abstract values of operands and results in one step."""
+        turn, row = self.turn_of(structure), lambda aval: aval.update(shape=aval.shape[1:])
+        given = [row(x) if name in turn.timed else x for name, x in zip(turn.operands, avals_in, strict=True)]
+        kept = range(len(turn.carried), len(avals_out) - turn.sums)
+        return given, [row(x) if k in kept else x for k, x in enumerate(avals_out)]
 
     # --- what JAX asks for -------------------------------------------------------------------------------------------
 
@@ -213,44 +260,42 @@ class Kernel:
         by_reference = mlir.lower_fun(self.reference, multiple_results=True)
 
         def lower(ctx: Any, *operands: Any, **structure: Any) -> Any:
-            if not self.runs_native(self.by_name(ctx.avals_in, structure), structure, platform):
-                return by_reference(ctx, *operands, **structure)
-            if not self.elementwise:
-                return self._native_call(ctx, operands, structure, platform)
-            try:
-                return self._program_call(ctx, operands, structure, platform)
-            except NoProgram as reason:
-                _library.fall_back(self.label(**structure) if self.label else self.name, str(reason))
-                return by_reference(ctx, *operands, **structure)
+            call = self.native_call(ctx.avals_in, ctx.avals_out, structure, platform)
+            return call.lower(ctx, operands, platform) if call else by_reference(ctx, *operands, **structure)
 
         return lower
 
-    def _program_call(
-        self, ctx: Any, operands: Sequence[Any], structure: Mapping[str, Any], platform: str
-    ) -> list[Any]:
-        program = self.program(ctx.avals_in, ctx.avals_out, structure)
-        return _call.native_call(program, self._replacements(structure), ctx, operands, platform)
+    def _times(self, program: Program, structure: Mapping[str, Any]) -> dict[str, Any]:
+        """What native code is told of the steps, if there are many in a call."""
+        if self.turn is None:
+            return {}
+        turn = self.turn_of(structure)
+        timed = [np.int32(turn.operands[k] in turn.timed) for k in program.operands]
+        return {"steps": np.int64(turn.steps), "reverse": turn.reverse, "timed": np.asarray(timed)}
 
-    def _replacements(self, structure: Mapping[str, Any]) -> dict[int, int]:
+    def replacements(self, structure: Mapping[str, Any]) -> dict[int, int]:
         """The places of the results that replace operands, with those of the operands."""
         names = self.names(structure)
         return {result: names.index(name) for result, name in enumerate(self.replaced(structure))}
 
-    def _native_call(self, ctx: Any, operands: Sequence[Any], structure: Mapping[str, Any], platform: str) -> list[Any]:
-        avals, values = (vars(self.by_name(x, structure)) for x in (ctx.avals_in, operands))
-        taken, replaced = self.native_operands or self.names(structure), self.replaced(structure)
-        results = (*replaced, *self.outputs(ByName(**avals), **structure))
+    def _handwritten_call(
+        self, avals_in: Sequence[Any], avals_out: Sequence[Any], structure: Mapping[str, Any], platform: str
+    ) -> NativeCall:
+        names, o = self.names(structure), self.by_name(avals_in, structure)
+        taken, replaced = self.native_operands or names, self.replaced(structure)
+        results = (*replaced, *self.outputs(o, **structure))
         own = [name for name in results if name in taken or name not in replaced]
-        aliases = {taken.index(name): k for k, name in enumerate(own) if name in replaced}
-        avals_out = dict(zip(results, ctx.avals_out, strict=True))
-        scratch = [Aval(x.shape, x.dtype) for x in self._scratch(ByName(**avals), structure, platform)]
-        outs = [avals_out[name] for name in own] + scratch
-        inner = ctx.replace(avals_in=[avals[name] for name in taken], avals_out=outs)
-        call = ffi_lowering(_library.xla_name(self.name, platform), aliases)
-        attributes = self.attributes(ByName(**avals), **structure)
-        found = call(inner, *(values[name] for name in taken), **attributes)
-        made = dict(zip(own, found[: len(own)], strict=True))
-        return [made[name] if name in made else [values[name]] for name in results]
+        places = [results.index(name) for name in own]
+        scratch = [Aval(x.shape, x.dtype) for x in self._scratch(o, structure, platform)]
+        return NativeCall(
+            self.name,
+            [names.index(name) for name in taken],
+            places,
+            [avals_out[k] for k in places] + scratch,
+            {taken.index(name): k for k, name in enumerate(own) if name in replaced},
+            self.attributes(o, **structure),
+            {k: names.index(name) for k, name in enumerate(results) if name not in own},
+        )
 
     def _scratch(self, o: ByName, structure: Mapping[str, Any], platform: str) -> Sequence[jax.ShapeDtypeStruct]:
         return self.scratch[platform](o, **structure) if platform in self.scratch else ()
@@ -259,8 +304,13 @@ class Kernel:
 def table() -> dict[str, tuple[str, ...]]:
     """For each kernel the platforms on which it is native; derivatives go with their kernel."""
     names = [name for name in sorted(KERNELS) if "." not in name]
-    native = lambda name: _call.TARGET if KERNELS[name].elementwise else name  # noqa: E731
-    return {name: _library.targets.get(native(name), ()) for name in names}
+    native = {name: _library.targets.get(KERNELS[name].target, ()) for name in names}
+    return {name: tuple(x for x in native[name] if not (KERNELS[name].elementwise and _by_xla(x))) for name in names}
+
+
+def _by_xla(platform: str) -> bool:
+    """Whether XLA compiles the references of elementwise kernels, as there is no compiler of programs."""
+    return platform == "cpu" and _library.native is not None and _library.program_level() == "xla"
 
 
 def _jax_name(name: str) -> str:

@@ -270,13 +270,12 @@ def _flattened(args: Mapping[str, Any], groups: Mapping[str, str], shape: tuple[
     return [flat(name, x) for name, x in args.items()]
 
 
-step_p, jvp_p, vjp_p = with_derivatives(
-    Step(
-        "neuron",
-        reference,
-        structure=("config",),
-        operands=lambda config: config.operands(),
-        smooth=lambda config: config.smooth(),
-        label=_label,
-    )
+step_of_neuron = Step(
+    "neuron",
+    reference,
+    structure=("config",),
+    operands=lambda config: config.operands(),
+    smooth=lambda config: config.smooth(),
+    label=_label,
 )
+step_p, jvp_p, vjp_p = with_derivatives(step_of_neuron)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -123,6 +124,24 @@ def _distribution(draw: Any) -> np.ndarray:
     return np.append(np.int32(draw.family), _halves(numbers))
 
 
+_CUDA_BLOCKS, _CUDA_WORDS = 1024, 2**24  # that make rows at the same time; words of their scratch memory
+
+
+def _scratch(target: Any, drawn: Drawn, rows: Rows) -> list[jax.ShapeDtypeStruct]:
+    """What blocks need to make rows: room for one number for each target, for targets and for each delay."""
+    spec: Any = drawn
+    by_degree, draws = spec.rule == "fixed_out_degree", (spec.weight is not None) + (spec.delay is not None)
+    words = 0
+    if by_degree and (draws or not spec.multapses):
+        words = spec.n_post + (spec.num if draws else 0)
+    elif spec.rule != "one_to_one" and draws == 2:
+        words = spec.n_post
+    if words and draws == 2:
+        words += 1 if rows.slots is None else target.shape[rows.slots]
+    blocks = max(1, min(_CUDA_BLOCKS, _CUDA_WORDS // max(words, 1))) if words else 1
+    return [jax.ShapeDtypeStruct((blocks, max(words, 1)), jnp.uint32)]
+
+
 scatter_p = Kernel(
     "procedural_scatter",
     _by_stored,
@@ -133,6 +152,7 @@ scatter_p = Kernel(
     batch=populations("values", "target", ring="target"),
     dtypes={"target": FLOATS},
     attributes=lambda o, rows, drawn: _attributes(o.target, rows, drawn),
+    scratch={"cuda": lambda o, rows, drawn: _scratch(o.target, drawn, rows)},
 )
 gather_p = Kernel(
     "procedural_gather",
@@ -144,4 +164,5 @@ gather_p = Kernel(
     batch=populations("ct", ring="ct"),
     dtypes={"ct": FLOATS},
     attributes=lambda o, rows, drawn: _attributes(o.ct, rows, drawn),
+    scratch={"cuda": lambda o, rows, drawn: _scratch(o.ct, drawn, rows)},
 )

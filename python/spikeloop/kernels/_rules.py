@@ -125,19 +125,23 @@ def elementwise(kernel: Kernel, o: ByName, axes: ByName, structure: Structure) -
 
 
 def in_rows(
-    kernel: Kernel, o: ByName, axes: ByName, structure: Structure, repeated: Sequence[str] = ()
+    kernel: Kernel,
+    o: ByName,
+    axes: ByName,
+    structure: Structure,
+    repeated: Sequence[str] = (),
+    timed: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The operands with lanes as rows; one number for all neurons becomes one for each row, (lanes · rows, 1).
 
-    That is so if it has lanes, or if its name is among the `repeated`.
+    That is so if it has lanes, or if its name is among the `repeated`. Operands that are `timed` keep their first axis.
     """
     lanes, shapes = lane_count(o, axes), lane_shapes(o, axes)
     population = shapes[kernel.first_state(structure)]
     whole = (lanes, *population)
     group = dict(kernel.declared(structure))
 
-    def rows(name: str) -> Any:
-        x, axis, shape = getattr(o, name), getattr(axes, name), shapes[name]
+    def rows(name: str, x: Any, axis: int | None, shape: tuple[int, ...]) -> Any:
         uniform = is_uniform(jax.ShapeDtypeStruct(shape, x.dtype), population)
         per_neuron = group[name] in ("parameter", "input") and shape == population[-1:]
         if axis is None and name not in repeated and (per_neuron or (uniform and x.size == 1)):
@@ -147,7 +151,14 @@ def in_rows(
         full = (*whole[:-1], 1) if uniform else whole
         return jnp.broadcast_to(x, full).reshape(-1, full[-1])
 
-    return {name: rows(name) for name in kernel.names(structure)}
+    def all_rows(name: str) -> Any:
+        x, axis, shape = getattr(o, name), getattr(axes, name), shapes[name]
+        if name not in timed:
+            return rows(name, x, axis, shape)
+        times, own = (1, 0) if axis == 0 else (0, axis and axis - 1)
+        return jax.vmap(lambda x: rows(name, x, own, shape[1:]), times)(x)
+
+    return {name: all_rows(name) for name in kernel.names(structure)}
 
 
 def lane_shapes(o: ByName, axes: ByName) -> dict[str, tuple[int, ...]]:

@@ -20,6 +20,7 @@ from ..delays._input_ring import InputRing
 from ..equations import from_equations
 from ..kernels import Drive, Pass
 from ..kernels._neuron import CURRENT, DELTA, REF_LEFT, REF_STEPS, SPIKE, last_spike, step
+from ..nn._run_steps import RunsSteps
 from ..surrogate._function import spike_function
 from ._inputs import CurrentOfV, OneStep, current_of, key_of
 from ._integration import integration
@@ -32,7 +33,7 @@ from ._threshold import check_threshold
 from .output import CUBA
 
 
-class Neuron(Form):
+class Neuron(RunsSteps, Form):
     """Base of neuron models.
 
     A model declares its constants with `param` and its states with `variable`, the first of which is the membrane

@@ -15,6 +15,7 @@ from .._form import Form, param, variable
 from .._state import HiddenState, State
 from .._units import check_input, check_unit, number_in, unit_of, with_unit
 from ..kernels._receptors import DYNAMICS, OUTPUTS
+from ..plasticity import from_equations
 
 
 class Synapse(Form):
@@ -31,6 +32,8 @@ class Synapse(Form):
     dynamics: ClassVar[str] = ""
     g: HiddenState
     _unit: Any = None
+
+    from_equations = staticmethod(from_equations)
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)

@@ -14,6 +14,7 @@ from .._state import HiddenState, ParamState, State, value_of
 from .._units import check_positive, check_unit, number_in, time_step
 from ..nn import Linear, Module
 from ..nn._linear import Dense
+from ..nn._run_steps import RunsSteps
 from ..random._units import attach, split
 from .if_ import IF
 
@@ -21,7 +22,7 @@ _KAIMING = init.KaimingNormal()
 _KAIMING_MV = init.KaimingNormal(unit=u.mV)
 
 
-class LeakyRateReadout(Dense):
+class LeakyRateReadout(RunsSteps, Dense):
     r"""Leaky integrators of weighted spikes.
 
     $$r \leftarrow e^{-\Delta t/\tau} r + x W$$
@@ -83,7 +84,7 @@ class LeakyRateReadout(Dense):
         return self.r.value
 
 
-class LeakySpikeReadout(Module):
+class LeakySpikeReadout(RunsSteps, Module):
     r"""Weights and integrate-and-fire neurons that rest and are reset at 0.
 
     $$\tau \dot V = -V + x W, \qquad V \ge V_\mathrm{th}: \text{spike, reset}$$

@@ -8,9 +8,10 @@ from typing import Any
 from .._desc import Desc
 from .._errors import ShapeError
 from .._module import Module
+from ._run_steps import RunsSteps
 
 
-class Sequential(Module):
+class Sequential(RunsSteps, Module):
     """Layers called one after the other: y = layers[-1](… layers[1](layers[0](x))).
 
     A layer is a Module, a function, or a description (`Linear.desc(out_size=10)`), which is made with the size that

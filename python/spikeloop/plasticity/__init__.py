@@ -2,6 +2,7 @@
 
 from ._clopath import Clopath as Clopath
 from ._dopamine import DopamineSTDP as DopamineSTDP
+from ._from_equations import from_equations as from_equations
 from ._homeostatic import HomeostaticScaling as HomeostaticScaling
 from ._plasticity import Change as Change
 from ._plasticity import Plasticity as Plasticity

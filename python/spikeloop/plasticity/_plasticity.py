@@ -67,6 +67,17 @@ class Change(NamedTuple):
     of_sources: Any
 
 
+class Step(NamedTuple):
+    """A step of a rule: weights and constants as numbers, both sides with their traces, and the changes."""
+
+    weight: Any
+    p: SimpleNamespace
+    pre: SimpleNamespace
+    post: SimpleNamespace
+    arrived: Any  # not 0 for sources whose spikes reach the synapses
+    change: Change
+
+
 class Plasticity(WeightRule):
     r"""Base of rules of spikes, given to a projection as in `AlignPostProj(..., plasticity=rule)`.
 
@@ -170,6 +181,10 @@ class Plasticity(WeightRule):
         for name, declared in self.traces.items():
             start = self._potential() if declared.follows == "V" else jnp.zeros(self._sizes[declared.side == "post"])
             setattr(self, name, _TraceState(start.astype(environ.dftype()) + jnp.zeros((), environ.dftype())))
+        self.hold_lazily()
+
+    def hold_lazily(self) -> None:
+        """Let the trace of lazy updates be flushed before it is read."""
         if self.pending is not None:
             assert self.lazy_trace is not None
             getattr(self, self.lazy_trace).form = self
@@ -195,34 +210,49 @@ class Plasticity(WeightRule):
 
         With lazy updates the spikes can be delivered to `target`, numbers in the unit of the weights: it is returned.
         """
+        step = self._begin(connection, spikes)
+        if self.pending is None:
+            changed = self._apply(connection, step.weight, step.p, step.change, step.arrived)
+        else:
+            delivery = None if target is None else Delivery(jnp.asarray(spikes, step.weight.dtype), target)
+            changed, target = self._learn(connection, step.weight, step.p, step.change, step.arrived, delivery)
+        self._end(connection, step, changed)
+        return target
+
+    def _begin(self, connection: Connection, spikes: Any) -> Step:
+        """What a step does, from the spikes and the traces, which have decayed."""
         self._check_weight(connection)
         fired = self._post.get_spike().reshape(-1)
         if self.delay is not None:
             fired = self.delay(fired)
         weight = u.get_mantissa(stored(connection.weight))
-        p, dt = self.numbers(), self.dt()
-        one = {side: number_of(x).astype(weight.dtype) for side, x in (("pre", spikes), ("post", fired))}
-        sides = {side: SimpleNamespace(spikes=x) for side, x in one.items()}
-        p.dt, sides["post"].V = dt, self._potential()
+        p = self.numbers()
+        pre, post = (SimpleNamespace(spikes=number_of(x).astype(weight.dtype)) for x in (spikes, fired))
+        p.dt, post.V, arrived = self.dt(), self._potential(), pre.spikes
+        self._decay(p, pre, post)
+        return Step(weight, p, pre, post, arrived, self.change(p, pre, post))
+
+    def _end(self, connection: Connection, step: Step, weight: Any) -> None:
+        """Keep the new weights, and let the spikes enter the traces."""
+        store(connection.weight, with_unit(weight, self._unit))
+        self._follow(step.p, step.pre, step.post)
+
+    def _decay(self, p: SimpleNamespace, pre: SimpleNamespace, post: SimpleNamespace) -> None:
+        """Put the traces as they are before the spikes of this step into `pre` and `post`."""
         for name, declared in self.traces.items():
-            decay = exp(-dt / getattr(p, declared.tau)) if declared.follows == "spikes" else 1.0
-            setattr(sides[declared.side], name, stored(getattr(self, name)) * decay)
-        change = self.change(p, sides["pre"], sides["post"])
-        if self.pending is None:
-            changed = self._apply(connection, weight, p, change, one["pre"])
-        else:
-            delivery = None if target is None else Delivery(jnp.asarray(spikes, weight.dtype), target)
-            changed, target = self._learn(connection, weight, p, change, one["pre"], delivery)
-        store(connection.weight, with_unit(changed, self._unit))
+            decay = exp(-p.dt / getattr(p, declared.tau)) if declared.follows == "spikes" else 1.0
+            setattr(pre if declared.side == "pre" else post, name, stored(getattr(self, name)) * decay)
+
+    def _follow(self, p: SimpleNamespace, pre: SimpleNamespace, post: SimpleNamespace) -> None:
+        """Keep the traces after the spikes of this step."""
         for name, declared in self.traces.items():
-            value = getattr(sides[declared.side], name)
+            side = pre if declared.side == "pre" else post
+            value = getattr(side, name)
             if declared.follows == "V":
-                V = sides["post"].V
-                value = V + (value - V) * exp(-dt / getattr(p, declared.tau))
+                value = post.V + (value - post.V) * exp(-p.dt / getattr(p, declared.tau))
             else:
-                value = self.jump(value, one[declared.side])
+                value = self.jump(value, side.spikes)
             store(getattr(self, name), value)
-        return target
 
     def _check_weight(self, connection: Connection) -> None:
         """Refuse a State of weights that was put in the place of the one which learns."""
@@ -257,13 +287,25 @@ class Plasticity(WeightRule):
         """The weights after the events of targets, then of sources; `arrived` is not 0 for sources that spike."""
         del arrived  # all weights are up to date
         post, pre = self._sides(p, change, weight.dtype)
+        synapses = self._put(connection, post, pre)
+        weight = self._after_targets(synapses, post, p, weight)
+        return self._after_sources(synapses, pre, p, weight)
+
+    def _put(self, connection: Connection, post: Side, pre: Side) -> UndelayedSynapses | DelayedSynapses:
+        """The synapses, which these events reach or will reach."""
         synapses = UndelayedSynapses(connection, self.columns) if self.delayed is None else self.delayed
         synapses.put(post, pre)
+        return synapses
+
+    def _after_targets(self, synapses: Any, post: Side, p: SimpleNamespace, weight: Any) -> Any:
+        """The weights after the events of targets."""
         if self.on_post is None:
-            weight = synapses.update_columns(post, weight)
-        else:
-            event, b = synapses.down_columns(post)
-            weight = clipped(weight, event, self.on_post(weight, event * b), p.w_min, p.w_max)
+            return synapses.update_columns(post, weight)
+        event, b = synapses.down_columns(post)
+        return clipped(weight, event, self.on_post(weight, event * b), p.w_min, p.w_max)
+
+    def _after_sources(self, synapses: Any, pre: Side, p: SimpleNamespace, weight: Any) -> Any:
+        """The weights after the events of sources."""
         if self.on_pre is None:
             return synapses.update_rows(pre, weight)
         event, a = synapses.along_rows(pre)

@@ -6,12 +6,12 @@ import importlib
 from typing import Any
 
 
-def need(library: str) -> Any:
+def need(library: str, extra: str = "record") -> Any:
     """The library, or an error that says how to install it."""
     try:
         return importlib.import_module(library)
     except ImportError as error:
-        raise ImportError(f"{library} is not installed: pip install 'spikeloop[record]'.") from error
+        raise ImportError(f"{library} is not installed: pip install 'spikeloop[{extra}]'.") from error
 
 
 def neo_time(quantity_in_ms: Any) -> Any:

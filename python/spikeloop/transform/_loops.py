@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,9 @@ from .. import _trace
 from .._jax import strong
 from .._trace import store, stored
 from ..kernels._fold_slices import fold_slices
+from ..kernels.plan import as_step
 from . import _eager, _step_by_step
+from ._by_layer import scan_by_layer
 from ._clocked import clocked
 from ._progress import ProgressBar, Report, as_progress_bar, scan_with_progress
 from ._step_by_step import Steps, step_of
@@ -30,6 +32,8 @@ def for_loop(
     reverse: bool = False,
     unroll: int | bool | None = None,
     pbar: ProgressBar | int | bool | None = None,
+    fused: bool = False,
+    memory: Literal["auto", "save", "recompute"] = "auto",
 ) -> Any:
     """Call `f` once for each slice of `xs`, or `length` times, and return its results stacked over time.
 
@@ -43,6 +47,11 @@ def for_loop(
     | `reverse` | from the last step to the first; results keep the order of `xs` | False |
     | `unroll` | steps per iteration of the compiled loop | 1 on CPU, 8 on GPU |
     | `pbar` | a `ProgressBar`, or the number of steps between its updates, or True | no bar |
+    | `fused` | all steps of a layer before those of the next one; a population whose input is known for all steps is \
+    one native call, a product with weights one product. What cannot be taken apart runs step by step, and a warning \
+    says so once. The results are the same; `f` must not print or call back | False |
+    | `memory` | with `fused`, how gradients get the states of a population: "save" keeps those of all steps, \
+    "recompute" those of every √steps-th step, and the others are computed again; "auto" keeps up to 16 MiB | 'auto' |
 
     >>> count = sl.State(jnp.zeros((), int))
     >>> def step(x):
@@ -52,6 +61,12 @@ def for_loop(
     [0, 1, 3, 6, 10]
     """
     steps = Steps(check_length(xs, length), reverse, as_progress_bar(pbar), _unroll(unroll))
+    if fused:
+        if reverse or steps.bar or unroll is not None:
+            raise ValueError("for_loop: fused=True takes no `reverse`, `unroll` or `pbar`; leave them out.")
+        steps = steps._replace(fused=memory)
+    if memory not in ("auto", "save", "recompute") or (memory != "auto" and not fused):
+        raise ValueError(f"for_loop: memory is 'auto' or, with fused=True, 'save' or 'recompute'; given {memory!r}.")
     return _eager.run(_for_loop, (f,), steps, xs, _step_by_step.for_loop)
 
 
@@ -92,9 +107,11 @@ def _for_loop(functions: tuple[Any], steps: Steps, xs: tuple) -> Any:
 
 
 def _scan(functions: tuple[Any], steps: Steps, args: tuple) -> tuple[Any, Any]:
-    loop, bar = Loop(functions[0], *args), steps.bar
+    loop, bar = Loop(functions[0], *args, in_order=not steps.fused), steps.bar
     options = {"length": steps.length, "reverse": steps.reverse, "unroll": steps.option}
-    if bar is None:
+    if steps.fused and steps.length:
+        carry, ys = scan_by_layer(loop.step, loop.start, loop.xs, steps.length, steps.fused)
+    elif bar is None:
         carry, ys = jax.lax.scan(loop.step, loop.start, loop.xs, **options)
     else:
         size = bar.chunk(steps.length) if steps.length else 1
@@ -104,10 +121,14 @@ def _scan(functions: tuple[Any], steps: Steps, args: tuple) -> tuple[Any, Any]:
 
 
 class Loop:
-    """The traced step of a loop, as a pure function of carry and slice that `jax.lax.scan` understands."""
+    """The traced step of a loop, as a pure function of carry and slice that `jax.lax.scan` understands.
 
-    def __init__(self, f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any):
+    Steps that run `in_order`, one after the other, are planned.
+    """
+
+    def __init__(self, f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, *, in_order: bool = True):
         f, xs = clocked(f, xs)
+        self._in_order = in_order
         self.xs = jax.tree.leaves(xs)
         self._trace(f, jax.tree.map(strong, init), xs)
         promoted = self._promoted(jax.tree.leaves(init))
@@ -123,7 +144,9 @@ class Loop:
     def _trace(self, f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any) -> None:
         self._init_leaves, self._init_tree = jax.tree.flatten(init)
         traced = trace_function(f, (init, jax.tree.map(_slice_shape, xs)))
-        self.traced = dataclasses.replace(traced, jaxpr=fold_slices(traced.jaxpr))
+        jaxpr = fold_slices(traced.jaxpr)
+        jaxpr = as_step(jaxpr, _fixed(traced)) if self._in_order else jaxpr
+        self.traced = dataclasses.replace(traced, jaxpr=jaxpr)
         self.name, tree = traced.name, traced.out_tree
         if not is_pair(tree):
             raise TypeError(f"{self.name} must return (carry, y) from every step of a scan; it returns {tree}.")
@@ -277,6 +300,14 @@ def _unroll(unroll: int | bool | None) -> int | bool:
     if unroll is None:
         return 1 if jax.default_backend() == "cpu" else _GPU_UNROLL
     return unroll
+
+
+def _fixed(traced: Traced) -> list[bool]:
+    """For each input of a step whether it is the same in all: States that it only reads, and settings."""
+    fixed = [False] * traced.in_tree.num_leaves
+    for state, spec in zip(traced.states, traced.state_specs, strict=True):
+        fixed += [state not in traced.written] * len(spec.avals)
+    return fixed + [True] * (len(traced.jaxpr.in_avals) - len(fixed))
 
 
 def _slice_shape(leaf: Any) -> jax.ShapeDtypeStruct:

@@ -98,6 +98,12 @@ impl<'a> Buffer<'a> {
         self.dims.iter().map(|&d| d as usize).product()
     }
 
+    /// The first of the buffer's rows, if there are so many of them.
+    pub(crate) fn first_row(&self, rows: usize) -> Option<Self> {
+        let (&first, dims) = self.dims.split_first()?;
+        (first as usize == rows).then_some(Self { dims, ..*self })
+    }
+
     /// The size of the buffer in bytes.
     pub(crate) fn bytes(&self) -> Result<usize> {
         let each = match self.dtype {

@@ -3,13 +3,15 @@
 use crate::abi::{Api, CallFrame, ErrorCreateArgs, INTERNAL, INVALID_ARGUMENT, XlaError};
 use std::any::Any;
 use std::ffi::{CString, c_int};
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 /// Why a handler did not do its work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Error {
     pub(crate) code: c_int,
     pub(crate) message: String,
+    /// The runtime's error, if a handler has raised it already.
+    raised: Option<NonNull<XlaError>>,
 }
 
 /// What a handler's body returns.
@@ -18,12 +20,20 @@ pub(crate) type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// The caller passed something that the kernel does not take.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
-        Self { code: INVALID_ARGUMENT, message: message.into() }
+        Self { code: INVALID_ARGUMENT, message: message.into(), raised: None }
     }
 
     /// The kernel itself is at fault.
     pub(crate) fn internal(message: impl Into<String>) -> Self {
-        Self { code: INTERNAL, message: message.into() }
+        Self { code: INTERNAL, message: message.into(), raised: None }
+    }
+
+    /// What a handler returned that another one called; null is success.
+    pub(crate) fn check_raised(error: *mut XlaError) -> Result<()> {
+        match NonNull::new(error) {
+            None => Ok(()),
+            raised => Err(Self { raised, ..Self::internal("") }),
+        }
     }
 
     /// Puts the name of the kernel in front of the message.
@@ -47,6 +57,9 @@ impl Error {
     /// # Safety
     /// `frame.api` is null or points to the runtime's function table.
     pub(crate) unsafe fn raise(self, frame: &CallFrame) -> *mut XlaError {
+        if let Some(raised) = self.raised {
+            return raised.as_ptr();
+        }
         let message = CString::new(self.message.replace('\0', "\\0")).unwrap_or_default();
         let mut args = ErrorCreateArgs {
             struct_size: size_of::<ErrorCreateArgs>(),

@@ -20,6 +20,11 @@ impl<'a> Frame<'a> {
         Self(frame)
     }
 
+    /// The runtime's frame.
+    pub(crate) fn raw(self) -> &'a CallFrame {
+        self.0
+    }
+
     pub(crate) fn arg_count(self) -> usize {
         self.0.args.size as usize
     }

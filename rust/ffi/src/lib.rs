@@ -2,6 +2,7 @@
 //! unsafe code meet the runtime's memory.
 
 pub mod abi;
+mod attributes;
 mod buffer;
 mod cuda;
 mod delayed;
@@ -20,9 +21,11 @@ mod program;
 mod random;
 mod record;
 mod register;
+mod sequence;
 mod spike_queue;
 #[cfg(test)]
 mod testing;
 
 pub use cuda::{cuda_registrations, cuda_targets};
 pub use register::{Registration, registrations};
+pub use sequence::register_sequence;

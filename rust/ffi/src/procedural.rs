@@ -59,7 +59,7 @@ fn ring(frame: Frame<'_>, timed: bool) -> Result<Ring<'_>> {
 }
 
 /// The rule of a call.
-fn rule(frame: Frame<'_>, n_post: usize) -> Result<Procedural<'_>> {
+pub(crate) fn rule(frame: Frame<'_>, n_post: usize) -> Result<Procedural<'_>> {
     let number = Number { num: frame.count("num")?, multapses: frame.flag("multapses")? };
     let rule = match frame.int("rule")? {
         0 => Rule::OneToOne,

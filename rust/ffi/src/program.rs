@@ -1,14 +1,18 @@
-//! The handler of step programs. Attribute `program`: the hash under which the program was registered.
+//! The handlers of step programs. Attribute `program`: the hash under which the program was registered.
 //!
 //! Operands are the program's inputs, results its outs, then its sums. The first out has the population's shape, or,
 //! where there are only sums, the largest operand.
+//!
+//! A program over many steps has the attributes `steps`, `reverse`, and `timed`, a number for each operand, not 0 if it
+//! has one more axis, of the steps, before the others. Outs without an alias have this axis too; the first out with an
+//! alias has the population's shape.
 
 use crate::buffer::{Buffer, Dtype};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::list::List;
 use spikeloop_kernels::Shape;
-use spikeloop_kernels::program::{Call, Entry, Input, Layout, Level, Op, Program, Sum, table};
+use spikeloop_kernels::program::{Call, Entry, Input, Layout, Level, Op, Program, Steps, Sum, table};
 use std::ffi::c_void;
 use std::ptr;
 
@@ -29,12 +33,48 @@ pub(crate) fn call(frame: Frame) -> Result<()> {
     )
 }
 
+/// Runs a program over many steps.
+pub(crate) fn steps(frame: Frame) -> Result<()> {
+    let (count, reverse, timed) = (frame.count("steps")?, frame.flag("reverse")?, frame.ints("timed")?);
+    let (entry, outs) = counted(frame, |_| 0)?;
+    let program = entry.program();
+    if timed.len() != program.readers().len() {
+        let (given, expected) = (timed.len(), program.readers().len());
+        return Err(Error::invalid(format!("'timed' has {given} numbers, expected {expected}")));
+    }
+    let Some(state) = program.outs().iter().position(|out| out.alias.is_some()) else {
+        return Err(Error::invalid("no result of the program has an alias: nothing goes from step to step"));
+    };
+    let shape = frame.ret(state).population();
+    let checked = Checked { frame, entry, shape, steps: Some(count), timed };
+    checked.run(outs, |call| {
+        let timed: Vec<bool> = timed.iter().map(|&x| x != 0).collect();
+        let mut inputs = call.inputs.to_vec();
+        for (out, &to) in program.outs().iter().zip(call.outs) {
+            if let Some(k) = out.alias {
+                checked.start_in_place(k, &mut inputs[k], to)?;
+            }
+        }
+        let steps = Steps { call: Call { inputs: &inputs, ..*call }, count, reverse, timed: &timed };
+        // SAFETY: the buffers are the runtime's; their types, lengths and aliases were checked.
+        unsafe { entry.run_steps(&steps, Level::best()) };
+        Ok(())
+    })
+}
+
 /// Checks a call and hands it to `run`. Behind the results of the program there are so many as `more` says.
 pub(crate) fn checked(
     frame: Frame,
     more: impl FnOnce(&Program) -> usize,
     run: impl FnOnce(&'static Entry, &Call<'_>) -> Result<()>,
 ) -> Result<()> {
+    let (entry, outs) = counted(frame, more)?;
+    let checked = Checked { frame, entry, shape: shape(frame, outs), steps: None, timed: &[] };
+    checked.run(outs, |call| run(entry, call))
+}
+
+/// The program of a call, which has its operands and results, and how many of these are outs.
+fn counted(frame: Frame, more: impl FnOnce(&Program) -> usize) -> Result<(&'static Entry, usize)> {
     let hash = frame.int("program")?;
     let Some(entry) = table::find(hash as u64) else {
         return Err(Error::invalid(format!("no program with the hash {hash} is registered in this process")));
@@ -42,14 +82,7 @@ pub(crate) fn checked(
     let program = entry.program();
     let (outs, sums) = (program.outs().len(), program.sums().len());
     frame.expect_counts(program.readers().len(), outs + sums + more(program))?;
-    let checked = Checked { frame, entry, shape: shape(frame, outs) };
-    let mut inputs = List::<_, ARGS>::new(Input { ptr: ptr::null(), layout: Layout::Uniform });
-    inputs.fill(frame.arg_count(), |k, input| checked.input(k).map(|checked| *input = checked))?;
-    let mut results = List::<_, RETS>::new(ptr::null_mut());
-    results.fill(outs, |k, result| checked.out(k).map(|checked| *result = checked))?;
-    let mut totals = List::<_, RETS>::new(Sum { ptr: ptr::null_mut(), per_row: false });
-    totals.fill(sums, |k, total| checked.sum(outs + k).map(|checked| *total = checked))?;
-    run(entry, &Call { shape: checked.shape, inputs: &inputs, outs: &results, sums: &totals })
+    Ok((entry, outs))
 }
 
 /// The population's shape.
@@ -66,15 +99,57 @@ struct Checked<'a> {
     frame: Frame<'a>,
     entry: &'static Entry,
     shape: Shape,
+    /// The number of steps, of a program over many of them.
+    steps: Option<usize>,
+    timed: &'a [i32],
 }
 
 impl Checked<'_> {
+    /// Hands the checked call to `run`.
+    fn run(&self, outs: usize, run: impl FnOnce(&Call<'_>) -> Result<()>) -> Result<()> {
+        let frame = self.frame;
+        let mut inputs = List::<_, ARGS>::new(Input { ptr: ptr::null(), layout: Layout::Uniform });
+        inputs.fill(frame.arg_count(), |k, input| self.input(k).map(|checked| *input = checked))?;
+        let mut results = List::<_, RETS>::new(ptr::null_mut());
+        results.fill(outs, |k, result| self.out(k, &inputs).map(|checked| *result = checked))?;
+        let mut totals = List::<_, RETS>::new(Sum { ptr: ptr::null_mut(), per_row: false });
+        let sums = self.entry.program().sums().len();
+        totals.fill(sums, |k, total| self.sum(outs + k).map(|checked| *total = checked))?;
+        run(&Call { shape: self.shape, inputs: &inputs, outs: &results, sums: &totals })
+    }
+
+    /// Gives an operand the memory of the result that replaces it, filled with it if XLA did not alias the two.
+    fn start_in_place(&self, k: usize, input: &mut Input, out: *mut c_void) -> Result<()> {
+        let buffer = self.frame.arg(k);
+        buffer.expect(self.float(), &k.to_string())?;
+        if buffer.len() != self.shape.len() {
+            return Err(self.misfit(k, &buffer, true));
+        }
+        let from = buffer.ptr::<f64>().cast::<c_void>();
+        if from.cast_const() != out.cast_const() {
+            // SAFETY: both have as many elements as the population, and are memory of their own.
+            unsafe { out.cast::<u8>().copy_from_nonoverlapping(from.cast(), buffer.bytes()?) };
+        }
+        *input = Input { ptr: out, layout: Layout::Full };
+        Ok(())
+    }
+
+    /// The buffer of one step.
+    fn of_step<'b>(&self, buffer: Buffer<'b>, timed: bool, what: &str, k: usize) -> Result<Buffer<'b>> {
+        let (Some(steps), true) = (self.steps, timed) else { return Ok(buffer) };
+        let dims = buffer.dims;
+        let row = buffer.first_row(steps);
+        row.ok_or_else(|| Error::invalid(format!("{what} {k} {dims:?} has no first axis of {steps} steps")))
+    }
+
     fn float(&self) -> Dtype {
         if self.entry.program().double() { Dtype::F64 } else { Dtype::F32 }
     }
 
     fn input(&self, k: usize) -> Result<Input> {
-        let (program, buffer) = (self.entry.program(), self.frame.arg(k));
+        let program = self.entry.program();
+        let timed = self.timed.get(k).is_some_and(|&timed| timed != 0);
+        let buffer = self.of_step(self.frame.arg(k), timed, "operand", k)?;
         let Some(reader) = program.readers()[k] else {
             return Ok(Input { ptr: ptr::null(), layout: Layout::Uniform });
         };
@@ -118,22 +193,22 @@ impl Checked<'_> {
         ))
     }
 
-    fn out(&self, k: usize) -> Result<*mut c_void> {
-        let buffer = self.frame.ret(k);
+    fn out(&self, k: usize, inputs: &[Input]) -> Result<*mut c_void> {
+        let timed = self.entry.program().outs()[k].alias.is_none();
+        let buffer = self.of_step(self.frame.ret(k), timed, "result", k)?;
         self.expect_float(k, &buffer)?;
         if buffer.len() != self.shape.len() {
             let (len, expected) = (buffer.len(), self.shape.len());
             return Err(Error::invalid(format!("result {k} has {len} elements, expected {expected}")));
         }
-        let (ptr, alias) = (buffer.ptr::<f64>().cast(), self.entry.program().outs()[k].alias);
-        for arg in (0..self.frame.arg_count()).filter(|&arg| Some(arg) != alias) {
-            if !self.shape.is_empty() && self.frame.arg(arg).ptr::<f64>().cast() == ptr {
-                return Err(Error::invalid(format!(
-                    "result {k} shares memory with operand {arg}, but the program does not say 'alias {arg}'"
-                )));
-            }
+        let (ptr, alias) = (buffer.ptr::<f64>().cast::<c_void>(), self.entry.program().outs()[k].alias);
+        let shares = |(arg, input): (usize, &Input)| input.ptr == ptr.cast_const() && Some(arg) != alias;
+        match inputs.iter().enumerate().position(shares) {
+            Some(arg) if !self.shape.is_empty() => Err(Error::invalid(format!(
+                "result {k} shares memory with operand {arg}, but the program does not say 'alias {arg}'"
+            ))),
+            _ => Ok(ptr),
         }
-        Ok(ptr)
     }
 
     fn sum(&self, k: usize) -> Result<Sum> {
@@ -243,5 +318,40 @@ sum 1
         let text = "program f64 inputs 2\n0 = in 0\n1 = in 1\n2 = mul 0 1\nsum 2\n";
         let call = Call::default().int("program", hash(text)).vector(&[2.0]).vector(&[1.0, 2.0, 3.0]);
         assert_eq!(run(call.ret(&[0.0], &[])).expect("runs").result::<f64>(0), [12.0]);
+    }
+
+    /// Two steps: the state takes the drive of each, and is kept after each.
+    fn two_steps(state: &[f64], drive: &[f64], dims: &[i64], count: i64) -> Result<Call, String> {
+        let text = "program f64 inputs 2\n0 = in 0\n1 = in 1\n2 = add 0 1\nout 2 alias 0\nout 2\nsum 1\n";
+        let call = Call::default()
+            .vector(state)
+            .arg(drive, dims)
+            .ret(&vec![0.0; state.len()], &[state.len() as i64]);
+        let call =
+            call.ret(&[0.0; 6], &[2, 3]).ret(&[0.0], &[]).int("program", hash(text)).int("steps", count);
+        let mut call = call.flag("reverse", true).ints("timed", &[0, 1]);
+        let handler =
+            registrations().iter().find(|(name, _)| *name == "spikeloop.program_steps").expect("there").1;
+        call.run(handler).map_err(|(_, message)| message)?;
+        Ok(call)
+    }
+
+    #[test]
+    fn many_steps_go_from_a_copy_of_the_state() {
+        let state = [100.0, 200.0, 300.0];
+        let done = two_steps(&state, &[1.0, 2.0, 3.0, 10.0, 20.0, 30.0], &[2, 3], 2).expect("runs");
+        assert_eq!(done.result::<f64>(0), [111.0, 222.0, 333.0]);
+        assert_eq!(done.result::<f64>(1), [111.0, 222.0, 333.0, 110.0, 220.0, 330.0]);
+        assert_eq!(done.result::<f64>(2), [66.0]);
+        let done = two_steps(&state, &[1.0, 10.0], &[2], 2).expect("runs");
+        assert_eq!(done.result::<f64>(0), [111.0, 211.0, 311.0]);
+        assert_eq!(
+            two_steps(&state, &[0.0; 9], &[3, 3], 2).map(|_| ()).unwrap_err(),
+            "program_steps: operand 1 [3, 3] has no first axis of 2 steps"
+        );
+        assert_eq!(
+            two_steps(&state, &[0.0; 9], &[3, 3], 3).map(|_| ()).unwrap_err(),
+            "program_steps: result 1 [2, 3] has no first axis of 3 steps"
+        );
     }
 }

@@ -10,6 +10,7 @@ use crate::procedural;
 use crate::program;
 use crate::random;
 use crate::record;
+use crate::sequence;
 use crate::spike_queue;
 
 /// A target's name and its handler.
@@ -36,6 +37,8 @@ handlers! {
     procedural_scatter, "procedural_scatter": procedural::scatter;
     procedural_gather, "procedural_gather": procedural::gather;
     program, "program": program::call;
+    program_steps, "program_steps": program::steps;
+    sequence, "sequence": sequence::call;
     pack, "record_pack": record::pack;
     count, "record_count": record::count;
     append, "record_append": record::append;

@@ -1,12 +1,12 @@
 //! Call frames as the runtime would build them, for unit tests.
 
 use crate::abi::{
-    ATTR_ARRAY, ATTR_SCALAR, Api, ApiVersion, Array, Attrs, ByteSpan, CallFrame, ErrorCreateArgs,
-    ErrorDestroyArgs, ErrorGetMessageArgs, Handler, INTERNAL, Operands, RawBuffer, STAGE_EXECUTE, Scalar,
-    StreamGetArgs, XlaError, dtype,
+    Api, ApiVersion, CallFrame, ErrorCreateArgs, ErrorDestroyArgs, ErrorGetMessageArgs, Handler, INTERNAL,
+    Operands, RawBuffer, STAGE_EXECUTE, StreamGetArgs, XlaError,
 };
+use crate::attributes::{Attribute, Attributes};
 use crate::buffer::Element;
-use std::ffi::{CStr, CString, c_int, c_void};
+use std::ffi::{CStr, CString, c_int};
 use std::ptr;
 
 /// A buffer that owns its memory, aligned as XLA's.
@@ -16,19 +16,13 @@ struct Memory {
     words: Vec<u128>,
 }
 
-enum Attr {
-    Flag(u8),
-    Int(i64),
-    Ints(Vec<i32>),
-}
-
 /// A call in the making.
 #[derive(Default)]
 pub(crate) struct Call {
     memory: Vec<Memory>,
     args: Vec<usize>,
     rets: Vec<usize>,
-    attrs: Vec<(&'static str, Attr)>,
+    attrs: Vec<(String, Attribute)>,
 }
 
 impl Call {
@@ -92,17 +86,17 @@ impl Call {
     }
 
     pub(crate) fn flag(mut self, name: &'static str, value: bool) -> Self {
-        self.attrs.push((name, Attr::Flag(value.into())));
+        self.attrs.push((name.into(), Attribute::Flag(value)));
         self
     }
 
     pub(crate) fn int(mut self, name: &'static str, value: i64) -> Self {
-        self.attrs.push((name, Attr::Int(value)));
+        self.attrs.push((name.into(), Attribute::Int(value)));
         self
     }
 
     pub(crate) fn ints(mut self, name: &'static str, value: &[i32]) -> Self {
-        self.attrs.push((name, Attr::Ints(value.to_vec())));
+        self.attrs.push((name.into(), Attribute::Ints(value.to_vec())));
         self
     }
 
@@ -122,7 +116,7 @@ impl Call {
         // SAFETY: ids are indices into `memory`, which `raw` mirrors.
         let pointers = |ids: &[usize]| ids.iter().map(|&i| unsafe { base.add(i) }).collect::<Vec<_>>();
         let (mut args, mut rets) = (pointers(&self.args), pointers(&self.rets));
-        let mut attrs = RawAttrs::new(&mut self.attrs);
+        let attrs = Attributes::new(self.attrs.clone());
         let api = api();
         let mut frame = CallFrame {
             struct_size: size_of::<CallFrame>(),
@@ -132,7 +126,7 @@ impl Call {
             stage: STAGE_EXECUTE,
             args: operands(&mut args),
             rets: operands(&mut rets),
-            attrs: attrs.as_attrs(),
+            attrs: attrs.tables(),
             future: ptr::null_mut(),
         };
         // SAFETY: the frame is complete and lives until the handler returns.
@@ -163,55 +157,6 @@ fn operands(buffers: &mut [*mut RawBuffer]) -> Operands {
         size: buffers.len() as i64,
         types: ptr::null_mut(),
         buffers: buffers.as_mut_ptr(),
-    }
-}
-
-/// The attribute tables of a frame; what they point to is leaked, tests being short.
-struct RawAttrs {
-    types: Vec<c_int>,
-    names: Vec<*mut ByteSpan>,
-    values: Vec<*mut c_void>,
-}
-
-fn leak<T>(value: T) -> *mut T {
-    Box::into_raw(Box::new(value))
-}
-
-impl RawAttrs {
-    fn new(attrs: &mut [(&'static str, Attr)]) -> Self {
-        attrs.sort_by_key(|(name, _)| *name);
-        let mut out = Self { types: vec![], names: vec![], values: vec![] };
-        for (name, attr) in attrs {
-            out.names.push(leak(ByteSpan { ptr: name.as_ptr().cast(), len: name.len() }));
-            match attr {
-                Attr::Flag(v) => out.scalar(dtype::PRED, (&raw mut *v).cast()),
-                Attr::Int(v) => out.scalar(dtype::S64, (&raw mut *v).cast()),
-                Attr::Ints(v) => out.array(v),
-            }
-        }
-        out
-    }
-
-    fn scalar(&mut self, dtype: c_int, value: *mut c_void) {
-        self.types.push(ATTR_SCALAR);
-        self.values.push(leak(Scalar { dtype, value }).cast());
-    }
-
-    fn array(&mut self, values: &mut [i32]) {
-        let data = values.as_mut_ptr().cast();
-        self.types.push(ATTR_ARRAY);
-        self.values.push(leak(Array { dtype: dtype::S32, size: values.len(), data }).cast());
-    }
-
-    fn as_attrs(&mut self) -> Attrs {
-        Attrs {
-            struct_size: size_of::<Attrs>(),
-            extension_start: ptr::null_mut(),
-            size: self.types.len() as i64,
-            types: self.types.as_mut_ptr(),
-            names: self.names.as_mut_ptr(),
-            values: self.values.as_mut_ptr(),
-        }
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod connect;
 mod error;
 pub mod event;
+mod growing;
 pub mod lane;
 pub mod plasticity;
 pub mod program;
@@ -17,5 +18,6 @@ mod stack;
 pub mod threads;
 
 pub use error::{Error, Result};
+pub use growing::Growing;
 pub use lane::{Float, simd_level};
 pub use shape::Shape;

@@ -11,12 +11,14 @@ pub struct Shape {
 
 impl Shape {
     /// Number of elements.
+    #[inline]
     #[must_use]
     pub fn len(self) -> usize {
         self.batch * self.n
     }
 
     /// Whether there is nothing to compute.
+    #[inline]
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.len() == 0

@@ -5,6 +5,7 @@
 
 pub mod connect;
 pub mod program;
+pub mod sequence;
 
 use spikeloop_ffi::{cuda_registrations, cuda_targets, registrations};
 use spikeloop_kernels::{simd_level, threads};

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from ..._jax import Aval, ffi_lowering
+from ..._jax import Aval
 from .. import _library
+from .._native_call import NativeCall
 from ._ir import Program
 from ._trace import program_of
 
-TARGET = "program"
+TARGET, STEPS = "program", "program_steps"
 _LARGEST_CACHE = 1024
 
 
@@ -60,17 +62,24 @@ def _made(
 
 
 def native_call(
-    program: Program, aliases: Mapping[int, int], ctx: Any, operands: Sequence[Any], platform: str
-) -> list[Any]:
-    """The call of a program in the place of the equation of `ctx`; an XLA program names it by its hash."""
+    program: Program,
+    aliases: Mapping[int, int],
+    avals_in: Sequence[Any],
+    avals_out: Sequence[Any],
+    platform: str,
+    target: str = TARGET,
+    attributes: Mapping[str, Any] = MappingProxyType({}),
+) -> NativeCall:
+    """The call of a program for an equation with these operands and results; XLA knows it by its hash.
+
+    `target` is its native code, which is told the `attributes` too.
+    """
     order = [*program.out_places, *program.sum_places]
     name = np.int64(_library.native.program(program.text()))
-    given, made = [ctx.avals_in[k] for k in program.operands], [ctx.avals_out[k] for k in order]
-    inner = ctx.replace(avals_in=given, avals_out=made + _scratch(program, int(name), given, made, platform))
+    given, made = [avals_in[k] for k in program.operands], [avals_out[k] for k in order]
     replaced = {program.operands.index(operand): order.index(result) for result, operand in aliases.items()}
-    lowering = ffi_lowering(_library.xla_name(TARGET, platform), replaced)
-    found = lowering(inner, *(operands[k] for k in program.operands), program=name)
-    return [found[order.index(k)] for k in range(len(order))]
+    outs = made + _scratch(program, int(name), given, made, platform)
+    return NativeCall(target, program.operands, order, outs, replaced, {"program": name, **attributes})
 
 
 def _scratch(program: Program, name: int, given: Sequence[Aval], made: Sequence[Aval], platform: str) -> list[Aval]:

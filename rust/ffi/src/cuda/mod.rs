@@ -11,6 +11,7 @@ mod event;
 mod history;
 mod kernels;
 mod operands;
+mod procedural;
 mod products;
 mod program;
 mod queue;
@@ -44,6 +45,8 @@ handlers! {
     append, "record_append": record::append;
     history_record, "history_record": history::record;
     history_deliver, "history_deliver": history::deliver;
+    procedural_scatter, "procedural_scatter": procedural::scatter;
+    procedural_gather, "procedural_gather": procedural::gather;
     program, "program": program::call;
     words, "random_words": random::words;
     counts, "random_counts": random::counts;

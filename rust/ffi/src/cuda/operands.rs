@@ -109,6 +109,11 @@ impl Ring {
         Ok(Self { cursor: address(&cursor), slots, lanes, cursors, ..Self::NONE })
     }
 
+    /// As `turned`, for synapses whose delays are drawn.
+    pub(super) fn timed(frame: Frame, cursor: usize) -> Result<Self> {
+        Ok(Self { delay_bytes: 1, ..Self::turned(frame, cursor)? })
+    }
+
     /// The operands `delay, cursor` from this place on.
     fn delayed(frame: Frame, delay: usize, nnz: u64) -> Result<Self> {
         let delays = frame.arg(delay);
@@ -146,12 +151,17 @@ impl Targets {
         nnz: u64,
     ) -> Result<Self> {
         let ring = delay.map_or(Ok(Ring::NONE), |delay| Ring::delayed(frame, delay, nnz))?;
-        ring.check_batch(sources.batch)?;
-        let (given, expected) = (targets.population().batch, sources.batch * ring.slots as usize);
+        Self::with(ring, sources.batch, targets)
+    }
+
+    /// The targets of so many batch rows.
+    pub(super) fn with(ring: Ring, batch: usize, targets: &Buffer) -> Result<Self> {
+        ring.check_batch(batch)?;
+        let (given, expected) = (targets.population().batch, batch * ring.slots as usize);
         if given != expected {
             return Err(Error::invalid(format!("'target' has {given} rows, expected {expected}")));
         }
-        let (batch, n_post) = (sources.batch as u64, targets.population().n as u64);
+        let (batch, n_post) = (batch as u64, targets.population().n as u64);
         Ok(Self { ring, batch, rows: batch / ring.lanes, n_post })
     }
 }

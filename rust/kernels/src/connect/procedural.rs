@@ -30,6 +30,12 @@ impl<'a> Procedural<'a> {
         Ok(Self { spec, partners })
     }
 
+    /// What is drawn.
+    #[must_use]
+    pub fn spec(&self) -> &Spec<'a> {
+        &self.spec
+    }
+
     /// Number of rows.
     #[must_use]
     pub fn n_pre(&self) -> usize {
@@ -43,7 +49,10 @@ impl<'a> Procedural<'a> {
     }
 
     /// Checks that a ring has a slot for each delay that may be drawn.
-    pub(crate) fn check_delays(&self, slots: usize) -> Result<()> {
+    ///
+    /// # Errors
+    /// If it has not.
+    pub fn check_delays(&self, slots: usize) -> Result<()> {
         match self.spec.delay.map(|draw| draw.most_steps()) {
             Some(most) if most >= slots as u64 => Err(Error::Length {
                 name: "ring",

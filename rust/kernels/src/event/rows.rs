@@ -151,6 +151,8 @@ pub struct Rows<'a> {
     indices: Indices<'a>,
     indptr: Indptr<'a>,
     n_pre: usize,
+    /// The length of each row if all are equally long: to divide for every spike takes as long as ten synapses.
+    length: usize,
     sorted: bool,
     names: Names,
 }
@@ -173,12 +175,10 @@ impl<'a> Rows<'a> {
             Indptr::I32([]) | Indptr::I64([]) => Indptr::Fixed,
             given => given,
         };
-        let rows = Self { indices, indptr, n_pre, sorted: false, names };
+        let mut rows = Self { indices, indptr, n_pre, length: 0, sorted: false, names };
+        rows.length = rows.nnz().checked_div(n_pre).unwrap_or(0);
         let (name, given, expected) = match indptr {
-            Indptr::Fixed => {
-                let whole = rows.nnz().checked_div(n_pre).unwrap_or(0) * n_pre;
-                (names.indices.name, rows.nnz(), whole)
-            }
+            Indptr::Fixed => (names.indices.name, rows.nnz(), rows.length * n_pre),
             Indptr::I32(p) => (names.indptr, p.len(), n_pre + 1),
             Indptr::I64(p) => (names.indptr, p.len(), n_pre + 1),
         };
@@ -189,6 +189,7 @@ impl<'a> Rows<'a> {
 
     /// Says whether each row ascends, by delay if the synapses have some, and then by target. Threads share
     /// the work of rows that do; it is checked as they do.
+    #[inline]
     #[must_use]
     pub fn sorted(self, sorted: bool) -> Self {
         Self { sorted, ..self }
@@ -199,6 +200,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Number of synapses stored.
+    #[inline]
     #[must_use]
     pub fn nnz(&self) -> usize {
         match self.indices {
@@ -208,6 +210,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Number of rows.
+    #[inline]
     #[must_use]
     pub fn n_pre(&self) -> usize {
         self.n_pre
@@ -284,10 +287,7 @@ impl<'a> Rows<'a> {
     #[inline(always)]
     fn ends(&self, row: usize) -> [i64; 2] {
         match self.indptr {
-            Indptr::Fixed => {
-                let k = self.nnz() / self.n_pre;
-                [(row * k) as i64, ((row + 1) * k) as i64]
-            }
+            Indptr::Fixed => [(row * self.length) as i64, ((row + 1) * self.length) as i64],
             Indptr::I32(p) => [p[row].into(), p[row + 1].into()],
             Indptr::I64(p) => [p[row], p[row + 1]],
         }

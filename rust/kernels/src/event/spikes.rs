@@ -53,7 +53,7 @@ impl<T> Spikes<'_, T> {
 }
 
 /// Spikes searched before the rows of those found are worked on.
-const BLOCK: usize = 1_024;
+const BLOCK: usize = 256;
 
 /// Rows whose synapses are on their way while one is worked on.
 pub(super) const AHEAD: usize = 8;

@@ -64,30 +64,35 @@ impl Program {
     }
 
     /// Whether its floats are `f64`.
+    #[inline]
     #[must_use]
     pub fn double(&self) -> bool {
         self.double
     }
 
     /// Its values, each after its arguments.
+    #[inline]
     #[must_use]
     pub fn values(&self) -> &[Value] {
         &self.values
     }
 
     /// The results with one value per lane.
+    #[inline]
     #[must_use]
     pub fn outs(&self) -> &[Out] {
         &self.outs
     }
 
     /// The values that are summed over lanes.
+    #[inline]
     #[must_use]
     pub fn sums(&self) -> &[Id] {
         &self.sums
     }
 
     /// For each operand, the value that reads it.
+    #[inline]
     #[must_use]
     pub fn readers(&self) -> &[Option<Id>] {
         &self.readers

@@ -3,7 +3,8 @@
 //! Python traces a step and hands it over as text ([`parse()`]). A program ([`ir`]) is typed and in
 //! static single assignment; [`op`] lists the operations, and `element` says what they do. The [`table`] keeps
 //! the programs of the process. `variant` sorts a program for certain operands, `run` splits a call into spans
-//! of lanes, and `jit` or `interp` compute them; `cache` keeps the machine code that `jit` makes.
+//! of lanes, and `jit` or `interp` compute them; `cache` keeps the machine code that `jit` makes. `steps` runs a
+//! program over many steps in one call.
 
 mod cache;
 mod element;
@@ -16,6 +17,7 @@ mod parse;
 mod plan;
 pub mod ptx;
 mod run;
+mod steps;
 pub mod table;
 mod variant;
 
@@ -27,4 +29,5 @@ pub use level::Level;
 pub use op::{Op, Type};
 pub use parse::{ParseError, parse};
 pub use run::{Call, Input, Layout, Sum};
+pub use steps::Steps;
 pub use table::{Entry, Stats};

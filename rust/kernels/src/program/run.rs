@@ -18,8 +18,8 @@ pub(super) const CHUNK: usize = 1024;
 
 /// Operations, counted for each lane, from which on several threads are faster than one; a lane
 /// costs as much memory traffic as so many operations take time.
-const PARALLEL: usize = 1 << 20;
-const TRAFFIC: usize = 16;
+pub(super) const PARALLEL: usize = 1 << 20;
+pub(super) const TRAFFIC: usize = 16;
 
 /// How an operand's elements belong to lanes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -94,7 +94,7 @@ impl Call<'_> {
         threads::ranges(rows * per_row, work >= PARALLEL, |tasks| {
             // SAFETY: no other range has these tasks.
             let partial = unsafe { shared.part(tasks.start * count, tasks.len() * count) };
-            let mut worker = Worker::<T>::new(self, variant, code, lanes);
+            let mut worker = Worker::<T>::new(variant, code, lanes, count);
             let mut task = tasks.start;
             while task < tasks.end {
                 let (row, chunk) = (task / per_row, task % per_row);
@@ -103,12 +103,8 @@ impl Call<'_> {
                 let start = chunk * CHUNK;
                 let len = (lanes - start).min(chunks * CHUNK);
                 // SAFETY: promised to this function; the lanes are this range's.
-                unsafe { worker.run(row, start, len) };
-                let sums = &mut partial[(task - tasks.start) * count..][..count];
-                for (to, sum) in sums.iter_mut().zip(&mut worker.sums) {
-                    *to = T::total(sum);
-                    *sum = [T::Bits::default(); GROUP];
-                }
+                unsafe { worker.run(self, row, start, len) };
+                worker.take_sums(&mut partial[(task - tasks.start) * count..][..count]);
                 task += chunks;
             }
         });
@@ -120,7 +116,7 @@ impl Call<'_> {
     ///
     /// # Safety
     /// The results of sums can be written.
-    unsafe fn add_up<T: Element>(&self, partial: &[T], rows: usize, per_row: usize) {
+    pub(super) unsafe fn add_up<T: Element>(&self, partial: &[T], rows: usize, per_row: usize) {
         let count = self.sums.len();
         for (k, sum) in self.sums.iter().enumerate() {
             let (results, tasks) =
@@ -136,8 +132,7 @@ impl Call<'_> {
 }
 
 /// What one thread needs to run parts of a call.
-struct Worker<'a, T: Element> {
-    call: &'a Call<'a>,
+pub(super) struct Worker<'a, T: Element> {
     variant: &'a Variant,
     engine: Engine<'a, T>,
     lanes: usize,
@@ -166,21 +161,34 @@ thread_local! {
 }
 
 impl<'a, T: Element> Worker<'a, T> {
-    fn new(call: &'a Call<'a>, variant: &'a Variant, code: Option<&'a Code>, lanes: usize) -> Self {
+    /// For rows of `lanes` lanes, and so many sums.
+    pub(super) fn new(variant: &'a Variant, code: Option<&'a Code>, lanes: usize, sums: usize) -> Self {
         let engine = match code {
             Some(code) => Engine::Code { code, uniforms: Stack::new(), workspace: WORKSPACE.take() },
             None => Engine::Interpreter(Memory::new(&variant.template, variant.slots, lanes)),
         };
-        let sums = vec![[T::Bits::default(); GROUP]; call.sums.len()];
-        Self { call, variant, engine, lanes, row: None, inputs: Stack::new(), outs: Stack::new(), sums }
+        let sums = vec![[T::Bits::default(); GROUP]; sums];
+        Self { variant, engine, lanes, row: None, inputs: Stack::new(), outs: Stack::new(), sums }
+    }
+
+    /// The sums so far, which begin anew.
+    pub(super) fn take_sums(&mut self, to: &mut [T]) {
+        for (to, sum) in to.iter_mut().zip(&mut self.sums) {
+            *to = T::total(sum);
+            *sum = [T::Bits::default(); GROUP];
+        }
+    }
+
+    /// Uniform operands are to be read again.
+    pub(super) fn forget_uniforms(&mut self) {
+        self.row = None;
     }
 
     /// Reads the uniform operands of a row.
     ///
     /// # Safety
     /// As for [`Call::run`].
-    unsafe fn prepare(&mut self, row: usize) {
-        let inputs = self.call.inputs;
+    unsafe fn prepare(&mut self, inputs: &[Input], row: usize) {
         match &mut self.engine {
             Engine::Code { uniforms, .. } => {
                 uniforms.refill(0, 0, 0);
@@ -196,16 +204,15 @@ impl<'a, T: Element> Worker<'a, T> {
         self.row = Some(row);
     }
 
-    /// Runs `len` lanes of a row, from `start` on.
+    /// Runs `len` lanes of a row of a call, from `start` on.
     ///
     /// # Safety
     /// As for [`Call::run`].
-    unsafe fn run(&mut self, row: usize, start: usize, len: usize) {
-        let call = self.call;
+    pub(super) unsafe fn run(&mut self, call: &Call<'_>, row: usize, start: usize, len: usize) {
         let varies = || call.inputs.iter().any(|input| input.layout == Layout::Row);
         if self.row.is_none_or(|old| old != row && varies()) {
             // SAFETY: promised to this function.
-            unsafe { self.prepare(row) };
+            unsafe { self.prepare(call.inputs, row) };
         }
         let first = row * self.lanes + start;
         self.inputs.refill(0, 0, std::ptr::null());

@@ -11,7 +11,9 @@ use super::jit::Code;
 use super::level::Level;
 use super::op::Op;
 use super::run::{Call, Layout};
+use super::steps::Steps;
 use super::variant::Variant;
+use crate::growing::Growing;
 
 /// Lists that entries are spread over.
 const BUCKETS: usize = 1024;
@@ -23,7 +25,7 @@ static TABLE: [AtomicPtr<Entry>; BUCKETS] = [const { AtomicPtr::new(ptr::null_mu
 pub struct Entry {
     hash: u64,
     program: Program,
-    variants: List<Variant>,
+    variants: Growing<Variant>,
     next: *const Entry,
 }
 
@@ -81,16 +83,18 @@ pub(super) fn unlisted(program: Program) -> Entry {
 
 impl Entry {
     fn new(hash: u64, program: Program) -> Self {
-        Self { hash, program, variants: List::new(), next: ptr::null() }
+        Self { hash, program, variants: Growing::new(), next: ptr::null() }
     }
 
     /// The hash of the program's text.
+    #[inline]
     #[must_use]
     pub fn hash(&self) -> u64 {
         self.hash
     }
 
     /// The program.
+    #[inline]
     #[must_use]
     pub fn program(&self) -> &Program {
         &self.program
@@ -146,7 +150,7 @@ impl Entry {
     /// operands read by `uin` and `win` have one element or one per row. A result shares memory with its alias at most.
     /// This machine has the level's instructions.
     pub unsafe fn run(&self, call: &Call<'_>, level: Level) {
-        let variant = self.variant(|k| matches!(call.inputs[k].layout, Layout::Uniform | Layout::Row));
+        let variant = self.variant_for(call);
         let in_use = self.code(variant, level);
         let code = in_use.as_ref().map(|in_use| in_use.code);
         // SAFETY: promised to this function.
@@ -157,6 +161,29 @@ impl Entry {
                 call.run::<f32>(variant, code);
             }
         }
+    }
+
+    /// Runs the program over many steps.
+    ///
+    /// # Safety
+    /// As for [`Self::run`]; operands that are timed, and results without an alias, have such memory for each step; a
+    /// result with an alias has the memory of its operand.
+    pub unsafe fn run_steps(&self, steps: &Steps<'_>, level: Level) {
+        let variant = self.variant_for(&steps.call);
+        let in_use = self.code(variant, level);
+        let code = in_use.as_ref().map(|in_use| in_use.code);
+        // SAFETY: promised to this function.
+        unsafe {
+            if self.program.double() {
+                steps.run::<f64>(&self.program, variant, code);
+            } else {
+                steps.run::<f32>(&self.program, variant, code);
+            }
+        }
+    }
+
+    fn variant_for(&self, call: &Call<'_>) -> &Variant {
+        self.variant(|k| matches!(call.inputs[k].layout, Layout::Uniform | Layout::Row))
     }
 }
 
@@ -190,57 +217,4 @@ pub struct Stats {
     pub compile_us: f64,
     /// What runs the program.
     pub isa: &'static str,
-}
-
-/// A list that only grows.
-#[derive(Debug)]
-struct List<T> {
-    first: AtomicPtr<Node<T>>,
-}
-
-#[derive(Debug)]
-struct Node<T> {
-    item: T,
-    next: *const Node<T>,
-}
-
-impl<T> List<T> {
-    fn new() -> Self {
-        Self { first: AtomicPtr::new(ptr::null_mut()) }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &T> {
-        // SAFETY: null, or a node, which lives as long as the list.
-        let first = unsafe { self.first.load(Ordering::Acquire).as_ref() };
-        // SAFETY: as above.
-        std::iter::successors(first, |node| unsafe { node.next.as_ref() }).map(|node| &node.item)
-    }
-
-    /// The item that fits, made if there is none. If two threads make one, both stay.
-    fn find_or_add(&self, fits: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> &T {
-        if let Some(item) = self.iter().find(|&item| fits(item)) {
-            return item;
-        }
-        let node = Box::into_raw(Box::new(Node { item: make(), next: ptr::null() }));
-        loop {
-            let first = self.first.load(Ordering::Acquire);
-            // SAFETY: nobody else has seen the node yet.
-            unsafe { (*node).next = first };
-            if self.first.compare_exchange(first, node, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-                // SAFETY: it lives as long as the list.
-                return unsafe { &(*node).item };
-            }
-        }
-    }
-}
-
-impl<T> Drop for List<T> {
-    fn drop(&mut self) {
-        let mut at = *self.first.get_mut();
-        while !at.is_null() {
-            // SAFETY: made by `Box::into_raw`, and nobody has it any more.
-            let node = unsafe { Box::from_raw(at) };
-            at = node.next.cast_mut();
-        }
-    }
 }

@@ -8,4 +8,5 @@ mod meaning;
 mod passes;
 mod ptx;
 mod random;
+mod steps;
 mod text;

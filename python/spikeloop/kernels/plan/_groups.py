@@ -1,0 +1,105 @@
+"""Which native calls of a step follow each other.
+
+Equations keep their order but for one thing: what does not need the results of a group goes before it. So a group ends
+only where a native call needs what XLA makes of its results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ..._jax import Literal
+from .._kernel import KERNELS, Kernel
+from .._native_call import NativeCall
+from ._sums import PLATFORM, is_sum, with_sums
+
+_MOST = 48  # operands or results of one of several calls, as native code has room for
+
+
+@dataclass
+class Group:
+    """Equations that run as native calls, one after the other."""
+
+    equations: list[Any] = field(default_factory=list)
+    calls: list[NativeCall] = field(default_factory=list)
+    bases: list[Any] = field(default_factory=list)  # the equations without the sums that became part of them
+    sums: list[list[Any]] = field(default_factory=list)
+
+    def add(self, equation: Any, call: NativeCall) -> None:
+        """One more call."""
+        self.equations.append(equation)
+        self.calls.append(call)
+        self.bases.append(equation)
+        self.sums.append([])
+
+    def add_sum(self, equation: Any) -> bool:
+        """Make a sum a result of the last call that it needs; False if it does not fit there."""
+        needed = variables(equation.invars)
+        k = max((k for k, e in enumerate(self.equations) if needed.intersection(e.outvars)), default=None)
+        kernel = None if k is None else kernel_of(self.bases[k].primitive)
+        if k is None or kernel is None or not kernel.elementwise or kernel.turn or not is_sum(equation):
+            return False
+        sums = [*self.sums[k], equation]
+        if (found := with_sums(kernel, self.bases[k], sums)) is None:
+            return False
+        self.equations[k], self.calls[k] = found
+        self.sums[k] = sums
+        return True
+
+    def made(self) -> set[Any]:
+        """The variables that the calls make."""
+        return {v for equation in self.equations for v in equation.outvars}
+
+
+Plan: TypeAlias = "list[Group | Any]"  # groups and equations of XLA, in order
+
+
+def variables(atoms: Sequence[Any]) -> set[Any]:
+    """Those of some atoms that are no numbers."""
+    return {atom for atom in atoms if not isinstance(atom, Literal)}
+
+
+def plan_of(jaxpr: Any, fixed: Collection[Any]) -> Plan:
+    """The plan of a program; `fixed` are variables that have the same value in every step."""
+    found: Plan = []
+    group, late = Group(), []
+    made, waiting, constant = set[Any](), set[Any](), {*fixed}
+    for equation in jaxpr.eqns:
+        needed = variables(equation.invars)
+        if needed <= constant:  # XLA does it once, before the loop
+            constant |= {*equation.outvars}
+            found.append(equation)
+            continue
+        call = native_call(equation)
+        if call and needed & waiting:
+            found += [group, *late]
+            group, late, made, waiting = Group(), [], set(), set()
+        if call:
+            group.add(equation, call)
+            made |= {*equation.outvars}
+        elif needed & made and not needed & waiting and group.add_sum(equation):
+            made |= {*equation.outvars}
+        elif needed & (made | waiting):
+            late.append(equation)
+            waiting |= {*equation.outvars}
+        else:
+            found.append(equation)
+    return [*found, group, *late] if group.calls else [*found, *late]
+
+
+def native_call(equation: Any) -> NativeCall | None:
+    """What runs for an equation, if it is a native call that can be one of several."""
+    kernel = kernel_of(equation.primitive)
+    if kernel is None:
+        return None
+    given, made = ([atom.aval for atom in atoms] for atoms in (equation.invars, equation.outvars))
+    call = kernel.native_call(given, made, equation.params, PLATFORM)
+    fits = call and not call.passed and max(len(call.operands), len(call.outs)) <= _MOST
+    return call if fits else None
+
+
+def kernel_of(primitive: Any) -> Kernel | None:
+    """The kernel that declares a primitive."""
+    return next((kernel for kernel in KERNELS.values() if kernel.primitive is primitive), None)

@@ -1,0 +1,133 @@
+"""Native calls that follow each other as one call of XLA, which hands them their operands and results.
+
+XLA takes as long to set a call up as a thousand neurons take to step, and longer for each operand. One call for all has
+each operand once; numbers that stand in the program are no operands at all. A result that a later call replaces, and
+nobody else reads, shares memory with what replaces it. The others are results of the one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..._jax import Aval, Literal, Primitive, ffi_lowering, mlir, new_variable
+from .. import _library
+from ._groups import Group, variables
+from ._sums import PLATFORM
+
+TARGET = "sequence"
+# Codes of types in XLA's FFI.
+_DTYPES = {"bool": 1, "int32": 4, "int64": 5, "uint8": 6, "uint16": 7, "uint32": 8, "float32": 11, "float64": 12}
+
+sequence_p = Primitive("spikeloop_sequence")  # parameters: text, outs, aliases ((operand, result), ...)
+sequence_p.multiple_results = True
+sequence_p.def_abstract_eval(lambda *operands, text, outs, aliases: list(outs))
+
+
+def register(text: str) -> int:
+    """The number under which native code finds a sequence."""
+    return _library.native.sequence(text)
+
+
+def _lower(ctx: Any, *operands: Any, text: str, outs: Sequence[Aval], aliases: Any) -> Any:
+    del outs
+    call = ffi_lowering(_library.xla_name(TARGET, PLATFORM), dict(aliases))
+    return call(ctx, *operands, sequence=np.int64(register(text)))
+
+
+mlir.register_lowering(sequence_p, _lower, platform=PLATFORM)
+
+
+def equation_of(group: Group, needed: Collection[Any]) -> Any:
+    """The one equation of a group, of whose results these are needed elsewhere."""
+    return _Layout(group, needed).equation()
+
+
+class _Layout:
+    """Where the operands and results of calls lie in memory."""
+
+    def __init__(self, group: Group, needed: Collection[Any]):
+        self.group, self.needed, self.made = group, needed, group.made()
+        self.outs = [self._outs(k) for k in range(len(group.calls))]
+        self.args = [[e.invars[i] for i in c.operands] for e, c in zip(group.equations, group.calls, strict=True)]
+        self._last_use = {atom: k for k, args in enumerate(self.args) for atom in variables(args)}
+        self._replaced_by: dict[Any, Any] = {}
+        for k in reversed(range(len(group.calls))):
+            self._share(k)
+
+    def _outs(self, k: int) -> list[Any]:
+        """What a call makes, the memory that it works in included."""
+        equation, call = self.group.equations[k], self.group.calls[k]
+        scratch = call.outs[len(call.results) :]
+        return [equation.outvars[i] for i in call.results] + [new_variable(aval) for aval in scratch]
+
+    def _share(self, k: int) -> None:
+        """Let what a call replaces share memory with what replaces it, if nobody else reads it from then on."""
+        for operand, result in self.group.calls[k].aliases.items():
+            atom, args = self.args[k][operand], self.args[k]
+            if isinstance(atom, Literal) or args.count(atom) > 1 or self._last_use[atom] > k:
+                continue
+            if atom not in self.made or atom not in self.needed:
+                self._replaced_by[atom] = self._memory(self.outs[k][result])
+
+    def _memory(self, v: Any) -> Any:
+        """The variable in whose memory another lies."""
+        return self._replaced_by.get(v, v)
+
+    def equation(self) -> Any:
+        operands = [*dict.fromkeys(v for args in self.args for v in args if self._is_operand(v))]
+        results = [*dict.fromkeys(self._memory(v) for outs in self.outs for v in outs)]
+        aliases = [(operands.index(v), results.index(out)) for v, out in self._replaced_by.items() if v in operands]
+        params = {
+            "text": self._text(operands, results),
+            "outs": tuple(v.aval.update(weak_type=False) for v in results),
+            "aliases": tuple(sorted(aliases)),
+        }
+        last = self.group.equations[-1]
+        return last.replace(primitive=sequence_p, invars=operands, outvars=results, params=params)
+
+    def _is_operand(self, atom: Any) -> bool:
+        return not self._is_constant(atom) and atom not in self.made
+
+    def _is_constant(self, atom: Any) -> bool:
+        return isinstance(atom, Literal) or (atom.aval.shape == (0,) and atom not in self.made)
+
+    def _text(self, operands: Sequence[Any], results: Sequence[Any]) -> str:
+        """The sequence as native code reads it."""
+        places = {v: k for k, v in enumerate([*operands, *results])}
+        constants: dict[str, int] = {}
+
+        def place(atom: Any) -> int:
+            if self._is_constant(atom):
+                return constants.setdefault(_constant(atom), len(places) + len(constants))
+            # An operand that a result replaces keeps its own place, as XLA may not have let them share memory.
+            return places[atom] if atom in places else places[self._memory(atom)]
+
+        calls = [
+            f"call {call.target} operands {_list(map(place, args))} results {_list(map(place, outs))}"
+            + "".join(f" {name}={_attribute(value)}" for name, value in call.attributes.items())
+            for call, args, outs in zip(self.group.calls, self.args, self.outs, strict=True)
+        ]
+        head = f"sequence operands {len(operands)} results {len(results)}"
+        return "\n".join([head, *constants, *calls, ""])
+
+
+def _constant(atom: Any) -> str:
+    """A number of the program, or an array of none."""
+    dtype = atom.aval.dtype
+    if not isinstance(atom, Literal):
+        return f"constant {_DTYPES[dtype.name]} dims 0 bits 0"
+    bits = int.from_bytes(np.asarray(atom.val, dtype).tobytes(), "little")
+    return f"constant {_DTYPES[dtype.name]} dims - bits {bits:x}"
+
+
+def _attribute(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"ints:{_list(value)}"
+    return f"flag:{int(value)}" if isinstance(value, (bool, np.bool_)) else f"int:{int(value)}"
+
+
+def _list(numbers: Any) -> str:
+    return ",".join(str(int(n)) for n in numbers) or "-"

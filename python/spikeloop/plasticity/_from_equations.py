@@ -1,0 +1,73 @@
+"""`from_equations`: a rule of plasticity from the text of a synapse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._form import param
+from ..equations._class import Recipe, made
+from ._plasticity import Trace
+from ._synapse_text import Source, SynapseText
+from ._text_rule import NeuronwiseRule, SynapsewiseRule
+from ._text_sides import NotBySides, Sides
+
+
+def from_equations(
+    model: str,
+    on_pre: str = "",
+    on_post: str = "",
+    *,
+    weight: str = "w",
+    name: str = "TextSynapse",
+    **values: Any,
+) -> type[Any]:
+    r"""A synapse, from equations in text in the notation of Brian2: a rule for `plasticity=` of a projection.
+
+    In a step the variables follow their equations; then `on_post` acts where the target has spiked, and `on_pre` where
+    a spike of the source arrives. Each sees the variables that only the other one changes as they were before the
+    spikes of this step, so two spikes of the same step are no pair.
+
+    | parameter | meaning | default |
+    |---|---|---|
+    | `model` | lines `dx/dt = … : unit`, `x = … : unit`, `x : unit`; one of them is the weight, `w : nS` | |
+    | `on_pre` | statements for spikes of the source, `"x += 1; w = clip(w - y, 0*nS, w_high); g_post += w"` | none |
+    | `on_post` | statements for spikes of the target | none |
+    | `weight` | the name of the weight in the text | `"w"` |
+    | `name` | the name of the class | `"TextSynapse"` |
+    | `**values` | default values of the constants, with units; of a variable, what it starts from | 0 |
+
+    `g_post += …` says what a spike delivers, in the unit of the weight; without it, it delivers the new weight. Where
+    it goes is said by the projection. `v_post` is v of the target; any other State or constant of it is read likewise.
+
+    Where variables belong to neurons and a change of the weight is a product of what both sides give, native code runs,
+    on the synapses of neurons that spike. Other texts run as JAX code on all synapses, which a warning says.
+
+    Raises EquationError or UnitError, which show the line and mark the place.
+
+    >>> Pair = sl.Synapse.from_equations(
+    ...     "w : nS\ndx/dt = -x/tau : 1\ndy/dt = -y/tau : 1",
+    ...     on_pre="x += 1; w = clip(w - A_minus*y, 0*nS, w_high)",
+    ...     on_post="y += 1; w = clip(w + A_plus*x, 0*nS, w_high)",
+    ...     tau=20 * u.ms, A_plus=0.1 * u.nS, A_minus=0.12 * u.nS, w_high=6 * u.nS,
+    ... )
+    >>> Pair(tau=10 * u.ms).tau
+    Quantity(10, "ms")
+    """
+    text = SynapseText(Source(model, on_pre, on_post, weight, values), NeuronwiseRule)
+    constants = {name: param(value) for name, value in text.constants.items()}
+    shared = {
+        **constants,
+        "text": text,
+        "__doc__": f"A synapse from text.\n\n{model}\non_pre: {on_pre}\non_post: {on_post}",
+    }
+    try:
+        sides = Sides(text)
+    except NotBySides as error:
+        reason = f"{error.message}, in {error.place.name} `{error.place.content.strip()}`"
+        attributes, base = {**shared, "reason": reason, "state_names": text.variables}, SynapsewiseRule
+    else:
+        traces = {name: Trace(of, sides.decay_of(name) or "", "spikes") for name, of in sides.of.items()}
+        attributes = {**shared, **traces, "sides": sides, "lazy_trace": sides.lazy_trace, "limits": sides.bounds}
+        base = NeuronwiseRule
+    recipe = Recipe(from_equations, (model, on_pre, on_post), {"weight": weight, "name": name, **values})
+    return made(name, base, attributes, recipe)

@@ -1,0 +1,178 @@
+//! Handlers of propagation along synapses that are made anew: the operands and attributes are those of the CPU's.
+//!
+//! Scratch is (blocks, words): each block makes one row after the other in its own words.
+
+use super::device::{Device, address};
+use super::driver::Address;
+use super::kernels::{BLOCK, by_float, launch};
+use super::operands::{Ring, Targets, expect_len, tiles};
+use crate::buffer::{Buffer, Dtype};
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::operand::float;
+use crate::procedural::rule;
+use spikeloop_kernels::Shape;
+use spikeloop_kernels::connect::{self, Family, Own, Procedural, Rule};
+use std::ffi::CStr;
+
+/// `Draw` in csrc/cuda/draw.cuh.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Draw {
+    family: u64,
+    numbers: [f64; 6],
+}
+
+impl Draw {
+    fn of(draw: Option<connect::Draw>) -> Self {
+        let Some(draw) = draw else { return Self { family: 0, numbers: [0.0; 6] } };
+        let family = match draw.family {
+            Family::Uniform => 1,
+            Family::Normal => 2,
+            Family::LogNormal => 3,
+            Family::Exponential => 4,
+        };
+        let ([from, to], [low, high]) = (draw.part, draw.bounds);
+        Self { family, numbers: [draw.a, draw.b, from, to, low, high] }
+    }
+}
+
+/// `DrawnRows` in csrc/cuda/drawn_rows.cuh.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct DrawnRows {
+    rule: u64,
+    num: u64,
+    multapses: u64,
+    has_own: u64,
+    own: [i64; 2],
+    seed: u64,
+    n_pre: u64,
+    n_post: u64,
+    wide: u64,
+    prob: f64,
+    weight: Draw,
+    delay: Draw,
+    scratch: Address,
+    words: u64,
+    count_words: u64,
+    list_words: u64,
+    delay_words: u64,
+}
+
+impl DrawnRows {
+    /// The rows of a rule for rings of so many slots, and how many blocks the scratch memory is enough for.
+    fn of(rows: &Procedural<'_>, slots: u64, scratch: &Buffer) -> Result<(Self, u64)> {
+        let spec = rows.spec();
+        let (rule, num, multapses, prob) = match spec.rule {
+            Rule::OneToOne => (0, 0, true, 0.0),
+            Rule::AllToAll => (1, 0, true, 0.0),
+            Rule::FixedProb { prob } => (2, 0, true, prob),
+            Rule::FixedOutDegree(number) => (3, number.num as u64, number.multapses, 0.0),
+            _ => return Err(Error::invalid("the rows of this rule are not drawn one by one")),
+        };
+        let (has_own, own) = match spec.own {
+            Own::Line { first, step } => (1, [first, step]),
+            _ => (0, [0; 2]),
+        };
+        let n_post = spec.n_post as u64;
+        let (draws, draws_both) =
+            (spec.weight.is_some() || spec.delay.is_some(), spec.weight.is_some() && spec.delay.is_some());
+        // Targets are listed where they are not found in the order in which weights or delays are drawn.
+        let (list_words, count_words) = match rule {
+            3 if draws => (num, n_post),
+            3 if !multapses => (0, n_post),
+            1 | 2 if draws_both => (n_post, 0),
+            _ => (0, 0),
+        };
+        let delay_words = if draws_both && list_words != 0 { slots } else { 0 };
+        let needed = list_words + count_words + delay_words;
+        let Shape { batch: blocks, n: words } = scratch.population();
+        scratch.expect(Dtype::U32, "scratch")?;
+        if (words as u64) < needed || blocks == 0 {
+            let dims = scratch.dims;
+            return Err(Error::invalid(format!("the scratch memory is {dims:?}, expected rows of {needed}")));
+        }
+        let rows = Self {
+            rule,
+            num,
+            multapses: multapses.into(),
+            has_own,
+            own,
+            seed: spec.seed,
+            n_pre: spec.n_pre as u64,
+            n_post,
+            wide: spec.wide.into(),
+            prob,
+            weight: Draw::of(spec.weight),
+            delay: Draw::of(spec.delay),
+            scratch: address(scratch),
+            words: words as u64,
+            count_words,
+            list_words,
+            delay_words,
+        };
+        Ok((rows, if needed == 0 { u64::MAX } else { blocks as u64 }))
+    }
+}
+
+/// `ProceduralCall` in csrc/cuda/procedural.cu.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Call {
+    rows: DrawnRows,
+    targets: Targets,
+    values: Address,
+    out: Address,
+}
+
+/// `values, [cursor,] target` to `target`, in place, and scratch.
+pub(super) fn scatter(frame: Frame) -> Result<()> {
+    let last = frame.arg_count().clamp(2, 3) - 1;
+    frame.expect_counts(last + 1, 2)?;
+    let (values, target, out) = (frame.arg(0), frame.arg(last), frame.ret(0));
+    let float = float(&target, "target")?;
+    values.expect(float, "values")?;
+    let (device, call, blocks) = call(frame, values.population().batch, &target, last > 1, [&values, &out])?;
+    expect_len(&values, "values", (call.targets.batch * call.rows.n_pre) as usize)?;
+    device.continue_in(&target, "target", &out)?;
+    let x = (tiles(call.rows.n_pre as usize) as u64).min(blocks);
+    let grid = [x as u32, (blocks / x.max(1)) as u32, 1];
+    run(&device, by_float!("procedural_scatter", float), grid, &call)
+}
+
+/// `cotangent, [cursor]` to what the targets of each row sum up to, and scratch.
+pub(super) fn gather(frame: Frame) -> Result<()> {
+    frame.expect_counts(frame.arg_count().clamp(1, 2), 2)?;
+    let (ct, out) = (frame.arg(0), frame.ret(0));
+    let float = float(&ct, "cotangent")?;
+    out.expect(float, "result")?;
+    let timed = frame.arg_count() > 1;
+    let (device, call, blocks) = call(frame, out.population().batch, &ct, timed, [&ct, &out])?;
+    expect_len(&out, "result", (call.targets.batch * call.rows.n_pre) as usize)?;
+    let grid = [call.rows.n_pre.min(blocks) as u32, 1, 1];
+    run(&device, by_float!("procedural_gather", float), grid, &call)
+}
+
+/// The parameter of the kernel, and how many blocks run.
+fn call(
+    frame: Frame,
+    batch: usize,
+    target: &Buffer,
+    timed: bool,
+    [values, out]: [&Buffer; 2],
+) -> Result<(Device, Call, u64)> {
+    let rule = rule(frame, target.population().n)?;
+    let ring = if timed { Ring::timed(frame, 1)? } else { Ring::NONE };
+    rule.check_delays(ring.slots as usize)?;
+    let targets = Targets::with(ring, batch, target)?;
+    let (rows, most) = DrawnRows::of(&rule, ring.slots, &frame.ret(1))?;
+    let device = Device::of(frame)?;
+    let blocks = device.blocks()?.min(most);
+    Ok((device, Call { rows, targets, values: address(values), out: address(out) }, blocks))
+}
+
+fn run(device: &Device, name: &'static CStr, grid: [u32; 3], call: &Call) -> Result<()> {
+    // SAFETY: the parameter is that of the kernel, and its buffers have the sizes that it says.
+    unsafe { launch(device, name, grid, BLOCK, call) }
+}

@@ -1,0 +1,63 @@
+use super::register_sequence;
+use crate::abi::Handler;
+use crate::register::registrations;
+use crate::testing::Call;
+
+fn handler() -> Handler {
+    registrations().iter().find(|(name, _)| *name == "spikeloop.sequence").expect("registered").1
+}
+
+/// Two projections of three neurons to themselves, one after the other: weights 10, then 0.5.
+const TEXT: &str = "\
+sequence operands 3 results 1
+constant 11 dims 1 bits 3f000000
+constant 4 dims 0 bits 0
+call event_scatter operands 0,1,2,5,3 results 3 n_pre=int:3 offset=int:0 sorted=flag:1
+call event_scatter operands 0,4,2,5,3 results 3 n_pre=int:3 offset=int:0 sorted=flag:1
+";
+
+fn call(text: &str, indices: &[u16]) -> Call {
+    let hash = register_sequence(text).expect("a sequence") as i64;
+    let call = Call::default().vector(&[1.0_f32, 0.0, 2.0]).vector(&[10.0_f32]).vector(indices);
+    call.ret(&[1.0_f32; 3], &[3]).int("sequence", hash)
+}
+
+#[test]
+fn runs_its_calls_in_order_with_constants_and_attributes() {
+    let mut done = call(TEXT, &[1, 2, 0]);
+    assert_eq!(done.run(handler()), Ok(()));
+    assert_eq!(done.result::<f32>(0), [22.0, 11.5, 1.0]);
+}
+
+#[test]
+fn the_error_of_a_call_is_that_of_the_sequence() {
+    let error = call(TEXT, &[1, 3, 7]).run(handler()).unwrap_err().1;
+    assert_eq!(error, "event_scatter: 'indices' holds 7 at place 2, which is out of range for 3 targets");
+    let error = Call::default().int("sequence", 5).run(handler()).unwrap_err().1;
+    assert_eq!(error, "sequence: no sequence with the hash 5 is registered in this process");
+    let hash = register_sequence(TEXT).expect("a sequence") as i64;
+    let error = Call::default().int("sequence", hash).run(handler()).unwrap_err().1;
+    assert_eq!(error, "sequence: got 0 operands and 0 results, expected 3 and 1");
+}
+
+#[test]
+fn what_is_no_sequence_is_refused() {
+    let refused =
+        |lines: &str| register_sequence(&format!("sequence operands 2 results 1\n{lines}")).unwrap_err();
+    assert_eq!(register_sequence("").unwrap_err(), "expected 'sequence operands N results N'");
+    assert_eq!(refused("call nothing operands - results -"), "there is no call 'nothing'");
+    assert_eq!(refused("call sequence operands - results -"), "there is no call 'sequence'");
+    assert_eq!(
+        refused("call record_pack operands 3 results 2"),
+        "'call record_pack operands 3 results 2': there is no buffer 3"
+    );
+    assert_eq!(
+        refused("call record_pack operands 0 results 1"),
+        "'call record_pack operands 0 results 1': buffer 1 is no result"
+    );
+    assert_eq!(refused("call record_pack operands x results 2"), "'x' is no number");
+    assert_eq!(refused("call record_pack operands 0 results 2 a=float:1"), "'float' is no kind of attribute");
+    assert_eq!(refused("call record_pack operands 0 results 2 a"), "'a' is no attribute");
+    assert_eq!(refused("constant 11 dims 2 bits 0"), "a constant has at most one element; given [2]");
+    assert_eq!(refused("something"), "'something' is no constant before the calls, and no call");
+}
