@@ -28,7 +28,7 @@ MODELS = {
 
 def in_nest(model):
     """A function that runs one turn in NEST and returns the spikes so far."""
-    import nest
+    import nest  # pyright: ignore[reportMissingImports]
 
     nest.verbosity = nest.VerbosityLevel.ERROR
     rate, weight, constants = MODELS[model]
@@ -60,7 +60,7 @@ def in_spikeloop(model):
     neurons = cls(N, **{k: u.Quantity(np.asarray(x), unit=declared[k].unit) for k, x in constants.items()})
     rule = sl.connect.OneToOne(u.Quantity(weight, unit=neurons.ports["ex"].unit))
     into = sl.project(sl.PoissonSpike(N, rate * u.Hz), neurons, rule, **neurons.port("ex"))
-    net = sl.nn.init_all_states(sl.Network(neurons=neurons, into=into))
+    sl.nn.init_all_states(sl.Network(neurons=neurons, into=into))
 
     def step():
         into()
@@ -73,7 +73,6 @@ def in_spikeloop(model):
         total[0] += float(loop())
         return total[0]
 
-    turn.net = net
     return turn
 
 
@@ -86,32 +85,45 @@ def serve(model):
         print(json.dumps([time.perf_counter() - start, int(spikes)]), flush=True)
 
 
-def compare(model):
-    """Time both in turns."""
-    command = [os.environ["SPIKELOOP_PEERS_PYTHON"], __file__, "--serve", model]
-    peer = subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+class Peer:
+    """NEST in a process of its own."""
 
-    def theirs():
-        print("turn", file=peer.stdin, flush=True)
-        for line in peer.stdout:  # past NEST's greeting
+    def __init__(self, model):
+        command = [os.environ["SPIKELOOP_PEERS_PYTHON"], __file__, "--serve", model]
+        self.process = subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def turn(self):
+        """(seconds of a turn, spikes so far)."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print("turn", file=self.process.stdin, flush=True)
+        for line in self.process.stdout:  # past NEST's greeting
             if line.startswith("["):
                 return json.loads(line)
-        raise RuntimeError(f"NEST ended with status {peer.wait()}")
+        raise RuntimeError(f"NEST ended with status {self.process.wait()}")
 
-    turn, ours, other = in_spikeloop(model), [], []
-    turn(), theirs()
-    for _ in range(TURNS):
-        start = time.perf_counter()
-        spikes = turn()
-        ours.append(time.perf_counter() - start)
-        seconds, their_spikes = theirs()
-        other.append(seconds)
-    peer.stdin.close()
-    peer.wait()
+    def close(self):
+        """End the process."""
+        self.process.communicate()
+
+
+def timed(turn):
+    """(seconds, result) of a call."""
+    start = time.perf_counter()
+    result = turn()
+    return time.perf_counter() - start, result
+
+
+def compare(model):
+    """Time both in turns."""
+    peer, turn = Peer(model), in_spikeloop(model)
+    rounds = [(timed(turn), peer.turn()) for _ in range(TURNS + 1)]  # the first one compiles
+    peer.close()
+    (_, spikes), (_, their_spikes) = rounds[-1]
     per, seconds = 1e9 / (N * STEPS), N * (TURNS + 1) * STEPS * DT * 1e-3
-    own, other_hz = spikes / seconds, their_spikes / seconds
-    print(f"{model}: ours {min(ours) * per:.1f} ns per neuron and step, {own:.1f} Hz; "
-          f"NEST {min(other) * per:.1f} ns, {other_hz:.1f} Hz; {min(other) / min(ours):.1f} times")  # fmt: skip
+    ours, theirs = (min(pair[k][0] for pair in rounds[1:]) * per for k in (0, 1))
+    print(f"{model}: ours {ours:.1f} ns per neuron and step, {spikes / seconds:.1f} Hz; "
+          f"NEST {theirs:.1f} ns, {their_spikes / seconds:.1f} Hz; {theirs / ours:.1f} times")  # fmt: skip
 
 
 if __name__ == "__main__":
