@@ -1,7 +1,8 @@
 """What the site is built with: the table of models and the lists of names, taken from the package itself.
 
-A line `{{ models }}` in a page becomes the description of every model; `{{ api NAME }}` becomes the public names of
-the module NAME, each with its signature and docstring. Formulas become MathML, which browsers show without a script.
+A line `{{ models }}` in a page becomes the description of every model, `{{ nest }}` that of each model of NEST;
+`{{ api NAME }}` becomes the public names of the module NAME, each with its signature and docstring. Formulas become
+MathML, which browsers show without a script.
 """
 
 import html
@@ -27,6 +28,7 @@ KINDS = {
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     markdown = re.sub(r"^{{ models }}$", lambda _: models(), markdown, flags=re.MULTILINE)
+    markdown = re.sub(r"^{{ nest }}$", lambda _: nest(), markdown, flags=re.MULTILINE)
     return re.sub(r"^{{ api ([\w.]+) }}$", lambda m: api(m[1]), markdown, flags=re.MULTILINE)
 
 
@@ -81,6 +83,13 @@ def models() -> str:
     for title, base in KINDS.items():
         parts += [f"## {title}", *map(section, registry(base))]
     return "\n\n".join(parts)
+
+
+def nest() -> str:
+    """A section for each model of NEST: its docstring, in which the declarations are listed already."""
+    base = sl.nest.NestNeuron
+    found = [x for x in vars(sl.nest).values() if inspect.isclass(x) and issubclass(x, base) and x is not base]
+    return "\n\n".join(f"### {cls.__name__}\n\n{doc(cls)}" for cls in sorted(found, key=lambda cls: cls.__name__))
 
 
 def registry(base: type[Form]) -> list[type[Form]]:

@@ -78,7 +78,7 @@ def test_as_nest(case, oracle):
     for name in case.record[1:]:
         theirs = oracle[f"{case.key}/{name}"]
         np.testing.assert_allclose(
-            kept(name, recorded[name]), theirs, rtol=0, atol=case.tolerance * max(1.0, np.abs(theirs).max())
+            kept(name, recorded[name]), theirs, rtol=0, atol=3 * case.tolerance * max(1.0, np.abs(theirs).max())
         )
 
 

@@ -1,6 +1,10 @@
 """The neuron models of NEST, with NEST's names, defaults, units and order of a step."""
 
+from ._lists import elements as elements
+from ._lists import param_list as param_list
+from ._lists import variable_list as variable_list
 from ._nest_neuron import NestNeuron as NestNeuron
+from ._ports import Port as Port
 from .aeif import aeif_cond_alpha as aeif_cond_alpha
 from .aeif import aeif_cond_alpha_multisynapse as aeif_cond_alpha_multisynapse
 from .aeif import aeif_cond_beta_multisynapse as aeif_cond_beta_multisynapse

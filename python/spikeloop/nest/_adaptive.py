@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import brainunit as u
 import jax
 import jax.numpy as jnp
 
-from .. import _integrators
 from .._form import param, variable
 from .._hard_reset import hard_reset
 from .._math import exprel
+from .._runge_kutta import rk4
 from ..kernels import Drive
 from ._nest_neuron import NestNeuron
 
@@ -23,9 +23,10 @@ _FAR = 1e9  # ms, in the place of the time until a spike that will not come
 class _Adaptive(NestNeuron):
     r"""Base of models with an exponential upswing and an adaptation current w.
 
-    A step is eight substeps of RK4. In the upswing, u = exp(−(V − V_th)/Δ_T) falls almost linearly, du/dt = −g_L/C −
-    F u/(Δ_T C) with the other currents F, so the time at which V reaches V_peak is known in closed form. The rest of
-    the substep starts from the reset, and a neuron may spike more than once in a step.
+    A step is eight substeps of RK4, with the synapses as they are at each time. In the upswing,
+    u = exp(−(V − V_th)/Δ_T) falls almost linearly, du/dt = −g_L/C − F u/(Δ_T C) with the other currents F, so the time
+    at which V reaches V_peak is known in closed form. The rest of the substep starts from the reset, and a neuron may
+    spike more than once in a step.
     """
 
     C_m = param(281.0 * u.pF, positive=True)
@@ -51,8 +52,8 @@ class _Adaptive(NestNeuron):
         raise NotImplementedError
 
     @staticmethod
-    def courses(p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
-        """The rates of the States of the synapses."""
+    def after(t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
+        """The States of the synapses after a time."""
         raise NotImplementedError
 
     @classmethod
@@ -68,29 +69,40 @@ class _Adaptive(NestNeuron):
 def _substep(model: Any, p: Any, x: dict[str, Any], drive: Drive, held: Any) -> tuple[dict[str, Any], Any]:
     """The states after a substep, and the spikes in it."""
     h = p.dt / SUBSTEPS
-    new = dict(_integrators.advanced("rk4", 1, lambda x, part=0.0: _rates(model, p, x, drive, held), x, h))
-    until, V, w = _upswing(model, p, x, drive, h)
-    near, spiked = (until < 2 * h) & ~held, (until <= h) & ~held
-    new["V_m"], new["w"] = jnp.where(near, V, new["V_m"]), jnp.where(near, w, new["w"])
-    # What a derivative sees of a spike is that of the potential at the start of the substep.
-    V = jnp.where(spiked, p.V_peak + (x["V_m"] - jax.lax.stop_gradient(x["V_m"])), new["V_m"])
+    new = _advanced(model, p, x, drive, held, h)
+    # The choices below share this condition, which seldom holds, so native code skips the upswing where it can.
+    rising = (x["V_m"] > p.V_th) & ~held
+    end = _upswing(model, p, x, new, drive, h)
+    V, w = jnp.where(rising, end.V, new["V_m"]), jnp.where(rising, end.w, new["w"])
     spike = jnp.where(held, 0.0, p.spike_of((V - p.V_peak) / (p.V_peak - p.V_reset)))
-    rest = jnp.where(spiked, h - until, 0.0)
-    halfway = {name: new[name] - (new[name] - x[name]) * (0.5 * rest / h) for name in new}
-    halfway |= {"V_m": p.V_reset + 0.0 * V, "w": new["w"] + p.b}
-    rates = _rates(model, p, halfway, drive, p.has_period)
-    new["V_m"] = hard_reset(V, p.V_reset + rest * rates["V_m"], spike)
-    new["w"] = new["w"] + spike * p.b + rest * (rates["w"] - _rate_of_w(p, x["V_m"], x["w"]))
+    new["V_m"] = hard_reset(V, jnp.where(rising, end.V_after, V), spike)
+    new["w"] = w + spike * jnp.where(rising, end.jump, 0.0)
     return new, spike
 
 
-def _rates(model: Any, p: Any, x: dict[str, Any], drive: Drive, held: Any) -> dict[str, Any]:
-    """The rates of all states; of a neuron that is `held`, V_m is V_reset."""
+def _advanced(model: Any, p: Any, x: dict[str, Any], drive: Drive, held: Any, h: Any) -> dict[str, Any]:
+    """The states after a substep without a spike."""
+    halfway = model.after(0.5 * h, p, SimpleNamespace(**x))
+    end = model.after(0.5 * h, p, SimpleNamespace(**{**x, **halfway}))
+
+    def rates(slope: Any, part: float) -> tuple[Any, Any]:
+        V, w = x["V_m"], x["w"]
+        if slope is not None:
+            V, w = V + part * h * slope[0], w + part * h * slope[1]
+        synapses = {0.0: {}, 0.5: halfway, 1.0: end}[part]
+        return _rates(model, p, {**x, **synapses, "V_m": V, "w": w}, drive, held)
+
+    stages = rk4(rates)
+    V, w = (x[name] + h * sum(weight * k[i] for k, weight in stages) for i, name in enumerate(("V_m", "w")))
+    return {**x, **end, "V_m": V, "w": w}
+
+
+def _rates(model: Any, p: Any, x: dict[str, Any], drive: Drive, held: Any) -> tuple[Any, Any]:
+    """The rates of V_m and w; of a neuron that is `held`, V_m is V_reset."""
     V = jnp.where(held, p.V_reset, jnp.minimum(x["V_m"], p.V_peak))
     upswing = p.g_L * p.Delta_T * jnp.exp((V - p.V_th) / p.Delta_T)
-    s = SimpleNamespace(**{**x, "V_m": V})
-    rate = jnp.where(held, 0.0, (_others(model, p, s, drive) + upswing) / p.C_m)
-    return {"V_m": rate, "w": _rate_of_w(p, V, x["w"]), **model.courses(p, s)}
+    rate = (_others(model, p, SimpleNamespace(**{**x, "V_m": V}), drive) + upswing) / p.C_m
+    return jnp.where(held, 0.0, rate), _rate_of_w(p, V, x["w"])
 
 
 def _others(model: Any, p: Any, s: Any, drive: Drive) -> Any:
@@ -103,8 +115,17 @@ def _rate_of_w(p: Any, V: Any, w: Any) -> Any:
     return (p.a * (V - p.E_L) - w) / p.tau_w
 
 
-def _upswing(model: Any, p: Any, x: dict[str, Any], drive: Drive, h: Any) -> tuple[Any, Any, Any]:
-    """The time until V_m reaches V_peak, and V_m and w after the substep, all of them good if that time is short.
+class _End(NamedTuple):
+    """The end of a substep in the upswing: V_m and w without a reset, and V_m after it and the jump of w."""
+
+    V: Any
+    w: Any
+    V_after: Any
+    jump: Any
+
+
+def _upswing(model: Any, p: Any, x: dict[str, Any], new: dict[str, Any], drive: Drive, h: Any) -> _End:
+    """The end of a substep in the upswing; far from the spike as RK4 has it in `new`, near to it in closed form.
 
     The other currents are linear in V; weighted by u, their mean over the upswing is that at V + Δ_T/2.
     """
@@ -113,14 +134,35 @@ def _upswing(model: Any, p: Any, x: dict[str, Any], drive: Drive, h: Any) -> tup
     alpha = p.g_L / p.C_m
     beta = _others(model, p, SimpleNamespace(**{**x, "V_m": seen}), drive) / (p.Delta_T * p.C_m)
     start, peak = jnp.exp((p.V_th - V) / p.Delta_T), jnp.exp((p.V_th - p.V_peak) / p.Delta_T)
+    until = _until(alpha, beta, start, peak)
+    left = start - h * (alpha + beta * start) * exprel(-beta * h)
+    near, spiked = until < 2 * h, until <= h
+    V_near = p.V_th - p.Delta_T * jnp.log(jnp.where(left > peak, left, peak))
+    rate_of_w = _rate_of_w(p, V + p.Delta_T * _mean_rise(h / until), x["w"])
+    V_end, w_end = jnp.where(near, V_near, new["V_m"]), jnp.where(near, x["w"] + h * rate_of_w, new["w"])
+    # What a derivative sees of a spike is that of the potential at the start of the substep.
+    V_end = jnp.where(spiked, p.V_peak + (x["V_m"] - jax.lax.stop_gradient(x["V_m"])), V_end)
+    rest = jnp.where(spiked, h - until, 0.0)
+    halfway = {name: new[name] - (new[name] - x[name]) * (0.5 * rest / h) for name in new}
+    halfway |= {"V_m": p.V_reset + 0.0 * V, "w": w_end + p.b}
+    rate_after, rate_of_w_after = _rates(model, p, halfway, drive, p.has_period)
+    return _End(V_end, w_end, p.V_reset + rest * rate_after, p.b + rest * (rate_of_w_after - rate_of_w))
+
+
+def _mean_rise(part: Any) -> Any:
+    """The mean of −log(1 − t) for t from 0 to `part` of the time until the spike, or until the spike."""
+    before = (part > 0) & (part < 1)
+    part = jnp.where(before, part, 0.5)
+    return jnp.where(before, 1 + (1 / part - 1) * jnp.log1p(-part), 1.0)
+
+
+def _until(alpha: Any, beta: Any, start: Any, peak: Any) -> Any:
+    """The time until u, of which du/dt = −α − β u, falls from `start` to `peak`."""
     grown = (start - peak) / (alpha + beta * peak)
     product = beta * grown
     comes = (product > -0.5) & (alpha + beta * peak > 0)
     product = jnp.where(comes, product, 0.0)
-    until = jnp.where(comes, grown * _log1prel(product), _FAR)
-    left = jnp.exp(-beta * h) * start - alpha * h * exprel(-beta * h)
-    after = p.V_th - p.Delta_T * jnp.log(jnp.where((until > h) & (left > peak), left, peak))
-    return until, after, x["w"] + h * _rate_of_w(p, seen, x["w"])
+    return jnp.where(comes, grown * _log1prel(product), _FAR)
 
 
 def _log1prel(x: Any) -> Any:

@@ -7,6 +7,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from .._math import exp, exprel
+
 
 def exponentials(s: Any, name: str, p: Any, suffixes: tuple[Any, ...] = ("ex", "in")) -> dict[str, Any]:
     """The rates of `<name>_<suffix>` that decay with `tau_syn_<suffix>`."""
@@ -29,6 +31,32 @@ def betas(s: Any, name: str, p: Any, suffixes: tuple[Any, ...] = ("ex", "in")) -
         x, dx = getattr(s, f"{name}_{k}"), getattr(s, f"d{name}_{k}")
         rise, decay = getattr(p, f"tau_rise_{k}"), getattr(p, f"tau_decay_{k}")
         found |= {f"d{name}_{k}": -dx / decay, f"{name}_{k}": dx - x / rise}
+    return found
+
+
+def exponentials_after(t: Any, s: Any, name: str, p: Any, suffixes: tuple[Any, ...] = ("ex", "in")) -> dict[str, Any]:
+    """The States of `exponentials` after a time."""
+    return {f"{name}_{k}": getattr(s, f"{name}_{k}") * exp(-t / getattr(p, f"tau_syn_{k}")) for k in suffixes}
+
+
+def alphas_after(t: Any, s: Any, name: str, p: Any, suffixes: tuple[Any, ...] = ("ex", "in")) -> dict[str, Any]:
+    """The States of `alphas` after a time."""
+    found = {}
+    for k in suffixes:
+        x, dx, decay = getattr(s, f"{name}_{k}"), getattr(s, f"d{name}_{k}"), exp(-t / getattr(p, f"tau_syn_{k}"))
+        found |= {f"d{name}_{k}": dx * decay, f"{name}_{k}": x * decay + dx * (t * decay)}
+    return found
+
+
+def betas_after(t: Any, s: Any, name: str, p: Any, suffixes: tuple[Any, ...] = ("ex", "in")) -> dict[str, Any]:
+    """The States of `betas` after a time."""
+    found = {}
+    for k in suffixes:
+        x, dx = getattr(s, f"{name}_{k}"), getattr(s, f"d{name}_{k}")
+        rise, decay = getattr(p, f"tau_rise_{k}"), getattr(p, f"tau_decay_{k}")
+        risen = exp(-t / rise)
+        grown = t * risen * exprel(t / rise - t / decay)  # the same at equal time constants: t exp(−t/τ)
+        found |= {f"d{name}_{k}": dx * exp(-t / decay), f"{name}_{k}": x * risen + dx * grown}
     return found
 
 

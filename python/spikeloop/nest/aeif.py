@@ -11,7 +11,7 @@ from .._form import param, variable
 from ._adaptive import _Adaptive
 from ._lists import elements, param_list, variable_list
 from ._ports import Port
-from ._synapses import alpha_jump, alphas, beta_jump, betas, exponentials
+from ._synapses import alpha_jump, alphas_after, beta_jump, betas_after, exponentials_after
 
 
 class _AdaptiveCond(_Adaptive):
@@ -47,8 +47,8 @@ class aeif_cond_exp(_AdaptiveCond):
     ports = {"ex": Port("g_ex", u.nS), "in": Port("g_in", u.nS)}
 
     @staticmethod
-    def courses(p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
-        return exponentials(s, "g", p)
+    def after(t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
+        return exponentials_after(t, s, "g", p)
 
 
 class aeif_cond_alpha(_AdaptiveCond):
@@ -68,8 +68,8 @@ class aeif_cond_alpha(_AdaptiveCond):
     }
 
     @staticmethod
-    def courses(p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
-        return alphas(s, "g", p)
+    def after(t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
+        return alphas_after(t, s, "g", p)
 
 
 class _AdaptivePsc(_Adaptive):
@@ -97,8 +97,8 @@ class aeif_psc_exp(_AdaptivePsc):
     ports = {"ex": Port("I_syn_ex", u.pA), "in": Port("I_syn_in", u.pA)}
 
     @staticmethod
-    def courses(p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
-        return exponentials(s, "I_syn", p)
+    def after(t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
+        return exponentials_after(t, s, "I_syn", p)
 
 
 class aeif_psc_alpha(_AdaptivePsc):
@@ -118,8 +118,8 @@ class aeif_psc_alpha(_AdaptivePsc):
     }
 
     @staticmethod
-    def courses(p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
-        return alphas(s, "I_syn", p)
+    def after(t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
+        return alphas_after(t, s, "I_syn", p)
 
 
 class _AdaptivePorts(_Adaptive):
@@ -146,8 +146,8 @@ class aeif_cond_alpha_multisynapse(_AdaptivePorts):
     port_list = ("port", Port("dg", u.nS, alpha_jump, ("tau_syn",)))
 
     @staticmethod
-    def courses(p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
-        return alphas(s, "g", p, tuple(range(1, len(elements(s, "g")) + 1)))
+    def after(t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
+        return alphas_after(t, s, "g", p, tuple(range(1, len(elements(s, "g")) + 1)))
 
 
 class aeif_cond_beta_multisynapse(_AdaptivePorts):
@@ -162,5 +162,5 @@ class aeif_cond_beta_multisynapse(_AdaptivePorts):
     port_list = ("port", Port("dg", u.nS, beta_jump, ("tau_rise", "tau_decay")))
 
     @staticmethod
-    def courses(p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
-        return betas(s, "g", p, tuple(range(1, len(elements(s, "g")) + 1)))
+    def after(t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
+        return betas_after(t, s, "g", p, tuple(range(1, len(elements(s, "g")) + 1)))

@@ -1,0 +1,32 @@
+"""The neurons of `sl.nest` beside NEST itself: the table of `tests/helpers/nest_cases.py`."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "nest"))
+
+import test_oracle as oracle
+from nest_cases import CASES, DT, LATE, POPULATION, RANDOM, RUN
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.key)
+def test_stored_results_are_those_of_nest(case, nest):
+    """The stored table is what this NEST computes, so `test_oracle` compares with it."""
+    with np.load(oracle.ORACLE) as stored:
+        expected = {name: stored[f"{case.key}/{name}"] for name in (*case.record, "spikes")}
+    ports = [(receptor, sign * w, sign * late) for receptor, sign, w, late in case.ports.values()]
+    found = nest("driven", model=case.model, params=case.params, ports=ports, trains=case.trains(), late=LATE + 1,
+                 current=case.current, record=case.record, dt=DT)  # fmt: skip
+    np.testing.assert_array_equal(found["spikes"], expected["spikes"])
+    np.testing.assert_allclose(found["V_m"], expected["V_m"], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("model", RANDOM)
+def test_random_spikes(model, nest):
+    with np.load(oracle.ORACLE) as stored:
+        expected = stored[f"{model}/count"]
+    count = nest("counts", model=model, params=RANDOM[model], n=POPULATION, steps=RUN, dt=DT)["count"]
+    np.testing.assert_array_equal(np.bincount(count), expected)
