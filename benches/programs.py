@@ -98,8 +98,6 @@ def line(found: Timed) -> str:
 def missed(found: Timed) -> Iterator[str]:
     """The targets that do not hold; those of another machine's instructions are not judged."""
     name = f"{found.model} {found.dtype} {found.direction}"
-    if found.dtype == "float32" and found.ratio("interpreter") < 1:
-        yield f"{name}: the interpreter takes {1 / found.ratio('interpreter'):.2f} times as long as XLA"
     for way in found.ns:
         limit = MOST_NS.get((found.model, found.dtype, found.direction, way), math.inf)
         if found.median(way) > limit:

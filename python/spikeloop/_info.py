@@ -47,7 +47,7 @@ def info() -> Info:
             "native": "cpu" if native else f"none: {_library.why_missing}",
             "cuda": _cuda(),
             "simd": native.simd_level() if native else "-",
-            "jit": native.jit_level() if native else "-",
+            "jit": _library.program_level() if native else "-",
             "programs": _call.count(),
             "threads": native.get_num_threads() if native else "-",
             "kernels": Kernels(_kernel.table()),

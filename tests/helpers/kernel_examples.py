@@ -169,7 +169,7 @@ def neuron_steps(draw, operands, config):
     pushed = {f"d {name}": jnp.ones_like(operands[name]) for name in dict.fromkeys([*smooth.operands, *carried])}
     pulled = {f"d new {name}": draw(N_POST) for name in carried}
     return {
-        "neuron_steps": (operands, {**structure, "stacked": ("last spike",), "saved": ("V",)}),
+        "neuron_steps": (operands, {**structure, "stacked": ("last spike",), "saved": ("V",), "memory": "save"}),
         "neuron_steps.jvp": ({**operands, **before, **pushed}, active),
         "neuron_steps.vjp": (
             {**operands, **before, **pulled, "d new last spike in a step": draw(STEPS, N_POST)},

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import types
 
 import brainunit as u
 import jax
@@ -11,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import spikeloop as sl
+from spikeloop.kernels import _library
 
 PROGRAM = """
 import warnings
@@ -150,3 +152,43 @@ def test_a_program_for_a_gpu_calls_its_kernels_or_says_that_there_are_none():
             text = traced.lower(lowering_platforms=("cuda",)).as_text()
     assert ("@spikeloop.cuda.event_scatter" in text) == bool(held)
     assert sl.info()["cuda"] == (held or "step programs alone: the library was built without nvcc")
+
+
+WITHOUT_JIT = """
+import warnings
+warnings.simplefilter("error")
+import brainunit as u, jax.numpy as jnp, numpy as np
+import spikeloop as sl
+
+sl.environ.set(dt=0.1 * u.ms)
+neuron = sl.nn.init_all_states(sl.AdExIF(5))
+x = u.Quantity(jnp.linspace(30.0, 60.0, 5) * jnp.ones((300, 1), jnp.float32), unit=sl.AdExIF.current_unit)
+text = sl.transform.jit(lambda x: (neuron.run_steps(x), neuron(x[0]))).compile(x).as_text()
+np.save(OUT, [neuron.run_steps(x).sum(0), neuron.V.value.to_decimal(u.mV)])
+print(sl.info()["jit"], "spikeloop.program" in text, sl.info()["kernels"]["neuron"], sl.info()["fallbacks"])
+"""
+
+
+def test_without_a_jit_xla_compiles_the_reference_and_info_says_so(tmp_path, native):
+    found = {}
+    for asked, shown in (("xla", "xla False ('cuda',) none"), ("0", "interpreter True ('cpu', 'cuda') none")):
+        out = tmp_path / f"{asked}.npy"
+        done = run(f"OUT = {str(out)!r}\n" + WITHOUT_JIT, SPIKELOOP_JIT=asked)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip() == shown
+        found[asked] = np.load(out)
+    assert found["0"][0].any()
+    np.testing.assert_allclose(found["xla"], found["0"], rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("level", "asked", "runs"),
+    [("avx2", None, "avx2"), ("interpreter", None, "xla"), ("interpreter", "0", "interpreter"),
+     ("avx512", "xla", "xla"), ("interpreter", "avx2", "xla")],
+)  # fmt: skip
+def test_what_runs_programs_where_they_cannot_be_compiled(level, asked, runs, monkeypatch):
+    monkeypatch.setattr(_library, "native", types.SimpleNamespace(jit_level=lambda: level))
+    monkeypatch.delenv("SPIKELOOP_JIT", raising=False)
+    if asked:
+        monkeypatch.setenv("SPIKELOOP_JIT", asked)
+    assert _library.program_level() == runs

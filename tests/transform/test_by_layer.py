@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import spikeloop as sl
+from jax.extend.core import jaxpr_as_fun
 
 T, BATCH, N = 40, 3, 6
 DT = 0.1 * u.ms
@@ -105,13 +106,17 @@ def test_results_and_states_are_those_of_the_loop(name, precision):
                 np.testing.assert_array_equal(a, b)
 
 
-def gradients(name, loop):
+def recompute(model, x):
+    return model.run_steps(x, memory="recompute")
+
+
+def gradients(name, loop, steps=T):
     model = made(name, batch_size=BATCH)
-    x = drive(model, "float64")
-    weight = jnp.asarray(np.random.default_rng(1).normal(size=T))
+    x = drive(model, "float64")[:steps]
+    weight = jnp.asarray(np.random.default_rng(1).normal(size=steps))
 
     def loss(x):
-        y = u.get_mantissa(LOOPS[loop](model, x))
+        y = u.get_mantissa(loop(model, x))
         last = [u.get_mantissa(s.value) for s in model.states(sl.HiddenState).values()]
         return jnp.tensordot(weight, y, 1).sum() + sum(jnp.sum(v * v) for v in last)
 
@@ -123,11 +128,31 @@ def gradients(name, loop):
 @pytest.mark.parametrize("name", ["LIF", "hard", "AdEx", "trained", "receiving", "deep", "grid"])
 def test_gradients_are_those_of_the_loop(name):
     with jax.enable_x64(True), sl.environ.context(dt=DT, precision=64):
-        wanted, ours = (gradients(name, loop) for loop in LOOPS)
+        wanted, ours = (gradients(name, loop) for loop in LOOPS.values())
         assert len(wanted) == len(ours)
         for a, b in zip(wanted, ours, strict=True):
             assert np.any(a)
             np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10 * np.abs(a).max())
+
+
+@pytest.mark.parametrize("steps", [1, 2, 36, 37])
+def test_states_that_are_recomputed_give_the_same_gradients(steps):
+    with jax.enable_x64(True), sl.environ.context(dt=DT, precision=64):
+        wanted, ours = (gradients("trained", loop, steps) for loop in (LOOPS["steps"], recompute))
+        for a, b in zip(wanted, ours, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10 * np.abs(a).max())
+
+
+def test_recomputed_states_take_less_memory():
+    with sl.environ.context(dt=DT):
+        neuron = made("LIF", batch_size=BATCH)
+        x, sizes = drive(neuron, "float32", (400, BATCH, N)), []
+        for memory in ("save", "recompute"):
+            loss = lambda x, memory=memory: neuron.run_steps(x, memory).sum()  # noqa: E731
+            closed = sl.transform.make_jaxpr(sl.transform.grad(loss, argnums=0))(x)[0]
+            compiled = jax.jit(jaxpr_as_fun(closed)).lower(*closed.in_avals).compile()
+            sizes.append(compiled.memory_analysis().temp_size_in_bytes)
+    assert sizes[1] < 0.7 * sizes[0]
 
 
 @pytest.mark.parametrize(
@@ -232,3 +257,5 @@ def test_lanes_of_vmap_are_rows():
 def test_options_of_a_loop_that_goes_step_by_step_are_refused():
     with pytest.raises(ValueError, match="fused=True takes no `reverse`"):
         sl.transform.for_loop(lambda x: x, jnp.ones(3), fused=True, reverse=True)
+    with pytest.raises(ValueError, match="memory is 'auto' or, with fused=True, .*'recompute'; given 'none'"):
+        sl.transform.for_loop(lambda x: x, jnp.ones(3), fused=True, memory="none")

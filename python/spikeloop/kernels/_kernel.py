@@ -192,7 +192,7 @@ class Kernel:
         if self.elementwise:
             dtypes = {x.dtype.name for x in vars(avals).values()} - {"uint32"}  # the words of a key
             takes = len(dtypes) == 1 and dtypes <= {*FLOATS} and getattr(avals, self.first_state(structure)).size
-            return bool(takes) and _library.has(self.target, platform, self.name)
+            return bool(takes) and not _by_xla(platform) and _library.has(self.target, platform, self.name)
         takes = all(getattr(avals, name).dtype in dtypes for name, dtypes in self.dtypes.items())
         return takes and _library.has(self.name, platform)
 
@@ -304,7 +304,13 @@ class Kernel:
 def table() -> dict[str, tuple[str, ...]]:
     """For each kernel the platforms on which it is native; derivatives go with their kernel."""
     names = [name for name in sorted(KERNELS) if "." not in name]
-    return {name: _library.targets.get(KERNELS[name].target, ()) for name in names}
+    native = {name: _library.targets.get(KERNELS[name].target, ()) for name in names}
+    return {name: tuple(x for x in native[name] if not (KERNELS[name].elementwise and _by_xla(x))) for name in names}
+
+
+def _by_xla(platform: str) -> bool:
+    """Whether XLA compiles the references of elementwise kernels, as there is no compiler of programs."""
+    return platform == "cpu" and _library.native is not None and _library.program_level() == "xla"
 
 
 def _jax_name(name: str) -> str:

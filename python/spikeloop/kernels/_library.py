@@ -66,6 +66,17 @@ _REMEDIES = {
 }
 
 
+def program_level() -> str:
+    """What runs step programs on the CPU: `avx512`, `avx2`, `interpreter` or `xla`.
+
+    Where there is no compiler of programs XLA compiles the reference, which is faster than the interpreter for nearly
+    all models: that is for tests, who ask for it by `SPIKELOOP_JIT=0`.
+    """
+    asked = os.environ.get("SPIKELOOP_JIT")
+    level = native.jit_level()
+    return "xla" if asked == "xla" or (level == "interpreter" and asked != "0") else level
+
+
 def fall_back(kernel: str, reason: str) -> None:
     """Take note, and tell once, that what could have run native runs as its reference."""
     tell_once(kernel, f"Kernel {kernel!r} runs as its JAX reference, several times slower: {reason}.")

@@ -22,12 +22,17 @@ from ._draws import KEYS
 from ._kernel import ByName, Kernel, Operands, state, tangents
 from ._neuron import Pass, jvp_p, step_of_neuron, step_p, vjp_p
 from ._rules import Structure, is_zero
+from ._segments import in_segments
 from ._turn import Turn, repeated
 from .program._call import is_uniform
 from .program._lower import NoProgram
 from .program._trace import program_of
 
 _LARGEST_CACHE = 1024
+
+# Bytes of saved states beyond which it is faster to compute them again: the allocator asks the system for a buffer of
+# this size anew in each call.
+_MOST_SAVED = 16 << 20
 
 Names = tuple[str, ...]
 
@@ -102,7 +107,8 @@ def _timed(config: Pass, timed: Names, active: Active) -> list[str]:
 # --- what is repeated ------------------------------------------------------------------------------------------------
 
 
-def _forward(config: Pass, timed: Names, stacked: Names, saved: Names, steps: int, reverse: bool) -> Turn:
+def _forward(config: Pass, timed: Names, stacked: Names, saved: Names, steps: int, reverse: bool, memory: str) -> Turn:
+    del memory  # of which derivatives alone depend
     names = step_of_neuron.names({"config": config})
     function = partial(_step, config=config, stacked=stacked, saved=saved)
     return Turn(function, tuple(names), timed, tuple(step_of_neuron.states({"config": config})), steps, reverse)
@@ -180,6 +186,8 @@ def _jvp(kernel: Kernel, o: ByName, slopes: ByName, structure: Structure) -> Any
     like, carried = getattr(o, states[0]), _carried(config)
     active = tuple(x for x in smooth.operands if x in varied or x in carried)
     saved = _needed(config, like.dtype.name, active)
+    if _recomputes(len(saved) * structure["steps"] * like.nbytes, structure):
+        return _jvp_in_segments(kernel, o, slopes, structure, varied)
     outs = kernel.run(vars(o), {**structure, "saved": saved})
     own, before = outs[: len(outs) - len(saved)], outs[len(outs) - len(saved) :]
     # What neurons share in a step has a cotangent for each of them.
@@ -194,6 +202,30 @@ def _jvp(kernel: Kernel, o: ByName, slopes: ByName, structure: Structure) -> Any
     last, rows = dict(zip(carried, found, strict=False)), dict(zip(stacked, found[len(carried) :], strict=True))
     new = [*map(last.get, states), *map(rows.get, structure["stacked"])]
     return own, [zero_tangent(out) if slope is None else slope for out, slope in zip(own, new, strict=True)]
+
+
+def _recomputes(size: int, structure: Structure) -> bool:
+    """Whether states that take `size` bytes are not saved."""
+    memory = structure["memory"]
+    return (memory == "recompute" or (memory == "auto" and size > _MOST_SAVED)) and not structure["reverse"]
+
+
+def _jvp_in_segments(kernel: Kernel, o: ByName, slopes: ByName, structure: Structure, varied: Sequence[str]) -> Any:
+    """The tangents of a run in segments, each of which is computed again before its cotangents."""
+    states, timed = kernel.replaced(structure), structure["timed"]
+
+    def run(now: dict[str, Any], rows: dict[str, Any], fixed: dict[str, Any], steps: int) -> tuple[Any, list[Any]]:
+        found = kernel.run({**fixed, **now, **rows}, {**structure, "steps": steps, "memory": "save"})
+        return dict(zip(states, found, strict=False)), found[len(states) :]
+
+    def whole(given: dict[str, Any]) -> list[Any]:
+        values = {**vars(o), **given}
+        now, rows = ({name: values[name] for name in names} for names in (states, timed))
+        last, found = in_segments(partial(run, fixed=values), now, rows, structure["steps"])
+        return [*(last[name] for name in states), *found]
+
+    at, along = ({name: getattr(x, name) for name in varied} for x in (o, slopes))
+    return jax.jvp(whole, (at,), (along,))
 
 
 def _rows(x: Any, shape: tuple[int, ...]) -> Any:
@@ -267,7 +299,7 @@ def _kernel(name: str, turn: Any, operands: Any, outputs: Any, structure: Names,
 
 _COMMON = ("config", "timed", "stacked", "steps", "reverse")
 
-steps_p = _kernel("neuron_steps", _forward, _forward_operands, _over_time, (*_COMMON, "saved"), jvp=_jvp)
+steps_p = _kernel("neuron_steps", _forward, _forward_operands, _over_time, (*_COMMON, "saved", "memory"), jvp=_jvp)
 steps_jvp_p = _kernel(
     "neuron_steps.jvp", _tangent_turn, _tangent_operands, _tangent_outputs, (*_COMMON, "active"), transpose=_transposed
 )

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from .. import io, nn, random, transform
+from .. import environ, io, nn, random, transform
 from .._errors import ShapeError
 from .._module import Module
 from .._state import LongTermState
@@ -127,7 +127,8 @@ def fit(
     | `checkpoint` | a file, written after each epoch; if it is there, training goes on from it | none |
     | `pbar` | show a progress bar | True |
 
-    The States of neurons are those after the last batch.
+    `environ` has fit=True in steps that train, for layers such as Dropout, and fit=False in validation. The States of
+    neurons are those after the last batch.
     """
     metrics = dict(metrics or {})
     run, history = _Run(model, optimizer), History()
@@ -140,13 +141,15 @@ def fit(
     @transform.jit
     def train_step(x: Any, y: Any) -> dict[str, Any]:
         gradient = transform.grad(lambda: outputs_of(x, y), optimizer.states_to_train, has_aux=True, return_value=True)
-        gradients, value, found = gradient()
+        with environ.context(fit=True):
+            gradients, value, found = gradient()
         optimizer.update(gradients)
         return {"loss": value, **found}
 
     @transform.jit
     def look(x: Any, y: Any) -> dict[str, Any]:
-        value, found = outputs_of(x, y)
+        with environ.context(fit=False):
+            value, found = outputs_of(x, y)
         return {"loss": value, **found}
 
     if file is not None and file.exists():

@@ -37,8 +37,13 @@ class _Value(NamedTuple):
     has_rows: bool
 
 
-def scan_by_layer(step: Callable[[Any, Any], Any], start: Any, xs: Sequence[Any], length: int) -> tuple[Any, Any]:
-    """As `jax.lax.scan(step, start, xs, length)`, part by part; `xs` are arrays."""
+def scan_by_layer(
+    step: Callable[[Any, Any], Any], start: Any, xs: Sequence[Any], length: int, memory: str
+) -> tuple[Any, Any]:
+    """As `jax.lax.scan(step, start, xs, length)`, part by part; `xs` are arrays.
+
+    `memory` says how gradients get the states of populations: see `for_loop`.
+    """
     first, tree = jax.tree.flatten(start)
     out_tree: list[Any] = []
 
@@ -54,7 +59,7 @@ def scan_by_layer(step: Callable[[Any, Any], Any], start: Any, xs: Sequence[Any]
         _tell("The step", "it has side effects")
         last, ys = jax.lax.scan(step, start, xs, length)
         return last, ys
-    last, ys = _Loop(closed, first, xs, length).run()
+    last, ys = _Loop(closed, first, xs, length, memory).run()
     return jax.tree.unflatten(tree, last), jax.tree.unflatten(out_tree[0], ys)
 
 
@@ -65,9 +70,9 @@ def _tell(what: str, reason: str) -> None:
 class _Loop:
     """The equations of a step, and what is known of their variables for all steps."""
 
-    def __init__(self, closed: ClosedJaxpr, start: Sequence[Any], xs: Sequence[Any], length: int):
+    def __init__(self, closed: ClosedJaxpr, start: Sequence[Any], xs: Sequence[Any], length: int, memory: str):
         jaxpr = closed.jaxpr
-        self.jaxpr, self.eqns, self.length = jaxpr, jaxpr.eqns, length
+        self.jaxpr, self.eqns, self.length, self.memory = jaxpr, jaxpr.eqns, length, memory
         self.carry, self.outs = jaxpr.invars[: len(start)], jaxpr.outvars
         self.start = dict(zip(self.carry, start, strict=True))
         self.next = {c: out for c, out in zip(self.carry, self.outs, strict=False) if c is not out}
@@ -278,12 +283,11 @@ class _Loop:
                 given[name], has_rows = self._value(atom)
                 timed += [name] * has_rows
         structure = {"config": eqn.params["config"], "timed": tuple(timed), "stacked": stacked, "saved": ()}
-        found = steps_p.run(given, {**structure, "steps": self.length, "reverse": False})
-        for c, x in zip(carry.values(), found, strict=False):
-            self.last[c] = x.reshape(c.aval.shape)
-        rows = dict(zip((results[name] for name in stacked), found[len(carry) :], strict=True))
+        found = steps_p.run(given, {**structure, "steps": self.length, "reverse": False, "memory": self.memory})
+        self.last |= {c: x.reshape(c.aval.shape) for c, x in zip(carry.values(), found, strict=False)}
+        kept = dict(zip((results[name] for name in stacked), found[len(carry) :], strict=True))
         for var, origin in wanted.items():
-            self.known[var] = _Value(rows[origin].reshape(self.length, *var.aval.shape), True)
+            self.known[var] = _Value(kept[origin].reshape(self.length, *var.aval.shape), True)
 
 
 class _Parts(NamedTuple):

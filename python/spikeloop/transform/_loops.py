@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +33,7 @@ def for_loop(
     unroll: int | bool | None = None,
     pbar: ProgressBar | int | bool | None = None,
     fused: bool = False,
+    memory: Literal["auto", "save", "recompute"] = "auto",
 ) -> Any:
     """Call `f` once for each slice of `xs`, or `length` times, and return its results stacked over time.
 
@@ -49,6 +50,8 @@ def for_loop(
     | `fused` | all steps of a layer before those of the next one; a population whose input is known for all steps is \
     one native call, a product with weights one product. What cannot be taken apart runs step by step, and a warning \
     says so once. The results are the same; `f` must not print or call back | False |
+    | `memory` | with `fused`, how gradients get the states of a population: "save" keeps those of all steps, \
+    "recompute" those of every √steps-th step, and the others are computed again; "auto" keeps up to 16 MiB | 'auto' |
 
     >>> count = sl.State(jnp.zeros((), int))
     >>> def step(x):
@@ -57,9 +60,13 @@ def for_loop(
     >>> sl.transform.for_loop(step, jnp.arange(5)).tolist()
     [0, 1, 3, 6, 10]
     """
-    steps = Steps(check_length(xs, length), reverse, as_progress_bar(pbar), _unroll(unroll), fused)
-    if fused and (reverse or steps.bar or unroll is not None):
-        raise ValueError("for_loop: fused=True takes no `reverse`, `unroll` or `pbar`; leave them out.")
+    steps = Steps(check_length(xs, length), reverse, as_progress_bar(pbar), _unroll(unroll))
+    if fused:
+        if reverse or steps.bar or unroll is not None:
+            raise ValueError("for_loop: fused=True takes no `reverse`, `unroll` or `pbar`; leave them out.")
+        steps = steps._replace(fused=memory)
+    if memory not in ("auto", "save", "recompute") or (memory != "auto" and not fused):
+        raise ValueError(f"for_loop: memory is 'auto' or, with fused=True, 'save' or 'recompute'; given {memory!r}.")
     return _eager.run(_for_loop, (f,), steps, xs, _step_by_step.for_loop)
 
 
@@ -103,7 +110,7 @@ def _scan(functions: tuple[Any], steps: Steps, args: tuple) -> tuple[Any, Any]:
     loop, bar = Loop(functions[0], *args, in_order=not steps.fused), steps.bar
     options = {"length": steps.length, "reverse": steps.reverse, "unroll": steps.option}
     if steps.fused and steps.length:
-        carry, ys = scan_by_layer(loop.step, loop.start, loop.xs, steps.length)
+        carry, ys = scan_by_layer(loop.step, loop.start, loop.xs, steps.length, steps.fused)
     elif bar is None:
         carry, ys = jax.lax.scan(loop.step, loop.start, loop.xs, **options)
     else:

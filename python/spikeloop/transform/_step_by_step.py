@@ -22,7 +22,7 @@ class Steps(NamedTuple):
     reverse: bool = False
     bar: ProgressBar | None = None
     option: Any = None  # of the compiled loop: how many steps to unroll, or the base of a checkpointed one
-    fused: bool = False  # part by part
+    fused: str | None = None  # part by part; how gradients get the states: "auto", "save" or "recompute"
 
 
 def step_of(f: Callable[..., Any]) -> Callable[[Any, tuple], tuple[Any, Any]]:

@@ -50,7 +50,17 @@ def _add(a: Value, b: Value) -> Value | None:
         return a
     if b.op == "neg":
         return a - b.args[0]
-    return b - a.args[0] if a.op == "neg" else None
+    return b - a.args[0] if a.op == "neg" else _halves(a, b)
+
+
+def _halves(a: Value, b: Value) -> Value | None:
+    """The sum of a value where a condition holds and the same where it does not, as both cases of a slope give it."""
+    if not (a.op == b.op == "sel" and a.args[0] is b.args[0]):
+        return None
+    for (_, yes, zero), (_, also_zero, no) in ((a.args, b.args), (b.args, a.args)):
+        if yes is no and _is(zero, 0) and _is(also_zero, 0):
+            return yes
+    return None
 
 
 def _sub(a: Value, b: Value) -> Value | None:
@@ -86,6 +96,10 @@ def _div(a: Value, b: Value) -> Value | None:
         return a
     if id(b) in b.builder.inverses:
         return a * b.builder.inverses[id(b)]()
+    if b.op == "sel" and all(
+        number_of(x) in (1, 2) for x in b.args[1:]
+    ):  # the slope of `min` and `max`, shared by ties
+        return a * _number_of(b.args[0], *(1 / float(number_of(x)) for x in b.args[1:]))
     if b.op == "mul" and b.args[0] is b.args[1] and id(b.args[0]) in b.builder.inverses:
         inverse = b.builder.inverses[id(b.args[0])]()
         return a * inverse * inverse

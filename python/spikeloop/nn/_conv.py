@@ -1,0 +1,121 @@
+"""Convolutions over images and signals whose last axis is that of the channels."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from .. import init
+from .._errors import ShapeError
+from .._module import Module, as_size
+from .._state import ParamState
+from ._linear import Dense
+
+_KAIMING, _ZERO = init.KaimingNormal(), init.ZeroInit()
+
+
+class _Conv(Dense):
+    """Base of convolutions over `axes` axes."""
+
+    axes: ClassVar[int]
+
+    def __init__(
+        self,
+        in_size: Any,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = "SAME",
+        rhs_dilation: Any = 1,
+        groups: int = 1,
+        w_init: Any = _KAIMING,
+        b_init: Any = _ZERO,
+        name: str | None = None,
+        param_type: type = ParamState,
+    ):
+        Module.__init__(self, name)
+        what, size = type(self).__name__, as_size(in_size, "in_size")
+        if len(size) != self.axes + 1:
+            raise ShapeError(f"{what}: in_size must be {self.axes} lengths and the number of channels; given {size}.")
+        if size[-1] % groups or out_channels % groups:
+            raise ShapeError(
+                f"{what}: {size[-1]} input and {out_channels} output channels do not make {groups} groups."
+            )
+        self.in_size = size
+        self.stride, self.rhs_dilation = (windows(x, self.axes, what) for x in (stride, rhs_dilation))
+        self.padding, self.groups = pads(padding, self.axes, what), groups
+        self._shape = *windows(kernel_size, self.axes, what), size[-1] // groups, out_channels
+        self._hold(param_type, self._parameters(w_init, b_init, (out_channels,)))
+        kernel = jax.ShapeDtypeStruct(self._shape, float)
+        self.out_size = jax.eval_shape(self._product, jax.ShapeDtypeStruct(size, float), kernel).shape
+        if 0 in (self.out_size or ()):
+            raise ShapeError(f"{what}: a kernel of {self._shape[: self.axes]} is larger than the input {size}.")
+
+    def _product(self, x: Any, weight: Any) -> Any:
+        size, spatial = self.in_size or (), "DHW"[-self.axes :]
+        many = jnp.reshape(x, (-1, *size))
+        layout = f"N{spatial}C", f"{spatial}IO", f"N{spatial}C"
+        y = jax.lax.conv_general_dilated(
+            many, weight, self.stride, self.padding, rhs_dilation=self.rhs_dilation, dimension_numbers=layout,
+            feature_group_count=self.groups,
+        )  # fmt: skip
+        return y.reshape(*x.shape[: x.ndim - len(size)], *y.shape[1:])
+
+
+_DOCUMENTATION = """A convolution over {what}, {shape}; batches and time stand in front.
+
+    y[p, k] = Σ W[q, c, k] x[p · stride + q · dilation − padding, c] + b[k], as in deep learning a correlation.
+
+    | name | meaning | default |
+    |---|---|---|
+    | `in_size` | {shape} | |
+    | `out_channels` | the number of output channels | |
+    | `kernel_size` | the length of the kernel, or one for each axis | |
+    | `stride` | the distance of two windows, likewise | 1 |
+    | `padding` | "SAME", "VALID", a number of zeros at both ends, or a pair for each axis | "SAME" |
+    | `rhs_dilation` | the distance of two elements of the kernel | 1 |
+    | `groups` | groups of channels that do not see each other | 1 |
+    | `w_init` | W: an initializer, or an array (*kernel, channels / groups, out_channels) | `KaimingNormal()` |
+    | `b_init` | b: an initializer, an array, or None for no bias | `ZeroInit()` |
+    | `param_type` | the kind of State that holds {{'weight', 'bias'}} | ParamState |
+
+    Raises ShapeError if sizes do not fit.
+    """
+
+
+class Conv1d(_Conv):
+    __doc__ = _DOCUMENTATION.format(what="a signal", shape="(length, channels)")
+    axes = 1
+
+
+class Conv2d(_Conv):
+    __doc__ = _DOCUMENTATION.format(what="an image", shape="(height, width, channels)")
+    axes = 2
+
+
+class Conv3d(_Conv):
+    __doc__ = _DOCUMENTATION.format(what="a volume", shape="(depth, height, width, channels)")
+    axes = 3
+
+
+def windows(value: Any, axes: int, what: str) -> tuple[int, ...]:
+    """A length for each axis."""
+    lengths = as_size(value, f"{what}: a length of a window")
+    lengths = lengths * axes if len(lengths) == 1 else lengths
+    if len(lengths) != axes or min(lengths) < 1:
+        raise ShapeError(f"{what}: give one positive length, or {axes}; given {value!r}.")
+    return lengths
+
+
+def pads(value: Any, axes: int, what: str) -> Any:
+    """Padding as JAX takes it."""
+    if isinstance(value, str):
+        if value.upper() not in ("SAME", "VALID"):
+            raise ValueError(f"{what}: padding must be 'SAME', 'VALID' or numbers; given {value!r}.")
+        return value.upper()
+    pairs = [(value, value)] * axes if isinstance(value, int) else [tuple(pair) for pair in value]
+    if len(pairs) != axes or any(len(pair) != 2 for pair in pairs):
+        raise ShapeError(f"{what}: padding must be a number or {axes} pairs; given {value!r}.")
+    return pairs
