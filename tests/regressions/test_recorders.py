@@ -382,7 +382,7 @@ def test_an_output_of_ones_own_without_a_name_is_refused_by_a_projection(N):
         def update(self, g, V):
             return g * u.mV
 
-    with pytest.raises(TypeError, match="sets `output` to the name of a formula, one of coba, cuba, mg; given ''"):
+    with pytest.raises(TypeError, match="one of coba, cuba, mg, port; given ''"):
         sl.AlignPostProj(comm=sl.connect.OneToOne(1 * u.mS), pre=N, post=N, syn=sl.Expon(12), out=Own())
 
 

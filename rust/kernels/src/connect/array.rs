@@ -3,6 +3,7 @@
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::NonNull;
 
+use super::large_pages;
 use super::room::extend;
 use crate::error::{Error, Result};
 
@@ -21,6 +22,13 @@ unsafe impl<T: Send> Send for Array<T> {}
 // SAFETY: shared access reads, or writes through `put`, whose contract keeps threads apart.
 unsafe impl<T: Sync> Sync for Array<T> {}
 
+impl<T> Array<T> {
+    fn layout(len: usize) -> Option<Layout> {
+        let layout = Layout::array::<T>(len).ok()?;
+        layout.align_to(ALIGN.max(large_pages::alignment(layout.size()))).ok()
+    }
+}
+
 impl<T: Copy> Array<T> {
     /// Memory for `len` numbers.
     pub(crate) fn new(len: usize) -> Result<Self> {
@@ -30,12 +38,9 @@ impl<T: Copy> Array<T> {
         }
         let layout = Self::layout(len).ok_or(Error::Memory { bytes })?;
         // SAFETY: the layout's size is not 0.
-        let ptr = unsafe { alloc(layout) }.cast();
-        Ok(Self { ptr: NonNull::new(ptr).ok_or(Error::Memory { bytes })?, len })
-    }
-
-    fn layout(len: usize) -> Option<Layout> {
-        Layout::array::<T>(len).and_then(|layout| layout.align_to(ALIGN)).ok()
+        let ptr = NonNull::new(unsafe { alloc(layout) }).ok_or(Error::Memory { bytes })?;
+        large_pages::ask_for(ptr, bytes);
+        Ok(Self { ptr: ptr.cast(), len })
     }
 
     /// Writes from element `start` on.
@@ -64,9 +69,8 @@ impl<T: Copy> Array<T> {
 impl<T> Drop for Array<T> {
     fn drop(&mut self) {
         if self.len * size_of::<T>() != 0 {
-            let layout = Layout::array::<T>(self.len).and_then(|layout| layout.align_to(ALIGN));
             // SAFETY: `new` allocated it with this layout.
-            unsafe { dealloc(self.ptr.as_ptr().cast(), layout.expect("as in new")) }
+            unsafe { dealloc(self.ptr.as_ptr().cast(), Self::layout(self.len).expect("as in new")) }
         }
     }
 }

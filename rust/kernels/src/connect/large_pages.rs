@@ -1,0 +1,51 @@
+//! Large pages for large arrays: rows are read in no order, and each small page that the processor has not used lately
+//! costs it a walk through tables of pages.
+
+use std::ptr::NonNull;
+
+/// The size of a large page on x86-64, and on other processors with pages of 4 KiB.
+const PAGE: usize = 2 << 20;
+
+/// From so many bytes on: several large pages, so that little is lost at the end.
+const LARGE: usize = 2 * PAGE;
+
+/// The alignment that an array of so many bytes needs for large pages.
+pub(super) fn alignment(bytes: usize) -> usize {
+    if bytes >= LARGE { PAGE } else { 1 }
+}
+
+/// Asks the system for large pages. It may refuse, and then the array has small ones.
+pub(super) fn ask_for(memory: NonNull<u8>, bytes: usize) {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    if bytes >= LARGE {
+        use std::ffi::{c_int, c_void};
+        const HUGEPAGE: c_int = 14;
+        unsafe extern "C" {
+            fn madvise(address: *mut c_void, len: usize, advice: c_int) -> c_int;
+        }
+        // SAFETY: the advice changes nothing of what the memory holds, and the memory is that of one array.
+        unsafe { madvise(memory.as_ptr().cast(), bytes / PAGE * PAGE, HUGEPAGE) };
+    }
+    #[cfg(not(all(target_os = "linux", not(miri))))]
+    let _ = (memory, bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connect::array::Array;
+
+    #[test]
+    fn arrays_of_all_sizes_are_filled_and_given_back() {
+        for bytes in [1, LARGE - 1, LARGE, LARGE + 77] {
+            let array = Array::<u8>::new(bytes).expect("there is memory");
+            // SAFETY: nobody else has the array.
+            unsafe {
+                array.put(0, (0..bytes).map(|k| k as u8));
+                let all = array.get(0..bytes);
+                assert_eq!(all[bytes - 1], (bytes - 1) as u8);
+                assert_eq!(all.as_ptr() as usize % alignment(bytes), 0);
+            }
+        }
+    }
+}
