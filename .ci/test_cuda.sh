@@ -9,8 +9,8 @@ python=$1
 export SPIKELOOP_CUDA_INCLUDE=$2
 # What XLA compiles is small and runs once: its optimiser is off.
 export XLA_FLAGS="--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
-frames=$(echo tests/cuda/test_{event,history,procedural,products,queue,random,record}.py)
-through_jax=$(echo tests/kernels/test_{event,random,record,ring,spike_queue}.py)
+frames=$(echo tests/cuda/test_{event,history,plastic,procedural,products,queue,random,record}.py)
+through_jax=$(echo tests/kernels/test_{eligibility,event,plastic,random,record,ring,spike_queue}.py)
 run() { "$python" -m pytest -q -p no:cacheprovider --timeout 600 "$@"; }
 
 SPIKELOOP_LIBCUDA=$PWD/target/cuda/emu/libcuda.so.1 run -n 2 --confcutdir=tests/cuda tests/cuda

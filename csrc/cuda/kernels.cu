@@ -2,6 +2,7 @@
 #include "event.cu"
 #include "gather.cu"
 #include "history.cu"
+#include "plastic.cu"
 #include "procedural.cu"
 #include "queue.cu"
 #include "random.cu"

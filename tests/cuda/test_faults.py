@@ -14,11 +14,13 @@ OPTIONS = {
 }
 CALL = """
 import numpy as np
-from call_frame import assert_same, driver
+from call_frame import assert_same, driver, native
 from event_case import Case
+from plastic_case import Plastic
 from procedural_case import DELAYS, SLOTS, WEIGHTS, drawn, scratch
 
 driver().fake_seed(1)
+native().set_num_threads(1)  # those of the CPU's kernels are not what is looked at
 case = Case(600, 300)
 spikes, weight, places, attributes = case.spikes(False), case.whole(case.nnz), case.places(), case.attributes()
 target, n = case.whole(300), case.n_pre
@@ -48,6 +50,15 @@ for rule, given in (("fixed_prob", {}), ("fixed_out_degree", {"num": 300, "multa
     assert_same("procedural_scatter", operands, ["target"], rule, scratch(n, 300))
     ct = np.ones((SLOTS, n))
     assert_same("procedural_gather", {"ct": ct, "cursor": np.int32(1)}, [np.zeros((1, n))], rule, scratch(n, 300))
+case = Plastic(n, 300)
+law, weight, c = case.law(), {"weight": case.floats(case.nnz)}, {"eligibility": case.floats(case.nnz)}
+pre, post = {"events": case.events(n)}, {"events": case.events(300)}
+of_pre, of_post = ({"coefficient": case.floats(k)} for k in (n, 300))
+assert_same("plastic_rows", {**pre, **of_post, "law": law, **case.rows(), **weight}, ["weight"], {"dependence": 2})
+operands = {**post, **of_pre, "gain": case.floats(n), **case.columns(3), **weight, **c}
+assert_same("plastic_credit", operands, ["weight", "eligibility"], {"shift": 3})
+operands = {**case.history(300), **of_pre, "law": law, **case.lines(False), **weight}
+assert_same("plastic_at_arrival", operands, ["weight"], {"dependence": 0})
 print("the same")
 """
 )

@@ -6,6 +6,7 @@
 from spikeloop._jax import mlir, register_target
 from spikeloop.kernels import _kernel, _library
 from spikeloop.kernels.program import _call
+from spikeloop.plasticity import _plasticity
 
 
 def install():
@@ -19,6 +20,7 @@ def install():
     found = [k for k in _kernel.KERNELS.values() if (_call.TARGET if k.elementwise else k.name) in handlers]
     for kernel in found:
         mlir.register_lowering(kernel.primitive, kernel._lowering("cuda"), platform="cpu")
+    _plasticity.is_faster = lambda dtype: False  # as where the default backend is a GPU
     return [kernel.name for kernel in found]
 
 

@@ -27,7 +27,16 @@ import spikeloop as sl
 from jax.experimental import topologies
 from jax.extend.core import jaxpr_as_fun
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from spikeloop._jax import register_target
+from spikeloop.kernels import _library
 from spikeloop.transform._program import Program
+
+jax.default_backend = lambda: "gpu"  # as a user has it: loops are unrolled, and plasticity is not lazy
+for name, capsule in _library.native.registrations(cuda=True).items():  # whether the library holds their kernels or not
+    target = name.removeprefix(_library.xla_name("", "cuda"))
+    if "cuda" not in _library.targets[target]:
+        register_target(name, capsule, "CUDA")
+        _library.targets[target] += ("cuda",)
 
 config, dump, out = sys.argv[1:]
 device = topologies.get_topology_desc("", "cuda", target_config=Path(config).read_text(), topology="1x1x1").devices[0]
@@ -49,7 +58,7 @@ Program.lower = lower
 sl.environ.set(dt=0.1 * u.ms, precision=32)
 tau = sl.ParamState(12.0 * u.ms)
 neurons = sl.nn.init_all_states(sl.LIFRef(4000, tau=tau, spk_fun=sl.surrogate.Arctan()))
-net = sl.nn.init_all_states(sl.networks.COBANetwork(4000))
+nets = {name: sl.nn.init_all_states(getattr(sl.networks, name)(4000)) for name in ("COBANetwork", "Brunel", "BrunelSTDP")}
 
 
 def spikes(step):
@@ -57,15 +66,14 @@ def spikes(step):
 
 
 runs = {
-    "COBA": lambda: spikes(net.update),
+    **{name: lambda net=net: spikes(net.update) for name, net in nets.items()},
     "population": lambda: spikes(lambda: neurons(3.0 * neurons.current_unit)),
     "gradient": sl.transform.grad(lambda: spikes(lambda: neurons(3.0 * neurons.current_unit)).sum(), tau),
 }
 found = {}
 for name, run in runs.items():
     before = {*Path(dump).rglob("*thunk_sequence_after_thunk_passes*")}
-    # Without the option commands stay alone where there are few of them.
-    sl.transform.jit(run).lower().compile({"xla_gpu_graph_min_graph_size": 1})
+    sl.transform.jit(run).lower().compile()
     (thunks,) = {*Path(dump).rglob("*thunk_sequence_after_thunk_passes*")} - before
     found[name] = thunks.read_text()
 Path(out).write_text(json.dumps(found))
@@ -101,7 +109,9 @@ def inside(text, kind):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("run", "loops"), [("COBA", 1), ("population", 1), ("gradient", 2)])
+@pytest.mark.parametrize(
+    ("run", "loops"), [("COBANetwork", 1), ("Brunel", 1), ("BrunelSTDP", 1), ("population", 1), ("gradient", 2)]
+)
 def test_native_calls_are_recorded_in_a_graph(thunks, run, loops):
     calls = inside(thunks[run], "kCustomCall")
     assert len(inside(thunks[run], "kWhile")) == loops
@@ -111,6 +121,6 @@ def test_native_calls_are_recorded_in_a_graph(thunks, run, loops):
 
 @pytest.mark.slow
 def test_no_state_is_copied_in_a_step(thunks):
-    for run in ("COBA", "population"):
+    for run in ("COBANetwork", "Brunel", "BrunelSTDP", "population"):
         copies = [outer for outer in inside(thunks[run], "kCopy") if "body:" in outer]
         assert all("kDynamicSliceFusion" in outer for outer in copies), thunks[run]  # the spikes of the step alone

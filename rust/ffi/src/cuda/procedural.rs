@@ -37,7 +37,7 @@ impl Draw {
     }
 }
 
-/// `DrawnRows` in csrc/cuda/drawn_rows.cuh.
+/// `DrawnRows` in `csrc/cuda/drawn_rows.cuh`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct DrawnRows {
