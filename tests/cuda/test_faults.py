@@ -45,11 +45,11 @@ queue = {"count": np.array([2, 0], np.int32), "sources": zeros(2, n, dtype=np.ui
 operands = {"spikes": spikes, "cursor": np.int32(0), **queue}
 assert_same("event_enqueue", operands, [*queue], {"offset": 3, "n_pre": n}, [zeros(4, dtype=np.uint32)])
 for rule, given in (("fixed_prob", {}), ("fixed_out_degree", {"num": 300, "multapses": False})):
-    rule = drawn(rule, n, weight=WEIGHTS[0], delay=DELAYS, **given) | {"slots": SLOTS, "lanes": 1}
-    operands = {"values": np.eye(n)[:1], "cursor": np.int32(1), "target": np.zeros((SLOTS, n))}
+    rule = drawn(rule, 2, weight=WEIGHTS[0], delay=DELAYS, **given) | {"slots": SLOTS, "lanes": 1}
+    operands = {"values": np.ones((1, 2)), "cursor": np.int32(1), "target": np.zeros((SLOTS, n))}
     assert_same("procedural_scatter", operands, ["target"], rule, scratch(n, 300))
-    ct = np.ones((SLOTS, n))
-    assert_same("procedural_gather", {"ct": ct, "cursor": np.int32(1)}, [np.zeros((1, n))], rule, scratch(n, 300))
+    ct = np.eye(SLOTS, n)
+    assert_same("procedural_gather", {"ct": ct, "cursor": np.int32(1)}, [np.zeros((1, 2))], rule, scratch(n, 300))
 case = Plastic(n, 300)
 law, weight, c = case.law(), {"weight": case.floats(case.nnz)}, {"eligibility": case.floats(case.nnz)}
 pre, post = {"events": case.events(n)}, {"events": case.events(300)}

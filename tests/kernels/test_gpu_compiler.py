@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hlo import body_of, calls, copies
 
 HELPERS = Path(__file__).parents[1] / "helpers"
 
@@ -58,7 +59,8 @@ Program.lower = lower
 sl.environ.set(dt=0.1 * u.ms, precision=32)
 tau = sl.ParamState(12.0 * u.ms)
 neurons = sl.nn.init_all_states(sl.LIFRef(4000, tau=tau, spk_fun=sl.surrogate.Arctan()))
-nets = {name: sl.nn.init_all_states(getattr(sl.networks, name)(4000)) for name in ("COBANetwork", "Brunel", "BrunelSTDP")}
+names = "COBANetwork", "Brunel", "BrunelSTDP"
+nets = {name: sl.nn.init_all_states(getattr(sl.networks, name)(4000)) for name in names}
 
 
 def spikes(step):
@@ -73,16 +75,16 @@ runs = {
 found = {}
 for name, run in runs.items():
     before = {*Path(dump).rglob("*thunk_sequence_after_thunk_passes*")}
-    sl.transform.jit(run).lower().compile()
+    hlo = sl.transform.jit(run).lower().compile().as_text()
     (thunks,) = {*Path(dump).rglob("*thunk_sequence_after_thunk_passes*")} - before
-    found[name] = thunks.read_text()
+    found[name] = thunks.read_text(), hlo
 Path(out).write_text(json.dumps(found))
 """
 
 
 @pytest.fixture(scope="module")
-def thunks(native, tmp_path_factory):
-    """What a GPU is told to do, one command a line; commands in a loop or a graph are indented."""
+def compiled(native, tmp_path_factory):
+    """What a GPU is told to do, one command a line, commands in a loop or a graph indented; and the optimised HLO."""
     if find_spec("jax_cuda13_plugin") is None:
         assert os.environ.get("REQUIRE_GPU_COMPILER") != "1", "XLA's compiler for GPUs is not installed"
         pytest.skip("XLA's compiler for GPUs is not installed")
@@ -112,15 +114,25 @@ def inside(text, kind):
 @pytest.mark.parametrize(
     ("run", "loops"), [("COBANetwork", 1), ("Brunel", 1), ("BrunelSTDP", 1), ("population", 1), ("gradient", 2)]
 )
-def test_native_calls_are_recorded_in_a_graph(thunks, run, loops):
-    calls = inside(thunks[run], "kCustomCall")
-    assert len(inside(thunks[run], "kWhile")) == loops
+def test_native_calls_are_recorded_in_a_graph(compiled, run, loops):
+    thunks, _ = compiled[run]
+    calls = inside(thunks, "kCustomCall")
+    assert len(inside(thunks, "kWhile")) == loops
     assert len(calls) >= loops
-    assert all("body:" in outer and "kCommandBuffer" in outer for outer in calls), thunks[run]
+    assert all("body:" in outer and "kCommandBuffer" in outer for outer in calls), thunks
 
 
 @pytest.mark.slow
-def test_no_state_is_copied_in_a_step(thunks):
-    for run in ("COBANetwork", "Brunel", "BrunelSTDP", "population"):
-        copies = [outer for outer in inside(thunks[run], "kCopy") if "body:" in outer]
-        assert all("kDynamicSliceFusion" in outer for outer in copies), thunks[run]  # the spikes of the step alone
+@pytest.mark.parametrize("run", ["COBANetwork", "Brunel", "BrunelSTDP", "population"])
+def test_no_state_is_copied_in_a_step(compiled, run):
+    thunks, hlo = compiled[run]
+    body = body_of(hlo)
+    assert copies(body, 100) == [], thunks
+    assert len(calls(body)) >= 8  # steps, of which XLA makes one graph
+
+
+@pytest.mark.slow
+def test_plasticity_runs_native(compiled):
+    _, hlo = compiled["BrunelSTDP"]
+    learns = [name for name in calls(body_of(hlo)) if "plastic" in name]
+    assert {*learns} == {"cuda.plastic_columns", "cuda.plastic_rows"}

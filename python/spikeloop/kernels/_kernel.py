@@ -99,6 +99,8 @@ class Kernel:
     | `elementwise` | an element of a result depends on the same element of the operands, or on one number for all: \
     then the native code is the program of the reference. The first state has the shape of the population; results \
     that have another one are sums over it |
+    | `returned` | state that loops return from every step. On GPUs its new values get memory of their own: an \
+    unrolled loop would have to copy them else |
     | `label` | (**structure) → what messages call it, if not by its name |
     """
 
@@ -118,6 +120,7 @@ class Kernel:
     native_operands: tuple[str, ...] | None = None
     scratch: Mapping[str, Callable[..., Sequence[jax.ShapeDtypeStruct]]] = field(default_factory=dict)
     elementwise: bool = False
+    returned: tuple[str, ...] = ()
     label: Callable[..., str] | None = None
     primitive: Primitive = field(init=False)
 
@@ -182,8 +185,14 @@ class Kernel:
         self, avals_in: Sequence[Any], avals_out: Sequence[Any], structure: Mapping[str, Any], expands: bool = True
     ) -> Program:
         """The program of an elementwise kernel; with math functions by name if it is not to expand them."""
-        first = self.names(structure).index(self.first_state(structure))
         replacements = self._replacements(structure)
+        return self._program(avals_in, avals_out, structure, replacements, expands)
+
+    def _program(
+        self, avals_in: Sequence[Any], avals_out: Sequence[Any], structure: Mapping[str, Any],
+        replacements: Mapping[int, int], expands: bool = True,
+    ) -> Program:  # fmt: skip
+        first = self.names(structure).index(self.first_state(structure))
         return _call.program_for(self.reference, structure, first, replacements, avals_in, avals_out, expands)
 
     # --- what JAX asks for -------------------------------------------------------------------------------------------
@@ -228,8 +237,11 @@ class Kernel:
     def _program_call(
         self, ctx: Any, operands: Sequence[Any], structure: Mapping[str, Any], platform: str
     ) -> list[Any]:
-        program = self.program(ctx.avals_in, ctx.avals_out, structure)
-        return _call.native_call(program, self._replacements(structure), ctx, operands, platform)
+        names, replacements = self.names(structure), self._replacements(structure)
+        if platform == "cuda":
+            replacements = {k: operand for k, operand in replacements.items() if names[operand] not in self.returned}
+        program = self._program(ctx.avals_in, ctx.avals_out, structure, replacements)
+        return _call.native_call(program, replacements, ctx, operands, platform)
 
     def _replacements(self, structure: Mapping[str, Any]) -> dict[int, int]:
         """The places of the results that replace operands, with those of the operands."""

@@ -265,5 +265,6 @@ step_p, jvp_p, vjp_p = with_derivatives(
         operands=lambda config: config.operands(),
         smooth=lambda config: config.smooth(),
         label=_label,
+        returned=(SPIKE,),
     )
 )
