@@ -34,7 +34,7 @@ template <class T> struct HistoryDeliverCall {
   History<T> history;
   Weight<T> weight;
   Delays delays;
-  T *target;
+  Sums<T> target;
   uint64_t parts;
 };
 

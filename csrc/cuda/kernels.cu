@@ -7,3 +7,4 @@
 #include "queue.cu"
 #include "random.cu"
 #include "record.cu"
+#include "sums.cu"

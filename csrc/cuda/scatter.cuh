@@ -1,6 +1,6 @@
 // Delivery of pieces of rows that a block found: all threads of a part of the grid share their synapses evenly.
 #pragma once
-#include "rows.cuh"
+#include "sums.cuh"
 
 // Synapses, and what goes with them, listed in shared memory; `end` counts the synapses up to those of each piece.
 template <class T> struct Pieces {
@@ -43,13 +43,13 @@ __device__ void each_synapse(Listed listed, Pieces<T> pieces, uint64_t part, uin
 // `target[…] += weight · value` for the synapses of all pieces.
 template <class T, class I>
 __device__ void deliver(Listed listed, Pieces<T> pieces, uint64_t part, uint64_t parts, const Rows &rows,
-                        Weight<T> weight, const Targets &targets, uint64_t b, T *target) {
+                        Weight<T> weight, const Targets &targets, uint64_t b, const Sums<T> &target) {
   const TargetRow to = targets.row(b);
   each_synapse(listed, pieces, part, parts, [&](uint64_t j, T value) {
 #ifdef PLANT_OVERRUN
     j += rows.nnz;
 #endif
     const uint64_t at = targets.at(to, j, static_cast<const I *>(rows.indices)[j]);
-    if (at != Targets::NONE) atomicAdd(target + at, weight.of(j) * value);
+    if (at != Targets::NONE) target.add(at, weight.of(j) * value);
   });
 }

@@ -5,6 +5,7 @@ use super::driver::Address;
 use super::event::parts;
 use super::kernels::{BLOCK, by_float, by_float_and_index, launch};
 use super::operands::{Delays, Rows, Targets, Weight, expect_len, tiles};
+use super::sums::Sums;
 use crate::buffer::{Buffer, Dtype};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
@@ -96,13 +97,13 @@ struct DeliverCall {
     history: History,
     weight: Weight,
     delays: Delays,
-    target: Address,
+    target: Sums,
     parts: u64,
 }
 
 /// `ring, count, neurons, cursor, weight, indices, indptr, delay, target` to `target`, in place.
 pub(super) fn deliver(frame: Frame) -> Result<()> {
-    frame.expect_counts(9, 1)?;
+    Sums::expect_counts(frame, 9, 1)?;
     let [ring, weight, indices, delays, target] = [0, 4, 5, 7, 8].map(|k| frame.arg(k));
     let (float, n) = (float(&target, "target")?, ring.population().n);
     ring.expect(float, "ring")?;
@@ -113,9 +114,10 @@ pub(super) fn deliver(frame: Frame) -> Result<()> {
     let device = Device::of(frame)?;
     device.continue_in(&target, "target", &frame.ret(0))?;
     let parts = parts(&device, history.slots, rows.nnz.div_ceil(history.slots))?;
-    let target = address(&frame.ret(0));
+    let target = Sums::begin(&device, frame, &frame.ret(0), 1)?;
     let call = DeliverCall { rows, targets, history, weight, delays, target, parts };
     let name = by_float_and_index!("history_deliver", float, indices.dtype);
     // SAFETY: the parameter is that of the kernel, and its buffers have the sizes that it says.
-    unsafe { launch(&device, name, [history.slots as u32, parts as u32, 1], BLOCK, &call) }
+    unsafe { launch(&device, name, [history.slots as u32, parts as u32, 1], BLOCK, &call)? };
+    target.finish(&device, &frame.ret(0))
 }

@@ -19,6 +19,7 @@ mod program;
 mod queue;
 mod random;
 mod record;
+mod sums;
 
 use crate::abi::TRAIT_CAPTURABLE;
 use crate::handler::handlers;
