@@ -164,7 +164,7 @@ def set(
 ) -> None:
     """Settings that hold everywhere outside a `context` that overrides them.
 
-    With `deterministic=True` two runs on one GPU give the same bits; [what it costs](gpu.md#the-same-numbers).
+    With `deterministic=True` two runs on one GPU give the same bits; the page on GPUs says what it costs.
 
     >>> sl.environ.set(dt=0.1 * u.ms)
     >>> sl.environ.get_dt()
