@@ -9,8 +9,8 @@ python=$1
 export SPIKELOOP_CUDA_INCLUDE=$2
 # What XLA compiles is small and runs once: its optimiser is off.
 export XLA_FLAGS="--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
-frames=$(echo tests/cuda/test_{event,history,procedural,products,queue,random,record}.py)
-through_jax=$(echo tests/kernels/test_{event,random,record,ring,spike_queue}.py)
+frames=$(echo tests/cuda/test_{event,exact_sums,history,plastic,procedural,products,program,queue,random,record}.py)
+through_jax=$(echo tests/kernels/test_{eligibility,event,plastic,random,record,ring,spike_queue}.py)
 run() { "$python" -m pytest -q -p no:cacheprovider --timeout 600 "$@"; }
 
 SPIKELOOP_LIBCUDA=$PWD/target/cuda/emu/libcuda.so.1 run -n 2 --confcutdir=tests/cuda tests/cuda
@@ -18,6 +18,6 @@ SPIKELOOP_LIBCUDA=$PWD/target/cuda/emu/libcuda.so.1 run -n 2 --confcutdir=tests/
 # pytest itself is not instrumented, so the runtime of the sanitizer has to come first. A leak is one of the interpreter.
 ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0 LD_PRELOAD=$(g++ -print-file-name=libasan.so) \
   SPIKELOOP_LIBCUDA=$PWD/target/cuda/asan/libcuda.so.1 run --confcutdir=tests/cuda $frames \
-  -k "not seed0"
+  -k "not seed0 and not compiled_functions"
 
 SPIKELOOP_LIBCUDA=$PWD/target/cuda/emu/libcuda.so.1 PYTHONPATH=tests/helpers run -n 2 -p emulated_cuda -m "not cpu" $through_jax

@@ -85,6 +85,14 @@ def test_precision():
     assert environ.get_precision() == 16
 
 
+def test_deterministic_is_true_or_false():
+    with pytest.raises(TypeError, match="deterministic must be True or False; given 'yes'"):
+        environ.set(deterministic="yes")
+    with environ.context(deterministic=True):
+        assert environ.get("deterministic") is True
+    assert environ.get("deterministic", False) is False
+
+
 def test_reset():
     environ.set(dt=1.0, gain=2, precision=64)
     environ.reset()

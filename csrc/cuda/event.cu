@@ -8,7 +8,8 @@ template <class T> struct ScatterCall {
   Targets targets;
   Spikes<T> spikes;
   Weight<T> weight;
-  T *target, *past;
+  Sums<T> target;
+  T *past;
   Ring turned;
   uint64_t past_rows, tiles, parts;  // batch rows of a lane of the ring; tiles of sources; blocks that share a tile
 };

@@ -1,20 +1,7 @@
 // The values of the last steps, for synapses with a delay each that learn: rust/kernels/src/event/history.rs.
+#include "history.cuh"
 #include "lists.cuh"
 #include "scatter.cuh"
-
-// Rings of values and of the neurons in which they are not 0, (slots, neurons), and how many of these a slot lists.
-template <class T> struct History {
-  const int32_t *cursor;
-  T *ring;
-  int32_t *count;
-  uint32_t *neurons;
-  uint64_t slots, n;
-
-  __device__ uint64_t slot(uint64_t age) const {
-    const uint32_t now = uint32_t(*cursor) % uint32_t(slots);
-    return now >= age ? now - age : now + slots - age;
-  }
-};
 
 template <class T> struct HistoryRecordCall {
   History<T> history;
@@ -46,22 +33,9 @@ template <class T> struct HistoryDeliverCall {
   Targets targets;
   History<T> history;
   Weight<T> weight;
-  const void *delays;
-  T *target;
-  uint64_t delay_bytes, parts;
-
-  __device__ uint64_t delay(uint64_t j) const {
-    return delay_bytes == 1 ? static_cast<const uint8_t *>(delays)[j] : static_cast<const uint16_t *>(delays)[j];
-  }
-  // The first synapse of a row with a delay of at least `age`: rows ascend by it.
-  __device__ uint64_t from(Range row, uint64_t age) const {
-    while (row.start < row.end) {
-      const uint64_t middle = (row.start + row.end) / 2;
-      if (delay(middle) >= age) row.end = middle;
-      else row.start = middle + 1;
-    }
-    return row.start;
-  }
+  Delays delays;
+  Sums<T> target;
+  uint64_t parts;
 };
 
 // The blocks of a column of the grid share what arrives of the values of one step.
@@ -79,8 +53,7 @@ template <class T, class I> __device__ void history_deliver(const HistoryDeliver
     Range piece{0, 0};
     T x = T(0);
     if (source < history.n) {
-      const Range row = c.rows.row(source);
-      piece = {c.from(row, age), c.from(row, age + 1)};
+      piece = c.delays.part(c.rows.row(source), age);
       x = history.ring[first + source];
     }
     const Listed listed = list_pieces(piece, x, pieces, sums);

@@ -1,11 +1,12 @@
 // Propagation along synapses that are not stored but made anew: rust/kernels/src/event/procedural.rs.
 #include "drawn_rows.cuh"
+#include "sums.cuh"
 
 template <class T> struct ProceduralCall {
   DrawnRows rows;
   Targets targets;
   const T *values;  // of the sources, or the cotangents of the targets
-  T *out;           // of the targets, or of the sources
+  Sums<T> out;      // of the targets; or its `target` are those of the sources
 };
 
 // What a synapse delivers to the targets of all batch rows.
@@ -18,7 +19,7 @@ template <class T> struct Delivery {
       const T x = c.values[b * c.rows.n_pre + source];
       if (x == T(0)) continue;
       const uint64_t at = c.targets.place(c.targets.row(b), delay, target);
-      if (at != Targets::NONE) atomicAdd(c.out + at, T(weight) * x);
+      if (at != Targets::NONE) c.out.add(at, T(weight) * x);
     }
   }
 };
@@ -72,7 +73,7 @@ template <class T> __device__ void procedural_gather(const ProceduralCall<T> &c)
       for (unsigned k = 0; k < AT_ONCE; ++k) {
         if (first + k >= c.targets.batch) break;
         const T total = sum_block(own[k], sums);
-        if (threadIdx.x == 0) c.out[(first + k) * c.rows.n_pre + row] = total;
+        if (threadIdx.x == 0) c.out.target[(first + k) * c.rows.n_pre + row] = total;
         __syncthreads();  // the sums are used again
       }
     }

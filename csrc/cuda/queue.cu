@@ -66,7 +66,7 @@ template <class T> struct DeliverCall {
   Queue<T> queue;
   Starts starts;
   Weight<T> weight;
-  T *target;
+  Sums<T> target;
   uint64_t parts;
 };
 

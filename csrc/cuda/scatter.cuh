@@ -1,8 +1,8 @@
 // Delivery of pieces of rows that a block found: all threads of a part of the grid share their synapses evenly.
 #pragma once
-#include "rows.cuh"
+#include "sums.cuh"
 
-// Synapses, and what they deliver, listed in shared memory; `end` counts the synapses up to those of each piece.
+// Synapses, and what goes with them, listed in shared memory; `end` counts the synapses up to those of each piece.
 template <class T> struct Pieces {
   uint64_t (&start)[BLOCK], (&end)[BLOCK];
   T (&value)[BLOCK];
@@ -26,11 +26,9 @@ template <class T> __device__ Listed list_pieces(Range piece, T x, Pieces<T> pie
   return {place.total, synapses.total};
 }
 
-// `target[…] += weight · value` for the synapses of all pieces, of which part `part` of `parts` takes its share.
-template <class T, class I>
-__device__ void deliver(Listed listed, Pieces<T> pieces, uint64_t part, uint64_t parts, const Rows &rows,
-                        Weight<T> weight, const Targets &targets, uint64_t b, T *target) {
-  const TargetRow to = targets.row(b);
+// Calls `act(j, value)` for the synapses j of all pieces, of which part `part` of `parts` takes its share.
+template <class T, class Act>
+__device__ void each_synapse(Listed listed, Pieces<T> pieces, uint64_t part, uint64_t parts, const Act &act) {
   uint64_t low = 0;
   for (uint64_t k = part * BLOCK + threadIdx.x; k < listed.synapses; k += parts * BLOCK) {
     for (uint64_t high = listed.pieces - 1; low < high;) {  // the piece that has synapse k: not before the last one
@@ -38,12 +36,20 @@ __device__ void deliver(Listed listed, Pieces<T> pieces, uint64_t part, uint64_t
       if (pieces.end[middle] > k) high = middle;
       else low = middle + 1;
     }
+    act(pieces.start[low] + (k - (low ? pieces.end[low - 1] : 0)), pieces.value[low]);
+  }
+}
+
+// `target[…] += weight · value` for the synapses of all pieces.
+template <class T, class I>
+__device__ void deliver(Listed listed, Pieces<T> pieces, uint64_t part, uint64_t parts, const Rows &rows,
+                        Weight<T> weight, const Targets &targets, uint64_t b, const Sums<T> &target) {
+  const TargetRow to = targets.row(b);
+  each_synapse(listed, pieces, part, parts, [&](uint64_t j, T value) {
 #ifdef PLANT_OVERRUN
-    const uint64_t j = rows.nnz + low;
-#else
-    const uint64_t j = pieces.start[low] + (k - (low ? pieces.end[low - 1] : 0));
+    j += rows.nnz;
 #endif
     const uint64_t at = targets.at(to, j, static_cast<const I *>(rows.indices)[j]);
-    if (at != Targets::NONE) atomicAdd(target + at, weight.of(j) * pieces.value[low]);
-  }
+    if (at != Targets::NONE) target.add(at, weight.of(j) * value);
+  });
 }

@@ -164,6 +164,8 @@ def set(
 ) -> None:
     """Settings that hold everywhere outside a `context` that overrides them.
 
+    With `deterministic=True` two runs on one GPU give the same bits; the page on GPUs says what it costs.
+
     >>> sl.environ.set(dt=0.1 * u.ms)
     >>> sl.environ.get_dt()
     Quantity(0.1, "ms")
@@ -331,6 +333,9 @@ def _check(settings: dict[str, Any]) -> None:
     precision = settings.get("precision", 32)
     if precision not in (16, 32, 64, "bf16"):
         raise ValueError(f"precision must be 16, 32, 64 or 'bf16'; given {precision!r}.")
+    deterministic = settings.get("deterministic", False)
+    if not isinstance(deterministic, bool):
+        raise TypeError(f"deterministic must be True or False; given {deterministic!r}.")
     if "platform" in settings:
         _check_platform(settings["platform"])
     if "host_device_count" in settings:

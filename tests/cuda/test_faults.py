@@ -14,11 +14,13 @@ OPTIONS = {
 }
 CALL = """
 import numpy as np
-from call_frame import assert_same, driver
+from call_frame import assert_same, driver, native
 from event_case import Case
+from plastic_case import Plastic
 from procedural_case import DELAYS, SLOTS, WEIGHTS, drawn, scratch
 
 driver().fake_seed(1)
+native().set_num_threads(1)  # those of the CPU's kernels are not what is looked at
 case = Case(600, 300)
 spikes, weight, places, attributes = case.spikes(False), case.whole(case.nnz), case.places(), case.attributes()
 target, n = case.whole(300), case.n_pre
@@ -43,11 +45,20 @@ queue = {"count": np.array([2, 0], np.int32), "sources": zeros(2, n, dtype=np.ui
 operands = {"spikes": spikes, "cursor": np.int32(0), **queue}
 assert_same("event_enqueue", operands, [*queue], {"offset": 3, "n_pre": n}, [zeros(4, dtype=np.uint32)])
 for rule, given in (("fixed_prob", {}), ("fixed_out_degree", {"num": 300, "multapses": False})):
-    rule = drawn(rule, n, weight=WEIGHTS[0], delay=DELAYS, **given) | {"slots": SLOTS, "lanes": 1}
-    operands = {"values": np.eye(n)[:1], "cursor": np.int32(1), "target": np.zeros((SLOTS, n))}
+    rule = drawn(rule, 2, weight=WEIGHTS[0], delay=DELAYS, **given) | {"slots": SLOTS, "lanes": 1}
+    operands = {"values": np.ones((1, 2)), "cursor": np.int32(1), "target": np.zeros((SLOTS, n))}
     assert_same("procedural_scatter", operands, ["target"], rule, scratch(n, 300))
-    ct = np.ones((SLOTS, n))
-    assert_same("procedural_gather", {"ct": ct, "cursor": np.int32(1)}, [np.zeros((1, n))], rule, scratch(n, 300))
+    ct = np.eye(SLOTS, n)
+    assert_same("procedural_gather", {"ct": ct, "cursor": np.int32(1)}, [np.zeros((1, 2))], rule, scratch(n, 300))
+case = Plastic(n, 300)
+law, weight, c = case.law(), {"weight": case.floats(case.nnz)}, {"eligibility": case.floats(case.nnz)}
+pre, post = {"events": case.events(n)}, {"events": case.events(300)}
+of_pre, of_post = ({"coefficient": case.floats(k)} for k in (n, 300))
+assert_same("plastic_rows", {**pre, **of_post, "law": law, **case.rows(), **weight}, ["weight"], {"dependence": 2})
+operands = {**post, **of_pre, "gain": case.floats(n), **case.columns(3), **weight, **c}
+assert_same("plastic_credit", operands, ["weight", "eligibility"], {"shift": 3})
+operands = {**case.history(300), **of_pre, "law": law, **case.lines(False), **weight}
+assert_same("plastic_at_arrival", operands, ["weight"], {"dependence": 0})
 print("the same")
 """
 )

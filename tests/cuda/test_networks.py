@@ -20,12 +20,14 @@ import spikeloop as sl
 jax.config.update("jax_enable_x64", precision == "64")
 sl.environ.set(dt=0.1 * u.ms, precision=int(precision))
 found = {}
-for name in ("COBANetwork", "CUBANetwork", "Brunel"):
+for name in ("COBANetwork", "CUBANetwork", "Brunel", "BrunelSTDP"):
     sl.random.seed(0)
     net = sl.nn.init_all_states(getattr(sl.networks, name)(300))
     run = sl.transform.jit(lambda: sl.transform.for_loop(lambda: net.update(), length=200))
     text = run.lower().as_text()
     found[name], found[name + " calls"] = np.asarray(run()), text.count("@spikeloop.cuda.event")
+found["weight"] = u.get_mantissa(net.E.comm.weight.value)
+found["weight calls"] = text.count("@spikeloop.cuda.plastic")
 np.savez(out, **found)
 """
 
@@ -49,10 +51,19 @@ def runs(tmp_path_factory):
 
 
 @pytest.mark.parametrize("precision", ["32", "64"])
-@pytest.mark.parametrize("name", ["COBANetwork", "CUBANetwork", "Brunel"])
-def test_spikes_are_those_of_the_cpu(runs, name, precision):
+@pytest.mark.parametrize(("name", "calls"), [("COBANetwork", 2), ("CUBANetwork", 2), ("Brunel", 2), ("BrunelSTDP", 3)])
+def test_spikes_are_those_of_the_cpu(runs, name, calls, precision):
     ours, wanted = (runs(precision, emulated) for emulated in (True, False))
-    assert ours[f"{name} calls"] == 2
+    assert ours[f"{name} calls"] == calls
     assert wanted[f"{name} calls"] == 0
     assert wanted[name].sum() > 20
     np.testing.assert_array_equal(ours[name], wanted[name])
+
+
+@pytest.mark.parametrize("precision", ["32", "64"])
+def test_weights_learn_as_on_the_cpu(runs, precision):
+    """The CPU applies the events of a target later and together, which rounds otherwise."""
+    ours, wanted = (runs(precision, emulated) for emulated in (True, False))
+    assert (ours["weight calls"], wanted["weight calls"]) == (2, 0)
+    assert np.ptp(wanted["weight"]) > 0
+    np.testing.assert_allclose(ours["weight"], wanted["weight"], rtol=1e-6 if precision == "32" else 1e-13)

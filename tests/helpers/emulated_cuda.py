@@ -5,6 +5,7 @@
 
 from spikeloop._jax import mlir, register_target
 from spikeloop.kernels import _kernel, _library
+from spikeloop.plasticity import _plasticity
 
 
 def install():
@@ -18,6 +19,7 @@ def install():
     found = [k for k in _kernel.KERNELS.values() if k.target in handlers]
     for kernel in found:
         mlir.register_lowering(kernel.primitive, kernel._lowering("cuda"), platform="cpu")
+    _plasticity.is_faster = lambda dtype: False  # as where the default backend is a GPU
     return [kernel.name for kernel in found]
 
 

@@ -21,7 +21,11 @@ _sequence.register = _register
 
 def loop_body(step, length=50):
     """The optimised HLO of the body of a loop over `step`: its instructions, those of called computations included."""
-    text = sl.transform.jit(lambda: sl.transform.for_loop(step, length=length)).compile().as_text()
+    return body_of(sl.transform.jit(lambda: sl.transform.for_loop(step, length=length)).compile().as_text())
+
+
+def body_of(text):
+    """The instructions of the only loop in optimised HLO."""
     computations = {}
     for block in re.split(r"\n(?=(?:ENTRY )?%?[\w.\-]+ [^\n]*\{\n)", text):
         if name := re.match(r"(?:ENTRY )?%?([\w.\-]+) ", block):

@@ -61,7 +61,10 @@ def examples():
     synapses = {**weight, "eligibility": draw(nnz)}
     return {
         "history_record": ({"values": pre, "cursor": cursor, **past}, {}),
-        "history_deliver": ({**past, "cursor": cursor, **weighted, "delay": c.delay, "target": target}, {}),
+        "history_deliver": (
+            {**past, "cursor": cursor, **weighted, "delay": c.delay, "target": target},
+            {"exact": False},
+        ),
         "plastic_at_arrival": (
             {**past, "cursor": cursor, "coefficient": draw(N_POST), "law": law, **by_source, **weight},
             {"dependence": 1},

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hlo import body_of, calls, copies
 
 HELPERS = Path(__file__).parents[1] / "helpers"
 
@@ -27,7 +28,16 @@ import spikeloop as sl
 from jax.experimental import topologies
 from jax.extend.core import jaxpr_as_fun
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from spikeloop._jax import register_target
+from spikeloop.kernels import _library
 from spikeloop.transform._program import Program
+
+jax.default_backend = lambda: "gpu"  # as a user has it: loops are unrolled, and plasticity is not lazy
+for name, capsule in _library.native.registrations(cuda=True).items():  # whether the library holds their kernels or not
+    target = name.removeprefix(_library.xla_name("", "cuda"))
+    if "cuda" not in _library.targets[target]:
+        register_target(name, capsule, "CUDA")
+        _library.targets[target] += ("cuda",)
 
 config, dump, out = sys.argv[1:]
 device = topologies.get_topology_desc("", "cuda", target_config=Path(config).read_text(), topology="1x1x1").devices[0]
@@ -49,7 +59,8 @@ Program.lower = lower
 sl.environ.set(dt=0.1 * u.ms, precision=32)
 tau = sl.ParamState(12.0 * u.ms)
 neurons = sl.nn.init_all_states(sl.LIFRef(4000, tau=tau, spk_fun=sl.surrogate.Arctan()))
-net = sl.nn.init_all_states(sl.networks.COBANetwork(4000))
+names = "COBANetwork", "Brunel", "BrunelSTDP"
+nets = {name: sl.nn.init_all_states(getattr(sl.networks, name)(4000)) for name in names}
 
 
 def spikes(step):
@@ -57,24 +68,23 @@ def spikes(step):
 
 
 runs = {
-    "COBA": lambda: spikes(net.update),
+    **{name: lambda net=net: spikes(net.update) for name, net in nets.items()},
     "population": lambda: spikes(lambda: neurons(3.0 * neurons.current_unit)),
     "gradient": sl.transform.grad(lambda: spikes(lambda: neurons(3.0 * neurons.current_unit)).sum(), tau),
 }
 found = {}
 for name, run in runs.items():
     before = {*Path(dump).rglob("*thunk_sequence_after_thunk_passes*")}
-    # Without the option commands stay alone where there are few of them.
-    sl.transform.jit(run).lower().compile({"xla_gpu_graph_min_graph_size": 1})
+    hlo = sl.transform.jit(run).lower().compile().as_text()
     (thunks,) = {*Path(dump).rglob("*thunk_sequence_after_thunk_passes*")} - before
-    found[name] = thunks.read_text()
+    found[name] = thunks.read_text(), hlo
 Path(out).write_text(json.dumps(found))
 """
 
 
 @pytest.fixture(scope="module")
-def thunks(native, tmp_path_factory):
-    """What a GPU is told to do, one command a line; commands in a loop or a graph are indented."""
+def compiled(native, tmp_path_factory):
+    """What a GPU is told to do, one command a line, commands in a loop or a graph indented; and the optimised HLO."""
     if find_spec("jax_cuda13_plugin") is None:
         assert os.environ.get("REQUIRE_GPU_COMPILER") != "1", "XLA's compiler for GPUs is not installed"
         pytest.skip("XLA's compiler for GPUs is not installed")
@@ -101,16 +111,28 @@ def inside(text, kind):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("run", "loops"), [("COBA", 1), ("population", 1), ("gradient", 2)])
-def test_native_calls_are_recorded_in_a_graph(thunks, run, loops):
-    calls = inside(thunks[run], "kCustomCall")
-    assert len(inside(thunks[run], "kWhile")) == loops
+@pytest.mark.parametrize(
+    ("run", "loops"), [("COBANetwork", 1), ("Brunel", 1), ("BrunelSTDP", 1), ("population", 1), ("gradient", 2)]
+)
+def test_native_calls_are_recorded_in_a_graph(compiled, run, loops):
+    thunks, _ = compiled[run]
+    calls = inside(thunks, "kCustomCall")
+    assert len(inside(thunks, "kWhile")) == loops
     assert len(calls) >= loops
-    assert all("body:" in outer and "kCommandBuffer" in outer for outer in calls), thunks[run]
+    assert all("body:" in outer and "kCommandBuffer" in outer for outer in calls), thunks
 
 
 @pytest.mark.slow
-def test_no_state_is_copied_in_a_step(thunks):
-    for run in ("COBA", "population"):
-        copies = [outer for outer in inside(thunks[run], "kCopy") if "body:" in outer]
-        assert all("kDynamicSliceFusion" in outer for outer in copies), thunks[run]  # the spikes of the step alone
+@pytest.mark.parametrize("run", ["COBANetwork", "Brunel", "BrunelSTDP", "population"])
+def test_no_state_is_copied_in_a_step(compiled, run):
+    thunks, hlo = compiled[run]
+    body = body_of(hlo)
+    assert copies(body, 100) == [], thunks
+    assert len(calls(body)) >= 8  # steps, of which XLA makes one graph
+
+
+@pytest.mark.slow
+def test_plasticity_runs_native(compiled):
+    _, hlo = compiled["BrunelSTDP"]
+    learns = [name for name in calls(body_of(hlo)) if "plastic" in name]
+    assert {*learns} == {"cuda.plastic_columns", "cuda.plastic_rows"}

@@ -93,6 +93,7 @@ template <class T> T shuffle(unsigned mask, T x, int from, int kind, const char 
 #define __threadfence() emu::fence()
 
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
+inline int __float_as_int(float x) { return int(emu::pack(x)); }
 inline int64_t __double_as_longlong(double x) { return int64_t(emu::pack(x)); }
 inline double __longlong_as_double(int64_t bits) { return emu::unpack<double>(uint64_t(bits)); }
 inline unsigned __umulhi(unsigned a, unsigned b) { return unsigned(uint64_t(a) * b >> 32); }

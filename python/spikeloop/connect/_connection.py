@@ -8,6 +8,7 @@ from typing import Any
 import jax
 
 from ..kernels._event import Rows, scatter, scatter_ring
+from ..kernels._exact_sums import are_exact
 from ..kernels._history import History
 from ..kernels._history import deliver as deliver_past
 from ..kernels._ring import relay
@@ -88,4 +89,4 @@ class Connection(Stored):
 
     @property
     def _rows(self) -> Rows:
-        return Rows(0, self.n_pre, sorted=self.rows_ascend)
+        return Rows(0, self.n_pre, sorted=self.rows_ascend, exact=are_exact())

@@ -41,6 +41,7 @@ class Step(NamedTuple):
     operands: Callable[..., Operands]
     smooth: Callable[..., Smooth]
     label: Callable[..., str]
+    returned: tuple[str, ...] = ()
 
     def names(self, structure: Structure) -> list[str]:
         """The operands."""
@@ -117,7 +118,8 @@ def with_derivatives(own: Step) -> tuple[Kernel, Kernel, Kernel]:
     )  # fmt: skip
     step = Kernel(
         own.name, own.reference, own.operands, own.structure, batch=_rules.elementwise, elementwise=True,
-        label=own.label, jvp=lambda _, o, slopes, structure: _jvp(own, step, jvp, o, slopes, structure),
+        label=own.label, returned=own.returned,
+        jvp=lambda _, o, slopes, structure: _jvp(own, step, jvp, o, slopes, structure),
     )  # fmt: skip
     return step, jvp, vjp
 

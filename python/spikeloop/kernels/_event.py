@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ._exact_sums import digits
 from ._kernel import FLOATS, ByName, Kernel, Operand, inputs, params, state
 from ._rules import lane_axis, lane_count, leading_axes, one_by_one
 
@@ -36,6 +37,7 @@ class Rows(NamedTuple):
     n_pre: int
     sorted: bool = False  # each row ascends, by delay if there are delays, then by target: threads may share it
     slots: int | None = None  # the axis of the slots of a ring; axes before it are lanes, with a cursor each or one
+    exact: bool = False  # whether sums on a GPU are exact, so that they do not depend on the order of additions
 
     def lanes(self, ring: Sequence[int]) -> int:
         """The number of rings that turn on their own in a target of this shape."""
@@ -251,6 +253,7 @@ scatter_p = Kernel(
     batch=populations("spikes", "target", ring="target"),
     dtypes={"target": FLOATS},
     attributes=_attributes("target"),
+    scratch={"cuda": lambda o, rows: digits(o.target, rows.exact)},
 )
 gather_p = Kernel(
     "event_gather",

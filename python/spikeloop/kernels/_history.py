@@ -16,6 +16,7 @@ import jax.numpy as jnp
 
 from .._jax import ad, zero_tangent
 from ._event import Rows, sources_of
+from ._exact_sums import are_exact, digits
 from ._kernel import FLOATS, ByName, Kernel, cuda_tiles, inputs, params, state
 from ._ring import put
 from ._rules import is_zero
@@ -37,7 +38,7 @@ def record(values: Any, cursor: Any, history: History) -> History:
 def deliver(history: History, cursor: Any, weight: Any, indices: Any, indptr: Any, delay: Any, target: Any) -> Any:
     """`target` (n_post,) plus the values that arrive in the present step, times the weights (1,) or (synapses,)."""
     synapses = {"weight": weight, "indices": indices, "indptr": indptr, "delay": delay}
-    return deliver_p(**history._asdict(), cursor=cursor, **synapses, target=target)[0]
+    return deliver_p(**history._asdict(), cursor=cursor, **synapses, target=target, exact=are_exact())[0]
 
 
 def ago(ring: Any, cursor: Any, delay: Any, neurons: Any) -> Any:
@@ -57,9 +58,10 @@ def record_reference(values: Any, cursor: Any, ring: Any, count: Any, neurons: A
 
 
 def deliver_reference(
-    ring: Any, count: Any, neurons: Any, cursor: Any, weight: Any, indices: Any, indptr: Any, delay: Any, target: Any
-) -> list[Any]:
-    del count, neurons  # for the native kernel
+    ring: Any, count: Any, neurons: Any, cursor: Any, weight: Any, indices: Any, indptr: Any, delay: Any, target: Any,
+    *, exact: bool,
+) -> list[Any]:  # fmt: skip
+    del count, neurons, exact  # for native kernels
     sources = sources_of(indices, indptr, Rows(0, ring.shape[1]))
     return [target.at[indices].add(ago(ring, cursor, delay, sources) * weight)]
 
@@ -88,10 +90,12 @@ record_p = Kernel(
 deliver_p = Kernel(
     "history_deliver",
     deliver_reference,
+    structure=("exact",),
     operands=(
         *inputs("ring", "count", "neurons", "cursor"),
         *params("weight", "indices", "indptr", "delay"),
         *state("target"),
     ),
     dtypes={"target": FLOATS},
+    scratch={"cuda": lambda o, exact: digits(o.target, exact)},
 )

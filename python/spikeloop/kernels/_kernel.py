@@ -105,6 +105,8 @@ class Kernel:
     | `turn` | of an elementwise kernel of many steps: (**structure) → the `Turn` that its native code repeats; \
     operands that are timed, and results for each step, have one more first axis |
     | `platforms` | those that native code is for; on others the reference is as good |
+    | `returned` | state that loops return from every step. On GPUs its new values get memory of their own: an \
+    unrolled loop would have to copy them else |
     | `label` | (**structure) → what messages call it, if not by its name |
     """
 
@@ -126,6 +128,7 @@ class Kernel:
     elementwise: bool = False
     turn: Callable[..., Turn] | None = None
     platforms: tuple[str, ...] = _library.PLATFORMS
+    returned: tuple[str, ...] = ()
     label: Callable[..., str] | None = None
     primitive: Primitive = field(init=False)
 
@@ -209,19 +212,20 @@ class Kernel:
         if not self.elementwise:
             return self._handwritten_call(avals_in, avals_out, structure, platform)
         try:
-            program = self.program(avals_in, avals_out, structure)
+            program = self.program(avals_in, avals_out, structure, platform)
         except NoProgram as reason:
             _library.fall_back(self.label(**structure) if self.label else self.name, str(reason))
             return None
-        aliases, times = self.replacements(structure), self._times(program, structure)
+        aliases, times = self.replacements(structure, platform), self._times(program, structure)
         return _call.native_call(program, aliases, avals_in, avals_out, platform, self.target, times)
 
     def program(
-        self, avals_in: Sequence[Any], avals_out: Sequence[Any], structure: Mapping[str, Any], expands: bool = True
-    ) -> Program:
+        self, avals_in: Sequence[Any], avals_out: Sequence[Any], structure: Mapping[str, Any],
+        platform: str = "cpu", *, expands: bool = True,
+    ) -> Program:  # fmt: skip
         """The program of an elementwise kernel; with math functions by name if it is not to expand them."""
         first = self.names(structure).index(self.first_state(structure))
-        replacements = self.replacements(structure)
+        replacements = self.replacements(structure, platform)
         if self.turn is None:
             return _call.program_for(self.reference, structure, first, replacements, avals_in, avals_out, expands)
         given, made = self._of_step(avals_in, avals_out, structure)
@@ -277,10 +281,10 @@ class Kernel:
         timed = [np.int32(turn.operands[k] in turn.timed) for k in program.operands]
         return {"steps": np.int64(turn.steps), "reverse": turn.reverse, "timed": np.asarray(timed)}
 
-    def replacements(self, structure: Mapping[str, Any]) -> dict[int, int]:
+    def replacements(self, structure: Mapping[str, Any], platform: str = "cpu") -> dict[int, int]:
         """The places of the results that replace operands, with those of the operands."""
-        names = self.names(structure)
-        return {result: names.index(name) for result, name in enumerate(self.replaced(structure))}
+        names, kept = self.names(structure), self.returned if platform == "cuda" else ()
+        return {k: names.index(name) for k, name in enumerate(self.replaced(structure)) if name not in kept}
 
     def _handwritten_call(
         self, avals_in: Sequence[Any], avals_out: Sequence[Any], structure: Mapping[str, Any], platform: str

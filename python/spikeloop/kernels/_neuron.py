@@ -277,5 +277,6 @@ step_of_neuron = Step(
     operands=lambda config: config.operands(),
     smooth=lambda config: config.smooth(),
     label=_label,
+    returned=(SPIKE,),
 )
 step_p, jvp_p, vjp_p = with_derivatives(step_of_neuron)

@@ -62,9 +62,9 @@ def learn(
     return Pending(listed, marks), target, weight
 
 
-def runs_native(dtype: Any) -> bool:
-    """Whether native code on the CPU learns weights of this dtype."""
-    return learn_p.runs_native(ByName(weight=jax.ShapeDtypeStruct((), dtype)), {})
+def is_faster(dtype: Any) -> bool:
+    """Whether weights of this dtype are updated lazily: in native code on the CPU. GPUs apply all updates at once."""
+    return jax.default_backend() == "cpu" and learn_p.runs_native(ByName(weight=jax.ShapeDtypeStruct((), dtype)), {})
 
 
 # --- reference -------------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from ._event import (
     ring_attributes,
     scatter_reference,
 )
+from ._exact_sums import are_exact, digits
 from ._kernel import FLOATS, ByName, Kernel, Operand, inputs, params, state
 
 RULES = ("one_to_one", "all_to_all", "fixed_prob", "fixed_out_degree")
@@ -44,14 +45,14 @@ class Drawn(Protocol):
 
 def scatter(values: Any, target: Any, n_pre: int, drawn: Drawn) -> Any:
     """`target` (..., n_post) plus what the values (..., n_pre) deliver."""
-    rows = Rows(0, n_pre, sorted=True)
+    rows = Rows(0, n_pre, sorted=True, exact=are_exact())
     run = lambda x, t: scatter_p(values=x, target=t, rows=rows, drawn=drawn)[0]  # noqa: E731
     return over_batch(run, values, target, target.shape[-1])
 
 
 def scatter_ring(values: Any, cursor: Any, ring: Any, n_pre: int, drawn: Drawn) -> Any:
     """A ring (slots, ..., n_post) plus what values (..., n_pre) deliver, each synapse its delay after the cursor."""
-    rows = Rows(0, n_pre, sorted=True, slots=0)
+    rows = Rows(0, n_pre, sorted=True, slots=0, exact=are_exact())
     (ring,) = scatter_p(values=values, cursor=cursor, target=ring, rows=rows, drawn=drawn)
     return ring
 
@@ -152,7 +153,7 @@ scatter_p = Kernel(
     batch=populations("values", "target", ring="target"),
     dtypes={"target": FLOATS},
     attributes=lambda o, rows, drawn: _attributes(o.target, rows, drawn),
-    scratch={"cuda": lambda o, rows, drawn: _scratch(o.target, drawn, rows)},
+    scratch={"cuda": lambda o, rows, drawn: [*_scratch(o.target, drawn, rows), *digits(o.target, rows.exact)]},
 )
 gather_p = Kernel(
     "procedural_gather",

@@ -18,6 +18,7 @@ import numpy as np
 
 from .._jax import zero_tangent
 from ._event import Rows, cursors, populations, ring_attributes, scatter_p
+from ._exact_sums import digits
 from ._kernel import FLOATS, ByName, Kernel, inputs, params, state
 from ._rules import is_zero, lane_axis, lane_count
 
@@ -142,6 +143,7 @@ relay_p = Kernel(
     attributes=lambda o, rows: {
         "offset": rows.offset, "n_pre": rows.n_pre, "sorted": rows.sorted, **ring_attributes(o.past, rows),
     },
+    scratch={"cuda": lambda o, rows: digits(o.target, rows.exact)},
 )  # fmt: skip
 collect_p = Kernel(
     "event_collect",

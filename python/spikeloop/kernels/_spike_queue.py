@@ -19,6 +19,7 @@ import numpy as np
 
 from .._jax import ad, zero_tangent
 from ._event import Rows, scatter_p, sources_of
+from ._exact_sums import digits
 from ._kernel import FLOATS, ByName, Kernel, cuda_tiles, inputs, params, state
 from ._rules import constant, is_zero, one_by_one
 
@@ -186,4 +187,5 @@ deliver_p = Kernel(
     adds_to="target",
     dtypes={"target": FLOATS},
     attributes=lambda o, rows: {"n_pre": rows.n_pre, "sorted": rows.sorted, "blocks": _BLOCKS},
+    scratch={"cuda": lambda o, rows: digits(o.target, rows.exact)},
 )

@@ -30,7 +30,7 @@ from ..kernels._plastic import (
     Side,
     clipped,
 )
-from ..kernels._plastic_learn import Delivery, runs_native
+from ..kernels._plastic_learn import Delivery, is_faster
 from ..kernels._record import number_of
 from ._columns import columns_of
 from ._delayed_synapses import DelayedSynapses
@@ -190,12 +190,12 @@ class Plasticity(WeightRule):
             getattr(self, self.lazy_trace).form = self
 
     def _is_lazy(self, dtype: Any) -> bool:
-        """Whether updates by events of targets can be pending: b falls by one factor a step, in native code."""
+        """Whether updates by events of targets can be pending: b falls by one factor a step."""
         if self.lazy_trace is None or self.on_post is not None or self.on_pre is not None:
             return False
         tau = getattr(self, self.traces[self.lazy_trace].tau)
         varies = np.ndim(u.get_mantissa(tau)) or any(isinstance(getattr(self, name), State) for name in self.params)
-        return not varies and jax.default_backend() == "cpu" and runs_native(dtype)
+        return not varies and is_faster(dtype)
 
     def add_into(self, connection: Connection, spikes: Any, target: Any, weight: Callable[[], Any]) -> Any:
         """A step, and `target` plus what the spikes deliver: in one walk along the rows, if updates are lazy."""

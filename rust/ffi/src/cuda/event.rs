@@ -4,6 +4,7 @@ use super::device::{Device, address};
 use super::driver::Address;
 use super::kernels::{BLOCK, by_float, by_float_and_index, launch, strided};
 use super::operands::{Ring, Rows, Spikes, Targets, Weight, expect_len};
+use super::sums::Sums;
 use crate::buffer::{Buffer, Dtype};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
@@ -20,7 +21,7 @@ struct ScatterCall {
     targets: Targets,
     spikes: Spikes,
     weight: Weight,
-    target: Address,
+    target: Sums,
     past: Address,
     turned: Ring,
     past_rows: u64,
@@ -31,18 +32,18 @@ struct ScatterCall {
 /// `spikes, weight, indices, indptr, [delay, cursor,] target` to `target`, in place.
 pub(super) fn scatter(frame: Frame) -> Result<()> {
     let last = if frame.arg_count() == 5 { 4 } else { 6 };
-    frame.expect_counts(last + 1, 1)?;
+    Sums::expect_counts(frame, last + 1, 1)?;
     let (spikes, target) = (frame.arg(0), frame.arg(last));
     let rows = Rows::of(frame, 2, 3)?;
     let delay = (last == 6).then_some(4);
     let targets = Targets::of(frame, spikes.population(), &target, delay, rows.nnz)?;
-    let (device, call) = call(frame, rows, targets, (0, Ring::NONE), [&target, &frame.ret(0)])?;
-    run(&device, call, &target, &frame.arg(2))
+    let (device, call) = call(frame, rows, targets, None, &target)?;
+    run(&device, &call, &target, &frame.arg(2))
 }
 
 /// `spikes, weight, indices, indptr, cursor, ring, target` to `ring, target`, in place.
 pub(super) fn relay(frame: Frame) -> Result<()> {
-    frame.expect_counts(7, 2)?;
+    Sums::expect_counts(frame, 7, 2)?;
     let (spikes, past, target) = (frame.arg(0), frame.arg(5), frame.arg(6));
     let rows = Rows::of(frame, 2, 3)?;
     let targets = Targets::of(frame, spikes.population(), &target, None, rows.nnz)?;
@@ -50,25 +51,28 @@ pub(super) fn relay(frame: Frame) -> Result<()> {
     turned.check_batch(spikes.population().batch)?;
     past.expect(float(&target, "target")?, "ring")?;
     expect_len(&past, "ring", (targets.batch * turned.slots * rows.n_pre) as usize)?;
-    let (device, call) =
-        call(frame, rows, targets, (address(&frame.ret(0)), turned), [&target, &frame.ret(1)])?;
+    let (device, call) = call(frame, rows, targets, Some(turned), &target)?;
     device.continue_in(&past, "ring", &frame.ret(0))?;
-    run(&device, call, &target, &frame.arg(2))
+    run(&device, &call, &target, &frame.arg(2))
 }
 
-/// The parameter of the kernel; `target` is an operand and the result that continues it.
+/// The parameter of the kernel; the last result, after the ring if there is one, continues the operand `target`.
 fn call(
     frame: Frame,
     rows: Rows,
     targets: Targets,
-    (past, turned): (Address, Ring),
-    [from, to]: [&Buffer; 2],
+    turned: Option<Ring>,
+    target: &Buffer,
 ) -> Result<(Device, ScatterCall)> {
-    let float = float(from, "target")?;
+    let float = float(target, "target")?;
     let spikes = Spikes::of(frame, &frame.arg(0), float, rows.n_pre)?;
     let weight = Weight::of(&frame.arg(1), float, rows.nnz)?;
     let device = Device::of(frame)?;
-    device.continue_in(from, "target", to)?;
+    let place = usize::from(turned.is_some());
+    let (to, past) = (frame.ret(place), turned.map_or(0, |_| address(&frame.ret(0))));
+    let turned = turned.unwrap_or(Ring::NONE);
+    device.continue_in(target, "target", &to)?;
+    let sums = Sums::begin(&device, frame, &to, place + 1)?;
     let tiles = rows.n_pre.div_ceil(BLOCK.into());
     let parts = parts(&device, tiles * targets.batch, rows.nnz.div_ceil(tiles.max(1)))?;
     Ok((
@@ -78,7 +82,7 @@ fn call(
             targets,
             spikes,
             weight,
-            target: address(to),
+            target: sums,
             past,
             turned,
             past_rows: targets.batch / turned.lanes,
@@ -95,11 +99,12 @@ pub(super) fn parts(device: &Device, tiles: u64, synapses: u64) -> Result<u64> {
     Ok(enough.min(synapses.div_ceil(BLOCK.into())).clamp(1, MOST_PARTS))
 }
 
-fn run(device: &Device, call: ScatterCall, target: &Buffer, indices: &Buffer) -> Result<()> {
+fn run(device: &Device, call: &ScatterCall, target: &Buffer, indices: &Buffer) -> Result<()> {
     let name = by_float_and_index!("event_scatter", target.dtype, indices.dtype);
     let grid = [(call.tiles * call.targets.batch) as u32, call.parts as u32, 1];
     // SAFETY: the parameter is that of the kernel, and its buffers have the sizes that it says.
-    unsafe { launch(device, name, grid, BLOCK, &call) }
+    unsafe { launch(device, name, grid, BLOCK, call)? };
+    call.target.finish(device, target)
 }
 
 /// `CollectCall` in csrc/cuda/event.cu.

@@ -4,41 +4,54 @@ use super::device::{Device, address};
 use super::driver::Address;
 use super::event::parts;
 use super::kernels::{BLOCK, by_float, by_float_and_index, launch};
-use super::operands::{Rows, Targets, Weight, delay_bytes, expect_len, tiles};
+use super::operands::{Delays, Rows, Targets, Weight, expect_len, tiles};
+use super::sums::Sums;
 use crate::buffer::{Buffer, Dtype};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::operand::float;
 use spikeloop_kernels::Shape;
 
-/// `History` in csrc/cuda/history.cu.
+/// `History` in csrc/cuda/history.cuh.
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct History {
+pub(super) struct History {
     cursor: Address,
     ring: Address,
     count: Address,
     neurons: Address,
-    slots: u64,
-    n: u64,
+    pub(super) slots: u64,
+    pub(super) n: u64,
 }
 
 impl History {
     /// `ring, count, neurons`, which are (slots, n), (slots) and (slots, n), and the cursor.
-    fn of([ring, count, neurons]: &[Buffer; 3], cursor: &Buffer, n: usize) -> Result<Self> {
-        cursor.expect(Dtype::I32, "cursor")?;
+    pub(super) fn of([ring, count, neurons]: &[Buffer; 3], cursor: &Buffer, n: usize) -> Result<Self> {
+        let values = Self::values(ring, cursor, n)?;
         count.expect(Dtype::I32, "count")?;
         neurons.expect(Dtype::U32, "neurons")?;
+        expect_len(count, "count", values.slots as usize)?;
+        expect_len(neurons, "neurons", values.slots as usize * n)?;
+        let [count, neurons] = [count, neurons].map(address);
+        Ok(Self { count, neurons, ..values })
+    }
+
+    /// `ring` and the cursor alone, where no neurons are listed.
+    pub(super) fn values(ring: &Buffer, cursor: &Buffer, n: usize) -> Result<Self> {
+        cursor.expect(Dtype::I32, "cursor")?;
         let slots = ring.population().batch;
         if slots == 0 || ring.population().n != n {
             let dims = ring.dims;
             return Err(Error::invalid(format!("'ring' is {dims:?}, expected slots of {n} neurons")));
         }
         expect_len(cursor, "cursor", 1)?;
-        expect_len(count, "count", slots)?;
-        expect_len(neurons, "neurons", slots * n)?;
-        let [cursor, ring, count, neurons] = [cursor, ring, count, neurons].map(address);
-        Ok(Self { cursor, ring, count, neurons, slots: slots as u64, n: n as u64 })
+        let [cursor, ring] = [cursor, ring].map(address);
+        Ok(Self { cursor, ring, count: 0, neurons: 0, slots: slots as u64, n: n as u64 })
+    }
+
+    /// One number for each neuron, now.
+    pub(super) fn now(values: &Buffer) -> Self {
+        Self { cursor: 0, ring: address(values), count: 0, neurons: 0, slots: 0, n: values.len() as u64 }
     }
 }
 
@@ -83,28 +96,28 @@ struct DeliverCall {
     targets: Targets,
     history: History,
     weight: Weight,
-    delays: Address,
-    target: Address,
-    delay_bytes: u64,
+    delays: Delays,
+    target: Sums,
     parts: u64,
 }
 
 /// `ring, count, neurons, cursor, weight, indices, indptr, delay, target` to `target`, in place.
 pub(super) fn deliver(frame: Frame) -> Result<()> {
-    frame.expect_counts(9, 1)?;
+    Sums::expect_counts(frame, 9, 1)?;
     let [ring, weight, indices, delays, target] = [0, 4, 5, 7, 8].map(|k| frame.arg(k));
     let (float, n) = (float(&target, "target")?, ring.population().n);
     ring.expect(float, "ring")?;
     let history = History::of(&[0, 1, 2].map(|k| frame.arg(k)), &frame.arg(3), n)?;
     let rows = Rows::with(&indices, &frame.arg(6), n)?;
-    let (weight, delay_bytes) = (Weight::of(&weight, float, rows.nnz)?, delay_bytes(&delays, rows.nnz)?);
+    let (weight, delays) = (Weight::of(&weight, float, rows.nnz)?, Delays::of(&delays, rows.nnz)?);
     let targets = Targets::of(frame, Shape { batch: 1, n }, &target, None, rows.nnz)?;
     let device = Device::of(frame)?;
     device.continue_in(&target, "target", &frame.ret(0))?;
     let parts = parts(&device, history.slots, rows.nnz.div_ceil(history.slots))?;
-    let [delays, to] = [&delays, &frame.ret(0)].map(address);
-    let call = DeliverCall { rows, targets, history, weight, delays, target: to, delay_bytes, parts };
+    let target = Sums::begin(&device, frame, &frame.ret(0), 1)?;
+    let call = DeliverCall { rows, targets, history, weight, delays, target, parts };
     let name = by_float_and_index!("history_deliver", float, indices.dtype);
     // SAFETY: the parameter is that of the kernel, and its buffers have the sizes that it says.
-    unsafe { launch(&device, name, [history.slots as u32, parts as u32, 1], BLOCK, &call) }
+    unsafe { launch(&device, name, [history.slots as u32, parts as u32, 1], BLOCK, &call)? };
+    target.finish(&device, &frame.ret(0))
 }

@@ -27,6 +27,24 @@ pub(super) fn delay_bytes(delays: &Buffer, nnz: u64) -> Result<u64> {
     }
 }
 
+/// `Delays` in csrc/cuda/history.cuh.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(super) struct Delays {
+    data: Address,
+    bytes: u64,
+}
+
+impl Delays {
+    /// Synapses without delays of their own.
+    pub(super) const NONE: Self = Self { data: 0, bytes: 1 };
+
+    /// One delay for each of `nnz` synapses.
+    pub(super) fn of(delays: &Buffer, nnz: u64) -> Result<Self> {
+        Ok(Self { data: address(delays), bytes: delay_bytes(delays, nnz)? })
+    }
+}
+
 /// Blocks that take a neuron for each thread.
 pub(super) fn tiles(n: usize) -> usize {
     n.div_ceil(BLOCK as usize)
@@ -45,6 +63,10 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    /// No rows.
+    pub(super) const NONE: Self =
+        Self { indices: 0, indptr: 0, n_pre: 0, nnz: 0, indptr_bytes: 0, length: 0 };
+
     /// The attribute `n_pre` and the operands `indices` and `indptr` of these places.
     pub(super) fn of(frame: Frame, at: usize, indptr: usize) -> Result<Self> {
         Self::with(&frame.arg(at), &frame.arg(indptr), frame.count("n_pre")?)
@@ -190,6 +212,12 @@ impl Spikes {
             offset,
             is_bool: is_bool.into(),
         })
+    }
+
+    /// The events of as many rows.
+    pub(super) fn all(events: &Buffer, float: Dtype) -> Result<Self> {
+        let (data, n_total) = (address(events), events.len() as u64);
+        Ok(Self { data, n_total, offset: 0, is_bool: Self::graded_or_bool(events, float)?.into() })
     }
 
     /// Whether spikes are bool; if not, they have this type.

@@ -6,6 +6,7 @@ use super::device::{Device, address};
 use super::driver::Address;
 use super::kernels::{BLOCK, by_float, launch};
 use super::operands::{Ring, Targets, expect_len, tiles};
+use super::sums::Sums;
 use crate::buffer::{Buffer, Dtype};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
@@ -123,22 +124,25 @@ struct Call {
     rows: DrawnRows,
     targets: Targets,
     values: Address,
-    out: Address,
+    out: Sums,
 }
 
 /// `values, [cursor,] target` to `target`, in place, and scratch.
 pub(super) fn scatter(frame: Frame) -> Result<()> {
     let last = frame.arg_count().clamp(2, 3) - 1;
-    frame.expect_counts(last + 1, 2)?;
+    Sums::expect_counts(frame, last + 1, 2)?;
     let (values, target, out) = (frame.arg(0), frame.arg(last), frame.ret(0));
     let float = float(&target, "target")?;
     values.expect(float, "values")?;
-    let (device, call, blocks) = call(frame, values.population().batch, &target, last > 1, [&values, &out])?;
+    let (device, mut call, blocks) =
+        call(frame, values.population().batch, &target, last > 1, [&values, &out])?;
     expect_len(&values, "values", (call.targets.batch * call.rows.n_pre) as usize)?;
     device.continue_in(&target, "target", &out)?;
+    call.out = Sums::begin(&device, frame, &out, 2)?;
     let x = (tiles(call.rows.n_pre as usize) as u64).min(blocks);
     let grid = [x as u32, (blocks / x.max(1)) as u32, 1];
-    run(&device, by_float!("procedural_scatter", float), grid, &call)
+    run(&device, by_float!("procedural_scatter", float), grid, &call)?;
+    call.out.finish(&device, &out)
 }
 
 /// `cotangent, [cursor]` to what the targets of each row sum up to, and scratch.
@@ -169,7 +173,7 @@ fn call(
     let (rows, most) = DrawnRows::of(&rule, ring.slots, &frame.ret(1))?;
     let device = Device::of(frame)?;
     let blocks = device.blocks()?.min(most);
-    Ok((device, Call { rows, targets, values: address(values), out: address(out) }, blocks))
+    Ok((device, Call { rows, targets, values: address(values), out: Sums::none(out) }, blocks))
 }
 
 fn run(device: &Device, name: &'static CStr, grid: [u32; 3], call: &Call) -> Result<()> {

@@ -5,6 +5,7 @@ use super::driver::Address;
 use super::event::parts;
 use super::kernels::{BLOCK, by_float, by_float_and_index, launch, strided};
 use super::operands::{Rows, Spikes, Targets, Weight, delay_bytes, expect_len, tiles};
+use super::sums::Sums;
 use crate::buffer::Dtype;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
@@ -133,14 +134,14 @@ struct DeliverCall {
     queue: Queue,
     starts: Starts,
     weight: Weight,
-    target: Address,
+    target: Sums,
     parts: u64,
 }
 
 /// `weight, indices, indptr, starts, cursor, count, sources, values, target` to `count, sources, values, target`, in
 /// place.
 pub(super) fn deliver(frame: Frame) -> Result<()> {
-    frame.expect_counts(9, 4)?;
+    Sums::expect_counts(frame, 9, 4)?;
     let (target, to) = (frame.arg(8), frame.ret(3));
     let (rows, float) = (Rows::of(frame, 1, 2)?, float(&target, "target")?);
     frame.arg(7).expect(float, "values")?;
@@ -156,13 +157,15 @@ pub(super) fn deliver(frame: Frame) -> Result<()> {
     Queue::keep(&device, frame, 4)?;
     device.continue_in(&target, "target", &to)?;
     let parts = parts(&device, starts.delays(), rows.nnz.div_ceil(starts.delays().max(1)))?;
-    let call = DeliverCall { rows, targets, queue, starts, weight, target: address(&to), parts };
+    let sums = Sums::begin(&device, frame, &to, 4)?;
+    let call = DeliverCall { rows, targets, queue, starts, weight, target: sums, parts };
     let name = by_float_and_index!("event_deliver", float, frame.arg(1).dtype);
     // SAFETY: the parameters are those of the kernels, and their buffers have the sizes that they say.
     unsafe {
         launch(&device, name, [starts.delays() as u32, parts as u32, 1], BLOCK, &call)?;
-        launch(&device, c"event_forget", [1; 3], 1, &queue)
+        launch(&device, c"event_forget", [1; 3], 1, &queue)?;
     }
+    sums.finish(&device, &to)
 }
 
 /// `StartsCall`.
