@@ -142,11 +142,15 @@ impl<T: Float> Job<T> for Outer<'_, T> {
             found.clear();
             for b in block..batch.min(block + SAMPLES) {
                 let spikes = self.spikes.part(b * n_in + self.first, self.count);
-                each_spike::<L>(&spikes, |_| (), |i, spike| {
-                    ends[i + 1] += 1;
-                    found.push((i, (b, spike)));
-                    Ok(())
-                })?;
+                each_spike::<L>(
+                    &spikes,
+                    |_| (),
+                    |i, spike| {
+                        ends[i + 1] += 1;
+                        found.push((i, (b, spike)));
+                        Ok(())
+                    },
+                )?;
             }
             for i in 0..self.count {
                 ends[i + 1] += ends[i];
