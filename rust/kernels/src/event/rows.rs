@@ -216,6 +216,11 @@ impl<'a> Rows<'a> {
         self.n_pre
     }
 
+    /// Whether each row has one synapse, stored at its own number.
+    pub(super) fn are_single(&self) -> bool {
+        matches!(self.indptr, Indptr::Fixed) && self.nnz() == self.n_pre
+    }
+
     pub(crate) fn indices(&self) -> Indices<'a> {
         self.indices
     }

@@ -213,6 +213,7 @@ impl<T: Float> Deliver<'_, T> {
     fn each<I: Index, P: Place>(&self, all: &[I], place: P) -> Result<()> {
         let (rows, weight) = (self.call.rows, self.call.weight);
         match self.source {
+            Source::Found(hits) if self.part.is_none() && rows.are_single() => self.singles(all, hits, place)?,
             Source::Found(hits) => {
                 for hit in hits.iter().take(AHEAD) {
                     rows.prefetch_row(hit.row, weight, place);
@@ -235,6 +236,26 @@ impl<T: Float> Deliver<'_, T> {
                     self.piece(all, piece, part, place)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Delivers rows of one synapse each, as of one-to-one connections: to set up a row would take most of the time.
+    #[inline(always)]
+    fn singles<I: Index, P: Place>(&self, all: &[I], hits: &[Hit<T>], place: P) -> Result<()> {
+        let Call { dims, weight, rows, target, .. } = self.call;
+        for hit in hits {
+            let (j, index) = (hit.row, all[hit.row].get());
+            place.check(j..j + 1)?;
+            if index >= dims.n_post {
+                return rows.check(all, j..j + 1, dims.n_post);
+            }
+            let weight = match weight {
+                Weight::Same(w) => w,
+                Weight::Each(w) => w[j],
+            };
+            // SAFETY: index and delay are checked; without a part there are no other threads.
+            unsafe { target.add(place.at(j, index), weight * hit.value) };
         }
         Ok(())
     }
