@@ -213,7 +213,9 @@ impl<T: Float> Deliver<'_, T> {
     fn each<I: Index, P: Place>(&self, all: &[I], place: P) -> Result<()> {
         let (rows, weight) = (self.call.rows, self.call.weight);
         match self.source {
-            Source::Found(hits) if self.part.is_none() && rows.are_single() => self.singles(all, hits, place)?,
+            Source::Found(hits) if self.part.is_none() && rows.are_single() => {
+                self.singles(all, hits, place)?
+            }
             Source::Found(hits) => {
                 for hit in hits.iter().take(AHEAD) {
                     rows.prefetch_row(hit.row, weight, place);
