@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::operand::float;
 use spikeloop_kernels::Shape;
+use spikeloop_kernels::event::Names;
 
 /// `History` in csrc/cuda/history.cuh.
 #[repr(C)]
@@ -108,7 +109,7 @@ pub(super) fn deliver(frame: Frame) -> Result<()> {
     let (float, n) = (float(&target, "target")?, ring.population().n);
     ring.expect(float, "ring")?;
     let history = History::of(&[0, 1, 2].map(|k| frame.arg(k)), &frame.arg(3), n)?;
-    let rows = Rows::with(&indices, &frame.arg(6), n)?;
+    let rows = Rows::with(&indices, &frame.arg(6), n, Names::ROWS)?;
     let (weight, delays) = (Weight::of(&weight, float, rows.nnz)?, Delays::of(&delays, rows.nnz)?);
     let targets = Targets::of(frame, Shape { batch: 1, n }, &target, None, rows.nnz)?;
     let device = Device::of(frame)?;

@@ -8,6 +8,7 @@ use crate::buffer::{Buffer, Dtype};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use spikeloop_kernels::Shape;
+use spikeloop_kernels::event::Names;
 
 /// Fails unless a buffer has so many elements.
 pub(super) fn expect_len(buffer: &Buffer, name: &str, expected: usize) -> Result<()> {
@@ -69,14 +70,15 @@ impl Rows {
 
     /// The attribute `n_pre` and the operands `indices` and `indptr` of these places.
     pub(super) fn of(frame: Frame, at: usize, indptr: usize) -> Result<Self> {
-        Self::with(&frame.arg(at), &frame.arg(indptr), frame.count("n_pre")?)
+        Self::with(&frame.arg(at), &frame.arg(indptr), frame.count("n_pre")?, Names::ROWS)
     }
 
-    /// `n_pre` rows.
-    pub(super) fn with(indices: &Buffer, indptr: &Buffer, n_pre: usize) -> Result<Self> {
+    /// `n_pre` rows; `names` is what messages call the operands.
+    pub(super) fn with(indices: &Buffer, indptr: &Buffer, n_pre: usize, names: Names) -> Result<Self> {
+        let name = names.indices.name;
         if !matches!(indices.dtype, Dtype::U16 | Dtype::U32) {
             let given = indices.dtype;
-            return Err(Error::invalid(format!("operand 'indices' is {given}, expected uint16 or uint32")));
+            return Err(Error::invalid(format!("operand '{name}' is {given}, expected uint16 or uint32")));
         }
         let nnz = indices.len();
         let indptr_bytes = match indptr.dtype {
@@ -84,15 +86,16 @@ impl Rows {
             Dtype::I32 => 4,
             Dtype::I64 => 8,
             other => {
-                return Err(Error::invalid(format!("operand 'indptr' is {other}, expected int32 or int64")));
+                let name = names.indptr;
+                return Err(Error::invalid(format!("operand '{name}' is {other}, expected int32 or int64")));
             }
         };
         let length = nnz.checked_div(n_pre).unwrap_or(0);
         if indptr_bytes != 0 {
-            expect_len(indptr, "indptr", n_pre + 1)?;
+            expect_len(indptr, names.indptr, n_pre + 1)?;
         } else if length * n_pre != nnz {
             return Err(Error::invalid(format!(
-                "'indices' has {nnz} elements for {n_pre} rows of one length"
+                "'{name}' has {nnz} elements for {n_pre} rows of one length"
             )));
         }
         let [n_pre, nnz, length] = [n_pre, nnz, length].map(|n| n as u64);

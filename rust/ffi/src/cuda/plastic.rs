@@ -30,17 +30,16 @@ struct Change {
 }
 
 impl Change {
-    /// The law in the operand `law` and the attribute `dependence`; the result continues the operand `weight`.
-    fn of(frame: Frame, device: &Device, law: usize, weight: usize) -> Result<Self> {
-        let (numbers, from, to) = (frame.arg(law), frame.arg(weight), frame.ret(0));
-        numbers.expect(from.dtype, "law")?;
+    /// The law in the operand `law` and the attribute `dependence`, for the weights in the result.
+    fn of(frame: Frame, law: usize) -> Result<Self> {
+        let (numbers, weight) = (frame.arg(law), frame.ret(0));
+        numbers.expect(weight.dtype, "law")?;
         expect_len(&numbers, "law", 5)?;
         let dependence = match frame.int("dependence")? {
             given @ 0..=2 => given as u64,
             given => return Err(Error::invalid(format!("no dependence on the weight has the code {given}"))),
         };
-        device.continue_in(&from, "weight", &to)?;
-        Ok(Self { law: Law { numbers: address(&numbers), dependence }, weight: address(&to) })
+        Ok(Self { law: Law { numbers: address(&numbers), dependence }, weight: address(&weight) })
     }
 }
 
@@ -68,13 +67,13 @@ struct Credit {
 
 impl Credit {
     /// `left, gain` from the operand `first` on, one for each source, and the synapses from `weight` on.
-    fn of(frame: Frame, device: &Device, first: usize, weight: usize, lines: [u64; 2]) -> Result<Self> {
+    fn of(frame: Frame, first: usize, weight: usize, lines: [u64; 2]) -> Result<Self> {
         let lines_are_sources = frame.flag("lines_are_sources")?;
         let [line, other] = lines;
         let n = if lines_are_sources { line } else { other };
         let [left, gain] = [("left", 0), ("gain", 1)]
             .map(|(name, k)| of_each(&frame.arg(first + k), name, frame.arg(weight).dtype, n));
-        let synapses = synapses(frame, device, weight)?;
+        let synapses = synapses(frame, weight)?;
         Ok(Self { left: left?, gain: gain?, lines_are_sources: lines_are_sources.into(), synapses })
     }
 }
@@ -95,9 +94,8 @@ pub(super) fn rows(frame: Frame) -> Result<()> {
     frame.expect_counts(6, 1)?;
     let float = float(&frame.arg(5), "weight")?;
     let (lines, others) = Lines::rows(frame, 3, frame.arg(0).len())?;
-    let device = Device::of(frame)?;
-    let act = Change::of(frame, &device, 2, 5)?;
-    now(&device, frame, lines, numbers(frame, 1, float)?, act, change_now(float, others))
+    let act = Change::of(frame, 2)?;
+    now(frame, lines, numbers(frame, 1, float)?, act, change_now(float, others))
 }
 
 /// `events, coefficient, law, places, ends, sources, indptr, weight` to `weight`, in place.
@@ -106,9 +104,8 @@ pub(super) fn columns(frame: Frame) -> Result<()> {
     let float = float(&frame.arg(7), "weight")?;
     let coefficient = numbers(frame, 1, float)?;
     let (lines, others) = Lines::columns(frame, frame.arg(0).len(), coefficient.n)?;
-    let device = Device::of(frame)?;
-    let act = Change::of(frame, &device, 2, 7)?;
-    now(&device, frame, lines, coefficient, act, change_now(float, others))
+    let act = Change::of(frame, 2)?;
+    now(frame, lines, coefficient, act, change_now(float, others))
 }
 
 /// `events, left, gain, spikes, coefficient, bounds, indices, indptr, weight, eligibility` to `weight, eligibility`, in
@@ -121,8 +118,7 @@ pub(super) fn flush(frame: Frame) -> Result<()> {
     let of_source = |k, name| of_each(&frame.arg(k), name, float, lines.n());
     let (left, gain, spikes) = (of_source(1, "left")?, of_source(2, "gain")?, of_source(3, "spikes")?);
     let (bounds, coefficients) = (of_each(&frame.arg(5), "bounds", float, 2)?, address(&frame.arg(4)));
-    let device = Device::of(frame)?;
-    let synapses = synapses(frame, &device, 8)?;
+    let synapses = synapses(frame, 8)?;
     let act = Flush { left, gain, spikes, coefficient: coefficients, bounds, synapses };
     let name = others.stored(
         float,
@@ -131,7 +127,7 @@ pub(super) fn flush(frame: Frame) -> Result<()> {
             [c"plastic_flush_now_f64_u16", c"plastic_flush_now_f64_u32"],
         ],
     );
-    now(&device, frame, lines, coefficient, act, name)
+    now(frame, lines, coefficient, act, name)
 }
 
 /// `events, coefficient, gain, places, ends, sources, indptr, weight, eligibility` to `weight, eligibility`, in place.
@@ -141,9 +137,8 @@ pub(super) fn credit(frame: Frame) -> Result<()> {
     let coefficient = numbers(frame, 1, float)?;
     let (lines, others) = Lines::columns(frame, frame.arg(0).len(), coefficient.n)?;
     let gain = of_each(&frame.arg(2), "gain", float, coefficient.n)?;
-    let device = Device::of(frame)?;
-    let act = Credit { left: 0, gain, lines_are_sources: 0, synapses: synapses(frame, &device, 7)? };
-    now(&device, frame, lines, coefficient, act, credit_now(float, others))
+    let act = Credit { left: 0, gain, lines_are_sources: 0, synapses: synapses(frame, 7)? };
+    now(frame, lines, coefficient, act, credit_now(float, others))
 }
 
 /// `ring, count, neurons, cursor, coefficient, law, places, others, ends, delay, weight` to `weight`, in place.
@@ -152,8 +147,7 @@ pub(super) fn at_arrival(frame: Frame) -> Result<()> {
     let float = float(&frame.arg(10), "weight")?;
     let coefficient = numbers(frame, 4, float)?;
     let (lines, others) = Lines::delayed(frame, 6, frame.arg(0).population().n)?;
-    let device = Device::of(frame)?;
-    let act = Change::of(frame, &device, 5, 10)?;
+    let act = Change::of(frame, 5)?;
     let name = others.stored(
         float,
         [
@@ -161,7 +155,7 @@ pub(super) fn at_arrival(frame: Frame) -> Result<()> {
             [c"plastic_change_arriving_f64_u16", c"plastic_change_arriving_f64_u32"],
         ],
     );
-    arriving(&device, frame, lines, coefficient, act, name)
+    arriving(frame, lines, coefficient, act, name)
 }
 
 /// `events, ring, cursor, law, places, others, ends, delay, weight` to `weight`, in place; the ring holds coefficients.
@@ -170,9 +164,8 @@ pub(super) fn delayed(frame: Frame) -> Result<()> {
     let float = float(&frame.arg(8), "weight")?;
     let coefficient = ring(frame, float)?;
     let (lines, others) = Lines::delayed(frame, 4, frame.arg(0).len())?;
-    let device = Device::of(frame)?;
-    let act = Change::of(frame, &device, 3, 8)?;
-    now(&device, frame, lines, coefficient, act, change_now(float, others))
+    let act = Change::of(frame, 3)?;
+    now(frame, lines, coefficient, act, change_now(float, others))
 }
 
 /// `ring, count, neurons, cursor, coefficient, left, gain, places, others, ends, delay, weight, eligibility` to `weight,
@@ -182,8 +175,7 @@ pub(super) fn credit_at_arrival(frame: Frame) -> Result<()> {
     let float = float(&frame.arg(11), "weight")?;
     let coefficient = numbers(frame, 4, float)?;
     let (lines, others) = Lines::delayed(frame, 7, frame.arg(0).population().n)?;
-    let device = Device::of(frame)?;
-    let act = Credit::of(frame, &device, 5, 11, [lines.n(), coefficient.n])?;
+    let act = Credit::of(frame, 5, 11, [lines.n(), coefficient.n])?;
     let name = others.stored(
         float,
         [
@@ -191,7 +183,7 @@ pub(super) fn credit_at_arrival(frame: Frame) -> Result<()> {
             [c"plastic_credit_arriving_f64_u16", c"plastic_credit_arriving_f64_u32"],
         ],
     );
-    arriving(&device, frame, lines, coefficient, act, name)
+    arriving(frame, lines, coefficient, act, name)
 }
 
 /// `events, ring, cursor, left, gain, places, others, ends, delay, weight, eligibility` to `weight, eligibility`, in
@@ -201,9 +193,8 @@ pub(super) fn credit_delayed(frame: Frame) -> Result<()> {
     let float = float(&frame.arg(9), "weight")?;
     let coefficient = ring(frame, float)?;
     let (lines, others) = Lines::delayed(frame, 5, frame.arg(0).len())?;
-    let device = Device::of(frame)?;
-    let act = Credit::of(frame, &device, 3, 9, [lines.n(), coefficient.n])?;
-    now(&device, frame, lines, coefficient, act, credit_now(float, others))
+    let act = Credit::of(frame, 3, 9, [lines.n(), coefficient.n])?;
+    now(frame, lines, coefficient, act, credit_now(float, others))
 }
 
 fn change_now(float: Dtype, others: Others) -> &'static CStr {
@@ -246,38 +237,38 @@ fn of_each(buffer: &Buffer, name: &str, float: Dtype, n: u64) -> Result<Address>
     Ok(address(buffer))
 }
 
-/// The weights and eligibilities from the operand `first` on, which the first two results continue.
-fn synapses(frame: Frame, device: &Device, first: usize) -> Result<[Address; 2]> {
+/// The weights and eligibilities, which are operands from `first` on, in the results that continue these.
+fn synapses(frame: Frame, first: usize) -> Result<[Address; 2]> {
     let eligibility = frame.arg(first + 1);
     eligibility.expect(frame.arg(first).dtype, "eligibility")?;
     expect_len(&eligibility, "eligibility", frame.arg(first).len())?;
-    device.continue_in(&frame.arg(first), "weight", &frame.ret(0))?;
-    device.continue_in(&eligibility, "eligibility", &frame.ret(1))?;
     Ok([0, 1].map(|k| address(&frame.ret(k))))
 }
 
+/// The device, on which the results continue the last operands: weights, and eligibilities if there are some.
+fn begin(frame: Frame) -> Result<Device> {
+    let (device, results) = (Device::of(frame)?, frame.ret_count());
+    for (k, name) in ["weight", "eligibility"].iter().enumerate().take(results) {
+        device.continue_in(&frame.arg(frame.arg_count() - results + k), name, &frame.ret(k))?;
+    }
+    Ok(device)
+}
+
 /// Acts on the synapses of the lines that have an event in the first operand.
-fn now<A: Copy>(
-    device: &Device,
-    frame: Frame,
-    lines: Lines,
-    coefficient: History,
-    act: A,
-    name: &'static CStr,
-) -> Result<()> {
+fn now<A: Copy>(frame: Frame, lines: Lines, coefficient: History, act: A, name: &'static CStr) -> Result<()> {
     expect_len(&frame.ret(0), "weight", lines.nnz() as usize)?;
     let events = Spikes::all(&frame.arg(0), frame.ret(0).dtype)?;
     expect_len(&frame.arg(0), "events", lines.n() as usize)?;
     let tiles = tiles(lines.n() as usize) as u64;
-    let parts = parts(device, tiles, lines.nnz().div_ceil(tiles.max(1)))?;
+    let device = begin(frame)?;
+    let parts = parts(&device, tiles, lines.nnz().div_ceil(tiles.max(1)))?;
     let call = Call { lines, coefficient, act, parts, events };
     // SAFETY: the parameter is that of the kernel, and its buffers have the sizes that it says.
-    unsafe { launch(device, name, [tiles as u32, parts as u32, 1], BLOCK, &call) }
+    unsafe { launch(&device, name, [tiles as u32, parts as u32, 1], BLOCK, &call) }
 }
 
 /// Acts on the synapses at which events of the history in the first four operands arrive.
 fn arriving<A: Copy>(
-    device: &Device,
     frame: Frame,
     lines: Lines,
     coefficient: History,
@@ -287,8 +278,9 @@ fn arriving<A: Copy>(
     expect_len(&frame.ret(0), "weight", lines.nnz() as usize)?;
     frame.arg(0).expect(frame.ret(0).dtype, "ring")?;
     let events = History::of(&[0, 1, 2].map(|k| frame.arg(k)), &frame.arg(3), lines.n() as usize)?;
-    let parts = parts(device, events.slots, lines.nnz().div_ceil(events.slots))?;
+    let device = begin(frame)?;
+    let parts = parts(&device, events.slots, lines.nnz().div_ceil(events.slots))?;
     let call = Call { lines, coefficient, act, parts, events };
     // SAFETY: the parameter is that of the kernel, and its buffers have the sizes that it says.
-    unsafe { launch(device, name, [events.slots as u32, parts as u32, 1], BLOCK, &call) }
+    unsafe { launch(&device, name, [events.slots as u32, parts as u32, 1], BLOCK, &call) }
 }

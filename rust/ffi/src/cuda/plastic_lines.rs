@@ -6,6 +6,7 @@ use super::operands::{Delays, Rows, expect_len};
 use crate::buffer::Dtype;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
+use spikeloop_kernels::event::Names;
 use std::ffi::CStr;
 
 /// Which kernel knows the neurons of the other side.
@@ -50,7 +51,7 @@ pub(super) struct Lines {
 impl Lines {
     /// Those of `n` sources, in the operands `indices, indptr` from `first` on.
     pub(super) fn rows(frame: Frame, first: usize, n: usize) -> Result<(Self, Others)> {
-        let rows = Rows::with(&frame.arg(first), &frame.arg(first + 1), n)?;
+        let rows = Rows::with(&frame.arg(first), &frame.arg(first + 1), n, Names::ROWS)?;
         Ok((Self::stored(rows), Others::of(frame.arg(first).dtype)))
     }
 
@@ -58,12 +59,15 @@ impl Lines {
     pub(super) fn columns(frame: Frame, n: usize, n_pre: u64) -> Result<(Self, Others)> {
         let [places, ends, sources, indptr] = [3, 4, 5, 6].map(|k| frame.arg(k));
         places.expect(Dtype::U32, "places")?;
-        let rows = Rows::with(&places, &ends, n)?;
+        let rows = Rows::with(&places, &ends, n, Names::COLUMNS)?;
         let (nnz, at) = (places.len(), address(&places));
         match sources.dtype {
             Dtype::U16 => {
                 expect_len(&sources, "sources", nnz)?;
-                let rows = Rows::with(&sources, &ends, n)?;
+                if indptr.len() != 0 {
+                    expect_len(&indptr, Names::ROWS.indptr, n_pre as usize + 1)?;
+                }
+                let rows = Rows::with(&sources, &ends, n, Names::COLUMNS)?;
                 Ok((Self { places: at, ..Self::stored(rows) }, Others::U16))
             }
             Dtype::U32 => {
@@ -72,7 +76,7 @@ impl Lines {
                     _ => return Err(Error::invalid("attribute 'shift' must lie in 0 to 31")),
                 };
                 expect_len(&sources, "sources", nnz.div_ceil(1 << shift))?;
-                let of_sources = Rows::with(&places, &indptr, n_pre as usize)?;
+                let of_sources = Rows::with(&places, &indptr, n_pre as usize, Names::ROWS)?;
                 let first = address(&sources);
                 let lines = Self { places: at, first, shift, sources: of_sources, ..Self::stored(rows) };
                 Ok((lines, Others::Looked))
@@ -84,7 +88,7 @@ impl Lines {
     /// Those of `n` neurons, with delays, in the operands `places, others, ends, delay` from `first` on.
     pub(super) fn delayed(frame: Frame, first: usize, n: usize) -> Result<(Self, Others)> {
         let [places, others, ends, delay] = [0, 1, 2, 3].map(|k| frame.arg(first + k));
-        let rows = Rows::with(&others, &ends, n)?;
+        let rows = Rows::with(&others, &ends, n, Names::LINES)?;
         places.expect(Dtype::U32, "places")?;
         if places.len() != 0 {
             expect_len(&places, "places", others.len())?;

@@ -134,9 +134,7 @@ pub(super) fn scatter(frame: Frame) -> Result<()> {
     let (values, target, out) = (frame.arg(0), frame.arg(last), frame.ret(0));
     let float = float(&target, "target")?;
     values.expect(float, "values")?;
-    let (device, mut call, blocks) =
-        call(frame, values.population().batch, &target, last > 1, [&values, &out])?;
-    expect_len(&values, "values", (call.targets.batch * call.rows.n_pre) as usize)?;
+    let (device, mut call, blocks) = call(frame, (&values, "values"), &target, last > 1, [&values, &out])?;
     device.continue_in(&target, "target", &out)?;
     call.out = Sums::begin(&device, frame, &out, 2)?;
     let x = (tiles(call.rows.n_pre as usize) as u64).min(blocks);
@@ -152,16 +150,15 @@ pub(super) fn gather(frame: Frame) -> Result<()> {
     let float = float(&ct, "cotangent")?;
     out.expect(float, "result")?;
     let timed = frame.arg_count() > 1;
-    let (device, call, blocks) = call(frame, out.population().batch, &ct, timed, [&ct, &out])?;
-    expect_len(&out, "result", (call.targets.batch * call.rows.n_pre) as usize)?;
+    let (device, call, blocks) = call(frame, (&out, "result"), &ct, timed, [&ct, &out])?;
     let grid = [call.rows.n_pre.min(blocks) as u32, 1, 1];
     run(&device, by_float!("procedural_gather", float), grid, &call)
 }
 
-/// The parameter of the kernel, and how many blocks run.
+/// The parameter of the kernel, and how many blocks run; `sources` has a number for each source, and a name.
 fn call(
     frame: Frame,
-    batch: usize,
+    sources: (&Buffer, &str),
     target: &Buffer,
     timed: bool,
     [values, out]: [&Buffer; 2],
@@ -169,8 +166,9 @@ fn call(
     let rule = rule(frame, target.population().n)?;
     let ring = if timed { Ring::timed(frame, 1)? } else { Ring::NONE };
     rule.check_delays(ring.slots as usize)?;
-    let targets = Targets::with(ring, batch, target)?;
+    let targets = Targets::with(ring, sources.0.population().batch, target)?;
     let (rows, most) = DrawnRows::of(&rule, ring.slots, &frame.ret(1))?;
+    expect_len(sources.0, sources.1, (targets.batch * rows.n_pre) as usize)?;
     let device = Device::of(frame)?;
     let blocks = device.blocks()?.min(most);
     Ok((device, Call { rows, targets, values: address(values), out: Sums::none(out) }, blocks))

@@ -102,6 +102,24 @@ pub(super) const KERNELS: &[Kernel] = &[
         free: &[("spikes", 0, &[4]), ("cotangent", 0, &[5]), ("indptr", 0, &[0]), ("result", 0, &[1])],
     },
     Kernel {
+        name: "dense_product",
+        call: || {
+            let call = Call::default().arg(&[1.0_f32; 6], &[2, 3]).arg(&[0.5_f32; 12], &[3, 4]);
+            call.ret(&[0.0_f32; 8], &[2, 4])
+        },
+        operands: &["spikes", "weight", "result"],
+        free: &[],
+    },
+    Kernel {
+        name: "dense_outer",
+        call: || {
+            let call = Call::default().arg(&[1_u8; 6], &[2, 3]).arg(&[0.5_f32; 8], &[2, 4]);
+            call.ret(&[0.0_f32; 12], &[3, 4])
+        },
+        operands: &["spikes", "cotangent", "result"],
+        free: &[],
+    },
+    Kernel {
         name: "event_relay",
         call: relay,
         operands: &["spikes", "weight", "indices", "indptr", "cursor", "ring", "target"],

@@ -214,7 +214,7 @@ impl<T: Float> Deliver<'_, T> {
         let (rows, weight) = (self.call.rows, self.call.weight);
         match self.source {
             Source::Found(hits) if self.part.is_none() && rows.are_single() => {
-                self.singles(all, hits, place)?
+                self.singles(all, hits, place)?;
             }
             Source::Found(hits) => {
                 for hit in hits.iter().take(AHEAD) {
