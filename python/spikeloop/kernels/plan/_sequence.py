@@ -7,6 +7,7 @@ nobody else reads, shares memory with what replaces it. The others are results o
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -126,7 +127,7 @@ def _constant(atom: Any) -> str:
 def _attribute(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"ints:{_list(value)}"
-    return f"flag:{int(value)}" if isinstance(value, (bool, np.bool_)) else f"int:{int(value)}"
+    return f"flag:{int(value)}" if isinstance(value, (bool, np.bool_)) else f"int:{operator.index(value)}"
 
 
 def _list(numbers: Any) -> str:
