@@ -124,6 +124,17 @@ def test_several_spikes_in_a_step_count():
     assert out.max() >= 2
 
 
+def test_mechanisms_of_glif_make_one_of_five_levels():
+    with pytest.raises(ValueError, match="adapting_threshold=True is none of the five levels"):
+        sl.nest.glif_psc(2, adapting_threshold=True)
+    neurons = sl.nest.glif_psc(2, after_spike_currents=True)
+    assert neurons.asc_amps_2 == -198.94 * u.pA
+    with pytest.raises(ValueError, match="after_spike_currents=True, adapting_threshold=True is none"):
+        neurons.adapting_threshold = True
+    neurons.spike_dependent_threshold = True
+    neurons.adapting_threshold = True
+
+
 def test_a_parrot_repeats_what_arrives():
     relay = sl.nest.parrot_neuron(2)
     into = kick(relay, "0", 1.0)

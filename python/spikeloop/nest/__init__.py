@@ -12,10 +12,14 @@ from .aeif import aeif_cond_exp as aeif_cond_exp
 from .aeif import aeif_psc_alpha as aeif_psc_alpha
 from .aeif import aeif_psc_exp as aeif_psc_exp
 from .gif import gif_cond_exp as gif_cond_exp
+from .gif import gif_cond_exp_multisynapse as gif_cond_exp_multisynapse
 from .gif import gif_psc_exp as gif_psc_exp
 from .gif import gif_psc_exp_multisynapse as gif_psc_exp_multisynapse
+from .glif import glif_cond as glif_cond
+from .glif import glif_psc as glif_psc
 from .hh import hh_cond_exp_traub as hh_cond_exp_traub
 from .hh import hh_psc_alpha as hh_psc_alpha
+from .iaf_chs_2007 import iaf_chs_2007 as iaf_chs_2007
 from .iaf_cond import iaf_cond_alpha as iaf_cond_alpha
 from .iaf_cond import iaf_cond_beta as iaf_cond_beta
 from .iaf_cond import iaf_cond_exp as iaf_cond_exp
@@ -24,8 +28,10 @@ from .iaf_psc_alpha import iaf_psc_alpha as iaf_psc_alpha
 from .iaf_psc_alpha import iaf_psc_alpha_multisynapse as iaf_psc_alpha_multisynapse
 from .iaf_psc_delta import iaf_psc_delta as iaf_psc_delta
 from .iaf_psc_exp import iaf_psc_exp as iaf_psc_exp
+from .iaf_psc_exp import iaf_psc_exp_htum as iaf_psc_exp_htum
 from .iaf_psc_exp import iaf_psc_exp_multisynapse as iaf_psc_exp_multisynapse
 from .izhikevich import izhikevich as izhikevich
 from .mat import amat2_psc_exp as amat2_psc_exp
 from .mat import mat2_psc_exp as mat2_psc_exp
 from .parrot_neuron import parrot_neuron as parrot_neuron
+from .pp_psc_delta import pp_psc_delta as pp_psc_delta

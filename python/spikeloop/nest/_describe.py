@@ -33,6 +33,16 @@ MEANINGS = {
     "tau_2": "time constant of V_th_alpha_2", "alpha_1": "jump of V_th_alpha_1 at a spike",
     "alpha_2": "jump of V_th_alpha_2 at a spike", "beta": "coupling of the threshold to the potential",
     "tau_v": "time constant of V_th_v", "dead_time": "dead time after a spike",
+    "c_1": "slope of the linear part of the rate of spikes", "c_2": "factor of its exponential part",
+    "c_3": "slope of its exponential part", "g": "leak conductance", "g_m": "leak conductance",
+    "th_spike_add": "jump of threshold_spike at a spike", "th_spike_decay": "rate of decay of threshold_spike",
+    "voltage_reset_fraction": "factor of the potential in the reset", "voltage_reset_add": "summand in the reset",
+    "th_voltage_index": "coupling of threshold_voltage to the potential",
+    "th_voltage_decay": "rate of decay of threshold_voltage",
+    "asc_decay": "rate of decay of each after-spike current", "asc_amps": "jump of each after-spike current",
+    "asc_r": "factor of each after-spike current at a spike",
+    "tau_epsp": "time constant of V_syn", "tau_reset": "time constant of V_spike",
+    "V_epsp": "peak of V_syn after a spike of weight 1",
 }  # fmt: skip
 
 
