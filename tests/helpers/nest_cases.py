@@ -92,6 +92,12 @@ ODE = [
     Case("iaf_cond_exp_sfa_rr", cond(12.0, 6.0), {"I_e": 400.0}, STEP, ("V_m", "g_ex", "g_sfa", "g_rr"), 3 * 3.2e-4),
     Case("hh_psc_alpha", psc(400.0, -20.0), {"I_e": 400.0, **UNEQUAL}, STEP,
          ("V_m", "Act_n", "I_syn_ex"), 3 * 4.5e-3),
+    Case("iaf_chxk_2008", cond(200.0, 10.0), {"I_e": 500.0, **UNEQUAL}, STEP,
+         ("V_m", "g_ex", "g_in"), 3 * 5.2e-5),
+    Case("ht_neuron",
+         {"AMPA": (1, 1, 8.0, 4.0), "NMDA": (2, 1, 2.0, 1.0), "GABA_A": (3, 1, 1.0, 0.5), "GABA_B": (4, 1, 0.5, 0.2)},
+         current=((200, 20.0), (700, 0.0), (1000, 30.0)), record=("V_m", "theta", "g_AMPA", "g_GABA_B"),
+         tolerance=3 * 3.5e-4),
     Case("hh_cond_exp_traub", cond(12.0, 6.0), {"I_e": 200.0}, STEP, ("V_m", "Act_n", "g_ex"), 3 * 0.23),
 ]  # fmt: skip
 TIGHT = {"gsl_error_tol": 1e-9}  # NEST's own error becomes small

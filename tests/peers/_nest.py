@@ -57,7 +57,7 @@ def driven(model, params, ports, trains, late, current, record, dt):
             nest.Connect(source, cell, syn_spec=spec)
     steps = len(trains)
     nest.Simulate(grid(steps + 1, dt))
-    spiked = np.round(recorder.events["times"] / dt).astype(int) - 1
+    spiked = np.ceil(recorder.events["times"] / dt - 1e-6).astype(int) - 1  # some have their time inside of the step
     recorded = {name: meter.events[name][:steps] for name in record}
     if model == "iaf_psc_exp_htum":
         recorded["V_m"] = recorded["V_m"] + cell.E_L  # NEST records it without E_L

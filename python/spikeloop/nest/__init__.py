@@ -19,7 +19,9 @@ from .glif import glif_cond as glif_cond
 from .glif import glif_psc as glif_psc
 from .hh import hh_cond_exp_traub as hh_cond_exp_traub
 from .hh import hh_psc_alpha as hh_psc_alpha
+from .ht_neuron import ht_neuron as ht_neuron
 from .iaf_chs_2007 import iaf_chs_2007 as iaf_chs_2007
+from .iaf_chxk_2008 import iaf_chxk_2008 as iaf_chxk_2008
 from .iaf_cond import iaf_cond_alpha as iaf_cond_alpha
 from .iaf_cond import iaf_cond_beta as iaf_cond_beta
 from .iaf_cond import iaf_cond_exp as iaf_cond_exp

@@ -43,6 +43,19 @@ MEANINGS = {
     "asc_r": "factor of each after-spike current at a spike",
     "tau_epsp": "time constant of V_syn", "tau_reset": "time constant of V_spike",
     "V_epsp": "peak of V_syn after a spike of weight 1",
+    **{f"g_peak_{k}": f"peak of g_{k} after a spike of weight 1" for k in ("AMPA", "NMDA", "GABA_A", "GABA_B")},
+    **{f"tau_rise_{k}": f"rise time constant of g_{k}" for k in ("AMPA", "NMDA", "GABA_A", "GABA_B")},
+    **{f"tau_decay_{k}": f"decay time constant of g_{k}" for k in ("AMPA", "NMDA", "GABA_A", "GABA_B")},
+    **{f"g_peak_{k}": f"largest conductance of the current {k}" for k in ("NaP", "KNa", "T", "h")},
+    **{f"E_rev_{k}": f"reversal potential of {k}"
+       for k in ("AMPA", "NMDA", "GABA_A", "GABA_B", "NaP", "KNa", "T", "h")},
+    "V_act_NMDA": "potential at which half of the NMDA channels are free of magnesium",
+    "S_act_NMDA": "slope of the release from magnesium", "tau_Mg_slow_NMDA": "slow time constant of the release",
+    "tau_Mg_fast_NMDA": "fast time constant of the release",
+    "g_NaL": "sodium leak conductance", "g_KL": "potassium leak conductance", "theta_eq": "threshold at rest",
+    "tau_theta": "time constant of the threshold", "tau_spike": "time constant of V_m after a spike",
+    "N_NaP": "exponent of the gate of NaP", "N_T": "exponent of the gate of T", "tau_D_KNa": "time constant of D_IKNa",
+    "g_ahp": "peak of G_ahp after a spike", "tau_ahp": "time constant of G_ahp", "E_ahp": "reversal potential of G_ahp",
 }  # fmt: skip
 
 
