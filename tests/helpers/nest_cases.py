@@ -99,6 +99,7 @@ ODE = [
          current=((200, 20.0), (700, 0.0), (1000, 30.0)), record=("V_m", "theta", "g_AMPA", "g_GABA_B"),
          tolerance=3 * 3.5e-4),
     Case("hh_cond_exp_traub", cond(12.0, 6.0), {"I_e": 200.0}, STEP, ("V_m", "Act_n", "g_ex"), 3 * 0.23),
+    Case("hh_cond_beta_gap_traub", cond(25.0, 10.0), {"I_e": 200.0}, STEP, ("V_m", "Act_n", "g_ex"), 3 * 0.13),
 ]  # fmt: skip
 TIGHT = {"gsl_error_tol": 1e-9}  # NEST's own error becomes small
 PORTS = {"E_rev": [0.0, 0.0, -85.0], "tau_syn": [0.5, 2.0, 8.0]}

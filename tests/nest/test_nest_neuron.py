@@ -135,6 +135,26 @@ def test_mechanisms_of_glif_make_one_of_five_levels():
     neurons.adapting_threshold = True
 
 
+def test_gap_junctions_couple_potentials():
+    def highest(weight):
+        """The highest potentials of a neuron that spikes and of one coupled with it that has no other input."""
+        pair = sl.nest.hh_cond_beta_gap_traub(2)
+        junction = sl.SymmetryGapJunction(pair, "V_m", [(0, 1)], weight * u.nS)
+        sl.nn.init_all_states(pair)
+
+        def step():
+            junction()
+            pair([900.0, 0.0] * u.pA)
+            return u.get_mantissa(pair.V_m.value)
+
+        return np.asarray(sl.transform.for_loop(step, length=300).max(0))
+
+    alone, coupled = highest(0.0), highest(30.0)
+    assert (alone > 0).tolist() == (coupled > 0).tolist() == [True, False]
+    assert alone[1] < -59
+    assert coupled[1] > -50
+
+
 def test_a_parrot_repeats_what_arrives():
     relay = sl.nest.parrot_neuron(2)
     into = kick(relay, "0", 1.0)

@@ -17,6 +17,7 @@ from .gif import gif_psc_exp as gif_psc_exp
 from .gif import gif_psc_exp_multisynapse as gif_psc_exp_multisynapse
 from .glif import glif_cond as glif_cond
 from .glif import glif_psc as glif_psc
+from .hh import hh_cond_beta_gap_traub as hh_cond_beta_gap_traub
 from .hh import hh_cond_exp_traub as hh_cond_exp_traub
 from .hh import hh_psc_alpha as hh_psc_alpha
 from .ht_neuron import ht_neuron as ht_neuron
