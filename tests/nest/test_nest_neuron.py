@@ -80,6 +80,8 @@ def test_what_is_wrong_is_named():
         sl.project(neurons, sl.LIF(4), sl.connect.OneToOne(1.0 * u.nS), **neurons.port("ex"))
     with pytest.raises(TypeError, match="tau_syn_ex"):
         sl.nest.iaf_cond_exp(4, tau_syn_exc=1.0 * u.ms)
+    with pytest.raises(ValueError, match="t_ref_tot − t_ref_abs"):
+        sl.nest.iaf_psc_exp_htum(4, t_ref_abs=3.0 * u.ms)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)

@@ -9,6 +9,7 @@ import brainunit as u
 import jax.numpy as jnp
 
 from .._form import param, variable
+from .._units import check_not_negative
 from ..kernels import Drive
 from ._leaky import _Leaky, leak
 from ._lists import elements, param_list, variable_list
@@ -61,6 +62,11 @@ class iaf_psc_exp_htum(iaf_psc_exp):
 
     period = "t_ref_tot"
     holds = ()
+
+    def _check(self) -> None:
+        super()._check()
+        p = self.quantities()
+        check_not_negative(p.t_ref_tot - p.t_ref_abs, f"{self.path}: t_ref_tot − t_ref_abs")
 
     @classmethod
     def arrive(cls, p: SimpleNamespace, s: SimpleNamespace) -> None:
