@@ -25,6 +25,11 @@ def exprel(x: Any) -> Any:
     return _exprel(_as_float(x)) if isinstance(x, jax.Array) else _exprel_of(np, x)
 
 
+def exprel_slope(x: Any) -> Any:
+    """The derivative of exprel, ∫₀¹ t eˣᵗ dt."""
+    return _exprel_slope(_as_float(jnp.asarray(x)))
+
+
 def exp_euler(x: Any, dt: Any, rate: Any, slope: Any, most_growth: float | None = None) -> Any:
     """One exponential Euler step of dx/dt = rate with the derivative d rate/dx = slope; growth by eᵐ at most."""
     growth = dt * slope

@@ -77,6 +77,9 @@ EXACT = [
     Case("mat2_psc_exp", psc(600.0, -100.0), {"I_e": 250.0}, STEP, ("V_m", "V_th")),
     Case("amat2_psc_exp", psc(600.0, -100.0), {"I_e": 250.0, "beta": -0.3, "alpha_2": 1.0}, STEP,
          ("V_m", "V_th", "V_th_v", "I_syn_ex")),
+    Case("iaf_psc_exp_htum", psc(900.0, -60.0), {"I_e": 600.0, "t_ref_abs": 1.0, "t_ref_tot": 6.0, **UNEQUAL}, STEP,
+         ("V_m", "I_syn_ex", "I_syn_in")),
+    Case("iaf_chs_2007", {"ex": (0, 1, 0.9, 0.4)}),
     Case("izhikevich", delta(8.0), {"I_e": 3.0}, ((200, 6.0), (700, 0.0), (1000, 10.0)), ("V_m", "U_m")),
 ]  # fmt: skip
 # Ours may be off by twice NEST's own error, so the difference may be three times that. NEST's own error is measured
@@ -89,7 +92,14 @@ ODE = [
     Case("iaf_cond_exp_sfa_rr", cond(12.0, 6.0), {"I_e": 400.0}, STEP, ("V_m", "g_ex", "g_sfa", "g_rr"), 3 * 3.2e-4),
     Case("hh_psc_alpha", psc(400.0, -20.0), {"I_e": 400.0, **UNEQUAL}, STEP,
          ("V_m", "Act_n", "I_syn_ex"), 3 * 4.5e-3),
+    Case("iaf_chxk_2008", cond(200.0, 10.0), {"I_e": 500.0, **UNEQUAL}, STEP,
+         ("V_m", "g_ex", "g_in"), 3 * 5.2e-5),
+    Case("ht_neuron",
+         {"AMPA": (1, 1, 8.0, 4.0), "NMDA": (2, 1, 2.0, 1.0), "GABA_A": (3, 1, 1.0, 0.5), "GABA_B": (4, 1, 0.5, 0.2)},
+         current=((200, 20.0), (700, 0.0), (1000, 30.0)), record=("V_m", "theta", "g_AMPA", "g_GABA_B"),
+         tolerance=3 * 3.5e-4),
     Case("hh_cond_exp_traub", cond(12.0, 6.0), {"I_e": 200.0}, STEP, ("V_m", "Act_n", "g_ex"), 3 * 0.23),
+    Case("hh_cond_beta_gap_traub", cond(25.0, 10.0), {"I_e": 200.0}, STEP, ("V_m", "Act_n", "g_ex"), 3 * 0.13),
 ]  # fmt: skip
 TIGHT = {"gsl_error_tol": 1e-9}  # NEST's own error becomes small
 PORTS = {"E_rev": [0.0, 0.0, -85.0], "tau_syn": [0.5, 2.0, 8.0]}
@@ -125,6 +135,23 @@ AEIF = [
         1e-2,
     ),
 ]
+SPIKE, CURRENTS, FOLLOWS = (
+    {name: True} for name in ("spike_dependent_threshold", "after_spike_currents", "adapting_threshold")
+)
+LEVELS = {"1": {}, "2": SPIKE, "3": CURRENTS, "5": {**SPIKE, **CURRENTS, **FOLLOWS}}
+RECORDED = {"1": (), "2": ("threshold_spike",), "3": ("ASCurrents_sum",),
+            "5": ("ASCurrents_sum", "threshold_spike", "threshold_voltage")}  # fmt: skip
+FADING = {"asc_r": [0.9, 0.3], "th_spike_add": 2.0}
+STRONG = ((200, 600.0), (700, 0.0), (1000, 900.0))
+GLIF = [
+    Case("glif_psc", numbered(500.0, 150.0, -40.0), {"tau_syn": [0.5, 2.0, 8.0], **FADING, **LEVELS[level]}, STRONG,
+         ("V_m", *RECORDED[level]), name=level)
+    for level in LEVELS
+] + [
+    Case("glif_cond", numbered(15.0, 4.0, 2.0), {**PORTS, **FADING, **LEVELS[level]}, STRONG,
+         ("V_m", *RECORDED[level], "g_1"), 2e-4, name=level)
+    for level in ("2", "5")
+]  # fmt: skip
 # Without spikes, which are drawn at random.
 SILENT = {"lambda_0": 0.0, "I_e": 50.0}
 GIF = [
@@ -133,8 +160,11 @@ GIF = [
         "gif_psc_exp_multisynapse", numbered(60.0, 30.0, -40.0), {**SILENT, "tau_syn": [0.5, 2.0, 8.0]}, STEP, spikes=0
     ),
     Case("gif_cond_exp", cond(2.0, 2.0), {**SILENT, **UNEQUAL, **TIGHT}, STEP, ("V_m", "g_ex", "g_in"), 1e-5, spikes=0),
-]
-CASES = EXACT + ODE + AEIF + GIF
+    Case("gif_cond_exp_multisynapse", numbered(2.0, 1.0, 2.0), {**SILENT, **PORTS, **TIGHT}, STEP, tolerance=1e-5,
+         spikes=0),
+    Case("pp_psc_delta", delta(3.0), {"I_e": 100.0, "c_2": 0.0}, STEP, spikes=0),
+]  # fmt: skip
+CASES = EXACT + ODE + AEIF + GLIF + GIF
 
 
 def kept(name, values):
@@ -145,5 +175,8 @@ def kept(name, values):
 # Neurons that spike at random: how often they do in the steps of a run, in the mean and with what spread.
 ADAPTING = {"I_e": 400.0, "Delta_V": 2.0, "lambda_0": 10.0, "t_ref": 2.0, "tau_sfa": [110.0, 5.0],
             "q_sfa": [1.0, 2.0], "tau_stc": [10.0, 110.0], "q_stc": [56.7, -6.9]}  # fmt: skip
-RANDOM = dict.fromkeys(("gif_psc_exp", "gif_psc_exp_multisynapse", "gif_cond_exp"), ADAPTING)
+RANDOM = dict.fromkeys(
+    ("gif_psc_exp", "gif_psc_exp_multisynapse", "gif_cond_exp", "gif_cond_exp_multisynapse"), ADAPTING
+)
+RANDOM["pp_psc_delta"] = {"I_e": 400.0, "c_1": 0.5, "dead_time": 2.0, "tau_sfa": [34.0, 5.0], "q_sfa": [3.0, 2.0]}
 POPULATION, RUN = 1000, 3000

@@ -80,6 +80,8 @@ def test_what_is_wrong_is_named():
         sl.project(neurons, sl.LIF(4), sl.connect.OneToOne(1.0 * u.nS), **neurons.port("ex"))
     with pytest.raises(TypeError, match="tau_syn_ex"):
         sl.nest.iaf_cond_exp(4, tau_syn_exc=1.0 * u.ms)
+    with pytest.raises(ValueError, match="t_ref_tot − t_ref_abs"):
+        sl.nest.iaf_psc_exp_htum(4, t_ref_abs=3.0 * u.ms)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
@@ -122,6 +124,37 @@ def test_several_spikes_in_a_step_count():
     sl.nn.init_all_states(neurons)
     out = sl.transform.for_loop(lambda: neurons(200_000 * u.pA), length=20)
     assert out.max() >= 2
+
+
+def test_mechanisms_of_glif_make_one_of_five_levels():
+    with pytest.raises(ValueError, match="adapting_threshold=True is none of the five levels"):
+        sl.nest.glif_psc(2, adapting_threshold=True)
+    neurons = sl.nest.glif_psc(2, after_spike_currents=True)
+    assert neurons.asc_amps_2 == -198.94 * u.pA
+    with pytest.raises(ValueError, match="after_spike_currents=True, adapting_threshold=True is none"):
+        neurons.adapting_threshold = True
+    neurons.spike_dependent_threshold = True
+    neurons.adapting_threshold = True
+
+
+def test_gap_junctions_couple_potentials():
+    def highest(weight):
+        """The highest potentials of a neuron that spikes and of one coupled with it that has no other input."""
+        pair = sl.nest.hh_cond_beta_gap_traub(2)
+        junction = sl.SymmetryGapJunction(pair, "V_m", [(0, 1)], weight * u.nS)
+        sl.nn.init_all_states(pair)
+
+        def step():
+            junction()
+            pair([900.0, 0.0] * u.pA)
+            return u.get_mantissa(pair.V_m.value)
+
+        return np.asarray(sl.transform.for_loop(step, length=300).max(0))
+
+    alone, coupled = highest(0.0), highest(30.0)
+    assert (alone > 0).tolist() == (coupled > 0).tolist() == [True, False]
+    assert alone[1] < -59
+    assert coupled[1] > -50
 
 
 def test_a_parrot_repeats_what_arrives():

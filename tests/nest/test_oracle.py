@@ -41,6 +41,8 @@ def population(case):
 
 
 def in_unit(model, name, value):
+    if name in model.options:
+        return value
     declared = model.params.get(name) or model.lists[name]
     return u.Quantity(np.asarray(value, float), unit=declared.unit)
 

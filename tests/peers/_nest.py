@@ -46,8 +46,10 @@ def driven(model, params, ports, trains, late, current, record, dt):
     recorder = nest.Create("spike_recorder")
     nest.Connect(meter, cell, syn_spec={"delay": dt})
     nest.Connect(cell, recorder, syn_spec={"delay": dt})
-    changes = {"amplitude_times": [grid(at - 1, dt) for at, _ in current], "amplitude_values": [x for _, x in current]}
-    nest.Connect(nest.Create("step_current_generator", changes), cell, syn_spec={"delay": dt})
+    if current:
+        changes = {"amplitude_times": [grid(at - 1, dt) for at, _ in current],
+                   "amplitude_values": [x for _, x in current]}  # fmt: skip
+        nest.Connect(nest.Create("step_current_generator", changes), cell, syn_spec={"delay": dt})
     for (receptor, weight, late_weight), train in zip(ports, np.transpose(trains), strict=True):
         source = nest.Create("spike_generator", {"spike_times": [grid(at, dt) for at in np.flatnonzero(train)]})
         for delay, w in ((1, weight), (late, late_weight)):
@@ -55,8 +57,11 @@ def driven(model, params, ports, trains, late, current, record, dt):
             nest.Connect(source, cell, syn_spec=spec)
     steps = len(trains)
     nest.Simulate(grid(steps + 1, dt))
-    spiked = np.round(recorder.events["times"] / dt).astype(int) - 1
-    return {**{name: meter.events[name][:steps] for name in record}, "spikes": spiked[spiked < steps]}
+    spiked = np.ceil(recorder.events["times"] / dt - 1e-6).astype(int) - 1  # some have their time inside of the step
+    recorded = {name: meter.events[name][:steps] for name in record}
+    if model == "iaf_psc_exp_htum":
+        recorded["V_m"] = recorded["V_m"] + cell.E_L  # NEST records it without E_L
+    return {**recorded, "spikes": spiked[spiked < steps]}
 
 
 def counts(model, params, n, steps, dt):

@@ -144,7 +144,33 @@ class gif_psc_exp_multisynapse(_EscapePsc):
         return {f"I_syn_{k}": tau for k, tau in enumerate(elements(p, "tau_syn"), 1)}
 
 
-class gif_cond_exp(_Escape):
+class _EscapeCond(_Escape):
+    """Base of the models with exponential conductances, integrated by RK4."""
+
+    @staticmethod
+    def reversal(p: SimpleNamespace) -> dict[Any, Any]:
+        """The reversal potential of each conductance, by what follows `g_` in its name."""
+        raise NotImplementedError
+
+    @classmethod
+    def integrate(cls, p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        _adapt(p, s)
+        reversal = cls.reversal(p)
+
+        def rates(x: Any, part: float = 0.0) -> dict[str, Any]:
+            del part
+            y = SimpleNamespace(**x)
+            synaptic = sum(getattr(y, f"g_{k}") * (E - y.V_m) for k, E in reversal.items())
+            receptors = drive.synaptic + drive.slope * (y.V_m - p.start.V_m)
+            total = p.g_L * (p.E_L - y.V_m) + synaptic + p.I_e + drive.current + receptors - s.I_stc
+            return {"V_m": total / p.C_m, **exponentials(y, "g", p, tuple(reversal))}
+
+        names = ["V_m", *(f"g_{k}" for k in reversal)]
+        vars(s).update(_integrators.advanced("rk4", 4, rates, {name: getattr(s, name) for name in names}, p.dt))
+        s.V_m = jnp.where(p.refractory, p.V_reset, s.V_m)
+
+
+class gif_cond_exp(_EscapeCond):
     r"""`gif_psc_exp` with exponential conductances, integrated by RK4 with four substeps.
 
     Weights of both ports are positive conductances; NEST takes negative weights for g_in.
@@ -162,17 +188,22 @@ class gif_cond_exp(_Escape):
     ports = {"ex": Port("g_ex", u.nS), "in": Port("g_in", u.nS)}
 
     @staticmethod
-    def integrate(p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> None:
-        _adapt(p, s)
+    def reversal(p: SimpleNamespace) -> dict[Any, Any]:
+        return {"ex": p.E_ex, "in": p.E_in}
 
-        def rates(x: Any, part: float = 0.0) -> dict[str, Any]:
-            del part
-            y = SimpleNamespace(**x)
-            synaptic = y.g_ex * (p.E_ex - y.V_m) + y.g_in * (p.E_in - y.V_m)
-            receptors = drive.synaptic + drive.slope * (y.V_m - p.start.V_m)
-            total = p.g_L * (p.E_L - y.V_m) + synaptic + p.I_e + drive.current + receptors - s.I_stc
-            return {"V_m": total / p.C_m, **exponentials(y, "g", p)}
 
-        new = _integrators.advanced("rk4", 4, rates, {name: getattr(s, name) for name in ("V_m", "g_ex", "g_in")}, p.dt)
-        vars(s).update(new)
-        s.V_m = jnp.where(p.refractory, p.V_reset, s.V_m)
+class gif_cond_exp_multisynapse(_EscapeCond):
+    r"""`gif_cond_exp` with any number of receptor ports, each with a time constant and a reversal potential.
+
+    Mensi S et al. (2012) J. Neurophysiol. 107:1756; Pozzorini C et al. (2015) PLoS Comput. Biol. 11:e1004275.
+    """
+
+    E_rev = param_list([0.0] * u.mV, "port")
+    tau_syn = param_list([2.0] * u.ms, "port", positive=True)
+    g = variable_list(0.0 * u.nS, u.nS, "port")
+
+    port_list = ("port", Port("g", u.nS))
+
+    @staticmethod
+    def reversal(p: SimpleNamespace) -> dict[Any, Any]:
+        return dict(enumerate(elements(p, "E_rev"), 1))

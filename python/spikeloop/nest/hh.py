@@ -13,7 +13,7 @@ from .._math import exprel
 from ..kernels import Drive
 from ._nest_neuron import NestNeuron
 from ._ports import Port
-from ._synapses import alpha_jump, alphas, exponentials
+from ._synapses import alpha_jump, alphas, beta_jump, betas, exponentials
 
 
 class _Peaks(NestNeuron):
@@ -92,17 +92,8 @@ class hh_psc_alpha(_Peaks):
         return {"V_m": _membrane(p, s, current), **_gates(s, m, h, n), **alphas(s, "I_syn", p)}
 
 
-class hh_cond_exp_traub(_Peaks):
-    r"""Hodgkin–Huxley neuron of Traub and Miles with exponential conductances.
-
-    $$C_m \dot V_m = -g_\mathrm{Na} m^3 h (V_m - E_\mathrm{Na}) - g_\mathrm{K} n^4 (V_m - E_\mathrm{K})
-    - g_L (V_m - E_L) - \sum_k g_k (V_m - E_k) + I_e + I$$
-
-    Integrated by RK4 with eight substeps. A spike is the maximum of V_m above V_T + 30 mV. Weights of both ports are
-    positive conductances.
-
-    Traub RD, Miles R (1991) Neuronal Networks of the Hippocampus; Brette R et al. (2007) J. Comput. Neurosci. 23:349.
-    """
+class _Traub(_Peaks):
+    """Base of the neurons of Traub and Miles."""
 
     C_m = param(200.0 * u.pF, positive=True)
     g_Na = param(20000.0 * u.nS)
@@ -115,26 +106,79 @@ class hh_cond_exp_traub(_Peaks):
     E_ex = param(0.0 * u.mV)
     E_in = param(-80.0 * u.mV)
     t_ref = param(2.0 * u.ms)
-    tau_syn_ex = param(5.0 * u.ms, positive=True)
-    tau_syn_in = param(10.0 * u.ms, positive=True)
     I_e = param(0.0 * u.pA)
     V_m = variable("E_L", u.mV)
     Act_m = variable(9.895563096746586e-09)
     Inact_h = variable(0.999999999106396)
     Act_n = variable(2.551577051602551e-07)
-    g_ex = variable(0.0 * u.nS, u.nS)
-    g_in = variable(0.0 * u.nS, u.nS)
 
-    ports = {"ex": Port("g_ex", u.nS), "in": Port("g_in", u.nS)}
     integrator = "rk4(8)"
     spikes_above = staticmethod(lambda p: p.V_T + 30)
 
     @staticmethod
-    def derivative(p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> dict[str, Any]:
+    def synapses(p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
+        """The rates of the conductances."""
+        raise NotImplementedError
+
+    @classmethod
+    def derivative(cls, p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> dict[str, Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
         V = s.V_m - p.V_T
         m = 1.28 / exprel((13 - V) / 4), 1.4 / exprel((V - 40) / 5)
         h = 0.128 * jnp.exp((17 - V) / 18), 4 / (1 + jnp.exp((40 - V) / 5))
         n = 0.16 / exprel((15 - V) / 5), 0.5 * jnp.exp((10 - V) / 40)
         synaptic = s.g_ex * (p.E_ex - s.V_m) + s.g_in * (p.E_in - s.V_m)
         current = synaptic + drive.current + drive.synaptic
-        return {"V_m": _membrane(p, s, current), **_gates(s, m, h, n), **exponentials(s, "g", p)}
+        return {"V_m": _membrane(p, s, current), **_gates(s, m, h, n), **cls.synapses(p, s)}
+
+
+class hh_cond_exp_traub(_Traub):
+    r"""Hodgkin–Huxley neuron of Traub and Miles with exponential conductances.
+
+    $$C_m \dot V_m = -g_\mathrm{Na} m^3 h (V_m - E_\mathrm{Na}) - g_\mathrm{K} n^4 (V_m - E_\mathrm{K})
+    - g_L (V_m - E_L) - \sum_k g_k (V_m - E_k) + I_e + I$$
+
+    Integrated by RK4 with eight substeps. A spike is the maximum of V_m above V_T + 30 mV. Weights of both ports are
+    positive conductances.
+
+    Traub RD, Miles R (1991) Neuronal Networks of the Hippocampus; Brette R et al. (2007) J. Comput. Neurosci. 23:349.
+    """
+
+    tau_syn_ex = param(5.0 * u.ms, positive=True)
+    tau_syn_in = param(10.0 * u.ms, positive=True)
+    g_ex = variable(0.0 * u.nS, u.nS)
+    g_in = variable(0.0 * u.nS, u.nS)
+
+    ports = {"ex": Port("g_ex", u.nS), "in": Port("g_in", u.nS)}
+
+    @staticmethod
+    def synapses(p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
+        return exponentials(s, "g", p)
+
+
+class hh_cond_beta_gap_traub(_Traub):
+    r"""`hh_cond_exp_traub` with conductances that rise and decay exponentially; a weight is the peak.
+
+    Gap junctions are those of `sl.SymmetryGapJunction`, whose currents are constant in a step, without NEST's waveform
+    relaxation.
+
+    Traub RD, Miles R (1991) Neuronal Networks of the Hippocampus; Brette R et al. (2007) J. Comput. Neurosci. 23:349.
+    """
+
+    V_T = param(-50.0 * u.mV)
+    tau_rise_ex = param(0.5 * u.ms, positive=True)
+    tau_decay_ex = param(5.0 * u.ms, positive=True)
+    tau_rise_in = param(0.5 * u.ms, positive=True)
+    tau_decay_in = param(10.0 * u.ms, positive=True)
+    dg_ex = variable(0.0 * u.nS / u.ms, u.nS / u.ms)
+    g_ex = variable(0.0 * u.nS, u.nS)
+    dg_in = variable(0.0 * u.nS / u.ms, u.nS / u.ms)
+    g_in = variable(0.0 * u.nS, u.nS)
+
+    ports = {
+        "ex": Port("dg_ex", u.nS, beta_jump, ("tau_rise_ex", "tau_decay_ex")),
+        "in": Port("dg_in", u.nS, beta_jump, ("tau_rise_in", "tau_decay_in")),
+    }
+
+    @staticmethod
+    def synapses(p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
+        return betas(s, "g", p)

@@ -6,8 +6,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import brainunit as u
+import jax.numpy as jnp
 
 from .._form import param, variable
+from .._units import check_not_negative
 from ..kernels import Drive
 from ._leaky import _Leaky, leak
 from ._lists import elements, param_list, variable_list
@@ -42,6 +44,40 @@ class iaf_psc_exp(_Leaky):
     def derivative(p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> dict[str, Any]:
         current = s.I_syn_ex + s.I_syn_in + drive.current + drive.synaptic
         return {"V_m": leak(p, s, current), **exponentials(s, "I_syn", p)}
+
+
+class iaf_psc_exp_htum(iaf_psc_exp):
+    r"""`iaf_psc_exp` with an absolute and a total refractory period.
+
+    V_m is held for `t_ref_abs` after a spike, and then integrates again; no other spike is sent for `t_ref_tot`.
+    `abs_left` is the rest of the absolute period. NEST records V_m relative to E_L.
+
+    Tsodyks M, Uziel A, Markram H (2000) J. Neurosci. 20:RC50.
+    """
+
+    t_ref = None
+    t_ref_abs = param(2.0 * u.ms, positive=True)
+    t_ref_tot = param(2.0 * u.ms, positive=True)
+    abs_left = variable(0.0 * u.ms, u.ms)
+
+    period = "t_ref_tot"
+    holds = ()
+
+    def _check(self) -> None:
+        super()._check()
+        p = self.quantities()
+        check_not_negative(p.t_ref_tot - p.t_ref_abs, f"{self.path}: t_ref_tot − t_ref_abs")
+
+    @classmethod
+    def arrive(cls, p: SimpleNamespace, s: SimpleNamespace) -> None:
+        s.V_m = jnp.where(s.abs_left > 0.5 * p.dt, p.start.V_m, s.V_m)
+        s.abs_left = jnp.maximum(s.abs_left - p.dt, 0.0)
+        super().arrive(p, s)
+
+    @staticmethod
+    def reset(p: SimpleNamespace, s: SimpleNamespace, spike: Any, hard: bool) -> None:
+        _Leaky.reset(p, s, spike, hard)
+        s.abs_left = jnp.where(spike > 0, p.t_ref_abs, s.abs_left)
 
 
 class iaf_psc_exp_multisynapse(_Leaky):
