@@ -47,7 +47,7 @@ __device__ void deliver(Listed listed, Pieces<T> pieces, uint64_t part, uint64_t
   const TargetRow to = targets.row(b);
   each_synapse(listed, pieces, part, parts, [&](uint64_t j, T value) {
 #ifdef PLANT_OVERRUN
-    j += rows.nnz;
+    j = rows.nnz;
 #endif
     const uint64_t at = targets.at(to, j, static_cast<const I *>(rows.indices)[j]);
     if (at != Targets::NONE) target.add(at, weight.of(j) * value);

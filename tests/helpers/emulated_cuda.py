@@ -19,7 +19,9 @@ def install():
     found = [k for k in _kernel.KERNELS.values() if k.target in handlers]
     for kernel in found:
         mlir.register_lowering(kernel.primitive, kernel._lowering("cuda"), platform="cpu")
-    _plasticity.is_faster = lambda dtype: False  # as where the default backend is a GPU
+    # As where the default backend is a GPU: calls are not joined, and STDP is not lazy.
+    _library.targets.pop("sequence", None)
+    _plasticity.is_faster = lambda dtype: False
     return [kernel.name for kernel in found]
 
 
