@@ -234,7 +234,8 @@ def _program_batch(primitive: Primitive) -> Callable:
     return rule
 
 
-def _program_without_unused(used: Sequence[bool], equation: Any) -> Any:
+def _program_without_unused(used: Sequence[bool], *live_and_equation: Any) -> Any:
+    equation = live_and_equation[-1]  # from JAX 0.12 on also told which inputs are live, which matters to references
     if not any(used):
         return [False] * len(equation.invars), None
     inner, needed = _partial_eval.dce_jaxpr(equation.params["jaxpr"].jaxpr, list(used))

@@ -138,8 +138,8 @@ class aeif_cond_alpha_multisynapse(_AdaptivePorts):
     ['1', '2']
     """
 
-    E_rev = param_list([0.0] * u.mV, "port")
-    tau_syn = param_list([2.0] * u.ms, "port", positive=True)
+    E_rev = param_list([0.0 * u.mV], "port")
+    tau_syn = param_list([2.0 * u.ms], "port", positive=True)
     dg = variable_list(0.0 * u.nS / u.ms, u.nS / u.ms, "port")
     g = variable_list(0.0 * u.nS, u.nS, "port")
 
@@ -153,9 +153,9 @@ class aeif_cond_alpha_multisynapse(_AdaptivePorts):
 class aeif_cond_beta_multisynapse(_AdaptivePorts):
     r"""`aeif_cond_alpha_multisynapse` with conductances that rise and decay exponentially."""
 
-    E_rev = param_list([0.0] * u.mV, "port")
-    tau_rise = param_list([2.0] * u.ms, "port", positive=True)
-    tau_decay = param_list([20.0] * u.ms, "port", positive=True)
+    E_rev = param_list([0.0 * u.mV], "port")
+    tau_rise = param_list([2.0 * u.ms], "port", positive=True)
+    tau_decay = param_list([20.0 * u.ms], "port", positive=True)
     dg = variable_list(0.0 * u.nS / u.ms, u.nS / u.ms, "port")
     g = variable_list(0.0 * u.nS, u.nS, "port")
 

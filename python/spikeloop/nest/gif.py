@@ -134,7 +134,7 @@ class gif_psc_exp(_EscapePsc):
 class gif_psc_exp_multisynapse(_EscapePsc):
     r"""`gif_psc_exp` with any number of receptor ports, whose currents act as in other models."""
 
-    tau_syn = param_list([2.0] * u.ms, "port", positive=True)
+    tau_syn = param_list([2.0 * u.ms], "port", positive=True)
     I_syn = variable_list(0.0 * u.pA, u.pA, "port")
 
     port_list = ("port", Port("I_syn", u.pA))
@@ -198,8 +198,8 @@ class gif_cond_exp_multisynapse(_EscapeCond):
     Mensi S et al. (2012) J. Neurophysiol. 107:1756; Pozzorini C et al. (2015) PLoS Comput. Biol. 11:e1004275.
     """
 
-    E_rev = param_list([0.0] * u.mV, "port")
-    tau_syn = param_list([2.0] * u.ms, "port", positive=True)
+    E_rev = param_list([0.0 * u.mV], "port")
+    tau_syn = param_list([2.0 * u.ms], "port", positive=True)
     g = variable_list(0.0 * u.nS, u.nS, "port")
 
     port_list = ("port", Port("g", u.nS))

@@ -140,7 +140,7 @@ class glif_psc(_Glif):
     """
 
     g = param(9.43 * u.nS, positive=True)
-    tau_syn = param_list([2.0] * u.ms, "port", positive=True)
+    tau_syn = param_list([2.0 * u.ms], "port", positive=True)
     dI_syn = variable_list(0.0 * u.pA / u.ms, u.pA / u.ms, "port")
     I_syn = variable_list(0.0 * u.pA, u.pA, "port")
 

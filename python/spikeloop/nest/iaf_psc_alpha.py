@@ -47,7 +47,7 @@ class iaf_psc_alpha(_Leaky):
 class iaf_psc_alpha_multisynapse(_Leaky):
     r"""`iaf_psc_alpha` with any number of receptor ports, each with a time constant of its own."""
 
-    tau_syn = param_list([2.0] * u.ms, "port", positive=True)
+    tau_syn = param_list([2.0 * u.ms], "port", positive=True)
     dI_syn = variable_list(0.0 * u.pA / u.ms, u.pA / u.ms, "port")
     I_syn = variable_list(0.0 * u.pA, u.pA, "port")
 

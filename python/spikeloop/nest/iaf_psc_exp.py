@@ -88,7 +88,7 @@ class iaf_psc_exp_multisynapse(_Leaky):
     ['1', '2', '3']
     """
 
-    tau_syn = param_list([2.0] * u.ms, "port", positive=True)
+    tau_syn = param_list([2.0 * u.ms], "port", positive=True)
     I_syn = variable_list(0.0 * u.pA, u.pA, "port")
 
     port_list = ("port", Port("I_syn", u.pA))
