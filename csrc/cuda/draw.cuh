@@ -41,7 +41,7 @@ __device__ inline double exp_plain(double x) {
   const double c = r - t * polynomial(t, 4.1381367970572385e-8, -1.6533902205465252e-6, 6.613756321437934e-5,
                                       -2.7777777777015593e-3, 1.6666666666666602e-1);
   const double y = 1.0 - ((low - r * c / (2.0 - c)) - high);
-  return __longlong_as_double(__double_as_longlong(y) + (int64_t(k) << 52));
+  return __longlong_as_double(__double_as_longlong(y) + int64_t(uint64_t(int64_t(k)) << 52));
 }
 
 // The standard normal number that a part `p` of all lies below.
