@@ -13,9 +13,9 @@ frames=$(echo tests/cuda/test_{event,exact_sums,history,plastic,procedural,produ
 through_jax=$(echo tests/kernels/test_{eligibility,event,plastic,random,record,ring,spike_queue}.py)
 run() { "$python" -m pytest -q -p no:cacheprovider --timeout 600 "$@"; }
 
-# The second order of the kernels with the most cases is that of the sanitizers below.
+# The second order of threads is that of the sanitizers below.
 SPIKELOOP_LIBCUDA=$PWD/target/cuda/emu/libcuda.so.1 run -n 2 --confcutdir=tests/cuda tests/cuda \
-  -k "not (seed1 and (test_plastic or test_procedural))"
+  -k "not seed1"
 
 # pytest itself is not instrumented, so the runtime of the sanitizer has to come first. A leak is one of the interpreter.
 ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0 LD_PRELOAD=$(g++ -print-file-name=libasan.so) \

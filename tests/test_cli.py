@@ -43,12 +43,11 @@ def test_the_files_of_a_new_model_work(form, tmp_path, capsys):
     written = {path.name for path in tmp_path.iterdir()}
     assert written == {"leaky_if_neuron.py", "test_leaky_if_neuron.py", "leaky_if_neuron.md"}
     assert "pytest" in capsys.readouterr().out
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
-    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert "2 passed" in run.stdout, run.stdout
     code = re.search(r"```python\n(.*?)```", (tmp_path / "leaky_if_neuron.md").read_text(), re.DOTALL)[1]
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    both = f"import pytest\n{code}\nraise SystemExit(pytest.main(['-q', '-p', 'no:cacheprovider', '.']))"
+    run = subprocess.run([sys.executable, "-c", both], capture_output=True, text=True, cwd=tmp_path)
     assert "kHz" in run.stdout, run.stderr
+    assert "2 passed" in run.stdout, run.stdout
     with pytest.raises(SystemExit, match=r"leaky_if_neuron.py is there already"):
         cli.main(["new-model", "LeakyIFNeuron", "--directory", str(tmp_path)])
 

@@ -146,7 +146,10 @@ class Incomplete(sl.SynOut):
 @pytest.mark.parametrize(
     ("out", "message"),
     [
-        (NoFormula, "NoFormula sets `output` to the name of a formula, one of coba, cuba, mg, port; given ''.*function of V"),
+        (
+            NoFormula,
+            "NoFormula sets `output` to the name of a formula, one of coba, cuba, mg, port; given ''.*function of V",
+        ),
         (Incomplete, r"Incomplete has output = 'coba', so it defines constants\(\), which returns a tuple of E"),
         (lambda: "text", "out must be a synaptic output"),
     ],
