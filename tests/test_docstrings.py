@@ -2,6 +2,7 @@
 
 import doctest
 import inspect
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -40,7 +41,8 @@ def test_the_most_used_names_have_examples():
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_example(name: str):
+def test_example(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
     sl.environ.reset()
     sl.random.seed(0)
     said: list[str] = []
