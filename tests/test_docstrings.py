@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import spikeloop as sl
 
-PACKAGES = [sl, *(x for name, x in vars(sl).items() if isinstance(x, ModuleType) and not name.startswith("_"))]
+PUBLIC = [getattr(sl, name) for name in dir(sl) if not name.startswith("_")]
+PACKAGES = [sl, *(x for x in PUBLIC if isinstance(x, ModuleType))]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 LEAST = 64  # classes and functions with an example
 

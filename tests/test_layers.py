@@ -1,6 +1,8 @@
 """Packages stand on each other in one order: a module imports from its own package and from those below."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,3 +79,9 @@ def circles(package):
 @pytest.mark.parametrize("package", ["delays", "nn", "plasticity", "models", "nest", "inputs"])
 def test_files_of_a_package_stand_on_each_other_in_one_order(package):
     assert circles(package) == set()
+
+
+def test_some_packages_are_imported_when_they_are_first_used():
+    code = "import sys, spikeloop as sl; loaded = lambda: {'io', 'nest', 'train'} & {m[10:] for m in sys.modules}\n"
+    code += "assert not loaded() and {'io', 'nest', 'train'} <= {*dir(sl)}; sl.nest.iaf_psc_exp; assert loaded() == {'nest'}"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,5 +1,7 @@
 """spikeloop: spiking neural networks as plain Python objects, run by native kernels inside one JAX program."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from . import _fork as _fork  # watches from the start
 from . import nn as nn  # first: the other packages build on its Module
 
@@ -11,17 +13,14 @@ from . import environ as environ
 from . import errors as errors
 from . import init as init
 from . import inputs as inputs
-from . import io as io
 from . import kernels as kernels
 from . import metric as metric
-from . import nest as nest
 from . import networks as networks
 from . import plasticity as plasticity
 from . import plot as plot
 from . import random as random
 from . import record as record
 from . import surrogate as surrogate
-from . import train as train
 from . import transform as transform
 from . import util as util
 from ._info import info as info
@@ -103,4 +102,22 @@ from .models import align_pre_projection as align_pre_projection
 from .models import project as project
 from .nn import Dynamics as Dynamics
 
+if _TYPE_CHECKING:
+    from . import io as io
+    from . import nest as nest
+    from . import train as train
+
 __version__ = _version()
+_LATER = ("io", "nest", "train")  # packages that are imported when they are first used
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return importlib.import_module(f".{name}", __name__)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

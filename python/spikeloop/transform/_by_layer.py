@@ -20,7 +20,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from .._jax import ClosedJaxpr, Literal, run_jaxpr
 from ..kernels import _library
@@ -122,6 +121,8 @@ class _Loop:
         return None if isinstance(atom, Literal) else self.maker.get(atom)
 
     def _parts(self) -> _Parts:
+        from scipy.sparse.csgraph import connected_components  # takes 6 ms to import
+
         edges = {(k, self._source(var)) for k, eqn in enumerate(self.eqns) for var in _variables(eqn.invars)}
         pairs = [(k, source) for k, source in edges if source is not None]
         n = len(self.eqns)
