@@ -73,7 +73,7 @@ def of_lengths(cls: Any, lengths: tuple[tuple[str, int], ...]) -> Any:
             members[f"{name}_{k}"] = _element(declared, k)
     if cls.port_list is not None:
         length, port = cls.port_list
-        members["ports"] = {str(k): port.numbered(k) for k in range(1, dict(lengths)[length] + 1)}
+        members["ports"] = {str(k): port.suffixed(k) for k in range(1, dict(lengths)[length] + 1)}
     return type(cls.__name__, (cls,), members)
 
 

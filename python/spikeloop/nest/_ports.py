@@ -23,8 +23,8 @@ class Port:
     scale: Callable[..., Any] | None = None
     of: tuple[str, ...] = ()
 
-    def numbered(self, k: int) -> Port:
-        """The port number k of a list of ports."""
+    def suffixed(self, k: int | str) -> Port:
+        """The port of the State and of the constants whose names end in `_k`."""
         return Port(f"{self.state}_{k}", self.unit, self.scale, tuple(f"{name}_{k}" for name in self.of))
 
     def jump(self, p: Any, arrived: Any) -> Any:
@@ -32,8 +32,14 @@ class Port:
         return arrived if self.scale is None else arrived * self.scale(*(getattr(p, name) for name in self.of))
 
 
+def ex_and_in(state: str, unit: Any, scale: Callable[..., Any] | None = None, of: tuple[str, ...] = ()) -> Any:
+    """An excitatory and an inhibitory port, of a State and constants that there are of each, such as g_ex and g_in."""
+    port = Port(state, unit, scale, of)
+    return {name: port.suffixed(name) for name in ("ex", "in")}
+
+
 class ToPort(SynOut):
-    """What leads a projection to the receptor port `port` of its target; `neurons.port(name)` makes its description."""
+    """The output that adds to the receptor port `port` of its target; `neurons.port(name)` makes its description."""
 
     options: ClassVar[dict[str, Any]] = {"port": ""}
 

@@ -10,6 +10,11 @@ import numpy as np
 from .._math import exp, exprel
 
 
+def conductances(p: Any, s: Any) -> Any:
+    """The current of the conductances g_ex and g_in."""
+    return s.g_ex * (p.E_ex - s.V_m) + s.g_in * (p.E_in - s.V_m)
+
+
 def exponentials(s: Any, name: str, p: Any, suffixes: tuple[Any, ...] = ("ex", "in")) -> dict[str, Any]:
     """The rates of `<name>_<suffix>` that decay with `tau_syn_<suffix>`."""
     return {f"{name}_{k}": -getattr(s, f"{name}_{k}") / getattr(p, f"tau_syn_{k}") for k in suffixes}

@@ -10,8 +10,8 @@ import brainunit as u
 from .._form import param, variable
 from ._adaptive import _Adaptive
 from ._lists import elements, param_list, variable_list
-from ._ports import Port
-from ._synapses import alpha_jump, alphas_after, beta_jump, betas_after, exponentials_after
+from ._ports import Port, ex_and_in
+from ._synapses import alpha_jump, alphas_after, beta_jump, betas_after, conductances, exponentials_after
 
 
 class _AdaptiveCond(_Adaptive):
@@ -24,7 +24,7 @@ class _AdaptiveCond(_Adaptive):
 
     @staticmethod
     def synaptic(p: SimpleNamespace, s: SimpleNamespace) -> Any:
-        return s.g_ex * (p.E_ex - s.V_m) + s.g_in * (p.E_in - s.V_m)
+        return conductances(p, s)
 
 
 class aeif_cond_exp(_AdaptiveCond):
@@ -44,7 +44,7 @@ class aeif_cond_exp(_AdaptiveCond):
     g_ex = variable(0.0 * u.nS, u.nS)
     g_in = variable(0.0 * u.nS, u.nS)
 
-    ports = {"ex": Port("g_ex", u.nS), "in": Port("g_in", u.nS)}
+    ports = ex_and_in("g", u.nS)
 
     @staticmethod
     def after(t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
@@ -62,10 +62,7 @@ class aeif_cond_alpha(_AdaptiveCond):
     dg_in = variable(0.0 * u.nS / u.ms, u.nS / u.ms)
     g_in = variable(0.0 * u.nS, u.nS)
 
-    ports = {
-        "ex": Port("dg_ex", u.nS, alpha_jump, ("tau_syn_ex",)),
-        "in": Port("dg_in", u.nS, alpha_jump, ("tau_syn_in",)),
-    }
+    ports = ex_and_in("dg", u.nS, alpha_jump, ("tau_syn",))
 
     @staticmethod
     def after(t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
@@ -94,7 +91,7 @@ class aeif_psc_exp(_AdaptivePsc):
     I_syn_ex = variable(0.0 * u.pA, u.pA)
     I_syn_in = variable(0.0 * u.pA, u.pA)
 
-    ports = {"ex": Port("I_syn_ex", u.pA), "in": Port("I_syn_in", u.pA)}
+    ports = ex_and_in("I_syn", u.pA)
 
     @staticmethod
     def after(t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
@@ -112,10 +109,7 @@ class aeif_psc_alpha(_AdaptivePsc):
     dI_syn_in = variable(0.0 * u.pA / u.ms, u.pA / u.ms)
     I_syn_in = variable(0.0 * u.pA, u.pA)
 
-    ports = {
-        "ex": Port("dI_syn_ex", u.pA, alpha_jump, ("tau_syn_ex",)),
-        "in": Port("dI_syn_in", u.pA, alpha_jump, ("tau_syn_in",)),
-    }
+    ports = ex_and_in("dI_syn", u.pA, alpha_jump, ("tau_syn",))
 
     @staticmethod
     def after(t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:

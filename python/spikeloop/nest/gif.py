@@ -14,7 +14,7 @@ from .._math import exp, exprel
 from ..kernels import Drive
 from ._lists import elements, param_list, variable_list
 from ._nest_neuron import NestNeuron
-from ._ports import Port
+from ._ports import Port, ex_and_in
 from ._synapses import exponentials
 
 
@@ -123,7 +123,7 @@ class gif_psc_exp(_EscapePsc):
     I_syn_ex = variable(0.0 * u.pA, u.pA)
     I_syn_in = variable(0.0 * u.pA, u.pA)
 
-    ports = {"ex": Port("I_syn_ex", u.pA), "in": Port("I_syn_in", u.pA)}
+    ports = ex_and_in("I_syn", u.pA)
     arrives_first = True
 
     @staticmethod
@@ -185,7 +185,7 @@ class gif_cond_exp(_EscapeCond):
     g_ex = variable(0.0 * u.nS, u.nS)
     g_in = variable(0.0 * u.nS, u.nS)
 
-    ports = {"ex": Port("g_ex", u.nS), "in": Port("g_in", u.nS)}
+    ports = ex_and_in("g", u.nS)
 
     @staticmethod
     def reversal(p: SimpleNamespace) -> dict[Any, Any]:

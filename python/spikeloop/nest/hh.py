@@ -12,8 +12,8 @@ from .._form import param, variable
 from .._math import exprel
 from ..kernels import Drive
 from ._nest_neuron import NestNeuron
-from ._ports import Port
-from ._synapses import alpha_jump, alphas, beta_jump, betas, exponentials
+from ._ports import ex_and_in
+from ._synapses import alpha_jump, alphas, beta_jump, betas, conductances, exponentials
 
 
 class _Peaks(NestNeuron):
@@ -77,10 +77,7 @@ class hh_psc_alpha(_Peaks):
     dI_syn_in = variable(0.0 * u.pA / u.ms, u.pA / u.ms)
     I_syn_in = variable(0.0 * u.pA, u.pA)
 
-    ports = {
-        "ex": Port("dI_syn_ex", u.pA, alpha_jump, ("tau_syn_ex",)),
-        "in": Port("dI_syn_in", u.pA, alpha_jump, ("tau_syn_in",)),
-    }
+    ports = ex_and_in("dI_syn", u.pA, alpha_jump, ("tau_syn",))
 
     @staticmethod
     def derivative(p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> dict[str, Any]:
@@ -126,7 +123,7 @@ class _Traub(_Peaks):
         m = 1.28 / exprel((13 - V) / 4), 1.4 / exprel((V - 40) / 5)
         h = 0.128 * jnp.exp((17 - V) / 18), 4 / (1 + jnp.exp((40 - V) / 5))
         n = 0.16 / exprel((15 - V) / 5), 0.5 * jnp.exp((10 - V) / 40)
-        synaptic = s.g_ex * (p.E_ex - s.V_m) + s.g_in * (p.E_in - s.V_m)
+        synaptic = conductances(p, s)
         current = synaptic + drive.current + drive.synaptic
         return {"V_m": _membrane(p, s, current), **_gates(s, m, h, n), **cls.synapses(p, s)}
 
@@ -148,7 +145,7 @@ class hh_cond_exp_traub(_Traub):
     g_ex = variable(0.0 * u.nS, u.nS)
     g_in = variable(0.0 * u.nS, u.nS)
 
-    ports = {"ex": Port("g_ex", u.nS), "in": Port("g_in", u.nS)}
+    ports = ex_and_in("g", u.nS)
 
     @staticmethod
     def synapses(p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
@@ -174,10 +171,7 @@ class hh_cond_beta_gap_traub(_Traub):
     dg_in = variable(0.0 * u.nS / u.ms, u.nS / u.ms)
     g_in = variable(0.0 * u.nS, u.nS)
 
-    ports = {
-        "ex": Port("dg_ex", u.nS, beta_jump, ("tau_rise_ex", "tau_decay_ex")),
-        "in": Port("dg_in", u.nS, beta_jump, ("tau_rise_in", "tau_decay_in")),
-    }
+    ports = ex_and_in("dg", u.nS, beta_jump, ("tau_rise", "tau_decay"))
 
     @staticmethod
     def synapses(p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from .._form import param, variable
 from .._math import exp
 from ..kernels import Drive
 from ._nest_neuron import NestNeuron
-from ._ports import Port
-from ._synapses import alpha_jump, alphas
+from ._ports import ex_and_in
+from ._synapses import alpha_jump, alphas, conductances
 
 
 class iaf_chxk_2008(NestNeuron):
@@ -51,14 +51,11 @@ class iaf_chxk_2008(NestNeuron):
     G_ahp = variable(0.0 * u.nS, u.nS)
 
     integrator = "rk4(4)"
-    ports = {
-        "ex": Port("dg_ex", u.nS, alpha_jump, ("tau_syn_ex",)),
-        "in": Port("dg_in", u.nS, alpha_jump, ("tau_syn_in",)),
-    }
+    ports = ex_and_in("dg", u.nS, alpha_jump, ("tau_syn",))
 
     @staticmethod
     def derivative(p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> dict[str, Any]:
-        synaptic = s.g_ex * (p.E_ex - s.V_m) + s.g_in * (p.E_in - s.V_m) + s.G_ahp * (p.E_ahp - s.V_m)
+        synaptic = conductances(p, s) + s.G_ahp * (p.E_ahp - s.V_m)
         total = p.g_L * (p.E_L - s.V_m) + synaptic + p.I_e + drive.current + drive.synaptic
         ahp = {"dG_ahp": -s.dG_ahp / p.tau_ahp, "G_ahp": s.dG_ahp - s.G_ahp / p.tau_ahp}
         return {"V_m": total / p.C_m, **alphas(s, "g", p), **ahp}

@@ -11,8 +11,8 @@ from .._form import param, variable
 from .._hard_reset import hard_reset
 from ..kernels import Drive
 from ._nest_neuron import NestNeuron
-from ._ports import Port
-from ._synapses import alpha_jump, alphas, beta_jump, betas, exponentials
+from ._ports import ex_and_in
+from ._synapses import alpha_jump, alphas, beta_jump, betas, conductances, exponentials
 
 
 class _Conductances(NestNeuron):
@@ -34,7 +34,7 @@ class _Conductances(NestNeuron):
 
 def _rate(p: Any, s: Any, drive: Drive, more: Any = 0.0) -> Any:
     """The rate of V_m, with `more` current."""
-    synaptic = s.g_ex * (p.E_ex - s.V_m) + s.g_in * (p.E_in - s.V_m)
+    synaptic = conductances(p, s)
     return (p.g_L * (p.E_L - s.V_m) + synaptic + p.I_e + drive.current + drive.synaptic + more) / p.C_m
 
 
@@ -59,7 +59,7 @@ class iaf_cond_exp(_Conductances):
     g_ex = variable(0.0 * u.nS, u.nS)
     g_in = variable(0.0 * u.nS, u.nS)
 
-    ports = {"ex": Port("g_ex", u.nS), "in": Port("g_in", u.nS)}
+    ports = ex_and_in("g", u.nS)
 
     @staticmethod
     def derivative(p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> dict[str, Any]:
@@ -79,10 +79,7 @@ class iaf_cond_alpha(_Conductances):
     dg_in = variable(0.0 * u.nS / u.ms, u.nS / u.ms)
     g_in = variable(0.0 * u.nS, u.nS)
 
-    ports = {
-        "ex": Port("dg_ex", u.nS, alpha_jump, ("tau_syn_ex",)),
-        "in": Port("dg_in", u.nS, alpha_jump, ("tau_syn_in",)),
-    }
+    ports = ex_and_in("dg", u.nS, alpha_jump, ("tau_syn",))
 
     @staticmethod
     def derivative(p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> dict[str, Any]:
@@ -104,10 +101,7 @@ class iaf_cond_beta(_Conductances):
     dg_in = variable(0.0 * u.nS / u.ms, u.nS / u.ms)
     g_in = variable(0.0 * u.nS, u.nS)
 
-    ports = {
-        "ex": Port("dg_ex", u.nS, beta_jump, ("tau_rise_ex", "tau_decay_ex")),
-        "in": Port("dg_in", u.nS, beta_jump, ("tau_rise_in", "tau_decay_in")),
-    }
+    ports = ex_and_in("dg", u.nS, beta_jump, ("tau_rise", "tau_decay"))
 
     @staticmethod
     def derivative(p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from .._form import param, variable
 from ..kernels import Drive
 from ._leaky import _Leaky, leak
 from ._lists import elements, param_list, variable_list
-from ._ports import Port
+from ._ports import Port, ex_and_in
 from ._synapses import alpha_jump, alphas
 
 
@@ -33,10 +33,7 @@ class iaf_psc_alpha(_Leaky):
     dI_syn_in = variable(0.0 * u.pA / u.ms, u.pA / u.ms)
     I_syn_in = variable(0.0 * u.pA, u.pA)
 
-    ports = {
-        "ex": Port("dI_syn_ex", u.pA, alpha_jump, ("tau_syn_ex",)),
-        "in": Port("dI_syn_in", u.pA, alpha_jump, ("tau_syn_in",)),
-    }
+    ports = ex_and_in("dI_syn", u.pA, alpha_jump, ("tau_syn",))
 
     @staticmethod
     def derivative(p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from .._units import check_not_negative
 from ..kernels import Drive
 from ._leaky import _Leaky, leak
 from ._lists import elements, param_list, variable_list
-from ._ports import Port
+from ._ports import Port, ex_and_in
 from ._synapses import exponentials
 
 
@@ -38,7 +38,7 @@ class iaf_psc_exp(_Leaky):
     I_syn_ex = variable(0.0 * u.pA, u.pA)
     I_syn_in = variable(0.0 * u.pA, u.pA)
 
-    ports = {"ex": Port("I_syn_ex", u.pA), "in": Port("I_syn_in", u.pA)}
+    ports = ex_and_in("I_syn", u.pA)
 
     @staticmethod
     def derivative(p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from .._form import param, variable
 from ..kernels import Drive
 from ._leaky import leak
 from ._nest_neuron import NestNeuron
-from ._ports import Port
+from ._ports import ex_and_in
 from ._synapses import exponentials
 
 
@@ -48,7 +48,7 @@ class mat2_psc_exp(NestNeuron):
 
     integrator = "exact"
     holds = ()
-    ports = {"ex": Port("I_syn_ex", u.pA), "in": Port("I_syn_in", u.pA)}
+    ports = ex_and_in("I_syn", u.pA)
 
     @property
     def V_th(self) -> Any:
