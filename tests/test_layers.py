@@ -82,6 +82,7 @@ def test_files_of_a_package_stand_on_each_other_in_one_order(package):
 
 
 def test_some_packages_are_imported_when_they_are_first_used():
-    code = "import sys, spikeloop as sl; loaded = lambda: {'io', 'nest', 'train'} & {m[10:] for m in sys.modules}\n"
-    code += "assert not loaded() and {'io', 'nest', 'train'} <= {*dir(sl)}; sl.nest.iaf_psc_exp; assert loaded() == {'nest'}"
+    code = "import sys, spikeloop as sl; loaded = lambda: {'io', 'nest', 'train'} & {m[10:] for m in sys.modules};"
+    code += "assert not loaded() and {'io', 'nest', 'train'} <= {*dir(sl)};"
+    code += "sl.nest.iaf_psc_exp; assert loaded() == {'nest'}"
     subprocess.run([sys.executable, "-c", code], check=True)

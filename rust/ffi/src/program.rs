@@ -260,7 +260,7 @@ sum 1
     }
 
     fn hash(text: &str) -> i64 {
-        table::insert(parse(text).expect("valid")).expect("the first").hash() as i64
+        table::insert(&parse(text).expect("valid")).expect("the first").hash() as i64
     }
 
     fn call(scale: &[f32], per_neuron: &[f32], sums: &[f32]) -> Call {

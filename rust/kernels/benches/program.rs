@@ -40,7 +40,7 @@ struct Model {
 
 impl Model {
     fn new(text: &str, values: &[f32], n: usize) -> Self {
-        let entry = table::insert(parse(text).expect("a program")).expect("no other has its hash");
+        let entry = table::insert(&parse(text).expect("a program")).expect("no other has its hash");
         let last = values.len() - 1;
         let operand = |(k, &value): (usize, &f32)| {
             // The input current differs between neurons.

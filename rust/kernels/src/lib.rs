@@ -18,6 +18,6 @@ mod stack;
 pub mod threads;
 
 pub use error::{Error, Result};
-pub use growing::Growing;
+pub use growing::{Table, hash_of};
 pub use lane::{Float, simd_level};
 pub use shape::Shape;

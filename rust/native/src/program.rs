@@ -35,7 +35,7 @@ pub unsafe extern "C" fn spikeloop_program(text: *const u8, size: usize, hash: *
     let text = if size == 0 { &[] } else { unsafe { slice::from_raw_parts(text, size) } };
     let registered = catch_unwind(|| {
         let text = str::from_utf8(text).map_err(|_| "the text of a program is no UTF-8".to_string())?;
-        table::insert(parse(text).map_err(|error| error.to_string())?)
+        table::insert(&parse(text).map_err(|error| error.to_string())?)
     });
     match registered.unwrap_or_else(|_| Err("panic while a program was read".into())) {
         Ok(entry) => {

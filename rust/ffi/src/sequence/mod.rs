@@ -12,7 +12,7 @@ use crate::attributes::Attributes;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::list::List;
-use spikeloop_kernels::Growing;
+use spikeloop_kernels::{Table, hash_of};
 use std::ffi::c_int;
 use std::ptr;
 
@@ -20,8 +20,8 @@ use std::ptr;
 const BUFFERS: usize = 96;
 const OPERANDS: usize = 48;
 
-/// The sequences of the process, spread over lists by their hash.
-static TABLE: [Growing<Sequence>; 256] = [const { Growing::new() }; 256];
+/// The sequences of the process.
+static TABLE: Table<Sequence, 256> = Table::new();
 
 /// Calls in their order.
 #[derive(Debug)]
@@ -76,18 +76,9 @@ impl Constant {
     }
 }
 
-/// FNV-1a.
-fn hash(text: &str) -> u64 {
-    let fold = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, fold)
-}
-
-fn list_of(hash: u64) -> &'static Growing<Sequence> {
-    &TABLE[(hash ^ hash >> 32) as usize % TABLE.len()]
-}
-
+/// The sequence with this hash.
 fn find(wanted: u64) -> Option<&'static Sequence> {
-    list_of(wanted).iter().find(|sequence| sequence.hash == wanted)
+    TABLE.list(wanted).iter().find(|sequence| sequence.hash == wanted)
 }
 
 /// Registers a sequence under the hash of its text, which is returned.
@@ -95,9 +86,14 @@ fn find(wanted: u64) -> Option<&'static Sequence> {
 /// # Errors
 /// If the text is no sequence, or another one has its hash.
 pub fn register_sequence(text: &str) -> std::result::Result<u64, String> {
-    let hash = hash(text);
-    let new = parse::parse(text)?;
-    let entry = list_of(hash).find_or_add(|old| old.hash == hash, || new);
+    let hash = hash_of(text);
+    // A sequence is read once: what it holds is never given back.
+    let entry = if let Some(known) = find(hash) {
+        known
+    } else {
+        let new = parse::parse(text)?;
+        TABLE.list(hash).find_or_add(|old| old.hash == hash, || new)
+    };
     if entry.text == text { Ok(hash) } else { Err(format!("two sequences have the hash {hash:x}")) }
 }
 

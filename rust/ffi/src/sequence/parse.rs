@@ -9,9 +9,10 @@
 //! Buffers are numbered: the operands, the results, then the constants, which have the runtime's number of their type
 //! and one element at most. A hyphen is an empty list.
 
-use super::{Constant, Sequence, Step, hash};
+use super::{Constant, Sequence, Step};
 use crate::attributes::{Attribute, Attributes};
 use crate::register::registrations;
+use spikeloop_kernels::hash_of;
 
 /// Reads and checks a sequence.
 ///
@@ -24,8 +25,14 @@ pub(super) fn parse(text: &str) -> Result<Sequence, String> {
         return Err("expected 'sequence operands N results N'".into());
     };
     let (operands, results) = (number(operands)?, number(results)?);
-    let mut sequence =
-        Sequence { hash: hash(text), text: text.into(), operands, results, constants: vec![], steps: vec![] };
+    let mut sequence = Sequence {
+        hash: hash_of(text),
+        text: text.into(),
+        operands,
+        results,
+        constants: vec![],
+        steps: vec![],
+    };
     for line in lines {
         let words: Vec<&str> = line.split_whitespace().collect();
         match &words[..] {

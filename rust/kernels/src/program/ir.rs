@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::op::{Immediate, Op, Type};
+use crate::growing::hash_of;
 
 /// The position of a value in its program.
 pub type Id = usize;
@@ -163,11 +164,10 @@ impl Program {
         Ok(())
     }
 
-    /// A number that programs with the same text share: FNV-1a.
+    /// A number that programs with the same text share.
     #[must_use]
     pub fn hash(&self) -> u64 {
-        let fold = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        self.to_string().bytes().fold(0xcbf2_9ce4_8422_2325, fold)
+        hash_of(&self.to_string())
     }
 
     /// How many values each operation makes, the most frequent first.

@@ -2,9 +2,6 @@
 //!
 //! Entries are never given back, so that a handler needs no lock, which a fork could leave locked.
 
-use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
-
 use super::cache::{self, InUse, Slot};
 use super::ir::Program;
 use super::jit::Code;
@@ -13,12 +10,9 @@ use super::op::Op;
 use super::run::{Call, Layout};
 use super::steps::Steps;
 use super::variant::Variant;
-use crate::growing::Growing;
+use crate::growing::{Growing, Table};
 
-/// Lists that entries are spread over.
-const BUCKETS: usize = 1024;
-
-static TABLE: [AtomicPtr<Entry>; BUCKETS] = [const { AtomicPtr::new(ptr::null_mut()) }; BUCKETS];
+static TABLE: Table<Entry, 1024> = Table::new();
 
 /// A program of the process.
 #[derive(Debug)]
@@ -26,53 +20,23 @@ pub struct Entry {
     hash: u64,
     program: Program,
     variants: Growing<Variant>,
-    next: *const Entry,
-}
-
-// SAFETY: the pointer is to an entry that is never given back, and nothing but the list of variants changes.
-unsafe impl Sync for Entry {}
-// SAFETY: as above.
-unsafe impl Send for Entry {}
-
-fn bucket(hash: u64) -> &'static AtomicPtr<Entry> {
-    &TABLE[(hash ^ hash >> 32) as usize % BUCKETS]
-}
-
-fn in_bucket(bucket: &'static AtomicPtr<Entry>) -> impl Iterator<Item = &'static Entry> {
-    // SAFETY: null, or an entry, which is never given back.
-    let first = unsafe { bucket.load(Ordering::Acquire).as_ref() };
-    // SAFETY: as above.
-    std::iter::successors(first, |entry| unsafe { entry.next.as_ref() })
 }
 
 /// The program with this hash.
 #[must_use]
 pub fn find(hash: u64) -> Option<&'static Entry> {
-    in_bucket(bucket(hash)).find(|entry| entry.hash == hash)
+    TABLE.list(hash).iter().find(|entry| entry.hash == hash)
 }
 
 /// Puts a program into the table, if it is not there.
 ///
 /// # Errors
 /// If another program has the same hash.
-pub fn insert(program: Program) -> Result<&'static Entry, String> {
+pub fn insert(program: &Program) -> Result<&'static Entry, String> {
     let hash = program.hash();
-    let mut entry = Box::new(Entry::new(hash, program));
-    loop {
-        if let Some(old) = find(hash) {
-            let same = old.program == entry.program;
-            return same.then_some(old).ok_or_else(|| format!("two programs have the hash {hash:x}"));
-        }
-        let first = bucket(hash).load(Ordering::Acquire);
-        entry.next = first;
-        let new = Box::into_raw(entry);
-        match bucket(hash).compare_exchange(first, new, Ordering::AcqRel, Ordering::Acquire) {
-            // SAFETY: from now on it is never given back.
-            Ok(_) => return Ok(unsafe { &*new }),
-            // SAFETY: nobody else has seen it.
-            Err(_) => entry = unsafe { Box::from_raw(new) },
-        }
-    }
+    let entry = TABLE.list(hash).find_or_add(|old| old.hash == hash, || Entry::new(hash, program.clone()));
+    let same = entry.program == *program;
+    same.then_some(entry).ok_or_else(|| format!("two programs have the hash {hash:x}"))
 }
 
 /// A program that is not in the table.
@@ -83,7 +47,7 @@ pub(super) fn unlisted(program: Program) -> Entry {
 
 impl Entry {
     fn new(hash: u64, program: Program) -> Self {
-        Self { hash, program, variants: Growing::new(), next: ptr::null() }
+        Self { hash, program, variants: Growing::new() }
     }
 
     /// The hash of the program's text.
@@ -192,11 +156,7 @@ impl Entry {
 fn make_room() {
     while cache::is_full() {
         let idle = |slot: &'static Slot| slot.idle_since().map(|since| (since, slot));
-        let slots = TABLE
-            .iter()
-            .flat_map(in_bucket)
-            .flat_map(|entry| entry.variants.iter())
-            .flat_map(|variant| &variant.codes);
+        let slots = TABLE.iter().flat_map(|entry| entry.variants.iter()).flat_map(|variant| &variant.codes);
         let Some((_, slot)) = slots.filter_map(idle).min_by_key(|&(since, _)| since) else { return };
         slot.give_back();
     }

@@ -137,5 +137,5 @@ fn aligned(bytes: &[u8]) -> Vec<u128> {
 /// Registers a text.
 pub(super) fn entry(text: &str) -> &'static Entry {
     let program = parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    table::insert(program).expect("no two programs have one hash")
+    table::insert(&program).expect("no two programs have one hash")
 }
