@@ -9,8 +9,9 @@ import jax.numpy as jnp
 
 from .. import init
 from .._errors import ShapeError
-from .._module import Module, as_size
+from .._module import Module
 from .._state import ParamState
+from ._layer import SHAPES, check_window, image_size, pads, windows
 from ._linear import Dense
 
 _KAIMING, _ZERO = init.KaimingNormal(), init.ZeroInit()
@@ -36,9 +37,8 @@ class _Conv(Dense):
         param_type: type = ParamState,
     ):
         Module.__init__(self, name)
-        what, size = type(self).__name__, as_size(in_size, "in_size")
-        if len(size) != self.axes + 1:
-            raise ShapeError(f"{what}: in_size must be {self.axes} lengths and the number of channels; given {size}.")
+        what = type(self).__name__
+        size = image_size(in_size, self.axes, what)
         if size[-1] % groups or out_channels % groups:
             raise ShapeError(
                 f"{what}: {size[-1]} input and {out_channels} output channels do not make {groups} groups."
@@ -50,8 +50,7 @@ class _Conv(Dense):
         self._hold(param_type, self._parameters(w_init, b_init, (out_channels,)))
         kernel = jax.ShapeDtypeStruct(self._shape, float)
         self.out_size = jax.eval_shape(self._product, jax.ShapeDtypeStruct(size, float), kernel).shape
-        if 0 in (self.out_size or ()):
-            raise ShapeError(f"{what}: a kernel of {self._shape[: self.axes]} is larger than the input {size}.")
+        check_window(self.out_size, f"{what}: a kernel of {self._shape[: self.axes]} is larger than the input {size}")
 
     def _product(self, x: Any, weight: Any) -> Any:
         size, spatial = self.in_size or (), "DHW"[-self.axes :]
@@ -64,13 +63,13 @@ class _Conv(Dense):
         return y.reshape(*x.shape[: x.ndim - len(size)], *y.shape[1:])
 
 
-_DOCUMENTATION = """A convolution over {what}, {shape}; batches and time stand in front.
+_DOCUMENTATION = """A convolution over {0}, {1}; batches and time stand in front.
 
     y[p, k] = Σ W[q, c, k] x[p · stride + q · dilation − padding, c] + b[k], as in deep learning a correlation.
 
     | name | meaning | default |
     |---|---|---|
-    | `in_size` | {shape} | |
+    | `in_size` | {1} | |
     | `out_channels` | the number of output channels | |
     | `kernel_size` | the length of the kernel, or one for each axis | |
     | `stride` | the distance of two windows, likewise | 1 |
@@ -86,36 +85,15 @@ _DOCUMENTATION = """A convolution over {what}, {shape}; batches and time stand i
 
 
 class Conv1d(_Conv):
-    __doc__ = _DOCUMENTATION.format(what="a signal", shape="(length, channels)")
+    __doc__ = _DOCUMENTATION.format(*SHAPES[1])
     axes = 1
 
 
 class Conv2d(_Conv):
-    __doc__ = _DOCUMENTATION.format(what="an image", shape="(height, width, channels)")
+    __doc__ = _DOCUMENTATION.format(*SHAPES[2])
     axes = 2
 
 
 class Conv3d(_Conv):
-    __doc__ = _DOCUMENTATION.format(what="a volume", shape="(depth, height, width, channels)")
+    __doc__ = _DOCUMENTATION.format(*SHAPES[3])
     axes = 3
-
-
-def windows(value: Any, axes: int, what: str) -> tuple[int, ...]:
-    """A length for each axis."""
-    lengths = as_size(value, f"{what}: a length of a window")
-    lengths = lengths * axes if len(lengths) == 1 else lengths
-    if len(lengths) != axes or min(lengths) < 1:
-        raise ShapeError(f"{what}: give one positive length, or {axes}; given {value!r}.")
-    return lengths
-
-
-def pads(value: Any, axes: int, what: str) -> Any:
-    """Padding as JAX takes it."""
-    if isinstance(value, str):
-        if value.upper() not in ("SAME", "VALID"):
-            raise ValueError(f"{what}: padding must be 'SAME', 'VALID' or numbers; given {value!r}.")
-        return value.upper()
-    pairs = [(value, value)] * axes if isinstance(value, int) else [tuple(pair) for pair in value]
-    if len(pairs) != axes or any(len(pair) != 2 for pair in pairs):
-        raise ShapeError(f"{what}: padding must be a number or {axes} pairs; given {value!r}.")
-    return pairs

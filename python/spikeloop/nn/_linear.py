@@ -13,6 +13,7 @@ from .._module import Module, as_size
 from .._state import ParamState
 from ..kernels._dense import dense_product
 from ..random._units import attach, split
+from ._layer import plain_input
 
 _KAIMING, _ZERO, _NORMAL = init.KaimingNormal(), init.ZeroInit(), init.Normal()
 
@@ -49,7 +50,7 @@ class Dense(Module):
     def update(self, x: Any) -> Any:
         """The output x W + b."""
         params = self._values()
-        x, x_unit = self._input(x)
+        x, x_unit = plain_input(self, x)
         weight, unit = split(self._effective(params["weight"]))
         if self._is_event_driven(x, weight):
             product = dense_product(x, weight)
@@ -72,14 +73,6 @@ class Dense(Module):
 
     def _product(self, x: Any, weight: Any) -> Any:
         return jnp.dot(x, weight)
-
-    def _input(self, x: Any) -> tuple[Any, Any]:
-        x, unit = split(x)
-        size = self.in_size or ()
-        if x.shape[max(x.ndim - len(size), 0) :] != size:
-            expected = ", ".join(map(str, ("...", *size)))
-            raise ShapeError(f"{self.path} takes inputs of shape ({expected}); given {x.shape}.")
-        return x, unit
 
     def _with_bias(self, y: Any, unit: Any, params: dict[str, Any]) -> Any:
         if "bias" not in params:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import brainunit as u
 import jax
 import jax.numpy as jnp
 
 from .. import environ
-from .._errors import ShapeError
 from .._module import Module, as_size
 from .._state import LongTermState, ParamState
+from ._layer import plain_input
 
 
 class BatchNorm(Module):
@@ -88,9 +87,7 @@ class LayerNorm(Module):
 
 def _plain(layer: Module, x: Any) -> Any:
     """The input as floats; it has no unit after normalisation, whatever it has before."""
-    size, x = layer.in_size or (), jnp.asarray(u.get_mantissa(x))
-    if x.shape[max(x.ndim - len(size), 0) :] != size:
-        raise ShapeError(f"{layer.path} takes inputs of shape (..., {', '.join(map(str, size))}); given {x.shape}.")
+    x, _ = plain_input(layer, x)
     return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(environ.dftype())
 
 

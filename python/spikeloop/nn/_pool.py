@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from .._errors import ShapeError
 from .._module import Module, as_size
-from ..random._units import attach, split
-from ._conv import pads, windows
+from ..random._units import attach
+from ._layer import SHAPES, check_window, image_size, pads, plain_input, windows
 
 
 class _Pool(Module):
@@ -23,23 +22,17 @@ class _Pool(Module):
         self, in_size: Any, kernel_size: Any = 2, stride: Any = None, padding: Any = "VALID", name: str | None = None
     ):
         super().__init__(name)
-        what, size = type(self).__name__, as_size(in_size, "in_size")
-        if len(size) != self.axes + 1:
-            raise ShapeError(f"{what}: in_size must be {self.axes} lengths and the number of channels; given {size}.")
-        self.in_size = size
+        what = type(self).__name__
+        self.in_size = size = image_size(in_size, self.axes, what)
         self.kernel_size = windows(kernel_size, self.axes, what)
         self.stride = self.kernel_size if stride is None else windows(stride, self.axes, what)
         self.padding = pads(padding, self.axes, what)
         self.out_size = jax.eval_shape(self._pooled, jax.ShapeDtypeStruct(size, float)).shape
-        if 0 in (self.out_size or ()):
-            raise ShapeError(f"{what}: a window of {self.kernel_size} is larger than the input {size}.")
+        check_window(self.out_size, f"{what}: a window of {self.kernel_size} is larger than the input {size}")
 
     def update(self, x: Any) -> Any:
         """The pooled values, in the unit of x."""
-        x, unit = split(x)
-        if x.shape[max(x.ndim - self.axes - 1, 0) :] != self.in_size:
-            raise ShapeError(f"{self.path} takes inputs of shape (..., {', '.join(map(str, self.in_size or ()))}); "
-                             f"given {x.shape}.")  # fmt: skip
+        x, unit = plain_input(self, x)
         return attach(self._pooled(x), unit)
 
     def _pooled(self, x: Any) -> Any:
@@ -70,59 +63,48 @@ class _MaxPool(_Pool):
         return self._reduced(x, least, jax.lax.max)
 
 
-_DOCUMENTATION = """The {kind} of each window of {what}, {shape}; batches and time stand in front.{more}
+_DOCUMENTATION = """The {kind} of each window of {0}, {1}; batches and time stand in front. {more}
 
     | name | meaning | default |
     |---|---|---|
-    | `in_size` | {shape} | |
+    | `in_size` | {1} | |
     | `kernel_size` | the length of a window, or one for each axis | 2 |
     | `stride` | the distance of two windows, likewise | `kernel_size` |
     | `padding` | "VALID", "SAME", a number at both ends, or a pair for each axis | "VALID" |
 
     Raises ShapeError if sizes do not fit.
     """
-_SHAPES = {
-    1: ("a signal", "(length, channels)"),
-    2: ("an image", "(height, width, channels)"),
-    3: ("a volume", "(depth, height, width, channels)"),
-}
+_MEAN = {"kind": "mean", "more": "Padding does not count."}
+_MAXIMUM = {"kind": "maximum", "more": "Of spikes it is whether there is one."}
 
 
-def _documented(cls: type[_Pool]) -> type[_Pool]:
-    what, shape = _SHAPES[cls.axes]
-    mean = issubclass(cls, _AvgPool)
-    more = " Padding does not count." if mean else " Of spikes it is whether there is one."
-    cls.__doc__ = _DOCUMENTATION.format(kind="mean" if mean else "maximum", what=what, shape=shape, more=more)
-    return cls
-
-
-@_documented
 class AvgPool1d(_AvgPool):
+    __doc__ = _DOCUMENTATION.format(*SHAPES[1], **_MEAN)
     axes = 1
 
 
-@_documented
 class AvgPool2d(_AvgPool):
+    __doc__ = _DOCUMENTATION.format(*SHAPES[2], **_MEAN)
     axes = 2
 
 
-@_documented
 class AvgPool3d(_AvgPool):
+    __doc__ = _DOCUMENTATION.format(*SHAPES[3], **_MEAN)
     axes = 3
 
 
-@_documented
 class MaxPool1d(_MaxPool):
+    __doc__ = _DOCUMENTATION.format(*SHAPES[1], **_MAXIMUM)
     axes = 1
 
 
-@_documented
 class MaxPool2d(_MaxPool):
+    __doc__ = _DOCUMENTATION.format(*SHAPES[2], **_MAXIMUM)
     axes = 2
 
 
-@_documented
 class MaxPool3d(_MaxPool):
+    __doc__ = _DOCUMENTATION.format(*SHAPES[3], **_MAXIMUM)
     axes = 3
 
 
@@ -140,8 +122,5 @@ class Flatten(Module):
 
     def update(self, x: Any) -> Any:
         """The flat values."""
-        size = self.in_size or ()
-        front = len(x.shape) - len(size)
-        if front < 0 or x.shape[front:] != size:
-            raise ShapeError(f"{self.path} takes inputs of shape (..., {', '.join(map(str, size))}); given {x.shape}.")
-        return x.reshape(*x.shape[:front], -1)
+        x, unit = plain_input(self, x)
+        return attach(x.reshape(*x.shape[: x.ndim - len(self.in_size or ())], -1), unit)
