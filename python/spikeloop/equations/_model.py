@@ -14,9 +14,8 @@ import brainunit as u
 from .. import _integrators, environ
 from .._form import param, variable
 from .._integrators import EXACT
-from .._keywords import guess
 from .._units import number_in, unit_of, with_unit
-from . import _functions, _system
+from . import _system
 from ._class import Recipe, made
 from ._expression import CONDITION, Expression
 from ._noise import UNIT as XI_UNIT
@@ -123,14 +122,9 @@ class TextModel:
         return unit
 
     def _check_declarations(self, base: type[Any]) -> None:
-        seen: set[str] = set()
+        _system.check_declared_once(self.equations, lambda name: name in (*_ALWAYS, XI) or _is_taken(base, name))
         for equation in self.equations:
             name = equation.name
-            if name in seen:
-                raise equation.place.error(f"{name} is there twice.")
-            seen.add(name)
-            if name in (*_ALWAYS, XI) or name in _functions.NAMES or _is_taken(base, name):
-                raise equation.place.error(f"{name} has a meaning of its own; choose another name.")
             if equation.kind != "parameter" and name in self.source.constants:
                 raise equation.place.error(f"{name} is defined here and given as a constant; keep one of them.")
         if not any(e.kind == "differential" for e in self.equations):
@@ -154,9 +148,7 @@ class TextModel:
 
     def _check_all_used(self) -> None:
         used = set().union(*(expression.names for expression in self._expressions))
-        for name in self.source.constants:
-            if name not in used:
-                raise ValueError(f"The constant {name!r} is in no equation{guess(name, {*self.units} - {name})}")
+        _system.check_used(self.source.constants, used, self.units)
 
     # --- the class ---------------------------------------------------------------------------------------------------
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import brainunit as u
 
+from .._keywords import guess
+from . import _functions as functions
 from ._expression import CONDITION, Expression
 from ._place import Place
 from ._text import Equation
@@ -92,6 +94,25 @@ class System:
         if any(inner(part) for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)):
             raise NotLinear(where.at(node))
         return {}
+
+
+def check_declared_once(equations: Sequence[Equation], is_taken: Callable[[str], bool]) -> None:
+    """Refuse names that are declared twice, or that mean something else."""
+    seen: set[str] = set()
+    for equation in equations:
+        name = equation.name
+        if name in seen:
+            raise equation.place.error(f"{name} is there twice.")
+        seen.add(name)
+        if name in functions.NAMES or is_taken(name):
+            raise equation.place.error(f"{name} has a meaning of its own; choose another name.")
+
+
+def check_used(given: Iterable[str], used: Collection[str], known: Iterable[str]) -> None:
+    """Refuse constants that no expression reads."""
+    for name in given:
+        if name not in used:
+            raise ValueError(f"The constant {name!r} is in no equation{guess(name, {*known} - {name})}")
 
 
 def check_units(equations: Sequence[Equation], units: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ import brainunit as u
 from .. import _integrators
 from .._keywords import guess
 from .._units import number_in, unit_of, with_unit
-from ..equations import _functions, _system
+from ..equations import _system
 from ..equations._spiking import assigned
 from ..equations._system import NotLinear, System
 from ..equations._text import SYNAPSE, Equation, Statement, statements
@@ -109,14 +109,7 @@ class SynapseText:
     # --- checks ------------------------------------------------------------------------------------------------------
 
     def _check_declarations(self, taken: type[Any]) -> None:
-        seen: set[str] = set()
-        for equation in self.equations:
-            name = equation.name
-            if name in seen:
-                raise equation.place.error(f"{name} is there twice.")
-            seen.add(name)
-            if name in _functions.NAMES or name == "dt" or hasattr(taken, name):
-                raise equation.place.error(f"{name} has a meaning of its own; choose another name.")
+        _system.check_declared_once(self.equations, lambda name: name == "dt" or hasattr(taken, name))
         weight = self.source.weight
         if weight not in self.declared or self.declared[weight].kind != "parameter":
             raise ValueError(f"The model must declare the weight by a line such as `{weight} : nS`, in the unit that "
@@ -148,9 +141,7 @@ class SynapseText:
 
     def _check_all_used(self) -> None:
         used = {*self.changed}.union(*(expression.names for expression in self._expressions))
-        for name in self.source.values:
-            if name not in used:
-                raise ValueError(f"{name!r} is in no equation{guess(name, {*self.units} - {name})}")
+        _system.check_used(self.source.values, used, self.units)
 
     def check_units(self, target: Mapping[str, Any]) -> None:
         """Refuse what does not fit, where all units are known; those of the target's values are given."""

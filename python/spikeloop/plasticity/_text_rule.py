@@ -67,10 +67,14 @@ class TextRule(WeightRule):
         known = ", ".join(f"{known}_post" for known in (*post.state_vars, *post.params))
         raise ValueError(f"{self.path}: the text reads {name}, but the target {post.path} has {known}.")
 
+    def _constants(self, p: SimpleNamespace) -> dict[str, Any]:
+        """The constants in coherent units."""
+        return {name: getattr(p, name) * factor(self.text.units[name]) for name in self.params}
+
     def known(self, p: SimpleNamespace) -> dict[str, Any]:
         """Constants and dt in coherent units, and the values of targets."""
         assert self._sizes is not None
-        known = {name: getattr(p, name) * factor(self.text.units[name]) for name in self.params}
+        known = self._constants(p)
         for name in self.text.of_target:
             attribute, unit = self._of_target(self._post, name)
             value = number_in(value_of(getattr(self._post, attribute)), unit, f"{self.path}: {name}")
@@ -82,7 +86,7 @@ class TextRule(WeightRule):
         p = super().numbers()
         if self.limits is not None:
             expression, ends = self.limits
-            known = {name: getattr(p, name) * factor(self.text.units[name]) for name in self.params}
+            known = self._constants(p)
             p.w_min, p.w_max = (expression.value_of(end, known) / factor(self._unit) for end in ends)
         return p
 
@@ -142,15 +146,16 @@ class NeuronwiseRule(TextRule, Plasticity):
         synapses = self._put(connection, post, pre)
         found = self._after_targets(synapses, post, step.p, step.weight)
         left = self._after_sources(synapses, pre, step.p, found)
-        released = self._released(step.p, step.pre, step.post) * jnp.asarray(spikes, found.dtype)
+        released = self._released(step.pre) * jnp.asarray(spikes, found.dtype)
         self._end(connection, step, left)
         delivered = found if self.sides.delivers_first else left
         return connection.add_undelayed(released, target, with_unit(delivered, self._unit))
 
     def _decay(self, p: SimpleNamespace, pre: SimpleNamespace, post: SimpleNamespace) -> None:
+        shared = self.known(p)
         for side, values in (("pre", pre), ("post", post)):
             names = [name for name, of in self.sides.of.items() if of == side]
-            known = {**self.known(p), **{name: self.variable(name) for name in names}}
+            known = {**shared, **{name: self.variable(name) for name in names}}
             vars(values).update(known)
             vars(values).update(self.text.advanced(known, p.dt, names))
 
@@ -161,7 +166,6 @@ class NeuronwiseRule(TextRule, Plasticity):
                 self.keep(name, after[name])
 
     def change(self, p: SimpleNamespace, pre: SimpleNamespace, post: SimpleNamespace) -> Change:  # pyright: ignore[reportIncompatibleMethodOverride]
-        self._silent_values(p, pre, post)
         events, coefficients = {}, {}
         for side, own, other in (("pre", pre, post), ("post", post, pre)):
             change = self.sides.changes[side]
@@ -185,27 +189,25 @@ class NeuronwiseRule(TextRule, Plasticity):
         change = self.sides.changes[side]
         if change is None or change.distance is None:
             return jnp.asarray([p.w_min, p.w_max, 0.0, 1.0, 0.0], kind), ADDITIVE
-        known = {name: getattr(p, name) * factor(self.text.units[name]) for name in self.params}
         bound, sign = change.distance
-        origin = change.statement.expression.value_of(bound, known) / factor(self._unit)
+        origin = change.statement.expression.value_of(bound, self._constants(p)) / factor(self._unit)
         return jnp.asarray([p.w_min, p.w_max, origin, sign, 1.0], kind), LINEAR
 
     def _is_graded(self) -> bool:
         change = self.sides.changes["post"]
         return change is not None and bool(change.event)
 
-    def _silent_values(self, p: SimpleNamespace, *sides: SimpleNamespace) -> None:
-        """Let sides that have not spiked yet know the constants."""
+    def _silent(self) -> list[SimpleNamespace]:
+        sides, p = super()._silent(), self.numbers()
+        p.dt = self.dt()
         for values in sides:
-            vars(values).update({k: v for k, v in self.known(p).items() if k not in vars(values)})
+            vars(values).update(self.known(p))
+        return sides
 
-    def _released(self, p: SimpleNamespace, pre: SimpleNamespace, post: SimpleNamespace) -> Any:
+    def _released(self, pre: SimpleNamespace) -> Any:
         """What part of the weight a spike of each source delivers."""
-        release = self.sides.release
-        if release is None:
-            return 1.0
-        statement = next(s for s in self.text.paths["pre"] if s.name.endswith("_post"))
-        return release(self._statements("pre", pre, statement))
+        release, delivery = self.sides.release, self.sides.delivery
+        return 1.0 if release is None else release(self._statements("pre", pre, delivery))
 
     def _statements(self, side: str, values: SimpleNamespace, until: Any = None) -> dict[str, Any]:
         """The values of a side after the statements on its variables, before the statement `until`."""

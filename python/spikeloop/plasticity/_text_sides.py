@@ -75,7 +75,7 @@ class Sides:
         self.text = text
         self.of = self._sides()
         self.changes = {side: self._change(side) for side in OTHER}
-        self.release, self.delivers_first = self._delivery()
+        self.delivery, self.release, self.delivers_first = self._delivery()
         self._check_bounds()
 
     # --- variables ---------------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ class Sides:
         return found
 
     def _side_of_name(self, name: str) -> str | None:
-        return "post" if name in self.text.of_target else getattr(self, "of", {}).get(name)
+        return "post" if name in self.text.of_target else self.of.get(name)
 
     # --- changes of the weight ---------------------------------------------------------------------------------------
 
@@ -124,32 +124,25 @@ class Sides:
         if more:
             raise NotBySides(more[0].place, f"{weight} is changed twice")
         product, bounds = self._added(statement)
-        distances = {k: self._distance(f, statement, bounds) for k, f in enumerate(product.factors)}
-        found = {k: distance for k, distance in distances.items() if distance is not None}
-        if len(found) == 1:
-            product = replace(product, factors=tuple(f for k, f in enumerate(product.factors) if k not in found))
-        event, coefficient = self._split(product, side)
-        return WeightChange(statement, event, coefficient, bounds, *(found.values() or [None]))
+        factors, distances = list(product.factors), [self._distance(f, bounds) for f in product.factors]
+        distance = next((x for x in distances if x is not None), None)
+        if distance is not None:
+            del factors[distances.index(distance)]
+        event, coefficient = self._split(replace(product, factors=tuple(factors)), side)
+        return WeightChange(statement, event, coefficient, bounds, distance)
 
-    def _distance(
-        self, factor: ast.expr, statement: Statement, bounds: tuple[ast.expr, ast.expr] | None
-    ) -> Distance | None:
+    def _distance(self, factor: ast.expr, bounds: tuple[ast.expr, ast.expr] | None) -> Distance | None:
         """The distance from a bound that a factor is, if it is one."""
-        is_weight = lambda node: isinstance(node, ast.Name) and node.id == self.text.source.weight  # noqa: E731
         if bounds is None:
             return None
-        low, high = bounds
+        low, high = map(ast.dump, bounds)
         match factor:
-            case ast.Name() if is_weight(factor) and _is_zero(low):
-                return Distance(low, 1.0)
-            case ast.BinOp(left=left, op=ast.Sub(), right=right) if is_weight(left) and ast.dump(right) == ast.dump(
-                low
-            ):
-                return Distance(low, 1.0)
-            case ast.BinOp(left=left, op=ast.Sub(), right=right) if is_weight(right) and ast.dump(left) == ast.dump(
-                high
-            ):
-                return Distance(high, -1.0)
+            case ast.Name(id=name) if name == self.text.source.weight and _is_zero(bounds[0]):
+                return Distance(bounds[0], 1.0)
+            case ast.BinOp(left=ast.Name(id=name), op=ast.Sub(), right=right) if name == self.text.source.weight:
+                return Distance(right, 1.0) if ast.dump(right) == low else None
+            case ast.BinOp(left=left, op=ast.Sub(), right=ast.Name(id=name)) if name == self.text.source.weight:
+                return Distance(left, -1.0) if ast.dump(left) == high else None
         return None
 
     def _added(self, statement: Statement) -> tuple[Product, tuple[ast.expr, ast.expr] | None]:
@@ -203,12 +196,12 @@ class Sides:
 
     # --- delivery ----------------------------------------------------------------------------------------------------
 
-    def _delivery(self) -> tuple[Product | None, bool]:
-        """(what of the weight a spike releases, whether it does so before it changes the weight)."""
+    def _delivery(self) -> tuple[Statement | None, Product | None, bool]:
+        """(the statement that delivers, what of the weight it releases, whether before it changes the weight)."""
         path, weight = self.text.paths["pre"], self.text.source.weight
         found = [k for k, statement in enumerate(path) if statement.name.endswith("_post")]
         if not found:
-            return None, False
+            return None, None, False
         if len(found) > 1:
             raise NotBySides(path[found[1]].place, "a spike delivers twice")
         statement = path[found[0]]
@@ -221,7 +214,7 @@ class Sides:
             raise NotBySides(statement.place, "what a spike delivers depends on the target")
         release = Product(product.expression, own.factors + other.factors, own.divides + other.divides, product.sign)
         first = any(s.name == weight for s in path[found[0] :])
-        return (release if release else None), first
+        return statement, (release if release else None), first
 
     @cached_property
     def lazy_trace(self) -> str | None:
