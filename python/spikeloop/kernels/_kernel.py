@@ -184,7 +184,7 @@ class Kernel:
         return _call.TARGET if self.turn is None else _call.STEPS
 
     def turn_of(self, structure: Mapping[str, Any]) -> Turn:
-        """What a kernel of many steps repeats."""
+        """The step that a kernel of many steps repeats."""
         assert self.turn is not None
         return self.turn(**structure)
 
@@ -206,7 +206,7 @@ class Kernel:
     def native_call(
         self, avals_in: Sequence[Any], avals_out: Sequence[Any], structure: Mapping[str, Any], platform: str
     ) -> NativeCall | None:
-        """What runs on a platform; None where that is the reference, of which the user is told if native code lacks."""
+        """The native call on a platform, or None if the reference runs; a warning says if native code is missing."""
         if not self.runs_native(self.by_name(avals_in, structure), structure, platform):
             return None
         if not self.elementwise:
@@ -274,7 +274,7 @@ class Kernel:
         return lower
 
     def _times(self, program: Program, structure: Mapping[str, Any]) -> dict[str, Any]:
-        """What native code is told of the steps, if there are many in a call."""
+        """The attributes of a call that runs many steps; none for one step."""
         if self.turn is None:
             return {}
         turn = self.turn_of(structure)

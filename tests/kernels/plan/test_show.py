@@ -4,9 +4,8 @@ import brainunit as u
 import jax.numpy as jnp
 import pytest
 import spikeloop as sl
-from spikeloop.kernels import _library
 
-pytestmark = pytest.mark.skipif(_library.native is None, reason="the native library is not built")
+pytestmark = pytest.mark.usefixtures("native")
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import spikeloop as sl
 from hlo import calls, copies, loop_body, outer_calls
-from spikeloop.kernels import _library, _record
+from spikeloop.kernels import _record
 from spikeloop.transform import _loops
 
-pytestmark = pytest.mark.skipif(_library.native is None, reason="the native library is not built")
+pytestmark = pytest.mark.usefixtures("native")
 
 
 @pytest.fixture(params=[False, True], ids=["separate", "joined"])
