@@ -99,6 +99,26 @@ def rows_of(synapses: Synapses, chosen: np.ndarray) -> Synapses:
     return Synapses(np.asarray(indices)[places], starts, taken(weight, places), taken(delay, places), dt)
 
 
+def reaching(synapses: Synapses, n_pre: int, targets: range) -> Synapses:
+    """The synapses that reach a range of targets, counted from its start."""
+    indices, indptr, weight, delay, dt = synapses
+    kept = (indices >= targets.start) & (indices < targets.stop)
+    lengths = np.bincount(sources_of(indices, indptr, n_pre)[kept], minlength=n_pre)
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    starts = starts.astype(np.int32 if starts[-1] < 1 << 31 else np.int64)
+    local = indices[kept] - np.asarray(targets.start, indices.dtype)
+    local = local.astype(np.uint16 if len(targets) <= 1 << 16 else np.uint32)
+    return Synapses(local, starts, taken(weight, kept), taken(delay, kept), dt)
+
+
+def check_range(targets: Any, size: int, where: str) -> range:
+    """A range of targets from its ends (lo, hi)."""
+    ends = list(targets) if isinstance(targets, (tuple, list)) else []
+    if len(ends) != 2 or not all(hasattr(end, "__index__") for end in ends) or not 0 <= ends[0] <= ends[1] <= size:
+        raise ValueError(f"{where} must be (lo, hi) with 0 ≤ lo ≤ hi ≤ {size}; given {targets!r}.")
+    return range(*map(int, ends))
+
+
 def ordered(synapses: Synapses, n_pre: int) -> Synapses:
     """The synapses with every row ascending in delay, then in target."""
     indices, indptr, weight, delay, dt = synapses

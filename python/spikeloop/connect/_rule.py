@@ -25,7 +25,7 @@ from ._draws import Draw, draw_of
 from ._expression import expression
 from ._memory import check_fits
 from ._positions import Positions
-from ._rows import check_population, ordered, pairs_of, split_weight, weights_of
+from ._rows import check_population, check_range, ordered, pairs_of, reaching, split_weight, weights_of
 from ._spec import Spec, Synapses, build
 from ._view import View, as_view, own_places
 
@@ -60,6 +60,9 @@ class Rule(NamesKeywords):
     Weights and delays of `init.Uniform`, `Normal`, `TruncatedNormal`, `LogNormal`, `Exponential` and `Clipped` ones
     are drawn while the synapses are built, without further memory; a drawn delay is one step at least. Raises
     MemoryError before building what will not fit.
+
+    `rule(source, target, targets=(lo, hi))` keeps the synapses that reach targets lo to hi − 1 of `target`, as targets
+    0 to hi − lo − 1: the parts of a network that is cut by target have the same synapses as the whole.
     """
 
     autapses: bool = True
@@ -86,17 +89,23 @@ class Rule(NamesKeywords):
             split_weight(value_of(weight), f"{where}: weight")
         expression(delay, positions, f"{where}: delay")
 
-    def __call__(self, source: Any, target: Any) -> Connection:
+    def __call__(self, source: Any, target: Any, *, targets: tuple[int, int] | None = None) -> Connection:
         source, target = as_view(source, "source size"), as_view(target, "target size")
-        synapses = self.synapses(source, target)
-        return Connection.of(synapses, source.varshape, target.varshape, param_type=self.param_type)
+        synapses = self.synapses(source, target, targets=targets)
+        out_size = target.varshape if targets is None else (targets[1] - targets[0],)
+        return Connection.of(synapses, source.varshape, out_size, param_type=self.param_type)
 
-    def synapses(self, source: Any, target: Any) -> Synapses:
-        """The synapses between two populations, parts or sizes."""
+    def synapses(self, source: Any, target: Any, *, targets: tuple[int, int] | None = None) -> Synapses:
+        """The synapses between two populations, parts or sizes; with `targets`, those that reach lo … hi − 1.
+
+        Sources are counted over all of them, targets from lo on.
+        """
         source, target = as_view(source, "source size"), as_view(target, "target size")
         for what, neurons in (("source", source), ("target", target)):
             check_population(neurons.size, f"{self!r}: {what} size")
         synapses = self.build(source, target)
+        if targets is not None:
+            return reaching(synapses, source.size, check_range(targets, target.size, f"{self!r}: targets"))
         if synapses.indices.size == 0:
             warnings.warn(f"{self!r} from {source.varshape} to {target.varshape} makes no synapse at all.",
                           stacklevel=3)  # fmt: skip
