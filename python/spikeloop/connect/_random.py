@@ -132,12 +132,6 @@ def ln_factorial(k: float) -> float:
     return (x - 0.5) * ln_of(x) - x + _HALF_LN_2_PI + y * _polynomial(z, (1.0 / 1260.0, -1.0 / 360.0, 1.0 / 12.0))
 
 
-def ln_of_complement(x: float) -> float:
-    """ln(1 − x) for 0 ≤ x < 1."""
-    w = 1.0 - x
-    return -x if w == 1.0 else float(ln(w)) * (x / (1.0 - w))
-
-
 def exp(x: np.ndarray) -> np.ndarray:
     """eˣ; 0 and infinity beyond the range."""
     inside = np.clip(x, -708.0, 709.0)

@@ -77,9 +77,14 @@ def sources_of(indices: np.ndarray, indptr: np.ndarray, n_pre: int) -> np.ndarra
     return np.repeat(np.arange(n_pre, dtype=np.uint32), row_lengths(indices, indptr, n_pre))
 
 
-def pairs_of(indices: np.ndarray, indptr: np.ndarray, source: View, target: View) -> Pairs:
-    """The synapses of compressed rows."""
-    return Pairs(source, target, indices.size, lambda: (sources_of(indices, indptr, source.size), indices))
+def pairs_of(indices: np.ndarray, indptr: np.ndarray, source: View, target: View, first: int = 0) -> Pairs:
+    """The synapses of compressed rows, which count targets from the `first` on."""
+
+    def listed() -> tuple[np.ndarray, np.ndarray]:
+        targets = indices.astype(np.uint32) + np.uint32(first) if first else indices
+        return sources_of(indices, indptr, source.size), targets
+
+    return Pairs(source, target, indices.size, listed)
 
 
 def row_lengths(indices: Any, indptr: Any, n_pre: int) -> np.ndarray:
