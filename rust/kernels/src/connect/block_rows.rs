@@ -30,15 +30,21 @@ pub(crate) struct BlockRows<'a> {
     number: Number,
     /// The targets that are wanted.
     targets: Range<u32>,
-    /// Targets of a block, but for the last, which may have fewer.
     width: u32,
     tree: Tree,
 }
 
+/// How targets are cut into blocks.
+pub(crate) struct TargetBlocks {
+    /// Targets of a block, but for the last, which may have fewer.
+    pub(crate) width: u32,
+    /// The targets that are wanted.
+    pub(crate) wanted: Range<u32>,
+}
+
 impl<'a> BlockRows<'a> {
-    /// Rows of so many synapses; `mean` is their number for each pair of neurons, on average.
-    pub(crate) fn new(choice: Choice<'a>, number: Number, mean: f64, targets: Range<u32>) -> Self {
-        let width = block_width(choice.size, mean);
+    pub(crate) fn new(choice: Choice<'a>, number: Number, blocks: TargetBlocks) -> Self {
+        let TargetBlocks { width, wanted: targets } = blocks;
         let Choice { seed, multapses: repeats, .. } = choice;
         let parts = choice.size.div_ceil(width);
         let tree = Tree { seed, purpose: purpose::SPLIT, repeats, parts };
@@ -139,7 +145,7 @@ impl Partners for BlockRows<'_> {
 }
 
 /// The targets of a block, a power of two, for so many synapses of a pair of neurons on average.
-fn block_width(n_post: u32, mean: f64) -> u32 {
+pub(super) fn width(n_post: u32, mean: f64) -> u32 {
     let mut width = 1u32;
     while f64::from(width) * mean < MEAN && width < n_post {
         width *= 2;

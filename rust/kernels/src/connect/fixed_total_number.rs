@@ -1,8 +1,6 @@
 //! A total number of synapses, each between a pair drawn uniformly: first the number of each source is drawn.
 
-use std::ops::Range;
-
-use super::block_rows::{BlockRows, Number};
+use super::block_rows::{BlockRows, Number, TargetBlocks};
 use super::choice::Choice;
 use super::purpose;
 use super::room::{filled, push, reserve};
@@ -19,7 +17,7 @@ pub(crate) fn fixed_total_number(
     choice: Choice<'_>,
     n_pre: u32,
     num: usize,
-    targets: Range<u32>,
+    blocks: TargetBlocks,
 ) -> Result<BlockRows<'_>> {
     let before = pairs_before(choice, n_pre)?;
     let pairs = before[n_pre as usize];
@@ -27,9 +25,8 @@ pub(crate) fn fixed_total_number(
         let available = usize::try_from(pairs).unwrap_or(usize::MAX);
         return Err(Error::Targets { given: num, available });
     }
-    let mean = num as f64 / (f64::from(n_pre) * f64::from(choice.size)).max(1.0);
     let numbers = numbers_of_sources(choice, num, &before)?;
-    Ok(BlockRows::new(choice, Number::Each(numbers), mean, targets))
+    Ok(BlockRows::new(choice, Number::Each(numbers), blocks))
 }
 
 /// How many pairs of neurons there are of the sources before each, and of all.

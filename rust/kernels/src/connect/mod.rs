@@ -41,6 +41,7 @@ pub use store::Synapses;
 use std::ops::Range;
 
 use crate::error::{Error, Result};
+use block_rows::TargetBlocks;
 use choice::Choice;
 pub(crate) use procedural::Block;
 use rows::{Partners, build as build_rows};
@@ -125,6 +126,21 @@ pub struct Spec<'a> {
     pub wide: bool,
 }
 
+impl Spec<'_> {
+    /// How many targets a block has of which the synapses are drawn together.
+    #[must_use]
+    pub fn block_width(&self) -> u32 {
+        let pairs = (self.n_pre as f64 * self.n_post as f64).max(1.0);
+        let mean = match self.rule {
+            Rule::FixedProb { prob } => prob,
+            Rule::FixedOutDegree(number) => number.num as f64 / (self.n_post as f64).max(1.0),
+            Rule::FixedTotalNumber(number) => number.num as f64 / pairs,
+            _ => 1.0,
+        };
+        block_rows::width(u32::try_from(self.n_post).unwrap_or(u32::MAX), mean)
+    }
+}
+
 /// Builds the synapses of a rule.
 ///
 /// # Errors
@@ -148,13 +164,14 @@ fn partners<'a>(spec: &Spec<'a>) -> Result<Box<dyn Partners + 'a>> {
     {
         return Err(Error::Length { name: "own", given: own.len(), expected: neurons });
     }
+    let blocks = TargetBlocks { width: spec.block_width(), wanted: targets.clone() };
     let from = |size, purpose, multapses| Choice { seed, purpose, size, multapses, own };
     Ok(match spec.rule {
         Rule::OneToOne => Box::new(one_to_one::OneToOne::new(n_pre, n_post, targets)?),
         Rule::AllToAll => Box::new(all_to_all::AllToAll { n_pre, n_post: post, own, targets }),
         Rule::FixedProb { prob } => {
             let choice = from(post, purpose::FIXED_PROB, false);
-            Box::new(fixed_prob::fixed_prob(choice, prob, targets)?)
+            Box::new(fixed_prob::fixed_prob(choice, prob, blocks)?)
         }
         Rule::FixedInDegree(Number { num, multapses }) => {
             let choice = from(pre, purpose::FIXED_IN_DEGREE, multapses);
@@ -162,11 +179,11 @@ fn partners<'a>(spec: &Spec<'a>) -> Result<Box<dyn Partners + 'a>> {
         }
         Rule::FixedOutDegree(Number { num, multapses }) => {
             let choice = from(post, purpose::FIXED_OUT_DEGREE, multapses);
-            Box::new(fixed_out_degree::fixed_out_degree(choice, n_pre, num, targets)?)
+            Box::new(fixed_out_degree::fixed_out_degree(choice, n_pre, num, blocks)?)
         }
         Rule::FixedTotalNumber(Number { num, multapses }) => {
             let choice = from(post, purpose::FIXED_TOTAL_NUMBER, multapses);
-            Box::new(fixed_total_number::fixed_total_number(choice, pre, num, targets)?)
+            Box::new(fixed_total_number::fixed_total_number(choice, pre, num, blocks)?)
         }
         Rule::DistanceDependent { prob, space } => {
             let choice = from(post, purpose::DISTANCE_DEPENDENT, false);
