@@ -49,8 +49,10 @@ def test_parts_make_the_whole(native, rule, multapses, cuts):
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(rule=st.sampled_from(RULES), seed=st.integers(0, 2**64 - 1), n=st.integers(1, 90), num=st.integers(0, 60),
-       prob=st.floats(0, 1), multapses=st.booleans(), ends=st.tuples(st.integers(0, 90), st.integers(0, 90)))  # fmt: skip
+@given(
+    rule=st.sampled_from(RULES), seed=st.integers(0, 2**64 - 1), n=st.integers(1, 90), num=st.integers(0, 60),
+    prob=st.floats(0, 1), multapses=st.booleans(), ends=st.tuples(st.integers(0, 90), st.integers(0, 90)),
+)  # fmt: skip
 def test_parts_of_the_native_builder_are_those_of_the_reference(native, rule, seed, n, num, prob, multapses, ends):
     num = min(num, n - 1) // 2 * 2 * (n if rule == "fixed_total_number" else 1)
     lo, hi = sorted(min(end, n) for end in ends)

@@ -66,9 +66,7 @@ class FixedProb(Rule):
         return f"FixedProb({self.prob!r})" if isinstance(self.prob, Expression) else f"FixedProb({self.prob:g})"
 
 
-def _probs(
-    prob: Expression, source: View, target: View, sources: np.ndarray, targets: np.ndarray
-) -> np.ndarray:
+def _probs(prob: Expression, source: View, target: View, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """The probabilities (sources, targets) of these pairs."""
     i, j = (x.reshape(-1) for x in np.meshgrid(sources, targets, indexing="ij"))
     values = prob(source, target, i, j, known=True)

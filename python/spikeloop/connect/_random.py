@@ -123,7 +123,7 @@ def ln_of(x: float) -> float:
 
 
 def ln_factorial(k: float) -> float:
-    """ln k! for a whole number k, by Stirling's series."""
+    """The logarithm of k! for a whole number k, by Stirling's series."""
     if k < len(_LN_FACTORIAL):
         return _LN_FACTORIAL[int(k)]
     x = k + 1.0

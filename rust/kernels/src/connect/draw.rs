@@ -82,7 +82,9 @@ impl Job<f64> for Values<'_> {
         let Self { draw, numbers } = self;
         let [from, to] = draw.part;
         if draw.family != Family::Normal {
-            numbers.iter_mut().for_each(|x| *x = draw.value(*x));
+            for x in numbers {
+                *x = draw.value(*x);
+            }
             return;
         }
         for numbers in numbers.chunks_mut(TOGETHER) {

@@ -16,7 +16,11 @@ pub(crate) struct OneToOne {
 impl OneToOne {
     pub(crate) fn new(n_pre: usize, n_post: usize, targets: Range<u32>) -> Result<Self> {
         let fits = n_pre == n_post;
-        if fits { Ok(Self { n: n_pre, targets }) } else { Err(Error::Rule("one to one needs populations of one size")) }
+        if fits {
+            Ok(Self { n: n_pre, targets })
+        } else {
+            Err(Error::Rule("one to one needs populations of one size"))
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::Spec;
 use super::array::{Array, Column};
 use super::row::Row;
 use super::rows::Starts;
-use super::Spec;
 use crate::error::{Error, Result};
 
 /// The longest delay of a synapse in steps.
@@ -85,9 +85,9 @@ impl<'a> Store<'a> {
     /// # Safety
     /// Nobody else reads or writes this place meanwhile.
     pub(crate) unsafe fn scatter(&self, place: usize, target: u32) {
-        let place_of_target = std::iter::once(target - self.spec.targets.start);
+        let stored = std::iter::once(target - self.spec.targets.start);
         // SAFETY: by the contract of this function.
-        unsafe { self.synapses.indices.put_whole(place, place_of_target) }
+        unsafe { self.synapses.indices.put_whole(place, stored) }
     }
 
     /// Replaces `targets` by those of row `i`.
@@ -98,7 +98,9 @@ impl<'a> Store<'a> {
         targets.clear();
         // SAFETY: by the contract of this function.
         unsafe { self.synapses.indices.read(self.starts.row(i), targets)? };
-        targets.iter_mut().for_each(|j| *j += self.spec.targets.start);
+        for target in targets {
+            *target += self.spec.targets.start;
+        }
         Ok(())
     }
 

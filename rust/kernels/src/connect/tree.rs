@@ -53,7 +53,8 @@ impl Tree {
         // No other node is cut here, so that the cut numbers the node.
         let cut = start + (end - start).next_power_of_two() / 2;
         let (left, right) = (before(cut) - before(start), before(end) - before(cut));
-        let mut stream_of_cut = Stream::new(self.seed, u64::from(cut) << 32 | u64::from(stream), self.purpose);
+        let mut stream_of_cut =
+            Stream::new(self.seed, u64::from(cut) << 32 | u64::from(stream), self.purpose);
         let on_left = if self.repeats {
             binomial(number, left as f64, right as f64, &mut stream_of_cut)
         } else {
