@@ -115,6 +115,8 @@ void set_own(Spec &spec, Input<uint32_t, 1> own) {
   spec.own = to_slice(spec.owns);
 }
 
+void set_range(Spec &spec, std::array<size_t, 2> ends) { std::copy(ends.begin(), ends.end(), spec.range); }
+
 void set_period(Spec &spec, std::array<double, 3> period) {
   std::copy(period.begin(), period.end(), spec.period);
 }
@@ -141,6 +143,7 @@ void bind_connect(nb::module_ &m) {
       .def_prop_rw("profile", nullptr, &set_profile)
       .def_prop_rw("source", nullptr, &set_source)
       .def_prop_rw("target", nullptr, &set_target)
+      .def_prop_rw("targets", nullptr, &set_range)
       .def_prop_rw("own", nullptr, &set_own)
       .def_prop_rw("period", nullptr, &set_period);
   m.def("build", &build, "spec"_a, "Synapses of a rule: indices, indptr, and weight and delay where drawn.");

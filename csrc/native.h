@@ -46,6 +46,7 @@ struct SpikeloopSpec {
   SpikeloopSlice<char> rule, profile;
   uint64_t seed = 0;
   size_t n_pre = 0, n_post = 0, num = 0;
+  size_t range[2] = {0, 0};  // of the targets whose synapses are wanted
   double prob = 0;
   bool multapses = true, wide = false;
   SpikeloopSlice<uint32_t> own;  // empty if no synapses are left out

@@ -26,12 +26,6 @@ __device__ inline double ln(double x) {
   return e * LN_2_HIGH - ((half - (s * (half + (even + odd)) + e * LN_2_LOW)) - f);
 }
 
-// ln(1 − x) for 0 ≤ x < 1.
-__device__ inline double ln_of_complement(double x) {
-  const double w = 1.0 - x;
-  return w == 1.0 ? -x : ln(w) * (x / (1.0 - w));
-}
-
 // eˣ; 0 and infinity beyond the range.
 __device__ inline double exp_plain(double x) {
   if (x < -708.0) return 0.0;

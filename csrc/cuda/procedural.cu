@@ -4,6 +4,8 @@
 
 template <class T> struct ProceduralCall {
   DrawnRows rows;
+  uint32_t *scratch;  // (blocks, words): targets that are listed
+  uint64_t words;
   Targets targets;
   const T *values;  // of the sources, or the cotangents of the targets
   Sums<T> out;      // of the targets; or its `target` are those of the sources
@@ -38,7 +40,7 @@ template <class T> __device__ void procedural_scatter(const ProceduralCall<T> &c
     __syncthreads();
     for (uint64_t k = blockIdx.y; k < place.total; k += gridDim.y) {
       const Delivery<T> deliver{c, active[k]};
-      RowMaker(c.rows, deliver.source).each_synapse(deliver);
+      RowMaker(c.rows, deliver.source, c.scratch, c.words).each_synapse(deliver);
     }
     __syncthreads();  // the list is used again
   }
@@ -68,7 +70,7 @@ template <class T> __device__ void procedural_gather(const ProceduralCall<T> &c)
   for (uint64_t row = blockIdx.x; row < c.rows.n_pre; row += gridDim.x)
     for (uint64_t first = 0; first < c.targets.batch; first += AT_ONCE) {
       T own[AT_ONCE] = {};
-      RowMaker(c.rows, row).each_synapse(Gathered<T>{c, first, own});
+      RowMaker(c.rows, row, c.scratch, c.words).each_synapse(Gathered<T>{c, first, own});
 #pragma unroll
       for (unsigned k = 0; k < AT_ONCE; ++k) {
         if (first + k >= c.targets.batch) break;

@@ -26,6 +26,7 @@ class Spec:
     seed: int
     n_pre: int
     n_post: int
+    targets: tuple[int, int]
     num: int
     prob: float
     multapses: bool

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from spikeloop.connect import Connection, _reference
 from spikeloop.connect._draws import EXPONENTIAL, LOG_NORMAL, NORMAL, UNIFORM, Draw
-from spikeloop.connect._random import Stream, exp, ln, ln_of_complement, normal_quantile, philox
+from spikeloop.connect._random import Stream, exp, ln, ln_factorial, ln_of, normal_quantile, philox
 from spikeloop.connect._spec import Space, Spec, build, order
 
 NUMBERED = ["fixed_in_degree", "fixed_out_degree", "fixed_total_number"]
@@ -55,7 +55,9 @@ def test_elementary_functions_are_those_of_numpy():
     x = (u - 0.5) * 1400
     np.testing.assert_array_max_ulp(exp(x), np.exp(x), 1)
     np.testing.assert_array_equal(exp(np.array([-1e5, 1e5])), [0, np.inf])
-    np.testing.assert_allclose([ln_of_complement(p) for p in (1e-300, 1e-9, 0.5)], np.log1p([-1e-300, -1e-9, -0.5]))
+    assert [ln_of(x) for x in u.tolist()] == ln(u).tolist()
+    factorials = np.cumsum(np.log(np.arange(1, 2000)))
+    np.testing.assert_allclose([ln_factorial(float(k)) for k in range(1, 2000)], factorials, rtol=1e-10)
     np.testing.assert_allclose(normal_quantile(u), stats.norm.ppf(u), rtol=2e-15, atol=1e-16)
 
 

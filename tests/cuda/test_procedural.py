@@ -96,12 +96,11 @@ def test_commands_do_not_depend_on_what_buffers_hold():
 def test_what_does_not_fit_is_refused():
     operands = {"values": np.ones((1, 5), np.float32), "target": np.zeros((1, 5), np.float32)}
     both = drawn("all_to_all", 5, weight=WEIGHTS[0], delay=DELAYS)
-    timed = {"values": operands["values"], "cursor": np.int32(0), "target": np.zeros((9, 5), np.float32)}
     for given, attributes, memory, message in [
         (operands, drawn("all_to_all", 4), scratch(5), "'values' has 5 elements, expected 4"),
         (operands, drawn("one_to_one", 4), scratch(5), "populations of one size"),
         (operands, drawn("fixed_out_degree", 5, multapses=False), scratch(5), "7 distinct targets"),
-        (timed, {**both, "slots": 9, "lanes": 1}, [np.zeros((4, 13), np.uint32)], "expected rows of 14"),
+        (operands, drawn("fixed_prob", 5), [np.zeros((3, 4), np.uint32)], "expected rows of 5"),
         (operands, both, scratch(5), "'ring' has 1 elements"),
     ]:
         with pytest.raises(HandlerError, match=message):

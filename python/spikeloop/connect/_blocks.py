@@ -59,18 +59,20 @@ class Blocks(Rule):
                     f"targets, counted from 0; given a rule for {(i, j)}."
                 )
 
-    def build(self, source: View, target: View) -> Synapses:
+    def build(self, source: View, target: View, targets: range | None = None) -> Synapses:
         n_pre, n_post = source.size, target.size
+        wanted = range(n_post) if targets is None else targets
         for what, parts, n in (("sources", self.sources, n_pre), ("targets", self.targets, n_post)):
             if sum(parts) != n:
                 raise ShapeError(f"Blocks: the parts of the {what} have {sum(parts)} neurons, the population {n}.")
         kind = np.dtype(np.float64 if environ.get_precision() == 64 else np.float32)
-        check_fits(repr(self), self.expected(source, target), n_pre, n_post, kind.itemsize, 1)
-        layout = _Layout(np.uint16 if n_post <= 1 << 16 else np.uint32, kind)
+        expected = self.expected(source, target) * len(wanted) / max(n_post, 1)
+        check_fits(repr(self), expected, n_pre, len(wanted), kind.itemsize, 1)
+        layout = _Layout(np.uint16 if len(wanted) <= 1 << 16 else np.uint32, kind)
         parts = [
             part
             for i in range(len(self.sources))
-            for part in layout.merged(*self._blocks(i, source, target), self.sources[i])
+            for part in layout.merged(*self._blocks(i, source, target, wanted), self.sources[i])
         ]
         columns = {name: [getattr(part, name) for part in parts] for name in ("indices", "indptr", "weight", "delay")}
         del parts  # each column goes as soon as it is joined
@@ -91,12 +93,18 @@ class Blocks(Rule):
     def with_delay(self, delay: Any, where: str) -> Rule:
         raise ValueError(f"{where}: the rules of {self!r} have delays of their own; give it to them.")
 
-    def _blocks(self, part: int, source: View, target: View) -> tuple[list[Synapses], list[int]]:
-        """The synapses of a part of the sources, and where the targets of each block begin."""
-        reached = sorted(j for i, j in self.rules if i == part)
+    def _blocks(self, part: int, source: View, target: View, wanted: range) -> tuple[list[Synapses], list[int]]:
+        """The synapses of a part of the sources, and where the targets of each block begin among the wanted ones."""
         starts = list(itertools.accumulate(self.targets, initial=0))
         of, targets = _cut(source, self.sources)[part], _cut(target, self.targets)
-        return [self.rules[part, j].build(of, targets[j]) for j in reached], [starts[j] for j in reached]
+        built, firsts = [], []
+        for j in sorted(j for i, j in self.rules if i == part):
+            first, end = max(wanted.start, starts[j]), min(wanted.stop, starts[j + 1])
+            some = None if len(wanted) == starts[-1] else range(first - starts[j], end - starts[j])
+            if first < end or some is None:
+                built.append(self.rules[part, j].build(of, targets[j], some))
+                firsts.append(first - wanted.start)
+        return built, firsts
 
     def __repr__(self) -> str:
         return f"Blocks({len(self.rules)} rules)"

@@ -15,7 +15,7 @@ from ._connection import Connection
 from ._delays import steps_of
 from ._pairs import Pairs
 from ._positions import Positions
-from ._rows import taken, weights_of
+from ._rows import reaching, taken, weights_of
 from ._rule import Rule
 from ._spec import Synapses, order
 from ._view import View
@@ -46,7 +46,7 @@ class Edges(Rule):
         if self.sources.shape != self.targets.shape:
             raise ShapeError(f"Edges: {self.sources.size} sources but {self.targets.size} targets.")
 
-    def build(self, source: View, target: View) -> Synapses:
+    def build(self, source: View, target: View, targets: range | None = None) -> Synapses:
         n_pre, n_post, n = source.size, target.size, self.sources.size
         for name, given, size in (("sources", self.sources, n_pre), ("targets", self.targets, n_post)):
             if n and given.max() >= size:
@@ -56,7 +56,8 @@ class Edges(Rule):
         weight = weights_of(self.weight, pairs, "Edges: weight", self.positions)
         indptr, places = order(self.sources, self.targets, steps if isinstance(steps, np.ndarray) else None, n_pre)
         indices = self.targets[places].astype(np.uint16 if n_post <= 1 << 16 else np.uint32)
-        return Synapses(indices, indptr, taken(weight, places), taken(steps, places), dt)
+        synapses = Synapses(indices, indptr, taken(weight, places), taken(steps, places), dt)
+        return synapses if targets is None else reaching(synapses, n_pre, targets)
 
     def __repr__(self) -> str:
         return f"Edges({self.sources.size} synapses)"

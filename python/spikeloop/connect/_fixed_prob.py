@@ -53,22 +53,22 @@ class FixedProb(Rule):
         own, prob = self.own(source, target), self.prob
         if not isinstance(prob, Expression):
             return {"prob": prob, "own": own}
-        return {"own": own, "pairs": lambda first, last: _probs(prob, source, target, np.arange(first, last))}
+        return {"own": own, "pairs": lambda sources, targets: _probs(prob, source, target, sources, targets)}
 
     def expected(self, source: View, target: View) -> float:
         pairs = source.size * target.size
         if not isinstance(self.prob, Expression):
             return pairs * self.prob
         some = np.unique(np.linspace(0, source.size - 1, _LOOKED_AT).astype(int))
-        return pairs * float(_probs(self.prob, source, target, some).mean()) if pairs else 0.0
+        return pairs * float(_probs(self.prob, source, target, some, np.arange(target.size)).mean()) if pairs else 0.0
 
     def __repr__(self) -> str:
         return f"FixedProb({self.prob!r})" if isinstance(self.prob, Expression) else f"FixedProb({self.prob:g})"
 
 
-def _probs(prob: Expression, source: View, target: View, rows: np.ndarray) -> np.ndarray:
-    """The probabilities (rows, targets)."""
-    i, j = (x.reshape(-1) for x in np.meshgrid(rows, np.arange(target.size), indexing="ij"))
+def _probs(prob: Expression, source: View, target: View, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """The probabilities (sources, targets) of these pairs."""
+    i, j = (x.reshape(-1) for x in np.meshgrid(sources, targets, indexing="ij"))
     values = prob(source, target, i, j, known=True)
     if isinstance(values, u.Quantity) or is_tracer(values):
         raise TypeError(f"FixedProb: prob must return known numbers without a unit; it gives {values}.")
@@ -77,4 +77,4 @@ def _probs(prob: Expression, source: View, target: View, rows: np.ndarray) -> np
     if wrong.any():
         pair = f"i = {source.numbers(i[wrong])[0]}, j = {target.numbers(j[wrong])[0]}"
         raise ValueError(f"FixedProb: prob must return numbers in [0, 1]; it gives {values[wrong][0]} for {pair}.")
-    return values.reshape(rows.size, target.size)
+    return values.reshape(sources.size, targets.size)

@@ -72,8 +72,8 @@ class Procedural(Rule):
     def with_delay(self, delay: Any, where: str) -> Rule:
         return Procedural(self.of.with_delay(delay, where))
 
-    def build(self, source: View, target: View) -> Synapses:
-        return self.of.build(source, target)
+    def build(self, source: View, target: View, targets: range | None = None) -> Synapses:
+        return self.of.build(source, target, targets)
 
     def __repr__(self) -> str:
         return f"Procedural({self.of!r})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -53,11 +54,11 @@ class Stream:
         first, end = self._used // 4, -(-(self._used + 2 * n) // 4)
         words = self._blocks(np.arange(first, end)).ravel()[self._used - 4 * first :][: 2 * n].reshape(n, 2)
         self._used += 2 * n
-        return _open_units(words)
+        return open_units(words)
 
     def unit_at(self, numbers: np.ndarray) -> np.ndarray:
         """For each of these blocks, its first two words as a number between 0 and 1."""
-        return _open_units(self._blocks(numbers))
+        return open_units(self._blocks(numbers))
 
     def unit(self) -> float:
         """The next number strictly between 0 and 1."""
@@ -72,7 +73,8 @@ class Stream:
         return wide >> 32
 
 
-def _open_units(words: np.ndarray) -> np.ndarray:
+def open_units(words: np.ndarray) -> np.ndarray:
+    """Pairs of words (n, 2) as numbers strictly between 0 and 1."""
     bits = (words[:, 0] << _HALF | words[:, 1]) >> np.uint64(12)
     return (bits.astype(np.float64) + 0.5) * 2.0**-52
 
@@ -83,6 +85,14 @@ def _open_units(words: np.ndarray) -> np.ndarray:
 _LN_2 = (6.93147180369123816490e-01, 1.90821492927058770002e-10)
 _ONE, _ROOT = np.uint64(0x3FF0000000000000), np.uint64(0x3FE6A09E00000000)
 _MANTISSA = np.uint64(0x000FFFFFFFFFFFFF)
+_LEAST = float(_ROOT.view(np.float64))  # of the numbers in [½, 1) that are not doubled
+_EVEN = (1.531383769920937332e-01, 2.222219843214978396e-01, 3.999999999940941908e-01)
+_ODD = (1.479819860511658591e-01, 1.818357216161805012e-01, 2.857142874366239149e-01, 6.666666666666735130e-01)
+_HALF_LN_2_PI = 0.9189385332046728
+_LN_FACTORIAL = (
+    0.0, 0.0, 0.6931471805599453, 1.791759469228055, 3.1780538303479458, 4.787491742782046, 6.579251212010101,
+    8.525161361065415, 10.60460290274525, 12.801827480081469,
+)  # fmt: skip
 
 
 def ln(x: Any) -> np.ndarray:
@@ -93,18 +103,33 @@ def ln(x: Any) -> np.ndarray:
     s = f / (2.0 + f)
     z = s * s
     w = z * z
-    even = w * _polynomial(w, (1.531383769920937332e-01, 2.222219843214978396e-01, 3.999999999940941908e-01))
-    odd = z * _polynomial(
-        w, (1.479819860511658591e-01, 1.818357216161805012e-01, 2.857142874366239149e-01, 6.666666666666735130e-01)
-    )
+    even, odd = w * _polynomial(w, _EVEN), z * _polynomial(w, _ODD)
     half = 0.5 * f * f
     return e * _LN_2[0] - ((half - (s * (half + (even + odd)) + e * _LN_2[1])) - f)
 
 
-def ln_of_complement(x: float) -> float:
-    """ln(1 − x) for 0 ≤ x < 1."""
-    w = 1.0 - x
-    return -x if w == 1.0 else float(ln(w)) * (x / (1.0 - w))
+def ln_of(x: float) -> float:
+    """`ln` of one number, without the overhead of arrays."""
+    f, e = math.frexp(x)
+    if f < _LEAST:
+        f, e = 2.0 * f, e - 1
+    f = f - 1.0
+    s = f / (2.0 + f)
+    z = s * s
+    w = z * z
+    even, odd = w * _polynomial(w, _EVEN), z * _polynomial(w, _ODD)
+    half = 0.5 * f * f
+    return e * _LN_2[0] - ((half - (s * (half + (even + odd)) + e * _LN_2[1])) - f)
+
+
+def ln_factorial(k: float) -> float:
+    """The logarithm of k! for a whole number k, by Stirling's series."""
+    if k < len(_LN_FACTORIAL):
+        return _LN_FACTORIAL[int(k)]
+    x = k + 1.0
+    y = 1.0 / x
+    z = y * y
+    return (x - 0.5) * ln_of(x) - x + _HALF_LN_2_PI + y * _polynomial(z, (1.0 / 1260.0, -1.0 / 360.0, 1.0 / 12.0))
 
 
 def exp(x: np.ndarray) -> np.ndarray:

@@ -77,9 +77,14 @@ def sources_of(indices: np.ndarray, indptr: np.ndarray, n_pre: int) -> np.ndarra
     return np.repeat(np.arange(n_pre, dtype=np.uint32), row_lengths(indices, indptr, n_pre))
 
 
-def pairs_of(indices: np.ndarray, indptr: np.ndarray, source: View, target: View) -> Pairs:
-    """The synapses of compressed rows."""
-    return Pairs(source, target, indices.size, lambda: (sources_of(indices, indptr, source.size), indices))
+def pairs_of(indices: np.ndarray, indptr: np.ndarray, source: View, target: View, first: int = 0) -> Pairs:
+    """The synapses of compressed rows, which count targets from the `first` on."""
+
+    def listed() -> tuple[np.ndarray, np.ndarray]:
+        targets = indices.astype(np.uint32) + np.uint32(first) if first else indices
+        return sources_of(indices, indptr, source.size), targets
+
+    return Pairs(source, target, indices.size, listed)
 
 
 def row_lengths(indices: Any, indptr: Any, n_pre: int) -> np.ndarray:
@@ -97,6 +102,26 @@ def rows_of(synapses: Synapses, chosen: np.ndarray) -> Synapses:
     starts = np.concatenate([[0], np.cumsum(np.where(chosen, lengths, 0))])
     starts = starts.astype(np.int32 if starts[-1] < 1 << 31 else np.int64)
     return Synapses(np.asarray(indices)[places], starts, taken(weight, places), taken(delay, places), dt)
+
+
+def reaching(synapses: Synapses, n_pre: int, targets: range) -> Synapses:
+    """The synapses that reach a range of targets, counted from its start."""
+    indices, indptr, weight, delay, dt = synapses
+    kept = (indices >= targets.start) & (indices < targets.stop)
+    lengths = np.bincount(sources_of(indices, indptr, n_pre)[kept], minlength=n_pre)
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    starts = starts.astype(np.int32 if starts[-1] < 1 << 31 else np.int64)
+    local = indices[kept] - np.asarray(targets.start, indices.dtype)
+    local = local.astype(np.uint16 if len(targets) <= 1 << 16 else np.uint32)
+    return Synapses(local, starts, taken(weight, kept), taken(delay, kept), dt)
+
+
+def check_range(targets: Any, size: int, where: str) -> range:
+    """A range of targets from its ends (lo, hi)."""
+    ends = list(targets) if isinstance(targets, (tuple, list)) else []
+    if len(ends) != 2 or not all(hasattr(end, "__index__") for end in ends) or not 0 <= ends[0] <= ends[1] <= size:
+        raise ValueError(f"{where} must be (lo, hi) with 0 ≤ lo ≤ hi ≤ {size}; given {targets!r}.")
+    return range(*map(int, ends))
 
 
 def ordered(synapses: Synapses, n_pre: int) -> Synapses:

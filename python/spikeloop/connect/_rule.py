@@ -25,7 +25,7 @@ from ._draws import Draw, draw_of
 from ._expression import expression
 from ._memory import check_fits
 from ._positions import Positions
-from ._rows import check_population, ordered, pairs_of, split_weight, weights_of
+from ._rows import check_population, check_range, ordered, pairs_of, split_weight, weights_of
 from ._spec import Spec, Synapses, build
 from ._view import View, as_view, own_places
 
@@ -60,6 +60,10 @@ class Rule(NamesKeywords):
     Weights and delays of `init.Uniform`, `Normal`, `TruncatedNormal`, `LogNormal`, `Exponential` and `Clipped` ones
     are drawn while the synapses are built, without further memory; a drawn delay is one step at least. Raises
     MemoryError before building what will not fit.
+
+    `rule(source, target, targets=(lo, hi))` builds the synapses that reach targets lo to hi − 1 of `target`, as targets
+    0 to hi − lo − 1: those of the whole, by work for the part alone. An array of weights or delays (synapses,) then
+    has those of the part.
     """
 
     autapses: bool = True
@@ -86,29 +90,40 @@ class Rule(NamesKeywords):
             split_weight(value_of(weight), f"{where}: weight")
         expression(delay, positions, f"{where}: delay")
 
-    def __call__(self, source: Any, target: Any) -> Connection:
+    def __call__(self, source: Any, target: Any, *, targets: tuple[int, int] | None = None) -> Connection:
         source, target = as_view(source, "source size"), as_view(target, "target size")
-        synapses = self.synapses(source, target)
-        return Connection.of(synapses, source.varshape, target.varshape, param_type=self.param_type)
+        synapses = self.synapses(source, target, targets=targets)
+        out_size = target.varshape if targets is None else (targets[1] - targets[0],)
+        return Connection.of(synapses, source.varshape, out_size, param_type=self.param_type)
 
-    def synapses(self, source: Any, target: Any) -> Synapses:
-        """The synapses between two populations, parts or sizes."""
+    def synapses(self, source: Any, target: Any, *, targets: tuple[int, int] | None = None) -> Synapses:
+        """The synapses between two populations, parts or sizes; with `targets`, those that reach lo … hi − 1.
+
+        Sources are counted over all of them, targets from lo on.
+        """
         source, target = as_view(source, "source size"), as_view(target, "target size")
         for what, neurons in (("source", source), ("target", target)):
             check_population(neurons.size, f"{self!r}: {what} size")
+        if targets is not None:
+            return self.build(source, target, check_range(targets, target.size, f"{self!r}: targets"))
         synapses = self.build(source, target)
         if synapses.indices.size == 0:
             warnings.warn(f"{self!r} from {source.varshape} to {target.varshape} makes no synapse at all.",
                           stacklevel=3)  # fmt: skip
         return synapses
 
-    def build(self, source: View, target: View) -> Synapses:
-        """The synapses, from the builder."""
-        weight, delay = self.weights(), self.delays()
+    def build(self, source: View, target: View, targets: range | None = None) -> Synapses:
+        """The synapses, from the builder; with `targets`, those that reach this range of targets."""
+        weight, delay, where = self.weights(), self.delays(), type(self).__name__
+        if targets is not None:
+            _check_given(weight.given, self.positions, f"{where}: weight")
+            _check_given(delay.given, self.positions, f"{where}: delay")
+        wanted = range(target.size) if targets is None else targets
         what = f"{self!r} from {source.varshape} to {target.varshape}"
-        check_fits(what, self.expected(source, target), source.size, target.size, weight.bytes, delay.bytes)
-        found = build(self.spec(source, target, weight.draw, delay.draw))
-        pairs, where = pairs_of(found.indices, found.indptr, source, target), type(self).__name__
+        expected = self.expected(source, target) * len(wanted) / max(target.size, 1)
+        check_fits(what, expected, source.size, len(wanted), weight.bytes, delay.bytes)
+        found = build(dataclasses.replace(self.spec(source, target, weight.draw, delay.draw), targets=targets))
+        pairs = pairs_of(found.indices, found.indptr, source, target, wanted.start)
         if weight.draw is not None:
             found = found._replace(weight=attach(found.weight, weight.unit))
         else:
@@ -215,6 +230,15 @@ def _check_known(value: Any, what: str) -> None:
     if any(map(is_tracer, jax.tree.leaves(value))):
         raise TypeError(f"{what}; it decides which synapses there are, so it must be known before tracing. "
                         f"Given {value}.")  # fmt: skip
+
+
+def _check_given(value: Any, positions: Positions | None, where: str) -> None:
+    """Refuse values that are drawn for all synapses together, where only some are built."""
+    if callable(value) and not isinstance(value, State) and expression(value, positions, where) is None:
+        raise TypeError(
+            f"{where}: {value!r} cannot be drawn for a range of targets alone. Use one of init.Uniform, Normal, "
+            "TruncatedNormal, LogNormal, Exponential or Clipped ones in 32 or 64 bits, or a function of d, i or j."
+        )
 
 
 def _is_single(value: Any) -> bool:

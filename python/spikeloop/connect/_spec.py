@@ -50,7 +50,8 @@ class Spec:
 
     `own` leaves out the synapses from a neuron to itself: for each source which target it is, or, in a rule that draws
     the sources of a target, for each target which source it is; a number that is none of them stands for none.
-    `pairs(first, last)` are the probabilities (last − first, n_post) of the synapses of some sources.
+    `pairs(sources, targets)` are the probabilities of the synapses of some sources to some targets, one row for each
+    source. With `targets` only the synapses to this range of targets are built, which count from its start.
     """
 
     rule: str
@@ -65,7 +66,13 @@ class Spec:
     weight: Draw | None = None
     delay: Draw | None = None
     wide: bool = False
-    pairs: Callable[[int, int], np.ndarray] | None = None
+    pairs: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    targets: range | None = None
+
+    @property
+    def wanted(self) -> range:
+        """The targets whose synapses are built."""
+        return range(self.n_post) if self.targets is None else self.targets
 
 
 def build(spec: Spec) -> Synapses:
@@ -84,8 +91,9 @@ def build(spec: Spec) -> Synapses:
                 value = native.Draw(*dataclasses.astuple(value))
             if field.name == "own" and value is not None:
                 value = _places(value, spec)
-            if value is not None and field.name not in ("space", "pairs"):
+            if value is not None and field.name not in ("space", "pairs", "targets"):
                 setattr(told, field.name, value)
+    told.targets = spec.wanted.start, spec.wanted.stop
     return Synapses(*native.build(told))
 
 

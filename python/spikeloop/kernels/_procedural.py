@@ -126,19 +126,13 @@ def _distribution(draw: Any) -> np.ndarray:
 
 
 _CUDA_BLOCKS, _CUDA_WORDS = 1024, 2**24  # that make rows at the same time; words of their scratch memory
+_LISTED = 256 * 256  # targets that a block lists at a time, where their number is drawn
 
 
-def _scratch(target: Any, drawn: Drawn, rows: Rows) -> list[jax.ShapeDtypeStruct]:
-    """What blocks need to make rows: room for one number for each target, for targets and for each delay."""
+def _scratch(drawn: Drawn) -> list[jax.ShapeDtypeStruct]:
+    """What blocks need to make rows: room for a list of targets."""
     spec: Any = drawn
-    by_degree, draws = spec.rule == "fixed_out_degree", (spec.weight is not None) + (spec.delay is not None)
-    words = 0
-    if by_degree and (draws or not spec.multapses):
-        words = spec.n_post + (spec.num if draws else 0)
-    elif spec.rule != "one_to_one" and draws == 2:
-        words = spec.n_post
-    if words and draws == 2:
-        words += 1 if rows.slots is None else target.shape[rows.slots]
+    words = {"fixed_prob": min(spec.n_post, _LISTED), "fixed_out_degree": spec.num}.get(spec.rule, 0)
     blocks = max(1, min(_CUDA_BLOCKS, _CUDA_WORDS // max(words, 1))) if words else 1
     return [jax.ShapeDtypeStruct((blocks, max(words, 1)), jnp.uint32)]
 
@@ -153,7 +147,7 @@ scatter_p = Kernel(
     batch=populations("values", "target", ring="target"),
     dtypes={"target": FLOATS},
     attributes=lambda o, rows, drawn: _attributes(o.target, rows, drawn),
-    scratch={"cuda": lambda o, rows, drawn: [*_scratch(o.target, drawn, rows), *digits(o.target, rows.exact)]},
+    scratch={"cuda": lambda o, rows, drawn: [*_scratch(drawn), *digits(o.target, rows.exact)]},
 )
 gather_p = Kernel(
     "procedural_gather",
@@ -165,5 +159,5 @@ gather_p = Kernel(
     batch=populations("ct", ring="ct"),
     dtypes={"ct": FLOATS},
     attributes=lambda o, rows, drawn: _attributes(o.ct, rows, drawn),
-    scratch={"cuda": lambda o, rows, drawn: _scratch(o.ct, drawn, rows)},
+    scratch={"cuda": lambda o, rows, drawn: _scratch(drawn)},
 )

@@ -74,6 +74,7 @@ pub(crate) fn rule(frame: Frame<'_>, n_post: usize) -> Result<Procedural<'_>> {
         seed: word(frame.ints("seed")?)?,
         n_pre: frame.count("n_pre")?,
         n_post,
+        targets: 0..u32::try_from(n_post).unwrap_or(u32::MAX),
         weight: draw(frame.ints("weight")?)?,
         delay: draw(frame.ints("delay")?)?,
         wide: frame.flag("wide")?,

@@ -120,7 +120,7 @@ fn connectivity(c: &mut Criterion) {
     let n = 4_000;
     let plain = |rule| {
         let (own, weight, delay) = (Own::None, None, None);
-        Spec { rule, own, seed: 1, n_pre: n, n_post: n, weight, delay, wide: false }
+        Spec { rule, own, seed: 1, n_pre: n, n_post: n, targets: 0..n as u32, weight, delay, wide: false }
     };
     let drawn =
         |rule| Spec { weight: Some(normal(88.0, 8.8)), delay: Some(normal(15.0, 7.5)), ..plain(rule) };

@@ -98,7 +98,17 @@ fn short_memory_is_an_error_wherever_it_is_short() {
     threads::set(1).expect("one thread");
     for (what, rule) in rules(&source) {
         let own = if matches!(rule, Rule::OneToOne) { Own::None } else { Own::SAME };
-        let spec = Spec { rule, own, seed: 1, n_pre: N, n_post: N, weight, delay, wide: false };
+        let spec = Spec {
+            rule,
+            own,
+            seed: 1,
+            n_pre: N,
+            n_post: N,
+            targets: 0..N as u32,
+            weight,
+            delay,
+            wide: false,
+        };
         fails_until_there_is_room(what, || build(&spec).map(drop));
     }
     let sources: Vec<u32> = (0..20_000).map(|k| k % N as u32).collect();

@@ -49,6 +49,8 @@ pub struct CSpec {
     n_pre: usize,
     n_post: usize,
     num: usize,
+    /// Of the targets whose synapses are wanted.
+    range: [usize; 2],
     prob: f64,
     multapses: bool,
     wide: bool,
@@ -182,7 +184,8 @@ impl CSpec {
             own => Own::Each(own),
         };
         let Self { seed, n_pre, n_post, wide, .. } = self;
-        Ok(Spec { rule, own, seed, n_pre, n_post, weight, delay, wide })
+        let [start, end] = self.range.map(|end| u32::try_from(end).unwrap_or(u32::MAX));
+        Ok(Spec { rule, own, seed, n_pre, n_post, targets: start..end, weight, delay, wide })
     }
 }
 

@@ -54,21 +54,17 @@ struct DrawnRows {
     prob: f64,
     weight: Draw,
     delay: Draw,
-    scratch: Address,
-    words: u64,
-    count_words: u64,
-    list_words: u64,
-    delay_words: u64,
+    width: u64,
+    parts: u64,
 }
 
 impl DrawnRows {
-    /// The rows of a rule for rings of so many slots, and how many blocks the scratch memory is enough for.
-    fn of(rows: &Procedural<'_>, slots: u64, scratch: &Buffer) -> Result<(Self, u64)> {
+    fn of(rows: &Procedural<'_>) -> Result<Self> {
         let spec = rows.spec();
         let (rule, num, multapses, prob) = match spec.rule {
-            Rule::OneToOne => (0, 0, true, 0.0),
-            Rule::AllToAll => (1, 0, true, 0.0),
-            Rule::FixedProb { prob } => (2, 0, true, prob),
+            Rule::OneToOne => (0, 0, false, 0.0),
+            Rule::AllToAll => (1, 0, false, 0.0),
+            Rule::FixedProb { prob } => (2, 0, false, prob),
             Rule::FixedOutDegree(number) => (3, number.num as u64, number.multapses, 0.0),
             _ => return Err(Error::invalid("the rows of this rule are not drawn one by one")),
         };
@@ -76,25 +72,8 @@ impl DrawnRows {
             Own::Line { first, step } => (1, [first, step]),
             _ => (0, [0; 2]),
         };
-        let n_post = spec.n_post as u64;
-        let (draws, draws_both) =
-            (spec.weight.is_some() || spec.delay.is_some(), spec.weight.is_some() && spec.delay.is_some());
-        // Targets are listed where they are not found in the order in which weights or delays are drawn.
-        let (list_words, count_words) = match rule {
-            3 if draws => (num, n_post),
-            3 if !multapses => (0, n_post),
-            1 | 2 if draws_both => (n_post, 0),
-            _ => (0, 0),
-        };
-        let delay_words = if draws_both && list_words != 0 { slots } else { 0 };
-        let needed = list_words + count_words + delay_words;
-        let Shape { batch: blocks, n: words } = scratch.population();
-        scratch.expect(Dtype::U32, "scratch")?;
-        if (words as u64) < needed || blocks == 0 {
-            let dims = scratch.dims;
-            return Err(Error::invalid(format!("the scratch memory is {dims:?}, expected rows of {needed}")));
-        }
-        let rows = Self {
+        let (n_post, width) = (spec.n_post as u64, spec.block_width().into());
+        Ok(Self {
             rule,
             num,
             multapses: multapses.into(),
@@ -107,14 +86,34 @@ impl DrawnRows {
             prob,
             weight: Draw::of(spec.weight),
             delay: Draw::of(spec.delay),
-            scratch: address(scratch),
-            words: words as u64,
-            count_words,
-            list_words,
-            delay_words,
-        };
-        Ok((rows, if needed == 0 { u64::MAX } else { blocks as u64 }))
+            width,
+            parts: n_post.div_ceil(width),
+        })
     }
+
+    /// The targets that a block of threads lists at a time, at most.
+    fn listed(&self) -> u64 {
+        match self.rule {
+            2 => self.n_post.min(LISTED * u64::from(BLOCK)),
+            3 => self.num,
+            _ => 0,
+        }
+    }
+}
+
+/// Targets that a thread lists of a row with a probability: more than are ever drawn where 64 are expected at most.
+const LISTED: u64 = 256;
+
+/// The address and the words of a row of the scratch memory, and for how many blocks it is.
+fn scratch(buffer: &Buffer, needed: u64) -> Result<(Address, u64, u64)> {
+    let Shape { batch: blocks, n: words } = buffer.population();
+    buffer.expect(Dtype::U32, "scratch")?;
+    if (words as u64) < needed || blocks == 0 {
+        let dims = buffer.dims;
+        return Err(Error::invalid(format!("the scratch memory is {dims:?}, expected rows of {needed}")));
+    }
+    let blocks = if needed == 0 { u64::MAX } else { blocks as u64 };
+    Ok((address(buffer), words as u64, blocks))
 }
 
 /// `ProceduralCall` in csrc/cuda/procedural.cu.
@@ -122,6 +121,8 @@ impl DrawnRows {
 #[derive(Clone, Copy)]
 struct Call {
     rows: DrawnRows,
+    scratch: Address,
+    words: u64,
     targets: Targets,
     values: Address,
     out: Sums,
@@ -167,11 +168,13 @@ fn call(
     let ring = if timed { Ring::timed(frame, 1)? } else { Ring::NONE };
     rule.check_delays(ring.slots as usize)?;
     let targets = Targets::with(ring, sources.0.population().batch, target)?;
-    let (rows, most) = DrawnRows::of(&rule, ring.slots, &frame.ret(1))?;
+    let rows = DrawnRows::of(&rule)?;
+    let (scratch, words, most) = scratch(&frame.ret(1), rows.listed())?;
     expect_len(sources.0, sources.1, (targets.batch * rows.n_pre) as usize)?;
     let device = Device::of(frame)?;
     let blocks = device.blocks()?.min(most);
-    Ok((device, Call { rows, targets, values: address(values), out: Sums::none(out) }, blocks))
+    let (values, out) = (address(values), Sums::none(out));
+    Ok((device, Call { rows, scratch, words, targets, values, out }, blocks))
 }
 
 fn run(device: &Device, name: &'static CStr, grid: [u32; 3], call: &Call) -> Result<()> {

@@ -1,5 +1,7 @@
 //! Partners drawn uniformly from a population.
 
+use std::ops::Range;
+
 use super::room::{extend, reserve};
 use crate::error::{Error, Result};
 use crate::random::Stream;
@@ -75,10 +77,18 @@ impl Choice<'_> {
         if n == 0 || k == 0 || enough { Ok(()) } else { Err(Error::Targets { given: k, available }) }
     }
 
-    /// Appends `k` partners of neuron `i`.
-    pub(crate) fn list(&self, i: usize, k: usize, seen: &mut Seen, partners: &mut Vec<u32>) -> Result<()> {
-        let (own, size) = (self.own(i), self.available(i));
-        let mut stream = Stream::new(self.seed, i as u64, self.purpose);
+    /// Appends `k` of the partners `within` for neuron `i`, by the stream of this number.
+    pub(crate) fn list(
+        &self,
+        (i, stream): (usize, u64),
+        k: usize,
+        within: Range<u32>,
+        seen: &mut Seen,
+        partners: &mut Vec<u32>,
+    ) -> Result<()> {
+        let own = self.own(i).filter(|own| within.contains(own));
+        let size = within.end - within.start - u32::from(own.is_some());
+        let mut stream = Stream::new(self.seed, stream, self.purpose);
         let start = partners.len();
         if self.multapses {
             extend(partners, (0..k).map(|_| stream.below(size)))?;
@@ -93,17 +103,10 @@ impl Choice<'_> {
             }
             seen.clear(&partners[start..]);
         }
-        if let Some(own) = own {
-            leave_out(own, &mut partners[start..]);
-        }
+        // The numbers from the own one on are those of the next partners.
+        let own = own.map_or(u32::MAX, |own| own - within.start);
+        partners[start..].iter_mut().for_each(|x| *x += within.start + u32::from(*x >= own));
         Ok(())
-    }
-}
-
-/// Turns numbers below n − 1 into numbers below n that are not `own`, by closing the gap it makes.
-pub(crate) fn leave_out(own: u32, partners: &mut [u32]) {
-    for x in partners.iter_mut() {
-        *x += u32::from(*x >= own);
     }
 }
 

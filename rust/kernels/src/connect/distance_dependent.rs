@@ -1,5 +1,7 @@
 //! The probability of a synapse depends on the distance between the neurons.
 
+use std::ops::Range;
+
 use super::cells::Cells;
 use super::choice::{Choice, Seen};
 use super::functions::exp;
@@ -45,11 +47,19 @@ pub(crate) struct DistanceDependent<'a> {
     choice: Choice<'a>,
     prob: f64,
     space: Space<'a>,
+    /// Those of the targets that are wanted, from this one on.
     cells: Cells,
+    first: u32,
 }
 
 impl<'a> DistanceDependent<'a> {
-    pub(crate) fn new(choice: Choice<'a>, n_pre: usize, prob: f64, space: Space<'a>) -> Result<Self> {
+    pub(crate) fn new(
+        choice: Choice<'a>,
+        n_pre: usize,
+        prob: f64,
+        space: Space<'a>,
+        targets: Range<u32>,
+    ) -> Result<Self> {
         let lengths = [space.source.len(), space.target.len()];
         if !(1..=AXES).contains(&space.axes)
             || lengths != [n_pre, choice.size as usize].map(|n| n * space.axes)
@@ -66,8 +76,9 @@ impl<'a> DistanceDependent<'a> {
         if !(space.scale > 0.0 && space.cutoff >= 0.0 && space.period.iter().all(|p| *p >= 0.0)) {
             return Err(Error::Rule("scale, cutoff and period are lengths, the scale not 0"));
         }
-        let cells = Cells::new(space.target, space.axes, space.cutoff, space.period)?;
-        Ok(Self { choice, prob, space, cells })
+        let wanted = &space.target[targets.start as usize * space.axes..targets.end as usize * space.axes];
+        let cells = Cells::new(wanted, space.axes, space.cutoff, space.period)?;
+        Ok(Self { choice, prob, space, cells, first: targets.start })
     }
 
     fn square_of_distance(&self, i: usize, j: usize) -> f64 {
@@ -105,7 +116,8 @@ impl Partners for DistanceDependent<'_> {
         let own = self.choice.own(i);
         let reach = self.space.cutoff * self.space.cutoff;
         let place = &self.space.source[i * self.space.axes..][..self.space.axes];
-        self.cells.near(place, |j| {
+        self.cells.near(place, |k| {
+            let j = self.first + k;
             let square = self.square_of_distance(i, j as usize);
             // The draw belongs to the pair, so that it does not matter in which order pairs are met.
             if square <= reach && Some(j) != own && stream.unit_at(j) < self.probability(square) {

@@ -1,6 +1,10 @@
 //! Weights and delays: numbers drawn for each synapse, by inversion of their distribution.
 
-use super::functions::{exp, ln, normal_quantile};
+use super::functions::{CENTRE, exp, ln, normal_quantile, normal_quantile_of_centre};
+use crate::lane::{Job, Lane, dispatch};
+
+/// Numbers that are drawn together, in as many lanes as the machine has.
+const TOGETHER: usize = 32;
 
 /// A family of distributions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,16 +51,56 @@ impl Draw {
         x.max(self.bounds[0]).min(self.bounds[1])
     }
 
-    /// The value as a delay in whole steps, at least one; more than fit into 64 bits are as many as do.
-    #[inline]
-    pub(crate) fn steps(&self, u: f64) -> u64 {
-        (self.value(u) + 0.5).floor().max(1.0) as u64
+    /// Replaces numbers between 0 and 1 by the values that they stand for.
+    pub(crate) fn values(&self, numbers: &mut [f64]) {
+        dispatch(Values { draw: self, numbers });
     }
 
-    /// The greatest delay that [`Draw::steps`] can give.
+    /// A value as a delay in whole steps, at least one; more than fit into 64 bits are as many as do.
+    #[inline(always)]
+    pub(crate) fn whole(value: f64) -> u64 {
+        (value + 0.5).floor().max(1.0) as u64
+    }
+
+    /// The greatest delay that can be drawn.
     pub(crate) fn most_steps(&self) -> u64 {
         let end = 0.5f64.powi(53);
-        self.steps(end).max(self.steps(1.0 - end))
+        Self::whole(self.value(end)).max(Self::whole(self.value(1.0 - end)))
+    }
+}
+
+struct Values<'a> {
+    draw: &'a Draw,
+    numbers: &'a mut [f64],
+}
+
+impl Job<f64> for Values<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<L: Lane<Elem = f64>>(self) {
+        let Self { draw, numbers } = self;
+        let [from, to] = draw.part;
+        if draw.family != Family::Normal {
+            for x in numbers {
+                *x = draw.value(*x);
+            }
+            return;
+        }
+        for numbers in numbers.chunks_mut(TOGETHER) {
+            let mut part = [0.5; TOGETHER];
+            let mut value = [0.0; TOGETHER];
+            part.iter_mut().zip(&*numbers).for_each(|(p, u)| *p = from + (to - from) * u);
+            value.iter_mut().zip(part).for_each(|(x, p)| *x = normal_quantile_of_centre(p - 0.5));
+            for (x, p) in value.iter_mut().zip(part) {
+                if (p - 0.5).abs() > CENTRE {
+                    *x = normal_quantile(p);
+                }
+            }
+            for (out, x) in numbers.iter_mut().zip(value) {
+                *out = (draw.a + draw.b * x).max(draw.bounds[0]).min(draw.bounds[1]);
+            }
+        }
     }
 }
 
@@ -94,10 +138,24 @@ mod tests {
     }
 
     #[test]
+    fn many_values_are_those_of_one_by_one() {
+        let mut stream = Stream::new(2, 0, 0);
+        for family in [Family::Uniform, Family::Normal, Family::LogNormal, Family::Exponential] {
+            let draw = Draw { family, a: 0.3, b: 0.7, part: [0.01, 1.0], bounds: [-1.0, 1.9] };
+            for n in [0, 1, 31, 70] {
+                let units: Vec<_> = (0..n).map(|_| stream.unit()).collect();
+                let mut values = units.clone();
+                draw.values(&mut values);
+                assert!(values.iter().zip(units).all(|(x, u)| x.to_bits() == draw.value(u).to_bits()));
+            }
+        }
+    }
+
+    #[test]
     fn delays_are_whole_steps() {
         let draw = Draw { family: Family::Normal, a: 15.0, b: 7.5, part: [0.0, 1.0], bounds: [-1e9, 1e9] };
-        assert_eq!(draw.steps(0.5), 15);
-        assert_eq!(draw.steps(1e-9), 1);
+        assert_eq!(Draw::whole(draw.value(0.5)), 15);
+        assert_eq!(Draw::whole(draw.value(1e-9)), 1);
         assert!((70..90).contains(&draw.most_steps()));
         assert_eq!(Draw { a: 1e30, bounds: [0.0, f64::INFINITY], ..draw }.most_steps(), 1e30 as u64);
     }

@@ -26,6 +26,6 @@ impl Partners for FixedInDegree<'_> {
     }
 
     fn list(&self, j: usize, seen: &mut Seen, partners: &mut Vec<u32>) -> Result<()> {
-        self.choice.list(j, self.num, seen, partners)
+        self.choice.list((j, j as u64), self.num, 0..self.choice.size, seen, partners)
     }
 }

@@ -1,112 +1,62 @@
-//! A total number of synapses, each between a pair drawn uniformly.
-//!
-//! First only the sources are drawn and counted. Then every row is filled on its own.
+//! A total number of synapses, each between a pair drawn uniformly: first the number of each source is drawn.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
-
-use super::choice::{Choice, Seen};
+use super::block_rows::{BlockRows, Number, TargetBlocks};
+use super::choice::Choice;
 use super::purpose;
-use super::room::filled;
-use super::rows::{Lengths, PARALLEL, Partners};
+use super::room::{filled, push, reserve};
+use super::rows::PARALLEL;
+use super::tree::Tree;
 use crate::error::{Error, Result};
-use crate::random::Stream;
+use crate::shared::Shared;
 use crate::threads;
 
-/// Pairs drawn from one stream.
-const BLOCK: usize = 1 << 16;
+/// Sources whose numbers one thread draws at a time.
+const TOGETHER: usize = 1024;
 
-pub(crate) struct FixedTotalNumber<'a> {
-    choice: Choice<'a>,
-    counts: Vec<usize>,
+pub(crate) fn fixed_total_number(
+    choice: Choice<'_>,
+    n_pre: u32,
+    num: usize,
+    blocks: TargetBlocks,
+) -> Result<BlockRows<'_>> {
+    let before = pairs_before(choice, n_pre)?;
+    let pairs = before[n_pre as usize];
+    if num > 0 && (pairs == 0 || (!choice.multapses && num as u64 > pairs)) {
+        let available = usize::try_from(pairs).unwrap_or(usize::MAX);
+        return Err(Error::Targets { given: num, available });
+    }
+    let numbers = numbers_of_sources(choice, num, &before)?;
+    Ok(BlockRows::new(choice, Number::Each(numbers), blocks))
 }
 
-impl<'a> FixedTotalNumber<'a> {
-    pub(crate) fn new(choice: Choice<'a>, n_pre: usize, num: usize) -> Result<Self> {
-        let size = u32::try_from(n_pre)
-            .map_err(|_| Error::Targets { given: n_pre, available: u32::MAX as usize })?;
-        let pairs = n_pre * choice.size as usize - choice.own.count(n_pre, choice.size);
-        if num > 0 && (pairs == 0 || (!choice.multapses && num > pairs)) {
-            return Err(Error::Targets { given: num, available: pairs });
-        }
-        let sources = Sources { choice, size };
-        let counts = if choice.multapses {
-            sources.independent(num)?
-        } else if num > pairs / 2 {
-            // What is left out is the smaller choice, and as uniform.
-            let mut counts = sources.distinct(pairs - num)?;
-            for (i, k) in counts.iter_mut().enumerate() {
-                *k = choice.available(i) as usize - *k;
-            }
-            counts
-        } else {
-            sources.distinct(num)?
-        };
-        Ok(Self { choice, counts })
+/// How many pairs of neurons there are of the sources before each, and of all.
+fn pairs_before(choice: Choice<'_>, n_pre: u32) -> Result<Vec<u64>> {
+    let mut before = Vec::new();
+    reserve(&mut before, n_pre as usize + 1)?;
+    let mut sum = 0;
+    push(&mut before, 0)?;
+    for i in 0..n_pre as usize {
+        sum += u64::from(choice.available(i));
+        push(&mut before, sum)?;
     }
+    Ok(before)
 }
 
-impl Partners for FixedTotalNumber<'_> {
-    fn lengths(&self) -> Lengths<'_> {
-        Lengths::Each(&self.counts)
-    }
-
-    fn list(&self, i: usize, seen: &mut Seen, partners: &mut Vec<u32>) -> Result<()> {
-        self.choice.list(i, self.counts[i], seen, partners)
-    }
-}
-
-/// The sources of pairs drawn uniformly.
-struct Sources<'a> {
-    choice: Choice<'a>,
-    size: u32,
-}
-
-impl Sources<'_> {
-    /// One source more. A pair counts as met before if its target is among the first `taken(source)`.
-    #[inline]
-    fn draw(&self, stream: &mut Stream, taken: impl Fn(u32) -> u32) -> u32 {
-        loop {
-            let source = stream.below(self.size);
-            let taken = taken(source);
-            if taken == 0 || stream.below(self.choice.size) >= taken {
-                return source;
-            }
-        }
-    }
-
-    fn own(&self, source: u32) -> u32 {
-        self.choice.own(source as usize).is_some().into()
-    }
-
-    /// How many of `num` pairs each source has.
-    fn independent(&self, num: usize) -> Result<Vec<usize>> {
-        let total = Mutex::new(filled(self.size as usize, || 0)?);
-        threads::try_ranges(num.div_ceil(BLOCK), num >= PARALLEL, |blocks| {
-            let mut counts = filled(self.size as usize, || 0usize)?;
-            for block in blocks {
-                let mut stream = Stream::new(self.choice.seed, block as u64, purpose::SOURCES);
-                for _ in 0..BLOCK.min(num - block * BLOCK) {
-                    counts[self.draw(&mut stream, |source| self.own(source)) as usize] += 1;
-                }
-            }
-            let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
-            total.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+fn numbers_of_sources(choice: Choice<'_>, num: usize, before: &[u64]) -> Result<Vec<usize>> {
+    let n = before.len() - 1;
+    let (seed, repeats, parts) = (choice.seed, choice.multapses, n as u32);
+    let tree = Tree { seed, purpose: purpose::SOURCES, repeats, parts };
+    let mut numbers = filled(n, || 0)?;
+    let shared = &Shared::new(&mut numbers);
+    threads::try_ranges(n.div_ceil(TOGETHER), num >= PARALLEL, |range| {
+        let wanted = (range.start * TOGETHER).min(n)..(range.end * TOGETHER).min(n);
+        // SAFETY: the ranges of threads are disjoint.
+        let own = unsafe { shared.part(wanted.start, wanted.end - wanted.start) };
+        let wanted = wanted.start as u32..wanted.end as u32;
+        tree.each(0, num as u64, &wanted, &|i| before[i as usize], &mut |i, number| {
+            own[(i - wanted.start) as usize] = number as usize;
             Ok(())
-        })?;
-        Ok(total.into_inner().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// How many of `num` different pairs each source has: a pair met before is drawn again, so that
-    /// each draw depends on those before it.
-    fn distinct(&self, num: usize) -> Result<Vec<usize>> {
-        let mut counts = filled(self.size as usize, || 0usize)?;
-        let mut stream = Stream::new(self.choice.seed, 0, purpose::SOURCES);
-        for _ in 0..num {
-            let taken = |source| self.own(source) + counts[source as usize] as u32;
-            let source = self.draw(&mut stream, taken);
-            counts[source as usize] += 1;
-        }
-        Ok(counts)
-    }
+        })
+    })?;
+    Ok(numbers)
 }

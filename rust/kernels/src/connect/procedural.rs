@@ -2,8 +2,9 @@
 
 use super::choice::Seen;
 use super::room::{extend, push, reserve};
+use super::row::Row;
 use super::rows::Partners;
-use super::store::{LONGEST, TOO_LONG, put_in_order, weights};
+use super::store::{LONGEST, TOO_LONG};
 use super::{Rule, Spec, partners};
 use crate::error::{Error, Result};
 use crate::lane::Float;
@@ -81,23 +82,20 @@ impl<'a> Procedural<'a> {
         let spec = &self.spec;
         let ordered = needed || spec.weight.is_some() || spec.delay.is_some();
         let mut block = Block { ordered, ..Block::default() };
-        let (mut seen, mut keys) = (Seen::default(), Vec::new());
+        let (mut seen, mut row) = (Seen::default(), Row::default());
         reserve(&mut block.indices, rows.len() * self.mean_length())?;
         push(&mut block.indptr, 0)?;
         for &i in rows {
-            let start = block.indices.len();
-            self.partners.list(i, &mut seen, &mut block.indices)?;
-            let targets = &mut block.indices[start..];
+            row.targets.clear();
+            self.partners.list(i, &mut seen, &mut row.targets)?;
             if ordered {
-                put_in_order(spec, i, targets, &mut keys)?;
+                row.complete(spec, i)?;
             }
-            if spec.delay.is_some() {
-                extend(&mut block.delay, keys.iter().map(|key| (key >> 32) as u16))?;
-            }
-            if let Some(draw) = &spec.weight {
-                let mut next = weights(draw, spec.seed, i);
-                let stored = |x: f64| if spec.wide { x } else { f64::from(x as f32) };
-                extend(&mut block.weight, targets.iter().map(|_| T::from_f64(stored(next()))))?;
+            extend(&mut block.indices, row.targets.iter().copied())?;
+            extend(&mut block.delay, row.delays.iter().map(|&delay| delay as u16))?;
+            if spec.weight.is_some() {
+                let stored = |&x: &f64| T::from_f64(if spec.wide { x } else { f64::from(x as f32) });
+                extend(&mut block.weight, row.weights.iter().map(stored))?;
             }
             push(&mut block.indptr, block.indices.len() as i64)?;
         }

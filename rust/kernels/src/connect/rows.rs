@@ -7,6 +7,7 @@ use super::Spec;
 use super::array::{Array, Column};
 use super::choice::Seen;
 use super::room::{filled, reserve};
+use super::row::Row;
 use super::store::{Store, Synapses};
 use crate::error::{Error, Result};
 use crate::threads;
@@ -34,7 +35,17 @@ pub(crate) trait Partners: Sync {
         false
     }
 
-    /// Appends the partners of neuron `i` in any order, the same every time. `seen` is empty and stays so.
+    /// How many of the wanted partners neuron `i` has, where it takes a draw to know. `partners` is room for a list.
+    ///
+    /// # Errors
+    /// If memory is short.
+    fn count(&self, i: usize, seen: &mut Seen, partners: &mut Vec<u32>) -> Result<usize> {
+        partners.clear();
+        self.list(i, seen, partners)?;
+        Ok(partners.len())
+    }
+
+    /// Appends the wanted partners of neuron `i` in any order, the same every time. `seen` is empty and stays so.
     ///
     /// # Errors
     /// If memory is short.
@@ -101,19 +112,19 @@ pub(crate) fn build(rule: &dyn Partners, spec: &Spec) -> Result<Synapses> {
     if rule.by_target() { columns(rule, spec) } else { rows(rule, spec) }
 }
 
-/// Calls `visit` with each neuron and its partners, on several threads if there is much to do.
+/// Calls `visit` with each of these neurons and its partners, on several threads if there is much to do.
 fn each(
     rule: &dyn Partners,
-    n: usize,
+    neurons: Range<u32>,
     parallel: bool,
-    visit: impl Fn(usize, &mut Vec<u32>) + Sync,
+    visit: impl Fn(u32, &[u32]) + Sync,
 ) -> Result<()> {
-    threads::try_ranges(n, parallel, |range| {
+    threads::try_ranges(neurons.len(), parallel, |range| {
         let (mut seen, mut partners) = (Seen::default(), Vec::new());
-        for i in range {
+        for j in range.map(|k| neurons.start + k as u32) {
             partners.clear();
-            rule.list(i, &mut seen, &mut partners)?;
-            visit(i, &mut partners);
+            rule.list(j as usize, &mut seen, &mut partners)?;
+            visit(j, &partners);
         }
         Ok(())
     })
@@ -126,20 +137,25 @@ fn rows(rule: &dyn Partners, spec: &Spec) -> Result<Synapses> {
         Lengths::Each(lengths) => Starts::of_lengths(lengths.iter().copied())?,
         Lengths::Drawn => {
             let lengths = filled(n, || AtomicU32::new(0))?;
-            each(rule, n, n * spec.n_post >= PARALLEL, |i, partners| {
-                lengths[i].store(partners.len() as u32, Ordering::Relaxed);
+            threads::try_ranges(n, n * spec.targets.len() >= PARALLEL, |range| {
+                let (mut seen, mut partners) = (Seen::default(), Vec::new());
+                for i in range {
+                    let length = rule.count(i, &mut seen, &mut partners)?;
+                    lengths[i].store(length as u32, Ordering::Relaxed);
+                }
+                Ok(())
             })?;
             Starts::of_lengths(lengths.into_iter().map(|x| x.into_inner() as usize))?
         }
     };
     let store = Store::new(spec, starts)?;
     threads::try_ranges(n, store.len() >= PARALLEL, |range| {
-        let (mut seen, mut partners, mut keys) = (Seen::default(), Vec::new(), Vec::new());
+        let (mut seen, mut row) = (Seen::default(), Row::default());
         for i in range {
-            partners.clear();
-            rule.list(i, &mut seen, &mut partners)?;
+            row.targets.clear();
+            rule.list(i, &mut seen, &mut row.targets)?;
             // SAFETY: every row is in one range only.
-            unsafe { store.put(i, &mut partners, &mut keys)? };
+            unsafe { store.put(i, &mut row)? };
         }
         Ok(())
     })?;
@@ -150,10 +166,10 @@ fn rows(rule: &dyn Partners, spec: &Spec) -> Result<Synapses> {
 /// order, and then orders each row.
 fn columns(rule: &dyn Partners, spec: &Spec) -> Result<Synapses> {
     let n = spec.n_pre;
-    let parallel = n * spec.n_post >= PARALLEL;
+    let parallel = n * spec.targets.len() >= PARALLEL;
     let counts = filled(n, || AtomicUsize::new(0))?;
-    each(rule, spec.n_post, parallel, |_, sources| {
-        for &mut i in sources {
+    each(rule, spec.targets.clone(), parallel, |_, sources| {
+        for &i in sources {
             counts[i as usize].fetch_add(1, Ordering::Relaxed);
         }
     })?;
@@ -162,20 +178,20 @@ fn columns(rule: &dyn Partners, spec: &Spec) -> Result<Synapses> {
         next.store(starts.row(i).start, Ordering::Relaxed);
     }
     let store = Store::new(spec, starts)?;
-    each(rule, spec.n_post, parallel, |j, sources| {
-        for &mut i in sources {
+    each(rule, spec.targets.clone(), parallel, |j, sources| {
+        for &i in sources {
             let place = counts[i as usize].fetch_add(1, Ordering::Relaxed);
             // SAFETY: the counter gave this place to nobody else.
-            unsafe { store.scatter(place, j as u32) };
+            unsafe { store.scatter(place, j) };
         }
     })?;
     threads::try_ranges(n, parallel, |range| {
-        let (mut partners, mut keys) = (Vec::new(), Vec::new());
+        let mut row = Row::default();
         for i in range {
             // SAFETY: every row is in one range only, and the draws were the same as when counted.
             unsafe {
-                store.get(i, &mut partners)?;
-                store.put(i, &mut partners, &mut keys)?;
+                store.get(i, &mut row.targets)?;
+                store.put(i, &mut row)?;
             }
         }
         Ok(())

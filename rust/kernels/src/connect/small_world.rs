@@ -3,6 +3,8 @@
 //! Watts DJ, Strogatz SH (1998) Collective dynamics of 'small-world' networks. Nature 393, 440–442;
 //! here with directed synapses, each source rewiring its own.
 
+use std::ops::Range;
+
 use super::choice::Seen;
 use super::purpose;
 use super::room::reserve;
@@ -15,10 +17,18 @@ pub(crate) struct SmallWorld {
     size: u32,
     num: u32,
     prob: f64,
+    /// The targets that are wanted.
+    targets: Range<u32>,
 }
 
 impl SmallWorld {
-    pub(crate) fn new(seed: u64, n_pre: usize, size: u32, num: usize, prob: f64) -> Result<Self> {
+    pub(crate) fn new(
+        seed: u64,
+        (n_pre, size): (usize, u32),
+        num: usize,
+        prob: f64,
+        targets: Range<u32>,
+    ) -> Result<Self> {
         if n_pre != size as usize {
             return Err(Error::Rule("a small world connects a population with itself"));
         }
@@ -28,16 +38,34 @@ impl SmallWorld {
         if !(0.0..=1.0).contains(&prob) {
             return Err(Error::Rule("a probability lies between 0 and 1"));
         }
-        Ok(Self { seed, size, num: num as u32, prob })
+        Ok(Self { seed, size, num: num as u32, prob, targets })
     }
 }
 
 impl Partners for SmallWorld {
     fn lengths(&self) -> Lengths<'_> {
-        Lengths::Equal(self.num as usize)
+        let whole = self.targets == (0..self.size);
+        if whole { Lengths::Equal(self.num as usize) } else { Lengths::Drawn }
     }
 
+    /// Draws the whole row, as each new target depends on the others.
     fn list(&self, i: usize, seen: &mut Seen, partners: &mut Vec<u32>) -> Result<()> {
+        let start = partners.len();
+        self.list_all(i, seen, partners)?;
+        let mut kept = start;
+        for k in start..partners.len() {
+            if self.targets.contains(&partners[k]) {
+                partners[kept] = partners[k];
+                kept += 1;
+            }
+        }
+        partners.truncate(kept);
+        Ok(())
+    }
+}
+
+impl SmallWorld {
+    fn list_all(&self, i: usize, seen: &mut Seen, partners: &mut Vec<u32>) -> Result<()> {
         reserve(partners, self.num as usize)?;
         let (start, own, size) = (partners.len(), i as u32, self.size);
         for k in 1..=self.num / 2 {

@@ -2,12 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::Spec;
 use super::array::{Array, Column};
-use super::room::extend;
+use super::row::Row;
 use super::rows::Starts;
-use super::{Draw, Spec, purpose};
 use crate::error::{Error, Result};
-use crate::random::Stream;
 
 /// The longest delay of a synapse in steps.
 pub(super) const LONGEST: u64 = u16::MAX as u64;
@@ -43,7 +42,7 @@ impl<'a> Store<'a> {
             |wide| Ok(if wide { Column::F64(Array::new(len)?) } else { Column::F32(Array::new(len)?) });
         let steps = |most: u64| Column::unsigned(len, most.min(LONGEST), true);
         let synapses = Synapses {
-            indices: Column::unsigned(len, spec.n_post.saturating_sub(1) as u64, false)?,
+            indices: Column::unsigned(len, spec.targets.len().saturating_sub(1) as u64, false)?,
             indptr: starts.indptr()?,
             weight: spec.weight.map(|_| floats(spec.wide)).transpose()?,
             delay: spec.delay.map(|draw| steps(draw.most_steps())).transpose()?,
@@ -56,27 +55,27 @@ impl<'a> Store<'a> {
         self.synapses.indices.len()
     }
 
-    /// Stores row `i`. Its weights and delays are drawn from streams of the row.
+    /// Stores row `i`, whose targets are given in any order.
     ///
     /// # Safety
     /// Nobody else reads or writes this row meanwhile.
-    pub(crate) unsafe fn put(&self, i: usize, targets: &mut [u32], keys: &mut Vec<u64>) -> Result<()> {
-        let row = self.starts.row(i);
-        assert_eq!(row.len(), targets.len(), "a rule drew another row than it had counted");
-        put_in_order(self.spec, i, targets, keys)?;
+    pub(crate) unsafe fn put(&self, i: usize, row: &mut Row) -> Result<()> {
+        let places = self.starts.row(i);
+        assert_eq!(places.len(), row.targets.len(), "a rule drew another row than it had counted");
+        row.complete(self.spec, i)?;
+        let first = self.spec.targets.start;
+        // SAFETY: by the contract of this function.
+        unsafe { self.synapses.indices.put_whole(places.start, row.targets.iter().map(|j| j - first)) };
         if let Some(column) = &self.synapses.delay {
-            if keys.last().is_some_and(|key| key >> 32 > LONGEST) {
+            if row.delays.last().is_some_and(|&delay| delay > LONGEST) {
                 self.too_long.store(true, Ordering::Relaxed);
             }
             // SAFETY: by the contract of this function.
-            unsafe { column.put_whole(row.start, keys.iter().map(|key| (key >> 32) as u32)) };
+            unsafe { column.put_whole(places.start, row.delays.iter().map(|&delay| delay as u32)) };
         }
-        // SAFETY: by the contract of this function.
-        unsafe { self.synapses.indices.put_whole(row.start, targets.iter().copied()) };
-        if let (Some(draw), Some(column)) = (&self.spec.weight, &self.synapses.weight) {
-            let mut weights = weights(draw, self.spec.seed, i);
+        if let Some(column) = &self.synapses.weight {
             // SAFETY: by the contract of this function.
-            unsafe { column.put_floats(row.start, row.map(|_| weights())) };
+            unsafe { column.put_floats(places.start, row.weights.iter().copied()) };
         }
         Ok(())
     }
@@ -86,8 +85,9 @@ impl<'a> Store<'a> {
     /// # Safety
     /// Nobody else reads or writes this place meanwhile.
     pub(crate) unsafe fn scatter(&self, place: usize, target: u32) {
+        let stored = std::iter::once(target - self.spec.targets.start);
         // SAFETY: by the contract of this function.
-        unsafe { self.synapses.indices.put_whole(place, std::iter::once(target)) }
+        unsafe { self.synapses.indices.put_whole(place, stored) }
     }
 
     /// Replaces `targets` by those of row `i`.
@@ -97,7 +97,11 @@ impl<'a> Store<'a> {
     pub(crate) unsafe fn get(&self, i: usize, targets: &mut Vec<u32>) -> Result<()> {
         targets.clear();
         // SAFETY: by the contract of this function.
-        unsafe { self.synapses.indices.read(self.starts.row(i), targets) }
+        unsafe { self.synapses.indices.read(self.starts.row(i), targets)? };
+        for target in targets {
+            *target += self.spec.targets.start;
+        }
+        Ok(())
     }
 
     /// The synapses, once all rows are stored.
@@ -107,25 +111,4 @@ impl<'a> Store<'a> {
         }
         Ok(self.synapses)
     }
-}
-
-/// Puts the targets of row `i` into the order of a stored row. If delays are drawn, `keys` then hold them
-/// above 32 bits of the target.
-pub(super) fn put_in_order(spec: &Spec, i: usize, targets: &mut [u32], keys: &mut Vec<u64>) -> Result<()> {
-    // Before delays are given to them, targets need an order that all agree on.
-    targets.sort_unstable();
-    if let Some(draw) = &spec.delay {
-        let mut stream = Stream::new(spec.seed, i as u64, purpose::DELAY);
-        keys.clear();
-        extend(keys, targets.iter().map(|&j| draw.steps(stream.unit()) << 32 | u64::from(j)))?;
-        keys.sort_unstable();
-        targets.iter_mut().zip(keys).for_each(|(j, &mut key)| *j = key as u32);
-    }
-    Ok(())
-}
-
-/// The weights of row `i`, one after the other.
-pub(super) fn weights(draw: &Draw, seed: u64, i: usize) -> impl FnMut() -> f64 {
-    let mut stream = Stream::new(seed, i as u64, purpose::WEIGHT);
-    move || draw.value(stream.unit())
 }

@@ -3,7 +3,17 @@ use crate::threads;
 use proptest::prelude::*;
 
 fn spec(rule: Rule<'_>, seed: u64, n_pre: usize, n_post: usize) -> Spec<'_> {
-    Spec { rule, own: Own::None, seed, n_pre, n_post, weight: None, delay: None, wide: false }
+    Spec {
+        rule,
+        own: Own::None,
+        seed,
+        n_pre,
+        n_post,
+        targets: 0..n_post as u32,
+        weight: None,
+        delay: None,
+        wide: false,
+    }
 }
 
 fn number(num: usize, multapses: bool) -> Number {

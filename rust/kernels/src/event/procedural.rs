@@ -123,6 +123,7 @@ mod tests {
             seed: 7,
             n_pre: 401,
             n_post: 401,
+            targets: 0..401,
             weight: Some(draw(Family::Normal, 1.0, 0.3)),
             delay: Some(draw(Family::Uniform, 1.0, 6.0)),
             wide: false,
@@ -142,7 +143,7 @@ mod tests {
             for delayed in [false, true] {
                 let all = spec(rule);
                 let spec = if delayed { all } else { Spec { weight: None, delay: None, ..all } };
-                let rule = Procedural::new(spec).expect("fits");
+                let rule = Procedural::new(spec.clone()).expect("fits");
                 let ring = if delayed { Ring { slots: 8, cursor: &[3], ..Ring::NONE } } else { Ring::NONE };
                 let block = rule.block::<f32>(&(0..401).collect::<Vec<_>>(), true).expect("memory");
                 let (rows, later) = (stored(&block).expect("rows"), timed(&ring, &block));
