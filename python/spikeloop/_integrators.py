@@ -18,7 +18,7 @@ from ._jax import Literal
 from ._keywords import guess
 from ._math import MOST_GROWTH, exprel
 from ._math import exp_euler as exponential
-from ._runge_kutta import euler, rk2, rk4
+from ._runge_kutta import RK4, euler, rk2
 
 Values = Mapping[str, Any]
 Rates = Callable[..., dict[str, Any]]  # (states, part of the step that has passed: by default 0) -> rates
@@ -45,7 +45,22 @@ def _explicit(method: Callable[..., Any]) -> Callable[[Rates, Values, Any], dict
     return step
 
 
-METHODS = {"exp_euler": exp_euler} | {method.__name__: _explicit(method) for method in (euler, rk2, rk4)}
+def rk4(f: Rates, x: Values, dt: Any) -> dict[str, Any]:
+    """The classical method, of order 4, whose stages are traced as one."""
+    start = {name: jnp.asarray(value) for name, value in x.items()}
+    zero = {name: jnp.zeros_like(value) for name, value in start.items()}
+
+    def stage(known: tuple[Values, Values], row: tuple[Any, Any]) -> tuple[tuple[Values, Values], None]:
+        (slope, total), (part, weight) = known, row
+        rates = f(_moved(start, dt, [(slope, part)]), part)
+        return (_like(start, rates), _like(start, {name: total[name] + weight * rates[name] for name in start})), None
+
+    rows = np.asarray(RK4, jnp.result_type(*start.values()))
+    (_, total), _ = jax.lax.scan(stage, (zero, zero), (rows[:, 0], rows[:, 1]))
+    return _moved(start, dt, [(total, 1.0)])
+
+
+METHODS = {"exp_euler": exp_euler, "euler": _explicit(euler), "rk2": _explicit(rk2), "rk4": rk4}
 ALIASES = {"exponential_euler": "exp_euler", "linear": EXACT, "midpoint": "rk2"}
 
 
@@ -66,9 +81,16 @@ def named(text: Any) -> tuple[str, int]:
 
 def advanced(method: str, substeps: int, f: Rates, x: Values, dt: Any) -> Values:
     """The states after a step in equal substeps, by a method other than the exact one."""
-    for k in range(substeps):
-        x = METHODS[method](lambda x, part=0.0, k=k: f(x, (k + part) / substeps), x, dt / substeps)
-    return x
+    if substeps == 1:
+        return METHODS[method](f, x, dt)
+
+    def substep(x: Values, k: Any) -> tuple[Values, None]:
+        new = METHODS[method](lambda x, part=0.0: f(x, (k + part) / substeps), x, dt / substeps)
+        return _like(x, new), None
+
+    start = {name: jnp.asarray(value) for name, value in x.items()}
+    turns = np.arange(substeps, dtype=jnp.result_type(*start.values()))
+    return jax.lax.scan(substep, start, turns)[0]  # traced once, whatever the number of substeps
 
 
 def exact(f: Rates, x: Values, integral: Mapping[Pair, Any], first: str, own: Any, dt: Any) -> dict[str, Any]:
@@ -149,6 +171,11 @@ def factors(f: Callable[[Values, Values], Values], states: Sequence[str], inputs
 
 class NotLinear(ValueError):
     """The rate of a state is not linear in the states; its argument is the name of the state."""
+
+
+def _like(x: Values, new: Values) -> dict[str, Any]:
+    """The values of `new` in the shapes and dtypes of `x`."""
+    return {name: jnp.broadcast_to(jnp.asarray(new[name], old.dtype), old.shape) for name, old in x.items()}
 
 
 def _moved(x: Values, dt: Any, along: Sequence[tuple[Values, float]]) -> dict[str, Any]:

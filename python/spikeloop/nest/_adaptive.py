@@ -58,10 +58,13 @@ class _Adaptive(NestNeuron):
 
     @classmethod
     def integrate(cls, p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        x, held, spikes = {name: getattr(s, name) for name in cls.state_vars}, p.refractory, 0.0
-        for _ in range(SUBSTEPS):
+        def substep(known: Any, _: None) -> tuple[Any, None]:
+            x, held, spikes = known
             x, spike = _substep(cls, p, x, drive, held)
-            held, spikes = held | ((spike > 0) & p.has_period), spikes + spike
+            return (x, held | ((spike > 0) & p.has_period), spikes + spike), None
+
+        x = {name: getattr(s, name) for name in cls.state_vars}
+        (x, _, spikes), _ = jax.lax.scan(substep, (x, p.refractory, jnp.zeros_like(s.V_m)), length=SUBSTEPS)
         vars(s).update(x)
         return spikes
 
