@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
 
+from . import _rkf45 as rkf45
 from ._jax import Literal
 from ._keywords import guess
 from ._math import MOST_GROWTH, exprel
@@ -24,7 +25,7 @@ Values = Mapping[str, Any]
 Rates = Callable[..., dict[str, Any]]  # (states, part of the step that has passed: by default 0) -> rates
 Pair = tuple[str, str]  # two states, of which the second acts on the first
 
-EXACT = "exact"
+EXACT, ADAPTIVE = "exact", "rkf45"
 MOST_SUBSTEPS = 64
 
 
@@ -64,33 +65,63 @@ METHODS = {"exp_euler": exp_euler, "euler": _explicit(euler), "rk2": _explicit(r
 ALIASES = {"exponential_euler": "exp_euler", "linear": EXACT, "midpoint": "rk2"}
 
 
-def named(text: Any) -> tuple[str, int]:
-    """(method, number of substeps) of an integrator such as 'rk4' or 'rk4(5)'."""
-    found = re.fullmatch(r"(\w+)(?:\((\d+)\))?", text) if isinstance(text, str) else None
-    word, count = (found[1], found[2]) if found else (text, None)
+class Integrator(NamedTuple):
+    """A method with the number of equal substeps, or with the largest error of a step of its own choice."""
+
+    method: str
+    substeps: int = 1
+    tolerance: float = 1e-3
+
+
+def named(text: Any) -> Integrator:
+    """The integrator of a name such as 'rk4', 'rk4(5)' for 5 substeps, or 'rkf45(1e-6)' for a tolerance."""
+    found = re.fullmatch(r"(\w+)(?:\(([\w.+-]+)\))?", text) if isinstance(text, str) else None
+    word, number = (found[1], found[2]) if found else (text, None)
     method = ALIASES.get(word, word)
-    if method not in (EXACT, *METHODS):
-        known = [EXACT, *METHODS]
-        listed = f"{', '.join(known)}, and with substeps 'rk4(5)'"
-        raise ValueError(f"There is no method {text!r}; there are {listed}{guess(word, known)}")
-    substeps = int(count or 1)
+    if method not in (EXACT, *METHODS, ADAPTIVE):
+        known = [EXACT, *METHODS, ADAPTIVE]
+        listed = f"{', '.join(known)}, with substeps 'rk4(5)', and with a tolerance 'rkf45(1e-6)'"
+        raise ValueError(f"There is no method {text!r}; there are {listed}{guess(word, known[:-1])}")
+    if method == ADAPTIVE:
+        return Integrator(method, tolerance=_tolerance(number, text))
+    substeps = int(number or 1) if (number or "1").isdecimal() else 0
     if not 1 <= substeps <= (1 if method == EXACT else MOST_SUBSTEPS):
         raise ValueError(f"{text!r}: {method} takes {'no' if method == EXACT else f'1 to {MOST_SUBSTEPS}'} substeps.")
-    return method, substeps
+    return Integrator(method, substeps)
 
 
-def advanced(method: str, substeps: int, f: Rates, x: Values, dt: Any) -> Values:
-    """The states after a step in equal substeps, by a method other than the exact one."""
-    if substeps == 1:
-        return METHODS[method](f, x, dt)
+def _tolerance(number: str | None, text: str) -> float:
+    try:
+        tolerance = 1e-3 if number is None else float(number)
+    except ValueError:
+        tolerance = 0.0
+    if not 0 < tolerance < np.inf:
+        raise ValueError(f"{text!r}: the tolerance is a number greater than 0, as in 'rkf45(1e-6)'.")
+    return tolerance
+
+
+def advanced(by: Integrator, f: Rates, x: Values, dt: Any) -> Values:
+    """The states after a step by a method other than the exact one; `rkf45` first tries the whole step."""
+    if by.method == ADAPTIVE:
+        return adaptive(by, f, x, None, dt)[0]
+    if by.substeps == 1:
+        return METHODS[by.method](f, x, dt)
+    n = by.substeps
 
     def substep(x: Values, k: Any) -> tuple[Values, None]:
-        new = METHODS[method](lambda x, part=0.0: f(x, (k + part) / substeps), x, dt / substeps)
+        new = METHODS[by.method](lambda x, part=0.0: f(x, (k + part) / n), x, dt / n)
         return _like(x, new), None
 
     start = {name: jnp.asarray(value) for name, value in x.items()}
-    turns = np.arange(substeps, dtype=jnp.result_type(*start.values()))
-    return jax.lax.scan(substep, start, turns)[0]  # traced once, whatever the number of substeps
+    return jax.lax.scan(substep, start, np.arange(n, dtype=jnp.result_type(*start.values())))[0]  # traced once
+
+
+def adaptive(by: Integrator, f: Rates, x: Values, h: Any, dt: Any) -> tuple[Values, Any]:
+    """The states after a step by `rkf45`, and the step to try next; `h` is the first one, by default the whole step."""
+    like = next(iter(x.values()))
+    h = jnp.full_like(like, dt) if h is None else h
+    end = rkf45.advanced(lambda x, part, _: f(x, part), rkf45.Progress(jnp.zeros_like(like), h, x), dt, by.tolerance)
+    return end.x, end.h
 
 
 def exact(f: Rates, x: Values, integral: Mapping[Pair, Any], first: str, own: Any, dt: Any) -> dict[str, Any]:

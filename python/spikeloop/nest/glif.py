@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import brainunit as u
 import jax.numpy as jnp
 
-from .. import _integrators
 from .._form import param, variable
 from .._hard_reset import hard_reset
 from .._math import exp, exprel, exprel_slope
@@ -177,6 +176,8 @@ class glif_cond(_Glif):
     dg = variable_list(0.0 * u.nS / u.ms, u.nS / u.ms, "port")
     g = variable_list(0.0 * u.nS, u.nS, "port")
 
+    integrator = "rk4(4)"
+    solves = True
     port_list = ("port", Port("dg", u.nS, alpha_jump, ("tau_syn",)))
 
     @staticmethod
@@ -197,4 +198,4 @@ class glif_cond(_Glif):
             return {"V_m": total / p.C_m, **alphas(y, "g", p, ports)}
 
         names = ["V_m", *(f"{name}_{k}" for name in ("dg", "g") for k in ports)]
-        vars(s).update(_integrators.advanced("rk4", 4, rates, {name: getattr(s, name) for name in names}, p.dt))
+        vars(s).update(p.solve(rates, {name: getattr(s, name) for name in names}))
