@@ -20,8 +20,7 @@ class ignore_and_fire(NestNeuron):
     For measurements of the cost of a network whose activity does not depend on its connections. `received` is the sum
     of what has arrived, which has no effect. Projections need to name no port.
 
-    >>> sl.environ.set(dt=1.0 * u.ms)
-    >>> clock = sl.nn.init_all_states(sl.nest.ignore_and_fire(1, rate=100.0 * u.Hz, phase=0.5))
+    >>> clock = sl.nn.init_all_states(sl.nest.ignore_and_fire(1, rate=1000.0 * u.Hz, phase=0.5))
     >>> sl.transform.for_loop(lambda: clock(), length=30)[:, 0].nonzero()[0].tolist()
     [5, 15, 25]
     """
