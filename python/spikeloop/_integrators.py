@@ -7,24 +7,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
 
+from . import _rkf45 as rkf45
 from ._jax import Literal
 from ._keywords import guess
 from ._math import MOST_GROWTH, exprel
 from ._math import exp_euler as exponential
-from ._runge_kutta import euler, rk2, rk4
+from ._runge_kutta import RK4, euler, rk2
 
 Values = Mapping[str, Any]
 Rates = Callable[..., dict[str, Any]]  # (states, part of the step that has passed: by default 0) -> rates
 Pair = tuple[str, str]  # two states, of which the second acts on the first
 
-EXACT = "exact"
+EXACT, ADAPTIVE = "exact", "rkf45"
 MOST_SUBSTEPS = 64
 
 
@@ -45,30 +46,82 @@ def _explicit(method: Callable[..., Any]) -> Callable[[Rates, Values, Any], dict
     return step
 
 
-METHODS = {"exp_euler": exp_euler} | {method.__name__: _explicit(method) for method in (euler, rk2, rk4)}
+def rk4(f: Rates, x: Values, dt: Any) -> dict[str, Any]:
+    """The classical method, of order 4, whose stages are traced as one."""
+    start = {name: jnp.asarray(value) for name, value in x.items()}
+    zero = {name: jnp.zeros_like(value) for name, value in start.items()}
+
+    def stage(known: tuple[Values, Values], row: tuple[Any, Any]) -> tuple[tuple[Values, Values], None]:
+        (slope, total), (part, weight) = known, row
+        rates = f(_moved(start, dt, [(slope, part)]), part)
+        return (_like(start, rates), _like(start, {name: total[name] + weight * rates[name] for name in start})), None
+
+    rows = np.asarray(RK4, jnp.result_type(*start.values()))
+    (_, total), _ = jax.lax.scan(stage, (zero, zero), (rows[:, 0], rows[:, 1]))
+    return _moved(start, dt, [(total, 1.0)])
+
+
+METHODS = {"exp_euler": exp_euler, "euler": _explicit(euler), "rk2": _explicit(rk2), "rk4": rk4}
 ALIASES = {"exponential_euler": "exp_euler", "linear": EXACT, "midpoint": "rk2"}
 
 
-def named(text: Any) -> tuple[str, int]:
-    """(method, number of substeps) of an integrator such as 'rk4' or 'rk4(5)'."""
-    found = re.fullmatch(r"(\w+)(?:\((\d+)\))?", text) if isinstance(text, str) else None
-    word, count = (found[1], found[2]) if found else (text, None)
+class Integrator(NamedTuple):
+    """A method with the number of equal substeps, or with the largest error of a step of its own choice."""
+
+    method: str
+    substeps: int = 1
+    tolerance: float = 1e-3
+
+
+def named(text: Any) -> Integrator:
+    """The integrator of a name such as 'rk4', 'rk4(5)' for 5 substeps, or 'rkf45(1e-6)' for a tolerance."""
+    found = re.fullmatch(r"(\w+)(?:\(([\w.+-]+)\))?", text) if isinstance(text, str) else None
+    word, number = (found[1], found[2]) if found else (text, None)
     method = ALIASES.get(word, word)
-    if method not in (EXACT, *METHODS):
-        known = [EXACT, *METHODS]
-        listed = f"{', '.join(known)}, and with substeps 'rk4(5)'"
-        raise ValueError(f"There is no method {text!r}; there are {listed}{guess(word, known)}")
-    substeps = int(count or 1)
+    if method not in (EXACT, *METHODS, ADAPTIVE):
+        known = [EXACT, *METHODS, ADAPTIVE]
+        listed = f"{', '.join(known)}, with substeps 'rk4(5)', and with a tolerance 'rkf45(1e-6)'"
+        raise ValueError(f"There is no method {text!r}; there are {listed}{guess(word, known[:-1])}")
+    if method == ADAPTIVE:
+        return Integrator(method, tolerance=_tolerance(number, text))
+    substeps = int(number or 1) if (number or "1").isdecimal() else 0
     if not 1 <= substeps <= (1 if method == EXACT else MOST_SUBSTEPS):
         raise ValueError(f"{text!r}: {method} takes {'no' if method == EXACT else f'1 to {MOST_SUBSTEPS}'} substeps.")
-    return method, substeps
+    return Integrator(method, substeps)
 
 
-def advanced(method: str, substeps: int, f: Rates, x: Values, dt: Any) -> Values:
-    """The states after a step in equal substeps, by a method other than the exact one."""
-    for k in range(substeps):
-        x = METHODS[method](lambda x, part=0.0, k=k: f(x, (k + part) / substeps), x, dt / substeps)
-    return x
+def _tolerance(number: str | None, text: str) -> float:
+    try:
+        tolerance = 1e-3 if number is None else float(number)
+    except ValueError:
+        tolerance = 0.0
+    if not 0 < tolerance < np.inf:
+        raise ValueError(f"{text!r}: the tolerance is a number greater than 0, as in 'rkf45(1e-6)'.")
+    return tolerance
+
+
+def advanced(by: Integrator, f: Rates, x: Values, dt: Any) -> Values:
+    """The states after a step by a method other than the exact one; `rkf45` first tries the whole step."""
+    if by.method == ADAPTIVE:
+        return adaptive(by, f, x, None, dt)[0]
+    if by.substeps == 1:
+        return METHODS[by.method](f, x, dt)
+    n = by.substeps
+
+    def substep(x: Values, k: Any) -> tuple[Values, None]:
+        new = METHODS[by.method](lambda x, part=0.0: f(x, (k + part) / n), x, dt / n)
+        return _like(x, new), None
+
+    start = {name: jnp.asarray(value) for name, value in x.items()}
+    return jax.lax.scan(substep, start, np.arange(n, dtype=jnp.result_type(*start.values())))[0]  # traced once
+
+
+def adaptive(by: Integrator, f: Rates, x: Values, h: Any, dt: Any) -> tuple[Values, Any]:
+    """The states after a step by `rkf45`, and the step to try next; `h` is the first one, by default the whole step."""
+    like = next(iter(x.values()))
+    h = jnp.full_like(like, dt) if h is None else h
+    end = rkf45.advanced(lambda x, part, _: f(x, part), rkf45.Progress(jnp.zeros_like(like), h, x), dt, by.tolerance)
+    return end.x, end.h
 
 
 def exact(f: Rates, x: Values, integral: Mapping[Pair, Any], first: str, own: Any, dt: Any) -> dict[str, Any]:
@@ -149,6 +202,11 @@ def factors(f: Callable[[Values, Values], Values], states: Sequence[str], inputs
 
 class NotLinear(ValueError):
     """The rate of a state is not linear in the states; its argument is the name of the state."""
+
+
+def _like(x: Values, new: Values) -> dict[str, Any]:
+    """The values of `new` in the shapes and dtypes of `x`."""
+    return {name: jnp.broadcast_to(jnp.asarray(new[name], old.dtype), old.shape) for name, old in x.items()}
 
 
 def _moved(x: Values, dt: Any, along: Sequence[tuple[Values, float]]) -> dict[str, Any]:

@@ -48,6 +48,7 @@ __all__ = [
     "is_staging",
     "is_tracer",
     "is_wide",
+    "jaxpr_of",
     "mlir",
     "named_axis",
     "new_function",
@@ -161,6 +162,14 @@ def consts_to_arguments(closed: ClosedJaxpr) -> ClosedJaxpr:
     info = jaxpr.debug_info._replace(arg_names=None, result_paths=None)
     jaxpr = jaxpr.replace(constvars=[], invars=[*jaxpr.constvars, *jaxpr.invars], debug_info=info)
     return ClosedJaxpr(jaxpr, [])
+
+
+def jaxpr_of(equation: Any, jaxpr: Any) -> ClosedJaxpr:
+    """The program that one equation of `jaxpr` is, a function of its variables."""
+    known = [*dict.fromkeys(atom for atom in equation.invars if not isinstance(atom, Literal))]
+    info = jaxpr.debug_info._replace(arg_names=None, result_paths=None)
+    one = jaxpr.replace(constvars=[], invars=known, outvars=[*equation.outvars], eqns=[equation], debug_info=info)
+    return ClosedJaxpr(one, [])
 
 
 def run_jaxpr(closed: ClosedJaxpr, args: Sequence[Any]) -> list[Any]:

@@ -36,6 +36,11 @@ def exp_euler(x: Any, dt: Any, rate: Any, slope: Any, most_growth: float | None 
     return x + dt * exprel(growth if most_growth is None else jnp.minimum(growth, most_growth)) * rate
 
 
+def normal(a: Any, b: Any) -> Any:
+    """A normal number of two uniform ones (Box and Muller)."""
+    return jnp.sqrt(-2 * jnp.log1p(-a)) * jnp.cos(2 * jnp.pi * b)
+
+
 def _exprel_of(xp: Any, x: Any) -> Any:
     small = xp.abs(x) < 1e-3
     safe = xp.where(small, 1.0, x)

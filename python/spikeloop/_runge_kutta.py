@@ -13,6 +13,8 @@ Stage = TypeVar("Stage")
 Rates = Callable[[Stage | None, float], Stage]
 Weighted = list[tuple[Stage, float]]
 
+RK4 = ((0.0, 1 / 6), (0.5, 1 / 3), (0.5, 1 / 3), (1.0, 1 / 6))  # each stage: its part along the slope of the one before
+
 
 def euler(rates: Rates[Stage]) -> Weighted[Stage]:
     """Euler's method, of order 1."""
@@ -26,8 +28,7 @@ def rk2(rates: Rates[Stage]) -> Weighted[Stage]:
 
 def rk4(rates: Rates[Stage]) -> Weighted[Stage]:
     """The classical method, of order 4."""
-    k1 = rates(None, 0.0)
-    k2 = rates(k1, 0.5)
-    k3 = rates(k2, 0.5)
-    k4 = rates(k3, 1.0)
-    return [(k1, 1 / 6), (k2, 1 / 3), (k3, 1 / 3), (k4, 1 / 6)]
+    stages: Weighted[Stage] = []
+    for part, weight in RK4:
+        stages.append((rates(stages[-1][0] if stages else None, part), weight))
+    return stages

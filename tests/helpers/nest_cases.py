@@ -4,7 +4,7 @@ Every port receives one spike train twice, with a delay of one step and of seven
 share some of their spikes, so excitation and inhibition coincide. A current steps up and down.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class Case:
     tolerance: float = 1e-9  # mV, of V_m
     upswing: float = 0.0  # mV, where V_m rises to a spike of the next step, if that is more
     spikes: int = 5  # at least as many, so that the case tests the reset
+    loop: tuple = ()  # (port, receptor of NEST, weight) of a synapse of the neuron with itself, given its `release`
     name: str = ""
 
     @property
@@ -79,6 +80,8 @@ EXACT = [
          ("V_m", "V_th", "V_th_v", "I_syn_ex")),
     Case("iaf_psc_exp_htum", psc(900.0, -60.0), {"I_e": 600.0, "t_ref_abs": 1.0, "t_ref_tot": 6.0, **UNEQUAL}, STEP,
          ("V_m", "I_syn_ex", "I_syn_in")),
+    Case("iaf_tum_2000", psc(900.0, -60.0), {"I_e": 350.0, "tau_fac": 200.0, "tau_rec": 50.0, **UNEQUAL}, STEP,
+         ("V_m", "I_syn_ex", "I_syn_in"), loop=("ex", 1, 500.0)),
     Case("iaf_chs_2007", {"ex": (0, 1, 0.9, 0.4)}),
     Case("izhikevich", delta(8.0), {"I_e": 3.0}, ((200, 6.0), (700, 0.0), (1000, 10.0)), ("V_m", "U_m")),
 ]  # fmt: skip
@@ -92,6 +95,16 @@ ODE = [
     Case("iaf_cond_exp_sfa_rr", cond(12.0, 6.0), {"I_e": 400.0}, STEP, ("V_m", "g_ex", "g_sfa", "g_rr"), 3 * 3.2e-4),
     Case("hh_psc_alpha", psc(400.0, -20.0), {"I_e": 400.0, **UNEQUAL}, STEP,
          ("V_m", "Act_n", "I_syn_ex"), 3 * 4.5e-3),
+    Case("hh_psc_alpha_gap", psc(400.0, -20.0), {"I_e": 100.0, **UNEQUAL}, STEP,
+         ("V_m", "Act_n", "Inact_p", "I_syn_ex"), 3 * 2e-2),
+    Case("iaf_bw_2001", {"AMPA": (1, 1, 20.0, 10.0), "GABA": (2, 1, 5.0, 2.0)}, {}, ((200, 400.0), (700, 0.0),
+         (1000, 500.0)), ("V_m", "s_AMPA", "s_GABA", "s_NMDA"), 3 * 1e-5, loop=("NMDA", 3, 4.0)),
+    Case("iaf_cond_alpha_mc",
+         {name: (k, 1, w, 0.5 * w) for k, (name, w) in enumerate(
+             {"soma_exc": 4.0, "soma_inh": 2.0, "proximal_exc": 3.0, "proximal_inh": 2.0, "distal_exc": 6.0,
+              "distal_inh": 1.0}.items(), 1)},
+         {"soma": {"I_e": 250.0}, "distal": {"I_e": 50.0, "tau_syn_in": 4.0}},
+         record=("V_m.s", "V_m.p", "V_m.d", "g_ex.d"), tolerance=3 * 1e-5),
     Case("iaf_chxk_2008", cond(200.0, 10.0), {"I_e": 500.0, **UNEQUAL}, STEP,
          ("V_m", "g_ex", "g_in"), 3 * 5.2e-5),
     Case("ht_neuron",
@@ -151,6 +164,10 @@ GLIF = [
     Case("glif_cond", numbered(15.0, 4.0, 2.0), {**PORTS, **FADING, **LEVELS[level]}, STRONG,
          ("V_m", *RECORDED[level], "g_1"), 2e-4, name=level)
     for level in ("2", "5")
+] + [
+    Case("glif_psc_double_alpha", numbered(400.0, 100.0, -40.0),
+         {"tau_syn_fast": [0.5, 2.0, 8.0], "tau_syn_slow": [2.0, 6.0, 9.0], "amp_slow": [0.3, 0.5, 0.2], **FADING,
+          **LEVELS["5"]}, STRONG, ("V_m", *RECORDED["5"])),
 ]  # fmt: skip
 # Without spikes, which are drawn at random.
 SILENT = {"lambda_0": 0.0, "I_e": 50.0}
@@ -167,9 +184,22 @@ GIF = [
 CASES = EXACT + ODE + AEIF + GLIF + GIF
 
 
+def by_rkf45(case):
+    """The case by NEST's own integrator: the same numbers, but in a step before a spike now and then."""
+    error = case.params.get("gsl_error_tol", 1e-3)
+    # Where its steps are at the edge of what the tolerance allows, rounding decides about the next one.
+    tolerance = 1e-6 if case in AEIF else 1e-3 if case.model == "iaf_cond_exp_sfa_rr" else 1e-8
+    return replace(case, params={**case.params, "integrator": f"rkf45({error})"}, tolerance=tolerance, upswing=3e-4)
+
+
+ADAPTIVE = [by_rkf45(case) for case in (*ODE, *AEIF, *GLIF, *GIF) if "psc" not in case.model or case in (*ODE, *AEIF)]
+_FEW = ("iaf_cond_beta", "hh_cond_exp_traub", "aeif_cond_exp", "glif_cond-5")
+IN_SHORT = [case for case in ADAPTIVE if case.key in _FEW]
+
+
 def kept(name, values):
     """What is stored of the values of all steps: of States other than V_m every third."""
-    return values if name in ("V_m", "spikes") else values[::3]
+    return values if name in ("V_m", "V_m.s", "spikes") else values[::3]
 
 
 # Neurons that spike at random: how often they do in the steps of a run, in the mean and with what spread.
@@ -179,4 +209,20 @@ RANDOM = dict.fromkeys(
     ("gif_psc_exp", "gif_psc_exp_multisynapse", "gif_cond_exp", "gif_cond_exp_multisynapse"), ADAPTING
 )
 RANDOM["pp_psc_delta"] = {"I_e": 400.0, "c_1": 0.5, "dead_time": 2.0, "tau_sfa": [34.0, 5.0], "q_sfa": [3.0, 2.0]}
+RANDOM["ginzburg_neuron"] = {"tau_m": 2.0, "theta": 0.4, "c_1": 0.1, "c_2": 0.9}
+RANDOM["erfc_neuron"] = {"tau_m": 2.0, "theta": 0.5, "sigma": 0.7}
 POPULATION, RUN = 1000, 3000
+# Rate neurons without noise, all of them connected.
+START, RATE_STEPS = (0.3, -0.2, 0.8), 200
+WEIGHTS = np.array([[0.2, -0.9, 0.7], [1.1, 0.0, -0.4], [-0.6, 0.8, 0.1]])
+_QUIET = {"sigma": 0.0, "mu": 0.2, "tau": 5.0, "g": 1.3}
+RATES = {
+    "lin_rate_ipn": {**_QUIET, "lambda": 2.0, "rectify_output": True, "rectify_rate": 0.05},
+    "lin_rate_opn": _QUIET,
+    "tanh_rate_ipn": {**_QUIET, "theta": 0.1, "lambda": 0.0},
+    "tanh_rate_opn": {**_QUIET, "theta": 0.1},
+    "threshold_lin_rate_ipn": {**_QUIET, "theta": 0.1, "alpha": 0.3},
+    "threshold_lin_rate_opn": {**_QUIET, "theta": 0.1, "alpha": 0.3},
+    "sigmoid_rate_ipn": {**_QUIET, "theta": 0.1, "beta": 4.0},
+    "sigmoid_rate_gg_1998_ipn": _QUIET,
+}

@@ -95,6 +95,19 @@ def test_the_exact_step_of_a_linear_model_is_exact(taus):
     np.testing.assert_allclose(after(model, 4.0), wanted, rtol=1e-6, atol=1e-9)
 
 
+def test_adaptive_steps_keep_to_their_tolerance():
+    with pytest.warns(RuntimeWarning, match="'Curved' runs as its JAX reference.*while"):
+        found = [after(Curved(1, integrator=f"rkf45({e})"), 8.0) for e in (1e-3, 1e-9)]
+    errors = np.abs(np.array(found) - solution(Curved(1))).max(1)
+    assert 1e-7 < errors[0] < 1e-2
+    assert errors[1] < 1e-7
+    V = np.array([-20.0, 0.0, 3.0])
+    each = [after(Curved(1, integrator="rkf45", V_initializer=v * u.mV), 4.0)[0] for v in V]
+    together = Curved(3, integrator="rkf45", V_initializer=V * u.mV)
+    after(together, 4.0)
+    np.testing.assert_allclose(u.get_mantissa(together.V.value), each, rtol=1e-12)  # each has its own steps
+
+
 def test_conductances_act_in_an_exact_step():
     class Net(sl.nn.Module):
         def __init__(self, integrator):
@@ -152,3 +165,5 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(TypeError, match="integrator"):
         sl.LIF(1, integrator="rk4")
     assert Curved(1).integrator == "rk4"
+    with pytest.raises(ValueError, match="'rkf45\\(0\\)': the tolerance is a number greater than 0"):
+        Linear(1, integrator="rkf45(0)")

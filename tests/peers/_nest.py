@@ -33,17 +33,18 @@ def neuron(model, params, dt, steps, current=(), spikes=(), record=("V_m",)):
     return {**{name: meter.events[name][:steps] for name in record}, "spikes": [at for at in spiked if at < steps]}
 
 
-def driven(model, params, ports, trains, late, current, record, dt):
+def driven(model, params, ports, trains, late, current, record, dt, loop=None):
     """The recorded variables after each step, and the steps that spike, of a neuron with input to its ports.
 
     `ports`: (receptor, weight, weight of the spikes that come `late` steps after the others); `trains`: the steps in
-    whose end the others arrive, for each port; `current` as in `neuron`.
+    whose end the others arrive, for each port; `current` as in `neuron`; `loop`: (receptor, weight) of a synapse
+    of the neuron with itself.
     """
     nest.ResetKernel()
     nest.resolution = dt
     cell = nest.Create(model, params=params)
     meter = nest.Create("multimeter", {"record_from": list(record), "interval": dt})
-    recorder = nest.Create("spike_recorder")
+    recorder = nest.Create("spike_recorder", {"time_in_steps": True})  # some spikes have an offset
     nest.Connect(meter, cell, syn_spec={"delay": dt})
     nest.Connect(cell, recorder, syn_spec={"delay": dt})
     if current:
@@ -55,13 +56,30 @@ def driven(model, params, ports, trains, late, current, record, dt):
         for delay, w in ((1, weight), (late, late_weight)):
             spec = {"weight": w, "delay": grid(delay, dt), "receptor_type": receptor}
             nest.Connect(source, cell, syn_spec=spec)
+    if loop:
+        nest.Connect(cell, cell, syn_spec={"weight": loop[1], "delay": dt, "receptor_type": loop[0]})
     steps = len(trains)
     nest.Simulate(grid(steps + 1, dt))
-    spiked = np.ceil(recorder.events["times"] / dt - 1e-6).astype(int) - 1  # some have their time inside of the step
+    spiked = recorder.events["times"] - 1
     recorded = {name: meter.events[name][:steps] for name in record}
     if model == "iaf_psc_exp_htum":
         recorded["V_m"] = recorded["V_m"] + cell.E_L  # NEST records it without E_L
     return {**recorded, "spikes": spiked[spiked < steps]}
+
+
+def rates(model, params, weights, start, steps, dt):
+    """The rates after each step of neurons that are all connected, without a delay."""
+    nest.ResetKernel()
+    nest.set(resolution=dt, use_wfr=False)
+    cells = nest.Create(model, len(start), params=params)
+    cells.rate = list(start)
+    spec = {"synapse_model": "rate_connection_instantaneous", "weight": np.asarray(weights)}
+    nest.Connect(cells, cells, "all_to_all", spec)
+    meter = nest.Create("multimeter", {"record_from": ["rate"], "interval": dt})
+    nest.Connect(meter, cells, syn_spec={"delay": dt})
+    nest.Simulate(grid(steps + 1, dt))
+    order = np.lexsort((meter.events["senders"], meter.events["times"]))
+    return {"rate": meter.events["rate"][order].reshape(-1, len(start))[:steps]}
 
 
 def counts(model, params, n, steps, dt):

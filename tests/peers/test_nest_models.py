@@ -9,7 +9,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "nest"))
 
 import test_oracle as oracle
-from nest_cases import CASES, DT, LATE, POPULATION, RANDOM, RUN
+from nest_cases import ADAPTIVE, CASES, DT, LATE, POPULATION, RANDOM, RUN
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.key)
@@ -30,3 +30,11 @@ def test_random_spikes(model, nest):
         expected = stored[f"{model}/count"]
     count = nest("counts", model=model, params=RANDOM[model], n=POPULATION, steps=RUN, dt=DT)["count"]
     np.testing.assert_array_equal(np.bincount(count), expected)
+
+
+@pytest.mark.filterwarnings("ignore:Kernel .* runs as its JAX reference")
+@pytest.mark.parametrize("case", ADAPTIVE, ids=lambda case: case.key)
+def test_integrator_of_nest(case):
+    """`rkf45` takes the steps that NEST takes; `test_oracle` has some of these."""
+    with np.load(oracle.ORACLE) as stored:
+        oracle.compare(case, dict(stored))

@@ -104,7 +104,7 @@ class Stored(Connectivity):
                 f"{self.path}.{name} cannot change, as the weights learn in {self.weight.learned_in}, which knows "
                 "where the synapses are. Build another connection and projection."
             )
-        for known in ("rows_ascend", "delay_starts"):
+        for known in ("rows_ascend", "is_one_to_one", "delay_starts"):
             vars(self).pop(known, None)
         if name == "delay" and not is_tracer(value):
             self.longest_delay = 0 if value is None else int(np.max(value, initial=0))
@@ -120,6 +120,15 @@ class Stored(Connectivity):
         fits = fits and (indptr[:1] == 0).all() and (np.diff(indptr) >= 0).all()
         fits = fits and np.size(self.delay) in (1, indices.size)
         return bool(fits and ascend(indices, indptr, self.delay, self.n_pre))
+
+    @functools.cached_property
+    def is_one_to_one(self) -> bool:
+        """Whether source i is known to reach target i and no other, for all i."""
+        if not self.n_pre == self.n_post == self.indices.size or any(map(is_tracer, (self.indices, self.indptr))):
+            return False
+        starts = np.asarray(self.indptr)
+        one_each = starts.size == 0 or np.array_equal(starts, np.arange(self.n_pre + 1))
+        return bool(one_each and np.array_equal(self.indices, np.arange(self.n_pre)))
 
     @property
     def num_synapses(self) -> int:

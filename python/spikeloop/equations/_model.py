@@ -13,7 +13,7 @@ import brainunit as u
 
 from .. import _integrators, environ
 from .._form import param, variable
-from .._integrators import EXACT
+from .._integrators import ADAPTIVE, EXACT, Integrator
 from .._units import number_in, unit_of, with_unit
 from . import _system
 from ._class import Recipe, made
@@ -209,27 +209,30 @@ class TextModel:
     @cached_property
     def _integral_names(self) -> dict[str, tuple[str, str]]:
         """The operands of the exact method: the name of each and the two states it stands for."""
-        if self.method[0] != EXACT:
+        if self.method.method != EXACT:
             return {}
         entries = self.system.matrix(self._unit_constants)
         return {f"integral[{a}, {b}]": (a, b) for a, b in _integrators.reached(entries, self.states)}
 
     @cached_property
-    def method(self) -> tuple[str, int]:
-        """The integration method and its substeps: exact if nothing else is asked for and the equations are linear."""
+    def method(self) -> Integrator:
+        """The integrator: exact if nothing else is asked for and the equations are linear."""
         asked = _integrators.named(self.source.method) if self.source.method else None
-        if self.noise.has_xi and asked is not None and asked[0] not in ("exp_euler", "euler"):
+        if asked is not None and asked.method == ADAPTIVE:
+            raise ValueError("Equations in text have different units in a step, so no tolerance fits all of them; "
+                             "write the model as a class for 'rkf45', or take 'rk4(8)'.")  # fmt: skip
+        if self.noise.has_xi and asked is not None and asked.method not in ("exp_euler", "euler"):
             raise ValueError(f"With xi the method is 'exp_euler' or 'euler', not {self.source.method!r}.")
-        if self.noise.has_xi or (asked is not None and asked[0] != EXACT):
-            return asked or ("exp_euler", 1)
+        if self.noise.has_xi or (asked is not None and asked.method != EXACT):
+            return asked or Integrator("exp_euler")
         try:
             self.system.matrix(self._unit_constants)
         except NotLinear as error:
             if asked is None:
-                return "exp_euler", 1
+                return Integrator("exp_euler")
             raise error.place.error("the equations are not linear here, so there is no exact method; "
                                     "write method='exp_euler'.") from None  # fmt: skip
-        return EXACT, 1
+        return Integrator(EXACT)
 
     @property
     def _unit_constants(self) -> dict[str, Any]:
@@ -241,7 +244,7 @@ class TextModel:
         # What is read becomes an input of the program.
         t = environ.get("t", desc="the time, which the equations contain") if self._uses_t else 0.0 * u.ms
         always = (dt, number_in(t, u.ms, "environ t"))
-        if self.method[0] != EXACT:
+        if self.method.method != EXACT:
             return (*constants.values(), *always)
         entries = self.system.matrix({**constants, "dt": dt})
         found = _integrators.integral(entries, self.states, dt)
@@ -260,13 +263,13 @@ class TextModel:
             current = self._current(drive, x[self.potential] - start[self.potential])
             return self.system.rates({**known, **x, **current, **noise, "t": p.t + part * p.dt})
 
-        method, substeps = self.method
+        by = self.method
         if self._is_coupled:
             integral = {pair: getattr(p, name) for name, pair in self._integral_names.items()}
             new = _integrators.exact(rates, start, integral, self.potential, getattr(p, _OWN), p.dt)
         else:  # of a single linear equation exponential Euler is exact
-            method = "exp_euler" if method == EXACT else method
-            new = _integrators.advanced(method, substeps, rates, start, p.dt)
+            by = Integrator("exp_euler") if by.method == EXACT else by
+            new = _integrators.advanced(by, rates, start, p.dt)
         if self.noise.has_xi:
             new = self.noise.added(new, start, rates, p)
         for name in self.states:

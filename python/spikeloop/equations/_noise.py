@@ -10,6 +10,7 @@ from typing import Any
 import brainunit as u
 import jax.numpy as jnp
 
+from .._math import normal
 from ..kernels._draws import MOST
 from ._expression import Expression
 from ._text import Equation
@@ -48,18 +49,13 @@ class Noise:
 
     def _value(self, name: str, p: SimpleNamespace) -> Any:
         first = self._first[name]
-        return p.uniform(first) if self._kinds[name] == "rand" else _normal(p.uniform(first), p.uniform(first + 1))
+        return p.uniform(first) if self._kinds[name] == "rand" else normal(p.uniform(first), p.uniform(first + 1))
 
     def added(self, new: Mapping[str, Any], start: Mapping[str, Any], rates: Any, p: SimpleNamespace) -> dict[str, Any]:
         """The states after a step, with √dt times a normal number times the factor of xi (Euler–Maruyama)."""
         strength = jnp.sqrt(jnp.asarray(p.dt)) * self._value(XI, p)
         quiet, noisy = rates(start), rates(start, xi=1.0)
         return {name: x + strength * (noisy[name] - quiet[name]) for name, x in new.items()}
-
-
-def _normal(a: Any, b: Any) -> Any:
-    """A normal number of two uniform ones (Box and Muller)."""
-    return jnp.sqrt(-2 * jnp.log1p(-a)) * jnp.cos(2 * jnp.pi * b)
 
 
 def _degree(expression: Expression, node: ast.expr) -> int:

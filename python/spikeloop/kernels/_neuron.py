@@ -235,13 +235,11 @@ def _is_elementwise(config: Pass, shape: tuple[int, ...], dtype: Any) -> bool:
 
 @lru_cache(_LARGEST_CACHE)
 def _why_not(config: Pass, shape: tuple[int, ...], dtype: str) -> str | None:
-    smooth = config.smooth()
-    both_ways = partial(vjp_p.reference, config=config, active=smooth.operands)
     try:
         names = [operand.name for operand in config.operands()]
         words = {k for k, name in enumerate(names) if name in KEYS}
-        shapes = [() if k in words else shape for k in range(len(names) + len(smooth.results))]
-        check_elementwise(traced(both_ways, shapes, dtype, words))
+        shapes = [() if k in words else shape for k in range(len(names))]
+        check_elementwise(traced(partial(reference, config=config), shapes, dtype, words))
     except NoProgram as reason:
         return str(reason)
     return None

@@ -12,22 +12,25 @@ import jax
 import numpy as np
 
 from .. import _integrators
-from .._integrators import EXACT, NotLinear, Pair
+from .._integrators import ADAPTIVE, EXACT, Integrator, NotLinear, Pair
 from .._jax import is_tracer
 from ..kernels import Drive
 
 DT, OWN = "dt", "own factor"  # operands; that of the potential in its own rate
+NEXT_STEP = "integration_step"  # a State of models that carry on the step of `rkf45`
 _INPUTS = ("current", "synaptic")
 
 
 @dataclass(frozen=True)
 class Integration:
-    """An integrator for a model, with the operands that it adds to those of the model."""
+    """An integrator for a model, with the operands that it adds to those of the model.
+
+    A model that `solves` calls it itself, as `p.solve(rates, states)` in its `integrate`.
+    """
 
     model: Any
-    method: str
-    substeps: int
-    pairs: tuple[Pair, ...]  # of the exact method: which state acts on which
+    by: Integrator
+    pairs: tuple[Pair, ...] = ()  # of the exact method: which state acts on which
 
     @property
     def operands(self) -> tuple[str, ...]:
@@ -45,9 +48,15 @@ class Integration:
             found |= {OWN: entries.get((first, first), 0.0), **{_name(k): x for k, x in propagators.items()}}
         return tuple(found[name] for name in self.operands)
 
-    def __call__(self, p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> None:
-        """One step of the states; the current of the receptors follows V to first order."""
-        start = {name: getattr(s, name) for name in self.model.state_vars}
+    def __call__(self, p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> Any:
+        """One step of the states; the current of the receptors follows V to first order.
+
+        Returns the spikes of a model that makes them in its `integrate`.
+        """
+        if self.model.solves:
+            p.by, p.solve = self.by, lambda rates, x: self._advanced(s, rates, x, p.dt)
+            return self.model.integrate(p, s, drive)
+        start = {name: getattr(s, name) for name in self.model.state_vars if name != NEXT_STEP}
         first = next(iter(start))
 
         def rates(x: Mapping[str, Any], part: float = 0.0) -> dict[str, Any]:
@@ -55,12 +64,22 @@ class Integration:
             synaptic = drive.synaptic + drive.slope * (x[first] - start[first])
             return _rates(self.model, p, x, drive._replace(synaptic=synaptic))
 
-        if self.method == EXACT:
+        if self.by.method == EXACT:
             integral = {pair: getattr(p, _name(pair)) for pair in self.pairs}
             new = _integrators.exact(rates, start, integral, first, getattr(p, OWN), p.dt)
         else:
-            new = _integrators.advanced(self.method, self.substeps, rates, start, p.dt)
+            new = self._advanced(s, rates, start, p.dt)
         vars(s).update(new)
+        return None
+
+    def _advanced(self, s: Any, rates: Any, x: Mapping[str, Any], dt: Any) -> Mapping[str, Any]:
+        """The states after a step by a method other than the exact one."""
+        if self.by.method != ADAPTIVE:
+            return _integrators.advanced(self.by, rates, x, dt)
+        new, following = _integrators.adaptive(self.by, rates, x, getattr(s, NEXT_STEP, None), dt)
+        if hasattr(s, NEXT_STEP):
+            setattr(s, NEXT_STEP, following)
+        return new
 
     def _entries(self, operands: Mapping[str, Any]) -> dict[Pair, Any]:
         """The elements of the matrix of a linear model; numbers if the operands are numbers."""
@@ -78,24 +97,23 @@ class Integration:
             return {(a, b): np.asarray(columns[b][a]) for a, b in _linear_pairs(self.model)}
 
 
-def integration(model: Any, integrator: str, where: str) -> Integration:
-    """The integration of a model by an integrator, such as 'rk4' or 'rk4(5)'."""
-    method, substeps = _named(integrator, where)
-    if method != EXACT:
-        return Integration(model, method, substeps, ())
+def integration(model: Any, integrator: str, path: str) -> Integration:
+    """The integration of a model by an integrator, such as 'rk4', 'rk4(5)' or 'rkf45(1e-6)'."""
+    where = f"{path}: integrator"
+    try:
+        by = _integrators.named(integrator)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    if by.method != EXACT:
+        return Integration(model, by)
+    if model.solves:
+        raise ValueError(f"{where}: the model has no exact step; choose 'rk4(4)' or 'rkf45(1e-6)'.")
     try:
         elements = _linear_pairs(model)
     except NotLinear as error:
         raise ValueError(f"{where}: the rate of {error} is not linear in the states, so there is no exact step; "
                          "choose another integrator, such as 'exp_euler'.") from None  # fmt: skip
-    return Integration(model, method, substeps, tuple(_integrators.reached(elements, [*model.state_vars])))
-
-
-def _named(integrator: str, where: str) -> tuple[str, int]:
-    try:
-        return _integrators.named(integrator)
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None
+    return Integration(model, by, tuple(_integrators.reached(elements, [*model.state_vars])))
 
 
 @lru_cache(256)

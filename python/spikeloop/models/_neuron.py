@@ -59,8 +59,8 @@ class Neuron(RunsSteps, Form):
     |---|---|---|
     | `spk_fun` | surrogate gradient of the spike | `ReluGrad()` |
     | `spk_reset` | 'soft' subtracts V_th − V_reset, 'hard' sets V_reset | 'soft' |
-    | `integrator` | of models with `derivative`: 'exact', 'exp_euler', 'euler', 'rk2', 'rk4', or 'rk4(5)' for 5 \
-    substeps; the class may set another default | 'exp_euler' |
+    | `integrator` | of models with `derivative`: 'exact', 'exp_euler', 'euler', 'rk2', 'rk4', 'rk4(5)' for 5 \
+    substeps, or 'rkf45(1e-6)' for adaptive steps of this error; the class may set another default | 'exp_euler' |
     | `ref_var` | of models with `tau_ref`: keep `refractory`, whose `value` is True for refractory neurons | False |
     """
 
@@ -77,7 +77,8 @@ class Neuron(RunsSteps, Form):
     draws: ClassVar[bool] = False  # the functions may call p.uniform(k)
     delta_into: ClassVar[str] = "V"
     shares_delta: ClassVar[bool] = False  # delta input is shared out between several states
-    integrator: str = "exp_euler"  # of a model that declares its derivative
+    integrator: str = "exp_euler"  # of a model that declares its derivative,
+    solves: ClassVar[bool] = False  # or whose `integrate` calls p.solve(rates, states)
     period: ClassVar[str] = "tau_ref"  # the constant that makes a model refractory
 
     V: HiddenState
@@ -96,7 +97,7 @@ class Neuron(RunsSteps, Form):
         if cls.derive is Neuron.derive:
             cls.operands = (*cls.params, "dt")
         more: dict[str, Any] = {"ref_var": False} if "tau_ref" in cls.params else {}
-        if cls.derivative is not Neuron.derivative:
+        if cls.solves or cls.derivative is not Neuron.derivative:
             more["integrator"] = cls.integrator
         if more:
             cls.options = {**cls.options, **more}
@@ -148,7 +149,7 @@ class Neuron(RunsSteps, Form):
 
     def _checked_option(self, name: str, value: Any) -> Any:
         if name == "integrator":
-            integration(type(self), value, f"{self.path}: integrator")  # refuses what cannot be
+            integration(type(self), value, self.path)  # refuses what cannot be
         return spike_function(value, self.path) if name == "spk_fun" else super()._checked_option(name, value)
 
     def _check(self) -> None:
@@ -383,8 +384,7 @@ class Neuron(RunsSteps, Form):
     def _pass(self, receptors: list[Any]) -> Pass:
         kinds = tuple(receptor.kind for receptor in receptors)
         hard, spk_fun = self.spk_reset == "hard", self.spk_fun.structure()
-        declares = type(self).derivative is not Neuron.derivative
-        by = integration(type(self), self.integrator, f"{self.path}: integrator") if declares else None
+        by = integration(type(self), self.integrator, self.path) if "integrator" in self.options else None
         return Pass(type(self), self._counts_steps, self._takes_delta, hard, spk_fun, kinds, by)
 
     def operand_space(self, operands: tuple[Any, ...]) -> SimpleNamespace:

@@ -9,14 +9,17 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 
+from .. import _rkf45 as rkf45
 from .._form import param, variable
 from .._hard_reset import hard_reset
+from .._integrators import ADAPTIVE, named
 from .._math import exprel
 from .._runge_kutta import rk4
 from ..kernels import Drive
+from ..models._integration import NEXT_STEP
 from ._nest_neuron import NestNeuron
+from ._synapses import Course
 
-SUBSTEPS = 8
 _FAR = 1e9  # ms, in the place of the time until a spike that will not come
 
 
@@ -44,31 +47,72 @@ class _Adaptive(NestNeuron):
     V_m = variable("E_L", u.mV)
     w = variable(0.0 * u.pA, u.pA)
 
+    integrator = "rk4(8)"
+    solves = True
     holds: ClassVar[tuple[str, ...]] = ()
+    course: ClassVar[Course]
 
     @staticmethod
     def synaptic(p: SimpleNamespace, s: SimpleNamespace) -> Any:
         """The current of the synapses."""
         raise NotImplementedError
 
-    @staticmethod
-    def after(t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
+    @classmethod
+    def after(cls, t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
         """The States of the synapses after a time."""
-        raise NotImplementedError
+        return cls.course.after(t, s, cls.course.name, p, tuple(cls.ports))
 
     @classmethod
     def integrate(cls, p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        x, held, spikes = {name: getattr(s, name) for name in cls.state_vars}, p.refractory, 0.0
-        for _ in range(SUBSTEPS):
+        x = {name: getattr(s, name) for name in cls.state_vars if name != NEXT_STEP}
+        if p.by.method == ADAPTIVE:
+            return _adaptive_steps(cls, p, s, x, drive)
+
+        def substep(known: Any, _: None) -> tuple[Any, None]:
+            x, held, spikes = known
             x, spike = _substep(cls, p, x, drive, held)
-            held, spikes = held | ((spike > 0) & p.has_period), spikes + spike
+            return (x, held | ((spike > 0) & p.has_period), spikes + spike), None
+
+        (x, _, spikes), _ = jax.lax.scan(substep, (x, p.refractory, jnp.zeros_like(s.V_m)), length=p.by.substeps)
         vars(s).update(x)
         return spikes
+
+    def _checked_option(self, name: str, value: Any) -> Any:
+        if name == "integrator" and named(value).method not in ("rk4", ADAPTIVE):
+            raise ValueError(f"{self.path}: integrator is 'rk4(8)', with another number of substeps, or 'rkf45(1e-6)'; "
+                             f"given {value!r}.")  # fmt: skip
+        return super()._checked_option(name, value)
+
+
+def _adaptive_steps(model: Any, p: Any, s: Any, x: dict[str, Any], drive: Drive) -> Any:
+    """A step as NEST takes it: by `rkf45`, with spikes and resets at the end of each of its own steps."""
+
+    def rates(x: Any, part: Any, more: Any) -> dict[str, Any]:
+        del part
+        held, _ = more
+        V, w = _rates(model, p, x, drive, held)
+        course = model.course
+        return {"V_m": V, "w": w, **course.rates(SimpleNamespace(**x), course.name, p, tuple(model.ports))}
+
+    def then(x: Any, more: Any) -> tuple[dict[str, Any], Any]:
+        held, spikes = more
+        V = jnp.where(held, p.V_reset, x["V_m"])
+        spike = jnp.where(held, 0.0, p.spike_of((V - p.V_peak) / (p.V_peak - p.V_reset)))
+        new = {**x, "V_m": hard_reset(V, p.V_reset, spike), "w": x["w"] + p.b * spike}
+        return new, (held | ((spike > 0) & p.has_period), spikes + spike)
+
+    zero = jnp.zeros_like(s.V_m)
+    h = getattr(s, NEXT_STEP, zero + p.dt)
+    end = rkf45.advanced(rates, rkf45.Progress(zero, h, x, (p.refractory, zero)), p.dt, p.by.tolerance, then)
+    vars(s).update(end.x)
+    if hasattr(s, NEXT_STEP):
+        setattr(s, NEXT_STEP, end.h)
+    return end.more[1]
 
 
 def _substep(model: Any, p: Any, x: dict[str, Any], drive: Drive, held: Any) -> tuple[dict[str, Any], Any]:
     """The states after a substep, and the spikes in it."""
-    h = p.dt / SUBSTEPS
+    h = p.dt / p.by.substeps
     new = _advanced(model, p, x, drive, held, h)
     # The choices below share this condition, which seldom holds, so native code skips the upswing where it can.
     rising = (x["V_m"] > p.V_th) & ~held

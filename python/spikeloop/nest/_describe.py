@@ -33,7 +33,7 @@ MEANINGS = {
     "tau_2": "time constant of V_th_alpha_2", "alpha_1": "jump of V_th_alpha_1 at a spike",
     "alpha_2": "jump of V_th_alpha_2 at a spike", "beta": "coupling of the threshold to the potential",
     "tau_v": "time constant of V_th_v", "dead_time": "dead time after a spike",
-    "c_1": "slope of the linear part of the rate of spikes", "c_2": "factor of its exponential part",
+    "c_2": "factor of its exponential part",
     "c_3": "slope of its exponential part", "g": "leak conductance", "g_m": "leak conductance",
     "th_spike_add": "jump of threshold_spike at a spike", "th_spike_decay": "rate of decay of threshold_spike",
     "voltage_reset_fraction": "factor of the potential in the reset", "voltage_reset_add": "summand in the reset",
@@ -56,6 +56,19 @@ MEANINGS = {
     "tau_theta": "time constant of the threshold", "tau_spike": "time constant of V_m after a spike",
     "N_NaP": "exponent of the gate of NaP", "N_T": "exponent of the gate of T", "tau_D_KNa": "time constant of D_IKNa",
     "g_ahp": "peak of G_ahp after a spike", "tau_ahp": "time constant of G_ahp", "E_ahp": "reversal potential of G_ahp",
+    "lambda_": "passive decay", "sigma": "strength of the noise", "mu": "constant input",
+    "mean": "constant input", "std": "strength of the noise",
+    "rectify_rate": "lowest rate, with rectify_output=True", "theta": "threshold", "tau": "time constant of the rate",
+    "c_1": "slope of the linear part of the gain, or of the rate of spikes", "rate": "rate of spikes",
+    "phase": "part of the period before the first spike", "tau_syn_fast": "time constant of the fast part of each port",
+    "tau_syn_slow": "time constant of the slow part of each port", "amp_slow": "peak of the slow part of each port",
+    "U": "jump of u at a spike, as a part of what is left", "tau_fac": "time constant of u",
+    "tau_psc": "time constant of y", "tau_rec": "time constant of the recovery of x",
+    "tau_AMPA": "time constant of s_AMPA", "tau_GABA": "time constant of s_GABA",
+
+    "conc_Mg2": "concentration of magnesium in mM", "g_Kv1": "conductance of the potassium channels Kv1",
+    "g_Kv3": "conductance of the potassium channels Kv3", "g_sp": "conductance between soma and proximal dendrite",
+    "g_pd": "conductance between proximal and distal dendrite",
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import brainunit as u
 
 from .._form import param, variable
 from .._units import unit_of
+from ..models._integration import NEXT_STEP
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,14 @@ def lengths_of(cls: Any, given: dict[str, Any]) -> tuple[tuple[str, int], ...]:
 
 
 @lru_cache(256)
-def of_lengths(cls: Any, lengths: tuple[tuple[str, int], ...]) -> Any:
-    """The model with lists of these lengths, a class with a constant or State for each element."""
+def of_lengths(cls: Any, lengths: tuple[tuple[str, int], ...], carries_step: bool = False) -> Any:
+    """The model with lists of these lengths, a class with a constant or State for each element.
+
+    If it `carries_step`, the step that an adaptive integrator tries next is a State too, at first the whole dt.
+    """
     members: dict[str, Any] = {"__doc__": cls.__doc__, "lengths": dict(lengths), "__module__": cls.__module__}
+    if carries_step:
+        members[NEXT_STEP] = variable(1e3 * u.ms, u.ms)
     for name, declared in cls.lists.items():
         for k in range(1, dict(lengths)[declared.length] + 1):
             members[f"{name}_{k}"] = _element(declared, k)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import brainunit as u
 
 from .._hard_reset import hard_reset
+from .._integrators import ADAPTIVE
 from .._units import check_not_negative
 from ..models import Neuron
 from ..models._inputs import OneStep
@@ -56,10 +57,11 @@ class NestNeuron(Neuron):
             cls.__doc__ = described(cls)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        """A population; of a model with lists, one of the class with lists of the lengths given."""
+        """A population, of a class with lists of the lengths given, and with the step of `rkf45` as State."""
         given = _given(cls, args, kwargs)
-        made = cls if cls.lengths is not None or not cls.lists else of_lengths(cls, lengths_of(cls, given))
-        return object.__new__(made)
+        carries_step = str(given.get("integrator", cls.integrator)).startswith(ADAPTIVE)
+        is_made = cls.lengths is not None or not (cls.lists or carries_step)
+        return object.__new__(cls if is_made else of_lengths(cls, lengths_of(cls, given), carries_step))
 
     def __init__(self, *args: Any, **kwargs: Any):
         if self.lists:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
 from .._math import exp, exprel
+
+
+class Course(NamedTuple):
+    """The time course of the synapses of a model: the name of their States, their rates, and their exact solution."""
+
+    name: str
+    rates: Callable[..., dict[str, Any]]
+    after: Callable[..., dict[str, Any]]
 
 
 def conductances(p: Any, s: Any) -> Any:

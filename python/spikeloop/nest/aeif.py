@@ -11,7 +11,18 @@ from .._form import param, variable
 from ._adaptive import _Adaptive
 from ._lists import elements, param_list, variable_list
 from ._ports import Port, ex_and_in
-from ._synapses import alpha_jump, alphas_after, beta_jump, betas_after, conductances, exponentials_after
+from ._synapses import (
+    Course,
+    alpha_jump,
+    alphas,
+    alphas_after,
+    beta_jump,
+    betas,
+    betas_after,
+    conductances,
+    exponentials,
+    exponentials_after,
+)
 
 
 class _AdaptiveCond(_Adaptive):
@@ -35,8 +46,8 @@ class aeif_cond_exp(_AdaptiveCond):
     \tau_w \dot w = a (V_m - E_L) - w$$
 
     At V_peak V_m is reset, and w jumps by b. Integrated by RK4 with eight substeps, and a spike has its time inside of
-    the step; a neuron may spike more than once in a step. Weights of both ports are positive conductances; NEST takes
-    negative weights for g_in.
+    the step; a neuron may spike more than once in a step. `integrator="rkf45(1e-6)"` is NEST's own method, with spikes
+    at the end of its steps. Weights of both ports are positive conductances; NEST takes negative weights for g_in.
 
     Brette R, Gerstner W (2005) J. Neurophysiol. 94:3637.
     """
@@ -45,10 +56,7 @@ class aeif_cond_exp(_AdaptiveCond):
     g_in = variable(0.0 * u.nS, u.nS)
 
     ports = ex_and_in("g", u.nS)
-
-    @staticmethod
-    def after(t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
-        return exponentials_after(t, s, "g", p)
+    course = Course("g", exponentials, exponentials_after)
 
 
 class aeif_cond_alpha(_AdaptiveCond):
@@ -63,10 +71,7 @@ class aeif_cond_alpha(_AdaptiveCond):
     g_in = variable(0.0 * u.nS, u.nS)
 
     ports = ex_and_in("dg", u.nS, alpha_jump, ("tau_syn",))
-
-    @staticmethod
-    def after(t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
-        return alphas_after(t, s, "g", p)
+    course = Course("g", alphas, alphas_after)
 
 
 class _AdaptivePsc(_Adaptive):
@@ -92,10 +97,7 @@ class aeif_psc_exp(_AdaptivePsc):
     I_syn_in = variable(0.0 * u.pA, u.pA)
 
     ports = ex_and_in("I_syn", u.pA)
-
-    @staticmethod
-    def after(t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
-        return exponentials_after(t, s, "I_syn", p)
+    course = Course("I_syn", exponentials, exponentials_after)
 
 
 class aeif_psc_alpha(_AdaptivePsc):
@@ -110,10 +112,7 @@ class aeif_psc_alpha(_AdaptivePsc):
     I_syn_in = variable(0.0 * u.pA, u.pA)
 
     ports = ex_and_in("dI_syn", u.pA, alpha_jump, ("tau_syn",))
-
-    @staticmethod
-    def after(t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
-        return alphas_after(t, s, "I_syn", p)
+    course = Course("I_syn", alphas, alphas_after)
 
 
 class _AdaptivePorts(_Adaptive):
@@ -138,10 +137,7 @@ class aeif_cond_alpha_multisynapse(_AdaptivePorts):
     g = variable_list(0.0 * u.nS, u.nS, "port")
 
     port_list = ("port", Port("dg", u.nS, alpha_jump, ("tau_syn",)))
-
-    @staticmethod
-    def after(t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
-        return alphas_after(t, s, "g", p, tuple(range(1, len(elements(s, "g")) + 1)))
+    course = Course("g", alphas, alphas_after)
 
 
 class aeif_cond_beta_multisynapse(_AdaptivePorts):
@@ -154,7 +150,4 @@ class aeif_cond_beta_multisynapse(_AdaptivePorts):
     g = variable_list(0.0 * u.nS, u.nS, "port")
 
     port_list = ("port", Port("dg", u.nS, beta_jump, ("tau_rise", "tau_decay")))
-
-    @staticmethod
-    def after(t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
-        return betas_after(t, s, "g", p, tuple(range(1, len(elements(s, "g")) + 1)))
+    course = Course("g", betas, betas_after)

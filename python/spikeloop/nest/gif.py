@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import brainunit as u
 import jax.numpy as jnp
 
-from .. import _integrators
 from .._form import param, variable
 from .._math import exp, exprel
 from ..kernels import Drive
@@ -147,6 +146,9 @@ class gif_psc_exp_multisynapse(_EscapePsc):
 class _EscapeCond(_Escape):
     """Base of the models with exponential conductances, integrated by RK4."""
 
+    integrator = "rk4(4)"
+    solves = True
+
     @staticmethod
     def reversal(p: SimpleNamespace) -> dict[Any, Any]:
         """The reversal potential of each conductance, by what follows `g_` in its name."""
@@ -166,7 +168,7 @@ class _EscapeCond(_Escape):
             return {"V_m": total / p.C_m, **exponentials(y, "g", p, tuple(reversal))}
 
         names = ["V_m", *(f"g_{k}" for k in reversal)]
-        vars(s).update(_integrators.advanced("rk4", 4, rates, {name: getattr(s, name) for name in names}, p.dt))
+        vars(s).update(p.solve(rates, {name: getattr(s, name) for name in names}))
         s.V_m = jnp.where(p.refractory, p.V_reset, s.V_m)
 
 

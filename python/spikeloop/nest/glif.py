@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import brainunit as u
 import jax.numpy as jnp
 
-from .. import _integrators
 from .._form import param, variable
 from .._hard_reset import hard_reset
 from .._math import exp, exprel, exprel_slope
@@ -16,7 +15,7 @@ from ..kernels import Drive
 from ._lists import elements, param_list, variable_list
 from ._nest_neuron import NestNeuron
 from ._ports import Port
-from ._synapses import alpha_jump, alphas, alphas_after
+from ._synapses import alpha_jump, alphas
 
 _MECHANISMS = ("spike_dependent_threshold", "after_spike_currents", "adapting_threshold")
 _LEVELS = ((0, 0, 0), (1, 0, 0), (0, 1, 0), (1, 1, 0), (1, 1, 1))
@@ -152,15 +151,63 @@ class glif_psc(_Glif):
 
     @staticmethod
     def membrane(p: SimpleNamespace, s: SimpleNamespace, drive: Drive, mean: Any) -> None:
-        rate = p.g / p.C_m
-        total = p.g * (p.E_L - s.V_m) + drive.current + drive.synaptic + mean
-        s.V_m = s.V_m + total * (p.dt / p.C_m) * exprel(-rate * p.dt)
-        ports = zip(elements(s, "I_syn"), elements(s, "dI_syn"), elements(p, "tau_syn"), strict=True)
-        for current, slope, tau in ports:
-            x = p.dt * (rate - 1 / tau)
-            of_slope = slope * (p.dt * exprel_slope(x))
-            s.V_m = s.V_m + (current * exprel(x) + of_slope) * (p.dt / p.C_m) * exp(-rate * p.dt)
-        vars(s).update(alphas_after(p.dt, s, "I_syn", p, tuple(range(1, len(elements(s, "I_syn")) + 1))))
+        _leaky(p, s, drive, mean)
+        _alpha_currents(p, s, "I_syn", "tau_syn")
+
+
+class glif_psc_double_alpha(_Glif):
+    r"""`glif_psc` with currents that are the sum of a fast and a slow alpha function.
+
+    A weight is the peak of the fast one, and `amp_slow` the peak of the slow one in units of it.
+
+    Teeter C et al. (2018) Nat. Commun. 9:709.
+    """
+
+    g = param(9.43 * u.nS, positive=True)
+    tau_syn_fast = param_list([2.0 * u.ms], "port", positive=True)
+    tau_syn_slow = param_list([6.0 * u.ms], "port", positive=True)
+    amp_slow = param_list([0.3], "port", positive=True)
+    dI_syn_fast = variable_list(0.0 * u.pA / u.ms, u.pA / u.ms, "port")
+    I_syn_fast = variable_list(0.0 * u.pA, u.pA, "port")
+    dI_syn_slow = variable_list(0.0 * u.pA / u.ms, u.pA / u.ms, "port")
+    I_syn_slow = variable_list(0.0 * u.pA, u.pA, "port")
+
+    port_list = ("port", Port("dI_syn_fast", u.pA, alpha_jump, ("tau_syn_fast",)))
+
+    @staticmethod
+    def leak(p: SimpleNamespace) -> Any:
+        return p.g
+
+    @staticmethod
+    def membrane(p: SimpleNamespace, s: SimpleNamespace, drive: Drive, mean: Any) -> None:
+        _leaky(p, s, drive, mean)
+        for speed in ("fast", "slow"):
+            _alpha_currents(p, s, f"I_syn_{speed}", f"tau_syn_{speed}")
+
+    @classmethod
+    def arrive(cls, p: SimpleNamespace, s: SimpleNamespace) -> None:
+        super().arrive(p, s)
+        for k, arrived in p.arrived.items():
+            jump = arrived * getattr(p, f"amp_slow_{k}") * alpha_jump(getattr(p, f"tau_syn_slow_{k}"))
+            setattr(s, f"dI_syn_slow_{k}", getattr(s, f"dI_syn_slow_{k}") + jump)
+
+
+def _leaky(p: Any, s: Any, drive: Drive, mean: Any) -> None:
+    """Step V_m without synapses, exactly."""
+    total = p.g * (p.E_L - s.V_m) + drive.current + drive.synaptic + mean
+    s.V_m = s.V_m + total * (p.dt / p.C_m) * exprel(-p.g / p.C_m * p.dt)
+
+
+def _alpha_currents(p: Any, s: Any, name: str, tau_name: str) -> None:
+    """Add what alpha-function currents do to V_m in a step, and step them, exactly."""
+    rate, taus = p.g / p.C_m, elements(p, tau_name)
+    for k, tau in enumerate(taus, 1):
+        current, slope = getattr(s, f"{name}_{k}"), getattr(s, f"d{name}_{k}")
+        x, decay = p.dt * (rate - 1 / tau), exp(-p.dt / tau)
+        of_slope = slope * (p.dt * exprel_slope(x))
+        s.V_m = s.V_m + (current * exprel(x) + of_slope) * (p.dt / p.C_m) * exp(-rate * p.dt)
+        setattr(s, f"{name}_{k}", current * decay + slope * (p.dt * decay))
+        setattr(s, f"d{name}_{k}", slope * decay)
 
 
 class glif_cond(_Glif):
@@ -177,6 +224,8 @@ class glif_cond(_Glif):
     dg = variable_list(0.0 * u.nS / u.ms, u.nS / u.ms, "port")
     g = variable_list(0.0 * u.nS, u.nS, "port")
 
+    integrator = "rk4(4)"
+    solves = True
     port_list = ("port", Port("dg", u.nS, alpha_jump, ("tau_syn",)))
 
     @staticmethod
@@ -197,4 +246,4 @@ class glif_cond(_Glif):
             return {"V_m": total / p.C_m, **alphas(y, "g", p, ports)}
 
         names = ["V_m", *(f"{name}_{k}" for name in ("dg", "g") for k in ports)]
-        vars(s).update(_integrators.advanced("rk4", 4, rates, {name: getattr(s, name) for name in names}, p.dt))
+        vars(s).update(p.solve(rates, {name: getattr(s, name) for name in names}))

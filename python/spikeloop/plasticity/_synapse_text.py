@@ -172,7 +172,7 @@ class SynapseText:
         except NotLinear:
             entries = {}
         if all(a == b for a, b in entries):  # of a single linear equation exponential Euler is exact
-            return dict(_integrators.advanced("exp_euler", 1, rates, start, dt)) if start else {}
+            return _integrators.exp_euler(rates, start, dt) if start else {}
         first = system.states[0]
         integral = _integrators.integral(entries, system.states, dt)
         return _integrators.exact(rates, start, integral, first, entries.get((first, first), 0.0), dt)

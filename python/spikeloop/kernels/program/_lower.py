@@ -48,10 +48,8 @@ SAME = {
 }  # fmt: skip
 SHAPES = ("broadcast_in_dim", "reshape", "squeeze", "expand_dims")
 UNCHANGED = (*SHAPES, "stop_gradient", "copy", "copy_p", "pvary", "real")
-INLINED = (
-    "jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint",
-    "custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr",
-)  # fmt: skip
+CUSTOM = ("custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr")  # functions with derivatives of their own
+INLINED = ("jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint", *CUSTOM)
 
 
 def _power(x: Value, y: Any) -> Value:

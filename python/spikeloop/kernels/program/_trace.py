@@ -12,11 +12,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..._jax import is_tracer
+from ..._jax import is_tracer, jaxpr_of, run_jaxpr
 from ._assemble import assemble
 from ._builder import Builder
 from ._ir import Program, Value
-from ._lower import INLINED, RULES, SHAPES, NoProgram, inner, lower
+from ._lower import CUSTOM, INLINED, RULES, SHAPES, NoProgram, inner, lower
 
 Function = Callable[..., Sequence[Any]]
 
@@ -55,22 +55,43 @@ def traced(function: Function, shapes: Sequence[tuple[int, ...]], dtype: Any, wo
 
 
 def check_elementwise(closed: Any) -> None:
-    """Raise `NoProgram` if an operation of a traced population mixes neurons, or is unknown."""
+    """Raise `NoProgram` if an operation of a traced population or its derivative mixes neurons, or is unknown.
+
+    The derivatives of elementwise operations are elementwise; those of functions with rules of their own are traced.
+    """
     if any(map(is_tracer, closed.consts)):
         raise NoProgram("the model holds a value of an outer trace")
-    _check_equations(closed.jaxpr)
+    _check_equations(closed.jaxpr, derivatives=True)
 
 
-def _check_equations(jaxpr: Any) -> None:
+def _check_equations(jaxpr: Any, derivatives: bool) -> None:
     for equation in jaxpr.eqns:
         name = equation.primitive.name
+        if name in CUSTOM and derivatives:
+            _check_equations(_cotangents(jaxpr_of(equation, jaxpr)).jaxpr, derivatives=False)
         if name in INLINED or name == "scan":
-            _check_equations(inner(equation.params)[0])
+            _check_equations(inner(equation.params)[0], derivatives)
         elif name == "cond":
             for branch in equation.params["branches"]:
-                _check_equations(branch.jaxpr)
+                _check_equations(branch.jaxpr, derivatives)
         elif not (_repeats(equation) if name in SHAPES else name in RULES or not equation.invars):
             raise NoProgram.at(equation)
+
+
+def _cotangents(closed: Any) -> Any:
+    """The traced derivative of a function, in reverse mode."""
+    avals = closed.in_avals
+    floats = [k for k, aval in enumerate(avals) if np.issubdtype(aval.dtype, np.floating)]
+
+    def run(*args: Any) -> Any:
+        def smooth(*values: Any) -> Any:
+            return run_jaxpr(closed, [dict(zip(floats, values, strict=True)).get(k, x) for k, x in enumerate(args)])
+
+        results, pull = jax.vjp(smooth, *(args[k] for k in floats))
+        return pull([jax.numpy.ones_like(x) for x in results])
+
+    with jax.enable_x64(any(aval.dtype == np.float64 for aval in avals)):
+        return jax.make_jaxpr(run)(*avals)
 
 
 def _repeats(equation: Any) -> bool:
