@@ -69,6 +69,11 @@ def Synaptic(s, spike, x, c):
     return [leaky(V, spike, current, c), current], 1.0
 
 
+def Synaptic_zero(s, spike, x, c):
+    (V, current), _ = Synaptic(s, 0 * spike, x, {**c, "reset": "none"})
+    return [V * (1 - jax.lax.stop_gradient(spike)), current], 1.0
+
+
 def CubaLIF(s, spike, x, c):
     V, current = s
     current = jnp.exp(-1 / c["tau_syn"]) * current + x
@@ -87,6 +92,7 @@ CASES = {
     "Leaky none": (Leaky, 1, {"beta": 0.8}, "none", arctan_spike),
     "ALIF": (ALIF, 2, {"beta": 0.8, "rho": 0.9, "strength": 0.3}, "subtract", arctan_spike),
     "Synaptic": (Synaptic, 2, {"alpha": 0.5, "beta": 0.8}, "subtract", arctan_spike),
+    "Synaptic zero": (Synaptic_zero, 2, {"alpha": 0.5, "beta": 0.8}, "zero", arctan_spike),
     "CubaLIF": (CubaLIF, 2, {"tau_syn": 3.0, "tau": 1.5}, "subtract", arctan_spike),
     "LIF zero": (LIF, 1, {"tau": 1.3}, "zero", sigmoid_spike),
     "LIF subtract": (LIF, 1, {"tau": 1.3}, "subtract", sigmoid_spike),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import jax
+
 from .. import surrogate
 from .._form import param, variable
 from .._math import exp
@@ -23,6 +25,8 @@ class Synaptic(Cell):
     |---|---|---|
     | `alpha` | what is left of I after a step | 0.8 |
     | others | as in `Leaky` | |
+
+    As in snnTorch, `reset_mechanism="zero"` sets V to 0 at the end of the step that follows a spike.
     """
 
     alpha = param(0.8)
@@ -51,9 +55,14 @@ class Synaptic(Cell):
         return p.alpha, p.beta, p.V_th, p.drop
 
     @staticmethod
+    def reset(p: SimpleNamespace, s: SimpleNamespace, spike: Any, hard: bool) -> None:
+        spike = jax.lax.stop_gradient(spike)
+        s.kept, s.fall = (1 - spike, 0.0) if hard else (1.0, p.drop * spike)
+
+    @staticmethod
     def integrate(p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> None:
         s.I = p.alpha * s.I + drive.current
-        s.V = p.beta * s.V + s.I - s.fall
+        s.V = (p.beta * s.V + s.I) * s.kept - s.fall
 
 
 class CubaLIF(Cell):
