@@ -77,7 +77,6 @@ def main() -> int:
     pythons |= dict(pair.split("=", 1) for pair in args.peer_python)
     core, rounds = machine.cores(1), 1 if args.check else args.rounds
     print(f"{machine.cpu_model()}, core {core}, commit {machine.commit()}")
-    records: list[dict[str, object]] = []
     for net in (net for net in NETS if args.filter in net.name):
         print(f"\n{net.name}; batch {net.batch}, {net.steps} steps")
         found = timed(net, pythons, rounds, core)
@@ -88,9 +87,9 @@ def main() -> int:
                 f"{x['spikes']:.0f} spikes, first step {x['first_s']:.1f} s",
                 flush=True,
             )
-        records += rows(net, found, rounds)
-    if records and (args.out or not args.check):
-        print(f"recorded in {report.save(args.out or report.RESULTS, records, '-training')}")
+        if args.out or not args.check:
+            path = report.save(args.out or report.RESULTS, [*rows(net, found, rounds)], "-training")
+            print(f"  recorded in {path}")
     return 0
 
 
