@@ -14,7 +14,7 @@ ROOT = Path(spikeloop.__file__).parent
 GROUND = {"util"}
 ORDER = (
     "surrogate", "kernels", "random", "init", "transform", "delays", "connect", "nn", "_form", "equations",
-    "plasticity", "models", "nest", "inputs", "networks", "metric", "record", "io", "train", "analysis", "plot",
+    "plasticity", "models", "nest", "snn", "inputs", "networks", "metric", "record", "io", "train", "analysis", "plot",
     "errors", "_info", "_plan", "_summary", "compat", "cli", "__main__", "__init__",
 )  # fmt: skip
 # What a user calls on an object from below: `sl.kernels.show(step)` traces the step, `run.plot()` draws a figure.
@@ -76,13 +76,13 @@ def circles(package):
     return {frozenset(x for x in found if name in reached[x]) for name, found in reached.items() if name in found}
 
 
-@pytest.mark.parametrize("package", ["delays", "nn", "plasticity", "models", "nest", "inputs"])
+@pytest.mark.parametrize("package", ["delays", "nn", "plasticity", "models", "nest", "snn", "inputs"])
 def test_files_of_a_package_stand_on_each_other_in_one_order(package):
     assert circles(package) == set()
 
 
 def test_some_packages_are_imported_when_they_are_first_used():
-    code = "import sys, spikeloop as sl; loaded = lambda: {'io', 'nest', 'train'} & {m[10:] for m in sys.modules};"
-    code += "assert not loaded() and {'io', 'nest', 'train'} <= {*dir(sl)};"
+    code = "import sys, spikeloop as sl; later = {'io', 'nest', 'snn', 'train'};"
+    code += "loaded = lambda: later & {m[10:] for m in sys.modules}; assert not loaded() and later <= {*dir(sl)};"
     code += "sl.nest.iaf_psc_exp; assert loaded() == {'nest'}"
     subprocess.run([sys.executable, "-c", code], check=True)

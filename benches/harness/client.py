@@ -37,9 +37,11 @@ def environment(threads: int) -> dict[str, str]:
 class Worker:
     """One simulator on its own cores. A worker that outlives `timeout` seconds in one request is killed."""
 
-    def __init__(self, peer: str, python: str, cores: str, timeout: float, log: Any = None):
+    def __init__(
+        self, peer: str, python: str, cores: str, timeout: float, log: Any = None, module: str = "benches.worker"
+    ):
         self.peer, self.timeout = peer, timeout
-        command = [python, "-m", "benches.worker", peer, cores]
+        command = [python, "-m", module, peer, cores]
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=environment(cores.count(",") + 1), text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,

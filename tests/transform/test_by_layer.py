@@ -168,7 +168,7 @@ def test_all_steps_of_a_population_are_one_call(name, populations):
 
 def test_what_needs_its_own_spikes_runs_step_by_step_and_says_so():
     with sl.environ.context(dt=DT):
-        with pytest.warns(RuntimeWarning, match="LIF runs step by step in a loop with fused=True: .*dot_general"):
+        with pytest.warns(RuntimeWarning, match="LIF runs step by step in a loop with fused=True: .*dense_product"):
             ours = run("recurrent", "fused", "float32", batch_size=BATCH)
         assert "LIF in a fused loop" in sl.info()["fallbacks"]
         for a, b in zip(run("recurrent", "steps", "float32", batch_size=BATCH), ours, strict=True):

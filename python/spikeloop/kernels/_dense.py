@@ -1,4 +1,4 @@
-"""Spikes times a dense matrix: work only for inputs that spike.
+"""Spikes or numbers times a dense matrix: where few inputs of a sample are not 0, work for these only.
 
 product: y[…, j] = Σ_i s[…, i] W[i, j]
 outer:   W'[i, j] = Σ_… s[…, i] c[…, j]      the cotangent of W
@@ -43,7 +43,7 @@ product_p = Kernel(
     operands=(*inputs("spikes"), *params("weight")),
     outputs=_product_shape,
     linear={
-        "spikes": lambda ct, o: jnp.dot(ct, o.weight.T),
+        "spikes": lambda ct, o: dense_product(ct, o.weight.T),
         "weight": lambda ct, o: outer_p(spikes=o.spikes, ct=ct)[0],
     },
     batch=leading_axes("spikes"),
@@ -56,7 +56,7 @@ outer_p = Kernel(
     operands=inputs("spikes", "ct"),
     outputs=_outer_shape,
     linear={
-        "spikes": lambda ct, o: jnp.dot(o.ct, ct.T),
+        "spikes": lambda ct, o: dense_product(o.ct, ct.T),
         "ct": lambda ct, o: product_p(spikes=o.spikes, weight=ct)[0],
     },
     dtypes={"ct": FLOATS},

@@ -30,9 +30,9 @@ from .program._trace import program_of
 
 _LARGEST_CACHE = 1024
 
-# Bytes of saved states beyond which it is faster to compute them again: the allocator asks the system for a buffer of
-# this size anew in each call.
-_MOST_SAVED = 16 << 20
+# Bytes of saved states beyond which they are computed again, to save memory. Below it is slower to compute them again:
+# of a training step of 64 × 256 neurons over 250 steps (33 MB) that takes 136 ms in place of 102.
+_MOST_SAVED = 64 << 20
 
 Names = tuple[str, ...]
 

@@ -74,6 +74,7 @@ from ._pool import Flatten as Flatten
 from ._pool import MaxPool1d as MaxPool1d
 from ._pool import MaxPool2d as MaxPool2d
 from ._pool import MaxPool3d as MaxPool3d
+from ._residual import Residual as Residual
 from ._sequential import Sequential as Sequential
 from ._vmap_states import vmap_call_all_fns as vmap_call_all_fns
 from ._vmap_states import vmap_init_all_states as vmap_init_all_states

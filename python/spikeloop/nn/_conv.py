@@ -54,7 +54,7 @@ class _Conv(Dense):
 
     def _product(self, x: Any, weight: Any) -> Any:
         size, spatial = self.in_size or (), "DHW"[-self.axes :]
-        many = jnp.reshape(x, (-1, *size))
+        many = jnp.reshape(x.astype(weight.dtype) if x.dtype == jnp.bool_ else x, (-1, *size))
         layout = f"N{spatial}C", f"{spatial}IO", f"N{spatial}C"
         y = jax.lax.conv_general_dilated(
             many, weight, self.stride, self.padding, rhs_dilation=self.rhs_dilation, dimension_numbers=layout,

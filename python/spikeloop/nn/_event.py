@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from .. import init, random
@@ -113,9 +112,6 @@ class EventLinear(AllToAll):
 
     def _values(self) -> dict[str, Any]:
         return {"weight": self.weight.value}
-
-    def _is_event_driven(self, x: Any, weight: Any) -> bool:
-        return weight.ndim == 2 and (x.dtype == weight.dtype or x.dtype == jnp.bool_)
 
 
 class SparseLinear(Module):

@@ -52,15 +52,9 @@ class Dense(Module):
         params = self._values()
         x, x_unit = plain_input(self, x)
         weight, unit = split(self._effective(params["weight"]))
-        if self._is_event_driven(x, weight):
-            product = dense_product(x, weight)
-        else:
-            product = self._product(x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(weight.dtype), weight)
-        return self._with_bias(product, x_unit * unit, params)
-
-    def _is_event_driven(self, x: Any, weight: Any) -> bool:
-        """Whether only the weights of inputs that spike are touched: of bool inputs."""
-        return x.dtype == jnp.bool_ and weight.ndim == 2
+        if x.dtype != jnp.bool_ and not jnp.issubdtype(x.dtype, jnp.inexact):
+            x = x.astype(weight.dtype)
+        return self._with_bias(self._product(x, weight), x_unit * unit, params)
 
     def _hold(self, param_type: type, params: dict[str, Any]) -> None:
         self.weight = param_type(params)
@@ -72,7 +66,8 @@ class Dense(Module):
         return weight
 
     def _product(self, x: Any, weight: Any) -> Any:
-        return jnp.dot(x, weight)
+        """The product x W. Where few of the inputs of a sample are not 0, only their weights are touched."""
+        return dense_product(x, weight) if x.dtype in (jnp.bool_, weight.dtype) else jnp.dot(x, weight)
 
     def _with_bias(self, y: Any, unit: Any, params: dict[str, Any]) -> Any:
         if "bias" not in params:
@@ -89,7 +84,10 @@ class Dense(Module):
 
 
 class Linear(Dense):
-    """y = x W + b, over the last axis. Inputs that are bool are spikes: work grows with their number.
+    """y = x W + b, over the last axis. Of spikes, bool or numbers, work grows with their number while it is small.
+
+    On a CPU a sample of which up to a sixth is not 0 touches the weights of these inputs only, forward and in the
+    gradient of W; both ways add in the same order, so that results do not depend on it.
 
     | name | meaning | default |
     |---|---|---|
@@ -174,11 +172,10 @@ class AllToAll(Dense):
 
     def _product(self, x: Any, weight: Any) -> Any:
         if weight.ndim == 0:
-            return self._sums(x) * weight
-        return jnp.dot(x, weight if self.include_self else jnp.where(jnp.eye(*weight.shape, dtype=bool), 0, weight))
-
-    def _is_event_driven(self, x: Any, weight: Any) -> bool:
-        return super()._is_event_driven(x, weight) and self.include_self
+            return self._sums(x.astype(weight.dtype)) * weight
+        if not self.include_self:
+            weight = jnp.where(jnp.eye(*weight.shape, dtype=bool), 0, weight)
+        return super()._product(x, weight)
 
     def _sums(self, x: Any) -> Any:
         """What every target receives through weights of 1."""
@@ -211,9 +208,6 @@ class OneToOne(Dense):
 
     def _product(self, x: Any, weight: Any) -> Any:
         return x * weight
-
-    def _is_event_driven(self, x: Any, weight: Any) -> bool:
-        return False
 
 
 def _in(unit: Any) -> str:

@@ -7,6 +7,7 @@ use crate::frame::Frame;
 use crate::operand::{by_float, expect_rows, operand, result};
 use spikeloop_kernels::Float;
 use spikeloop_kernels::event::{self, Dense};
+use spikeloop_kernels::large_pages;
 
 /// `spikes, weight` to their product.
 pub(crate) fn product(frame: Frame) -> Result<()> {
@@ -18,7 +19,9 @@ fn product_as<T: Float + Element>(frame: Frame) -> Result<()> {
     let (spikes, weight) = (frame.arg(0), frame.arg(1));
     let size = size(&spikes, &frame.ret(0))?;
     let (spikes, weight) = (spikes_as::<T>(&spikes)?, operand::<T>(&weight, "weight")?);
-    Ok(event::dense_product(size, spikes, weight, result(frame)?)?)
+    let out = result::<T>(frame)?;
+    large_pages::ask_within(out.as_mut_ptr().cast(), size_of_val(out));
+    Ok(event::dense_product(size, spikes, weight, out)?)
 }
 
 /// `spikes, cotangent` of the product to the cotangent of the weight.

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::list::List;
 use spikeloop_kernels::Shape;
+use spikeloop_kernels::large_pages;
 use spikeloop_kernels::program::{Call, Entry, Input, Layout, Level, Op, Program, Steps, Sum, table};
 use std::ffi::c_void;
 use std::ptr;
@@ -50,9 +51,11 @@ pub(crate) fn steps(frame: Frame) -> Result<()> {
     checked.run(outs, |call| {
         let timed: Vec<bool> = timed.iter().map(|&x| x != 0).collect();
         let mut inputs = call.inputs.to_vec();
-        for (out, &to) in program.outs().iter().zip(call.outs) {
+        for ((j, out), &to) in program.outs().iter().enumerate().zip(call.outs) {
             if let Some(k) = out.alias {
                 checked.start_in_place(k, &mut inputs[k], to)?;
+            } else {
+                large_pages::ask_within(to.cast(), frame.ret(j).bytes()?);
             }
         }
         let steps = Steps { call: Call { inputs: &inputs, ..*call }, count, reverse, timed: &timed };

@@ -50,6 +50,11 @@ pub unsafe trait Lane: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Outp
     /// Bitwise or with the bits of `other`.
     #[must_use]
     fn or(self, other: Self) -> Self;
+    /// `self * factor + summand`, rounded once where the instructions have that.
+    #[must_use]
+    fn mul_add(self, factor: Self, summand: Self) -> Self;
+    /// [`Lane::mul_add`] of one element, to the same bits.
+    fn mul_add_one(x: Self::Elem, factor: Self::Elem, summand: Self::Elem) -> Self::Elem;
 
     /// All elements `x`, rounded.
     #[inline(always)]

@@ -8,6 +8,7 @@ mod error;
 pub mod event;
 mod growing;
 pub mod lane;
+pub mod large_pages;
 pub mod plasticity;
 pub mod program;
 pub mod random;

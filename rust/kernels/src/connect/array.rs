@@ -3,9 +3,9 @@
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::NonNull;
 
-use super::large_pages;
 use super::room::extend;
 use crate::error::{Error, Result};
+use crate::large_pages;
 
 /// XLA uses memory of this alignment as it is, and copies any other.
 const ALIGN: usize = 64;

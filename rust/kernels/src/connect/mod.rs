@@ -18,7 +18,6 @@ mod fixed_out_degree;
 mod fixed_prob;
 mod fixed_total_number;
 mod functions;
-mod large_pages;
 mod one_to_one;
 mod procedural;
 mod room;

@@ -1,8 +1,14 @@
-//! Spikes times a dense matrix, and the cotangent of the matrix: only rows of inputs that spike are touched.
+//! Numbers or spikes times a dense matrix, and the cotangent of the matrix.
+//!
+//! Where few inputs spike, only their rows are touched; else the product is dense. Both add in the same order, to the
+//! same bits, so that each sample can take the faster way.
+
+use std::ops::Range;
 
 use super::length;
 use super::rows::prefetch;
-use super::spikes::{Spikes, each_spike};
+use super::spikes::{Spikes, count, each_spike};
+use super::tile::{Panels, Row, add_product};
 use crate::error::Result;
 use crate::lane::{Float, Job, Lane, dispatch};
 use crate::shared::Shared;
@@ -14,8 +20,14 @@ const PARALLEL: usize = 16_384;
 /// Rows that are added to a result at once.
 const AT_ONCE: usize = 4;
 
-/// Samples whose cotangents stay in the cache while their spikes are worked on.
+/// Samples that are worked on together.
 const SAMPLES: usize = 256;
+
+/// Products are dense where more than one input of so many spikes.
+const SPARSE: usize = 6;
+
+/// With fewer dense samples, it does not pay to arrange the matrix for them.
+const FEWEST: usize = 12;
 
 /// The sizes of a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,30 +70,94 @@ struct Product<'a, T> {
     out: &'a mut [T],
 }
 
+impl<T: Float> Product<'_, T> {
+    /// The inputs of a sample of this part.
+    fn sample(&self, k: usize) -> Spikes<'_, T> {
+        self.spikes.part((self.first + k) * self.size.n_in, self.size.n_in)
+    }
+
+    /// Adds the rows of the inputs that spike to the result of one sample.
+    #[inline(always)]
+    fn by_events<L: Lane<Elem = T>>(
+        &self,
+        k: usize,
+        found: &mut Vec<(usize, T)>,
+        out: &mut [T],
+    ) -> Result<()> {
+        let n_out = self.size.n_out;
+        let row = |(i, spike): (usize, T)| (&self.weight[i * n_out..][..n_out], spike);
+        found.clear();
+        each_spike::<L>(
+            &self.sample(k),
+            |_| (),
+            |i, spike| {
+                found.push((i, spike));
+                Ok(())
+            },
+        )?;
+        for (k, few) in found.chunks(AT_ONCE).enumerate() {
+            for &next in found.iter().skip((k + 1) * AT_ONCE).take(AT_ONCE) {
+                prefetch(row(next).0);
+            }
+            if let Ok(few) = <[(usize, T); AT_ONCE]>::try_from(few) {
+                add_rows::<L, AT_ONCE>(out, few.map(row));
+                continue;
+            }
+            for &event in few {
+                add_rows::<L, 1>(out, [row(event)]);
+            }
+        }
+        Ok(())
+    }
+}
+
 impl<T: Float> Job<T> for Product<'_, T> {
     type Out = Result<()>;
 
     #[inline(always)]
-    fn run<L: Lane<Elem = T>>(self) -> Result<()> {
+    fn run<L: Lane<Elem = T>>(mut self) -> Result<()> {
         let Dense { n_in, n_out, .. } = self.size;
-        let row = |i: usize| &self.weight[i * n_out..][..n_out];
-        for (k, out) in self.out.chunks_exact_mut(n_out.max(1)).enumerate() {
-            let spikes = self.spikes.part((self.first + k) * n_in, n_in);
-            out.fill(T::ZERO);
-            let (mut held, mut count) = ([(0, T::ZERO); AT_ONCE], 0);
-            let fetch = |i: usize| prefetch(row(i));
-            each_spike::<L>(&spikes, fetch, |i, spike| {
-                held[count] = (i, spike);
-                count += 1;
-                if count == AT_ONCE {
-                    add_rows(out, held.map(|(i, spike)| (row(i), spike)));
-                    count = 0;
+        let out = std::mem::take(&mut self.out);
+        out.fill(T::ZERO);
+        if n_in == 0 || n_out == 0 {
+            return Ok(());
+        }
+        let (mut panels, mut dense, mut rows, mut numbers) = (None, vec![], vec![], vec![]);
+        let mut found = vec![];
+        for (block, out) in out.chunks_mut(SAMPLES * n_out).enumerate() {
+            dense.clear();
+            for (k, out) in out.chunks_exact_mut(n_out).enumerate() {
+                let k = block * SAMPLES + k;
+                if count::<L>(&self.sample(k)) * SPARSE > n_in {
+                    dense.push(k);
+                } else {
+                    self.by_events::<L>(k, &mut found, out)?;
                 }
-                Ok(())
-            })?;
-            for &(i, spike) in &held[..count] {
-                add_rows(out, [(row(i), spike)]);
             }
+            let place = |k: usize| (k - block * SAMPLES) * n_out;
+            if dense.len() < FEWEST {
+                for &k in &dense {
+                    self.by_events::<L>(k, &mut found, &mut out[place(k)..][..n_out])?;
+                }
+                continue;
+            }
+            numbers.resize(SAMPLES * n_in, T::ZERO);
+            rows.clear();
+            let to = out.as_mut_ptr();
+            for (&k, numbers) in dense.iter().zip(numbers.chunks_exact_mut(n_in)) {
+                let left = match self.sample(k) {
+                    Spikes::Float(x) => x.as_ptr(),
+                    spikes @ Spikes::Bool(_) => {
+                        spikes.write_to(numbers);
+                        numbers.as_ptr()
+                    }
+                };
+                // SAFETY: the row lies in this block of the result.
+                rows.push(Row { left, out: unsafe { to.add(place(k)) } });
+            }
+            let panels = panels.get_or_insert_with(|| Panels::of::<L>(self.weight, n_out));
+            // SAFETY: a sample has n_in inputs, and a row of the result of its own.
+            unsafe { add_product::<L>(&rows, 1, panels) };
         }
         Ok(())
     }
@@ -89,15 +165,24 @@ impl<T: Float> Job<T> for Product<'_, T> {
 
 /// `out += spike * row` for some rows, one after the other.
 #[inline(always)]
-fn add_rows<T: Float, const N: usize>(out: &mut [T], rows: [(&[T], T); N]) {
+fn add_rows<L: Lane, const N: usize>(out: &mut [L::Elem], rows: [(&[L::Elem], L::Elem); N]) {
     let n = out.len();
     let rows = rows.map(|(row, spike)| (&row[..n], spike));
-    for (j, y) in out.iter_mut().enumerate() {
-        let mut sum = *y;
-        for (row, spike) in rows {
-            sum += spike * row[j];
+    let whole = n - n % L::WIDTH;
+    for j in (0..whole).step_by(L::WIDTH) {
+        // SAFETY: a whole lane follows in each slice of n elements.
+        unsafe {
+            let mut sum = L::load(out.as_ptr().add(j));
+            for (row, spike) in rows {
+                sum = L::splat(spike).mul_add(L::load(row.as_ptr().add(j)), sum);
+            }
+            sum.store(out.as_mut_ptr().add(j));
         }
-        *y = sum;
+    }
+    for (j, y) in out.iter_mut().enumerate().skip(whole) {
+        for (row, spike) in rows {
+            *y = L::mul_add_one(spike, row[j], *y);
+        }
     }
 }
 
@@ -126,52 +211,103 @@ struct Outer<'a, T> {
     out: &'a mut [T],
 }
 
+/// What a part of an outer product keeps from block to block.
+#[derive(Default)]
+struct Scratch<T> {
+    found: Vec<(usize, (usize, T))>,
+    sorted: Vec<(usize, T)>,
+    ends: Vec<usize>,
+    numbers: Vec<T>,
+}
+
 impl<T: Float> Job<T> for Outer<'_, T> {
     type Out = Result<()>;
 
-    /// Samples come in blocks, whose spikes are sorted by input, so that a row of the result is read and written once
-    /// for several of them.
     #[inline(always)]
-    fn run<L: Lane<Elem = T>>(self) -> Result<()> {
-        let Dense { batch, n_in, n_out } = self.size;
-        let out = self.out;
+    fn run<L: Lane<Elem = T>>(mut self) -> Result<()> {
+        let out = std::mem::take(&mut self.out);
         out.fill(T::ZERO);
-        let (mut found, mut sorted) = (vec![], vec![]);
-        for block in (0..batch).step_by(SAMPLES) {
-            let mut ends = vec![0; self.count + 1];
-            found.clear();
-            for b in block..batch.min(block + SAMPLES) {
-                let spikes = self.spikes.part(b * n_in + self.first, self.count);
-                each_spike::<L>(
-                    &spikes,
-                    |_| (),
-                    |i, spike| {
-                        ends[i + 1] += 1;
-                        found.push((i, (b, spike)));
-                        Ok(())
-                    },
-                )?;
+        if out.is_empty() {
+            return Ok(());
+        }
+        let mut scratch = Scratch::default();
+        for start in (0..self.size.batch).step_by(SAMPLES) {
+            let samples = start..self.size.batch.min(start + SAMPLES);
+            let spikes: usize = samples.clone().map(|b| count::<L>(&self.sample(b))).sum();
+            if spikes * SPARSE > samples.len() * self.count && samples.len() >= FEWEST {
+                self.by_tiles::<L>(samples, &mut scratch, out);
+            } else {
+                self.by_events::<L>(samples, &mut scratch, out)?;
             }
-            for i in 0..self.count {
-                ends[i + 1] += ends[i];
+        }
+        Ok(())
+    }
+}
+
+impl<T: Float> Outer<'_, T> {
+    /// The inputs of a sample that belong to this part.
+    fn sample(&self, b: usize) -> Spikes<'_, T> {
+        self.spikes.part(b * self.size.n_in + self.first, self.count)
+    }
+
+    /// Adds the samples of a block, all inputs alike.
+    #[inline(always)]
+    fn by_tiles<L: Lane<Elem = T>>(&self, samples: Range<usize>, scratch: &mut Scratch<T>, out: &mut [T]) {
+        let n_out = self.size.n_out;
+        scratch.numbers.resize(samples.len() * self.count, T::ZERO);
+        for (b, numbers) in samples.clone().zip(scratch.numbers.chunks_exact_mut(self.count)) {
+            self.sample(b).write_to(numbers);
+        }
+        let (left, to) = (scratch.numbers.as_ptr(), out.as_mut_ptr());
+        // SAFETY: each input has a column of the numbers and a row of the result.
+        let row = |i| unsafe { Row { left: left.add(i), out: to.add(i * n_out) } };
+        let rows: Vec<_> = (0..self.count).map(row).collect();
+        let panels = Panels::of::<L>(&self.ct[samples.start * n_out..samples.end * n_out], n_out);
+        // SAFETY: a column has an element for each sample, `count` apart.
+        unsafe { add_product::<L>(&rows, self.count, &panels) };
+    }
+
+    /// Adds the samples of a block, whose spikes are sorted by input, so that a row of the result is read and written
+    /// once for several of them.
+    #[inline(always)]
+    fn by_events<L: Lane<Elem = T>>(
+        &self,
+        samples: Range<usize>,
+        scratch: &mut Scratch<T>,
+        out: &mut [T],
+    ) -> Result<()> {
+        let n_out = self.size.n_out;
+        let Scratch { found, sorted, ends, .. } = scratch;
+        found.clear();
+        ends.clear();
+        ends.resize(self.count + 1, 0);
+        for b in samples {
+            let note = |i: usize, spike| {
+                ends[i + 1] += 1;
+                found.push((i, (b, spike)));
+                Ok(())
+            };
+            each_spike::<L>(&self.sample(b), |_| (), note)?;
+        }
+        for i in 0..self.count {
+            ends[i + 1] += ends[i];
+        }
+        sorted.resize(found.len(), (0, T::ZERO));
+        for &(i, event) in &*found {
+            sorted[ends[i]] = event; // `ends[i]` is where the input's next event goes
+            ends[i] += 1;
+        }
+        let row = |(b, spike): (usize, T)| (&self.ct[b * n_out..][..n_out], spike);
+        for (i, out) in out.chunks_exact_mut(n_out).enumerate() {
+            let start = if i == 0 { 0 } else { ends[i - 1] };
+            let events = sorted[start..ends[i]].chunks_exact(AT_ONCE);
+            let rest = events.remainder();
+            for few in events {
+                let few: [(usize, T); AT_ONCE] = few.try_into().expect("a whole chunk");
+                add_rows::<L, AT_ONCE>(out, few.map(row));
             }
-            sorted.resize(found.len(), (0, T::ZERO));
-            for &(i, event) in &found {
-                sorted[ends[i]] = event; // `ends[i]` is where the input's next event goes
-                ends[i] += 1;
-            }
-            let row = |(b, spike): (usize, T)| (&self.ct[b * n_out..][..n_out], spike);
-            for (i, out) in out.chunks_exact_mut(n_out.max(1)).enumerate() {
-                let start = if i == 0 { 0 } else { ends[i - 1] };
-                let events = sorted[start..ends[i]].chunks_exact(AT_ONCE);
-                let rest = events.remainder();
-                for few in events {
-                    let few: [(usize, T); AT_ONCE] = few.try_into().expect("a whole chunk");
-                    add_rows(out, few.map(row));
-                }
-                for &event in rest {
-                    add_rows(out, [row(event)]);
-                }
+            for &event in rest {
+                add_rows::<L, 1>(out, [row(event)]);
             }
         }
         Ok(())
@@ -213,6 +349,57 @@ mod tests {
             let (i, j) = (k / SIZE.n_out, k % SIZE.n_out);
             let expected: f64 = (0..SIZE.batch).map(|b| s[b * SIZE.n_in + i] * ct[b * SIZE.n_out + j]).sum();
             assert_eq!(y, expected);
+        }
+    }
+
+    /// As [`dense_product`] and [`dense_outer`], sample by sample: few samples are taken by events.
+    fn by_sample(size: Dense, s: &[f32], w: &[f32], ct: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let (mut y, mut dw) = (vec![0.0; size.batch * size.n_out], vec![0.0; size.n_in * size.n_out]);
+        let one = Dense { batch: 1, ..size };
+        for b in 0..size.batch {
+            let s = &s[b * size.n_in..][..size.n_in];
+            let y = &mut y[b * size.n_out..][..size.n_out];
+            dense_product(one, Spikes::Float(s), w, y).expect("fits");
+            for (i, dw) in dw.chunks_exact_mut(size.n_out).enumerate() {
+                dispatch(AddRow { out: dw, row: &ct[b * size.n_out..][..size.n_out], spike: s[i] });
+            }
+        }
+        (y, dw)
+    }
+
+    struct AddRow<'a> {
+        out: &'a mut [f32],
+        row: &'a [f32],
+        spike: f32,
+    }
+
+    impl Job<f32> for AddRow<'_> {
+        type Out = ();
+        #[inline(always)]
+        fn run<L: Lane<Elem = f32>>(self) {
+            add_rows::<L, 1>(self.out, [(self.row, self.spike)]);
+        }
+    }
+
+    #[test]
+    fn many_and_few_spikes_give_the_same_bits() {
+        for (batch, n_in, n_out) in [(300, 70, 45), (13, 301, 32), (270, 9, 1), (40, 600, 17)] {
+            let size = Dense { batch, n_in, n_out };
+            let number = |k: usize| ((k * 7919 + 13) % 1009) as f32 / 97.0 - 5.2;
+            let w: Vec<f32> = (0..n_in * n_out).map(number).collect();
+            let ct: Vec<f32> = (0..batch * n_out).map(|k| number(k + 7)).collect();
+            // The first samples spike most, the last ones least.
+            let is_spike = |k: usize| (k * 31 + k / 7) % batch >= k / n_in;
+            let s: Vec<f32> =
+                (0..batch * n_in).map(|k| if is_spike(k) { number(k + 3) } else { 0.0 }).collect();
+            let bytes: Vec<u8> = s.iter().map(|&x| u8::from(x != 0.0)).collect();
+            let ones: Vec<f32> = bytes.iter().map(|&x| f32::from(x)).collect();
+            for (spikes, numbers) in [(Spikes::Float(&s[..]), &s), (Spikes::Bool(&bytes), &ones)] {
+                let (mut y, mut dw) = (vec![f32::NAN; batch * n_out], vec![f32::NAN; n_in * n_out]);
+                dense_product(size, spikes, &w, &mut y).expect("fits");
+                dense_outer(size, spikes, &ct, &mut dw).expect("fits");
+                assert_eq!((y, dw), by_sample(size, numbers, &w, &ct));
+            }
         }
     }
 

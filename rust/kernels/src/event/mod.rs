@@ -15,6 +15,7 @@ mod rows;
 mod scatter;
 mod spike_queue;
 mod spikes;
+mod tile;
 
 pub use collect::collect;
 pub use dense::{Dense, dense_outer, dense_product};

@@ -95,6 +95,25 @@ pub(crate) fn each_spike<L: Lane>(
     Ok(())
 }
 
+/// The number of spikes.
+#[inline(always)]
+pub(super) fn count<L: Lane>(spikes: &Spikes<'_, L::Elem>) -> usize {
+    match spikes {
+        Spikes::Float(s) => {
+            let (lanes, rest) = s.split_at(s.len() - s.len() % L::WIDTH);
+            let of_lane = |lane: &[L::Elem]| {
+                // SAFETY: a whole lane.
+                not_zero(unsafe { L::load(lane.as_ptr()) }).count_ones() as usize
+            };
+            let found: usize = lanes.chunks_exact(L::WIDTH).map(of_lane).sum();
+            found + rest.iter().filter(|&&x| x != L::Elem::ZERO).count()
+        }
+        Spikes::Bool(s) => {
+            s.chunks(255).map(|few| usize::from(few.iter().map(|&x| u8::from(x != 0)).sum::<u8>())).sum()
+        }
+    }
+}
+
 /// All spikes, in order; `fetch` is called with the row of each some spikes before it is found.
 pub(crate) fn find<T: Float>(spikes: Spikes<'_, T>, fetch: impl Fn(usize)) -> Vec<Hit<T>> {
     dispatch(Find { spikes, fetch })

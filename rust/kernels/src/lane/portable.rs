@@ -88,6 +88,14 @@ macro_rules! portable {
             fn or(self, other: Self) -> Self {
                 Self(from_fn(|k| $float::from_bits(self.0[k].to_bits() | other.0[k].to_bits())))
             }
+            #[inline(always)]
+            fn mul_add(self, factor: Self, summand: Self) -> Self {
+                self * factor + summand
+            }
+            #[inline(always)]
+            fn mul_add_one(x: $float, factor: $float, summand: $float) -> $float {
+                x * factor + summand
+            }
         }
     };
 }

@@ -11,7 +11,8 @@ macro_rules! lane {
     ($name:ident, $doc:literal, $float:ident x $width:literal, $vector:ident, mask $mask:ty, eight $eight:ty,
      [$splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident],
      [$bits:ident $float_bits:ident $or:ident],
-     ge $ge:expr, gt $gt:expr, ne $ne:expr, none $none:expr, bits $to_bits:expr, sum $sum:expr, select $select:expr) => {
+     ge $ge:expr, gt $gt:expr, ne $ne:expr, none $none:expr, bits $to_bits:expr, sum $sum:expr, select $select:expr,
+     fma $fma:expr, $fma_one:expr) => {
         #[doc = $doc]
         #[derive(Clone, Copy)]
         pub struct $name($vector);
@@ -84,6 +85,15 @@ macro_rules! lane {
                 // SAFETY: see the impl.
                 Self(unsafe { $float_bits($or($bits(self.0), $bits(other.0))) })
             }
+            #[inline(always)]
+            fn mul_add(self, factor: Self, summand: Self) -> Self {
+                // SAFETY: see the impl.
+                Self(unsafe { $fma(self.0, factor.0, summand.0) })
+            }
+            #[inline(always)]
+            fn mul_add_one(x: $float, factor: $float, summand: $float) -> $float {
+                $fma_one(x, factor, summand)
+            }
         }
     };
     (@op $name:ident $trait:ident $op:ident $intrinsic:ident) => {
@@ -138,39 +148,45 @@ lane!(F32x4, "4 `f32`, SSE2.", f32 x 4, __m128, mask __m128, eight Self,
     [_mm_castps_si128 _mm_castsi128_ps _mm_or_si128],
     ge _mm_cmpge_ps, gt _mm_cmpgt_ps, ne _mm_cmpneq_ps,
     none |m| _mm_movemask_ps(m) == 0, bits |m| _mm_movemask_ps(m) as u32,
-    sum sum_ps, select select_ps);
+    sum sum_ps, select select_ps,
+    fma |x, y, z| _mm_add_ps(_mm_mul_ps(x, y), z), |x, y, z| x * y + z);
 
 lane!(F64x2, "2 `f64`, SSE2.", f64 x 2, __m128d, mask __m128d, eight Self,
     [_mm_set1_pd _mm_loadu_pd _mm_storeu_pd _mm_add_pd _mm_sub_pd _mm_mul_pd],
     [_mm_castpd_si128 _mm_castsi128_pd _mm_or_si128],
     ge _mm_cmpge_pd, gt _mm_cmpgt_pd, ne _mm_cmpneq_pd,
     none |m| _mm_movemask_pd(m) == 0, bits |m| _mm_movemask_pd(m) as u32,
-    sum sum_pd, select select_pd);
+    sum sum_pd, select select_pd,
+    fma |x, y, z| _mm_add_pd(_mm_mul_pd(x, y), z), |x, y, z| x * y + z);
 
 lane!(F32x8, "8 `f32`, AVX2 and FMA.", f32 x 8, __m256, mask __m256, eight Self,
     [_mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps],
     [_mm256_castps_si256 _mm256_castsi256_ps _mm256_or_si256],
     ge _mm256_cmp_ps::<_CMP_GE_OQ>, gt _mm256_cmp_ps::<_CMP_GT_OQ>, ne _mm256_cmp_ps::<_CMP_NEQ_UQ>,
     none |m| _mm256_movemask_ps(m) == 0, bits |m| _mm256_movemask_ps(m) as u32,
-    sum |v| sum_ps(_mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v))), select |m, yes, no| _mm256_blendv_ps(no, yes, m));
+    sum |v| sum_ps(_mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v))), select |m, yes, no| _mm256_blendv_ps(no, yes, m),
+    fma _mm256_fmadd_ps, f32::mul_add);
 
 lane!(F64x4, "4 `f64`, AVX2 and FMA.", f64 x 4, __m256d, mask __m256d, eight Self,
     [_mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd],
     [_mm256_castpd_si256 _mm256_castsi256_pd _mm256_or_si256],
     ge _mm256_cmp_pd::<_CMP_GE_OQ>, gt _mm256_cmp_pd::<_CMP_GT_OQ>, ne _mm256_cmp_pd::<_CMP_NEQ_UQ>,
     none |m| _mm256_movemask_pd(m) == 0, bits |m| _mm256_movemask_pd(m) as u32,
-    sum |v| sum_pd(_mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd::<1>(v))), select |m, yes, no| _mm256_blendv_pd(no, yes, m));
+    sum |v| sum_pd(_mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd::<1>(v))), select |m, yes, no| _mm256_blendv_pd(no, yes, m),
+    fma _mm256_fmadd_pd, f64::mul_add);
 
 lane!(F32x16, "16 `f32`, AVX-512.", f32 x 16, __m512, mask __mmask16, eight F32x8,
     [_mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps],
     [_mm512_castps_si512 _mm512_castsi512_ps _mm512_or_si512],
     ge _mm512_cmp_ps_mask::<_CMP_GE_OQ>, gt _mm512_cmp_ps_mask::<_CMP_GT_OQ>, ne _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>,
     none |m| _kortestz_mask16_u8(m, m) == 1, bits |m| _cvtmask16_u32(m),
-    sum |v| F32x8(_mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v))).sum(), select |m, yes, no| _mm512_mask_blend_ps(m, no, yes));
+    sum |v| F32x8(_mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v))).sum(), select |m, yes, no| _mm512_mask_blend_ps(m, no, yes),
+    fma _mm512_fmadd_ps, f32::mul_add);
 
 lane!(F64x8, "8 `f64`, AVX-512.", f64 x 8, __m512d, mask __mmask8, eight Self,
     [_mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd],
     [_mm512_castpd_si512 _mm512_castsi512_pd _mm512_or_si512],
     ge _mm512_cmp_pd_mask::<_CMP_GE_OQ>, gt _mm512_cmp_pd_mask::<_CMP_GT_OQ>, ne _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>,
     none |m| _kortestz_mask8_u8(m, m) == 1, bits |m| _cvtmask8_u32(m),
-    sum |v| F64x4(_mm256_add_pd(_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd::<1>(v))).sum(), select |m, yes, no| _mm512_mask_blend_pd(m, no, yes));
+    sum |v| F64x4(_mm256_add_pd(_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd::<1>(v))).sum(), select |m, yes, no| _mm512_mask_blend_pd(m, no, yes),
+    fma _mm512_fmadd_pd, f64::mul_add);

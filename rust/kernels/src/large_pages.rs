@@ -1,5 +1,5 @@
-//! Large pages for large arrays: rows are read in no order, and each small page that the processor has not used lately
-//! costs it a walk through tables of pages.
+//! Large pages for large arrays. Each small page that the processor has not used lately costs it a walk through tables of
+//! pages, and each one that is new costs an interrupt.
 
 use std::ptr::NonNull;
 
@@ -10,12 +10,22 @@ const PAGE: usize = 2 << 20;
 const LARGE: usize = 2 * PAGE;
 
 /// The alignment that an array of so many bytes needs for large pages.
-pub(super) fn alignment(bytes: usize) -> usize {
+pub(crate) fn alignment(bytes: usize) -> usize {
     if bytes >= LARGE { PAGE } else { 1 }
 }
 
+/// Asks for large pages within memory that is still to be written, where it holds whole ones.
+///
+/// The runtime gets the memory of large results anew from the system in each call.
+pub fn ask_within(memory: *mut u8, bytes: usize) {
+    let skipped = memory.align_offset(PAGE);
+    if let Some(start) = NonNull::new(memory.wrapping_add(skipped)) {
+        ask_for(start, bytes.saturating_sub(skipped));
+    }
+}
+
 /// Asks the system for large pages. It may refuse, and then the array has small ones.
-pub(super) fn ask_for(memory: NonNull<u8>, bytes: usize) {
+pub(crate) fn ask_for(memory: NonNull<u8>, bytes: usize) {
     #[cfg(all(target_os = "linux", not(miri)))]
     if bytes >= LARGE {
         use std::ffi::{c_int, c_void};
@@ -33,7 +43,16 @@ pub(super) fn ask_for(memory: NonNull<u8>, bytes: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connect::array::Array;
+    use crate::connect::Array;
+
+    #[test]
+    fn memory_keeps_what_it_holds() {
+        let mut memory = vec![7_u8; 3 * LARGE];
+        for (start, bytes) in [(0, 3 * LARGE), (1, LARGE + PAGE), (77, 5)] {
+            ask_within(memory[start..].as_mut_ptr(), bytes);
+        }
+        assert!(memory.iter().all(|&x| x == 7));
+    }
 
     #[test]
     fn arrays_of_all_sizes_are_filled_and_given_back() {
