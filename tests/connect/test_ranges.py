@@ -9,6 +9,7 @@ import pytest
 import spikeloop as sl
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from spikeloop.connect import _reference
 from spikeloop.connect._draws import NORMAL, UNIFORM, Draw
 from spikeloop.connect._spec import Space, Spec, build
@@ -64,6 +65,28 @@ def test_parts_of_the_native_builder_are_those_of_the_reference(native, rule, se
         if ours is not None:
             assert ours.dtype == theirs.dtype
             np.testing.assert_array_equal(ours, theirs, err_msg=str(spec))
+
+
+@pytest.mark.parametrize(
+    ("rule", "multapses", "law"),
+    [
+        ("fixed_prob", True, stats.binom(300, 0.4)),
+        ("fixed_out_degree", True, stats.binom(280, 3 / 7)),
+        ("fixed_out_degree", False, stats.hypergeom(700, 300, 280)),
+        ("fixed_total_number", True, stats.binom(600 * 280, 300 / (600 * 700))),
+        ("fixed_total_number", False, stats.hypergeom(600 * 700, 300, 600 * 280)),
+    ],
+)
+def test_synapses_are_split_over_blocks_of_targets_as_chance_has_it(native, rule, multapses, law):
+    """A block has 128 targets: 300 of them end within the third."""
+    num = 600 * 280 if rule == "fixed_total_number" else 280
+    spec = Spec(rule, 3, 600, 700, num, 0.4, multapses)
+    whole, part = build(spec), build(dataclasses.replace(spec, targets=range(300)))
+    counts = np.diff(part.indptr)
+    below, chance = law.cdf(counts - 1), law.pmf(counts)
+    assert stats.kstest(below + chance * np.random.default_rng(0).random(counts.size), "uniform").pvalue > 1e-3
+    assert stats.chisquare(np.bincount(whole.indices, minlength=700)).pvalue > 1e-3
+    assert abs(counts.sum() - 600 * law.mean()) < 4 * np.sqrt(600 * law.var())
 
 
 def weight_by_index(i, j):

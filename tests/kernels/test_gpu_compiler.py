@@ -61,6 +61,7 @@ tau = sl.ParamState(12.0 * u.ms)
 neurons = sl.nn.init_all_states(sl.LIFRef(4000, tau=tau, spk_fun=sl.surrogate.Arctan()))
 names = "COBANetwork", "Brunel", "BrunelSTDP"
 nets = {name: sl.nn.init_all_states(getattr(sl.networks, name)(4000)) for name in names}
+nets["PD14"] = sl.nn.init_all_states(sl.networks.PD14(0.005, in_degree=1.0))  # rows as long as in the full circuit
 
 
 def spikes(step):
@@ -112,7 +113,8 @@ def inside(text, kind):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("run", "loops"), [("COBANetwork", 1), ("Brunel", 1), ("BrunelSTDP", 1), ("population", 1), ("gradient", 2)]
+    ("run", "loops"),
+    [("COBANetwork", 1), ("Brunel", 1), ("BrunelSTDP", 1), ("PD14", 1), ("population", 1), ("gradient", 2)],
 )
 def test_native_calls_are_recorded_in_a_graph(compiled, run, loops):
     thunks, _ = compiled[run]
@@ -123,7 +125,7 @@ def test_native_calls_are_recorded_in_a_graph(compiled, run, loops):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("run", ["COBANetwork", "Brunel", "BrunelSTDP", "population"])
+@pytest.mark.parametrize("run", ["COBANetwork", "Brunel", "BrunelSTDP", "PD14", "population"])
 def test_no_state_is_copied_in_a_step(compiled, run):
     thunks, hlo = compiled[run]
     body = body_of(hlo)

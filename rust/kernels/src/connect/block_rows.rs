@@ -53,7 +53,7 @@ impl<'a> BlockRows<'a> {
 
     /// The targets of a block.
     fn block(&self, block: u32) -> Range<u32> {
-        let start = block * self.width;
+        let start = block.saturating_mul(self.width);
         start..self.choice.size.min(start.saturating_add(self.width))
     }
 
@@ -148,7 +148,7 @@ impl Partners for BlockRows<'_> {
 pub(super) fn width(n_post: u32, mean: f64) -> u32 {
     let mut width = 1u32;
     while f64::from(width) * mean < MEAN && width < n_post {
-        width *= 2;
+        width = width.saturating_mul(2);
     }
     width
 }

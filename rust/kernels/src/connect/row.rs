@@ -23,7 +23,7 @@ pub(crate) struct Row {
     pub(crate) targets: Vec<u32>,
     /// In steps, if they are drawn.
     pub(crate) delays: Vec<u64>,
-    /// If they are drawn.
+    /// Without meaning if they are not drawn.
     pub(crate) weights: Vec<f64>,
     occurrences: Vec<u32>,
     units: Vec<f64>,
