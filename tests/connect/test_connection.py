@@ -171,3 +171,18 @@ def test_prune_leaves_out_weak_synapses():
         full.prune(0.3)
     with pytest.raises(ValueError, match="not negative"):
         full.prune(-0.3 * u.mV)
+
+
+@pytest.mark.parametrize("weight", [2.0, np.arange(1.0, 6.0)])
+@pytest.mark.parametrize("batch", [(), (3,)])
+def test_one_to_one_is_a_product(weight, batch):
+    connection = sl.connect.OneToOne(weight)(5, 5)
+    assert connection.is_one_to_one
+    spikes = np.random.default_rng(0).integers(0, 3, (*batch, 5))
+    for given in (jnp.asarray(spikes), jnp.asarray(spikes, jnp.float32), jnp.asarray(spikes > 0)):
+        expected = np.asarray(given, float) * weight + 1
+        np.testing.assert_allclose(connection.add_into(given, jnp.ones((*batch, 5))), expected)
+    connection.indices = jnp.array([1, 0, 2, 3, 4], connection.indices.dtype)
+    assert not connection.is_one_to_one
+    found = connection(jnp.array([1.0, 0, 0, 0, 0]))
+    np.testing.assert_allclose(found, [0, np.ravel(weight)[0], 0, 0, 0])

@@ -9,7 +9,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "nest"))
 
 import test_oracle as oracle
-from nest_cases import ADAPTIVE, CASES, DT, LATE, POPULATION, RANDOM, RUN
+from nest_cases import ADAPTIVE, CASES, DT, LATE, POPULATION, RANDOM, RATE_STEPS, RATES, RUN, START, WEIGHTS
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.key)
@@ -19,9 +19,18 @@ def test_stored_results_are_those_of_nest(case, nest):
         expected = {name: stored[f"{case.key}/{name}"] for name in (*case.record, "spikes")}
     ports = [(receptor, sign * w, sign * late) for receptor, sign, w, late in case.ports.values()]
     found = nest("driven", model=case.model, params=case.params, ports=ports, trains=case.trains(), late=LATE + 1,
-                 current=case.current, record=case.record, dt=DT)  # fmt: skip
+                 current=case.current, record=case.record, dt=DT, loop=case.loop[1:])  # fmt: skip
     np.testing.assert_array_equal(found["spikes"], expected["spikes"])
-    np.testing.assert_allclose(found["V_m"], expected["V_m"], rtol=0, atol=1e-9)
+    first = case.record[0]
+    np.testing.assert_allclose(found[first], expected[first], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("model", RATES)
+def test_rates(model, nest):
+    with np.load(oracle.ORACLE) as stored:
+        expected = stored[f"{model}/rates"]
+    found = nest("rates", model=model, params=RATES[model], weights=WEIGHTS, start=START, steps=RATE_STEPS, dt=DT)
+    np.testing.assert_allclose(found["rate"], expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("model", RANDOM)

@@ -91,10 +91,19 @@ def test_a_value_of_an_outer_trace_is_refused():
     jax.jit(outer)(1.0)
 
 
+@jax.custom_jvp
+def of_mixed_slope(x):
+    return x * x
+
+
+of_mixed_slope.defjvp(lambda x, dx: (of_mixed_slope(*x), dx[0] * x[0].mean()))
+
+
 @pytest.mark.parametrize(
     ("function", "shapes", "message"),
     [
         (lambda x, y: x - x.mean(), [(5,), ()], "reduce_sum"),
+        (lambda x, y: of_mixed_slope(x) + y, [(5,), ()], "reduce_sum"),
         (lambda x, y: jnp.roll(x, 1) + y, [(5,), ()], "slice|concatenate|gather"),
         (lambda x, y: jnp.cumsum(x) + y, [(5,), ()], "cumsum"),
         (lambda x, y: x + y[:, None], [(5, 5), (5,)], "broadcast_in_dim|reshape|expand_dims"),
