@@ -38,11 +38,18 @@ pub(super) struct File {
     pub(super) pinned: Vec<bool>,
     /// Those that a guarded region keeps.
     pub(super) kept: Vec<bool>,
+    /// Those that keep a value from one turn of the loop to the next.
+    pub(super) resident: Vec<bool>,
 }
 
 impl File {
     fn new(len: usize) -> Self {
-        Self { held: vec![None; len], pinned: vec![false; len], kept: vec![false; len] }
+        Self {
+            held: vec![None; len],
+            pinned: vec![false; len],
+            kept: vec![false; len],
+            resident: vec![false; len],
+        }
     }
 }
 
@@ -84,6 +91,8 @@ pub(super) struct Counts {
     pub(super) spills: usize,
     /// Slots of the scratch.
     pub(super) slots: usize,
+    /// Accesses to memory outside of guarded regions.
+    pub(super) accesses: usize,
 }
 
 /// The code for one vector of lanes.
@@ -97,6 +106,10 @@ pub(super) struct Body<'a> {
     pub(super) position: usize,
     /// Whether some lanes are not there.
     pub(super) masked: bool,
+    /// Whether the item lies in a guarded region.
+    pub(super) guarded: bool,
+    /// The values that stay in registers.
+    pub(super) residents: &'a [Id],
     /// Where in the scratch the sums and the slots begin.
     pub(super) sums_at: usize,
     pub(super) slots_at: usize,
@@ -132,13 +145,15 @@ impl Body<'_> {
 
     /// Whether no later item reads a value.
     pub(super) fn dead(&self, id: Id) -> bool {
-        self.schedule.uses[id].last().is_none_or(|&last| last <= self.position)
+        !self.residents.contains(&id)
+            && self.schedule.uses[id].last().is_none_or(|&last| last <= self.position)
     }
 
     /// A register that nothing else uses until the item is done.
     pub(super) fn take(&mut self, mask: bool) -> Result<u8> {
         let file = if mask { &self.state.masks } else { &self.state.vectors };
-        let free = (0..file.held.len()).filter(|&k| !file.pinned[k] && !file.kept[k]);
+        let fixed = |k: usize| file.pinned[k] || file.kept[k] || file.resident[k] && !self.guarded;
+        let free = (0..file.held.len()).filter(|&k| !fixed(k));
         // An empty one; else the one whose value is needed last, rather one that is in memory too.
         let distance = |&k: &usize| match file.held[k] {
             None => (usize::MAX, true, true),
@@ -177,6 +192,7 @@ impl Body<'_> {
         self.state.slots.resize(self.state.slots.len().max(slot + 1), false);
         self.state.slots[slot] = true;
         self.counts.slots = self.counts.slots.max(slot + 1);
+        self.counts.accesses += usize::from(!self.guarded);
         let (register, memory) = (self.name(mask, k), self.slot(slot));
         let code = if mask { Code::VEX_Kmovw_m16_kr } else { self.target.code(STORE) };
         self.put(&Instruction::with2(code, memory, register)?)?;
@@ -197,6 +213,11 @@ impl Body<'_> {
         }
         self.state.vectors.held.fill(None);
         self.state.masks.held.fill(None);
+        for (k, &id) in self.residents.iter().enumerate() {
+            self.load(id, k as u8)?;
+            self.hold(id, k as u8);
+            self.state.vectors.resident[k] = true;
+        }
         Ok(())
     }
 
@@ -223,6 +244,7 @@ impl Body<'_> {
 
     /// The memory of a value that has a home.
     fn memory(&mut self, id: Id) -> Result<MemoryOperand> {
+        self.counts.accesses += usize::from(!self.guarded);
         Ok(match self.state.homes[id] {
             Home::Constant(line) => self.assembler.constant(line),
             Home::Input(k) => self.port(k)?,

@@ -25,8 +25,14 @@ impl Body<'_> {
             self.position = position;
             match self.schedule.items[position] {
                 Item::Compute(id) => self.compute(id)?,
-                Item::Jump(condition) => region = Some(self.jump(condition)?),
-                Item::Land => self.land(region.take().expect("a jump comes before"))?,
+                Item::Jump(condition) => {
+                    region = Some(self.jump(condition)?);
+                    self.guarded = true;
+                }
+                Item::Land => {
+                    self.land(region.take().expect("a jump comes before"))?;
+                    self.guarded = false;
+                }
                 Item::Store { out, value } => self.store(out, value)?,
                 Item::Sum { sum, value } => self.sum(sum, value)?,
                 Item::Loop => self.settle()?,

@@ -12,6 +12,7 @@ mod frame;
 mod isa;
 mod lower;
 mod memory;
+mod resident;
 mod schedule;
 
 use std::io::Write;
