@@ -25,6 +25,8 @@ pub(super) enum Home {
     Uniform(usize),
     /// An operand.
     Input(usize),
+    /// A bit of an operand.
+    Bits(usize),
     /// A slot of the scratch.
     Slot(usize),
 }
@@ -249,13 +251,16 @@ impl Body<'_> {
             Home::Constant(line) => self.assembler.constant(line),
             Home::Input(k) => self.port(k)?,
             Home::Uniform(k) | Home::Slot(k) => self.slot(k),
-            Home::Nowhere => unreachable!("a value that is needed is somewhere"),
+            Home::Bits(_) | Home::Nowhere => unreachable!("a value that is needed is in memory"),
         })
     }
 
     /// Loads a value.
     pub(super) fn load(&mut self, id: Id, k: u8) -> Result {
         let (home, register) = (self.state.homes[id], self.name(self.is_mask(id), k));
+        if let Home::Bits(port) = home {
+            return self.load_bits(register, port);
+        }
         let memory = self.memory(id)?;
         if self.is_mask(id) {
             return self.put(&Instruction::with2(Code::VEX_Kmovw_kr_km16, register, memory)?);
@@ -326,7 +331,7 @@ impl Body<'_> {
                 Home::Constant(_) | Home::Uniform(_) => true,
                 Home::Input(_) => !self.masked && self.dead(id),
                 Home::Slot(_) => self.dead(id),
-                Home::Nowhere => false,
+                Home::Bits(_) | Home::Nowhere => false,
             }
     }
 

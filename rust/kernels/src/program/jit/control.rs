@@ -181,6 +181,11 @@ impl Body<'_> {
     /// Jumps where no lane has a condition.
     fn jump(&mut self, condition: Id) -> Result<Region> {
         self.begin_item(&[condition]);
+        if let Some(port) = self.unread_bits(condition) {
+            self.test_bits(port)?;
+            let jump = self.assembler.jump(Code::Je_rel32_64)?;
+            return Ok(Region { jump, state: self.state.clone() });
+        }
         let mask = self.want(condition)?;
         if self.target.wide {
             self.put(&Instruction::with2(self.target.code(ANY), mask, mask)?)?;
@@ -253,15 +258,20 @@ impl Body<'_> {
         self.begin_item(&[value]);
         // An operand that is read later is lost where this result has its memory.
         let alias = self.program.outs()[out].alias.and_then(|k| self.program.readers()[k]);
-        let needed =
-            |id: &Id| *id != value && !self.dead(*id) && matches!(self.state.homes[*id], Home::Input(_));
+        let needed = |id: &Id| {
+            *id != value && !self.dead(*id) && matches!(self.state.homes[*id], Home::Input(_) | Home::Bits(_))
+        };
         if let Some(id) = alias.filter(needed) {
             self.want(id)?;
             self.state.homes[id] = Home::Nowhere;
         }
         let register = self.want(value)?;
-        let memory = self.port(self.out_port(out))?;
-        self.store_lanes(register, memory)?;
+        if self.program.is_bits(out) {
+            self.store_bits(register, self.out_port(out))?;
+        } else {
+            let memory = self.port(self.out_port(out))?;
+            self.store_lanes(register, memory)?;
+        }
         self.end_item(&[value]);
         Ok(())
     }

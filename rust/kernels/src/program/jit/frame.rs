@@ -148,6 +148,10 @@ fn homes(program: &Program, variant: &Variant, inputs: &mut Vec<usize>) -> Vec<H
                 inputs.push(value.immediate as usize);
                 Home::Input(inputs.len() - 1)
             }
+            Some(_) if value.op == Op::BitIn => {
+                inputs.push(value.immediate as usize);
+                Home::Bits(inputs.len() - 1)
+            }
             _ => Home::Nowhere,
         }
     };
