@@ -90,4 +90,5 @@ def test_the_count_is_no_operand_of_the_program_of_bits(forms):
     sl.environ.set(dt=0.1 * u.ms)
     net = sl.nn.init_all_states(Net(POPULATIONS["refractory"]))
     body = loop_body(lambda: net.update(30.0) * 0)
-    assert calls(body) == ["event_scatter", "event_scatter", "program"] and forms[-1] == "fire"
+    assert calls(body) == ["event_scatter", "event_scatter", "program"]
+    assert forms[-1] == "fire"

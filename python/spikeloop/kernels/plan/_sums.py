@@ -45,7 +45,7 @@ def is_sum(equation: Any) -> bool:
 
 
 def with_sums(kernel: Kernel, base: Any, sums: Sequence[Any]) -> tuple[Any, NativeCall, Program] | None:
-    """The equation of an elementwise kernel with sums of its results, its call and its program; None if they do not fit."""
+    """An equation of an elementwise kernel with sums of its results, its call and program; None if they do not fit."""
     structure, made = base.params, [*base.outvars, *(equation.outvars[0] for equation in sums)]
     first = kernel.names(structure).index(kernel.first_state(structure))
     if any(equation.outvars[0].aval.shape != base.invars[first].aval.shape for equation in sums):

@@ -30,7 +30,8 @@ def bit_form(program: Program, operand: int, result: int) -> BitForm | None:
         return None
     new = _with_bits(program, operand)
     places = dict(zip(program.out_places, program.outs, strict=True))
-    fires = truth_of(spike) if (spike := new.get(id(places[result].value))) else None
+    spike = new[id(places[result].value)]
+    fires = truth_of(spike)
     if fires is None or fires.uniform or places[result].alias != operand:
         return None
     counts = {k: out.alias for k, out in places.items() if _is_count(new[id(out.value)], spike, out.alias)}
