@@ -27,10 +27,11 @@ fn scatter_as<T: Float + Element>(frame: Frame, last: usize) -> Result<()> {
     // SAFETY: `operand` and the like borrow other buffers, and the target's own is not borrowed.
     let result = unsafe { in_place::<T>(&target, "target", &frame.ret(0))? };
     found::with_ones(&spikes, |ones| {
-        Ok(match ones {
-            Some(ones) => event::scatter_found(dims, ones, weight, &rows, &ring, result)?,
-            None => event::scatter(dims, values, weight, &rows, &ring, result)?,
-        })
+        let delivered = match ones {
+            Some(ones) => event::scatter_found(dims, ones, weight, &rows, &ring, result),
+            None => event::scatter(dims, values, weight, &rows, &ring, result),
+        };
+        Ok(delivered?)
     })
 }
 

@@ -56,8 +56,12 @@ fn step(frame: Frame, old: &[u32], spikes: usize, new: usize) -> Result<Vec<u32>
     let values = unsafe { in_place::<f32>(&frame.arg(spikes), "spikes", &frame.ret(new))? };
     let fired = ones(&bits);
     BITS.set(bits);
-    old.iter().for_each(|&k| values[k as usize] = 0.0);
-    fired.iter().for_each(|&k| values[k as usize] = 1.0);
+    for &k in old {
+        values[k as usize] = 0.0;
+    }
+    for &k in &fired {
+        values[k as usize] = 1.0;
+    }
     for pair in frame.ints("counts")?.chunks_exact(2) {
         let [from, to] = [frame.arg(pair[0] as usize), frame.ret(pair[1] as usize)];
         // SAFETY: as above.
@@ -65,7 +69,9 @@ fn step(frame: Frame, old: &[u32], spikes: usize, new: usize) -> Result<Vec<u32>
         if counts.len() != len {
             return Err(Error::invalid(format!("a count has {} elements, expected {len}", counts.len())));
         }
-        fired.iter().for_each(|&k| counts[k as usize] += 1.0);
+        for &k in &fired {
+            counts[k as usize] += 1.0;
+        }
     }
     Ok(fired)
 }

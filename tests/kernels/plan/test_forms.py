@@ -92,3 +92,30 @@ def test_the_count_is_no_operand_of_the_program_of_bits(forms):
     body = loop_body(lambda: net.update(30.0) * 0)
     assert calls(body) == ["event_scatter", "event_scatter", "program"]
     assert forms[-1] == "fire"
+
+
+def recorded():
+    """What records of one population make of its spikes, step by step, and the events at the end."""
+    sl.environ.set(dt=0.1 * u.ms)
+    net = Net(POPULATIONS["refractory"])
+    events = sl.record.Events(net.N, 4000)
+    sl.nn.init_all_states(net)
+    sl.nn.init_all_states(events)
+    bits = sl.record.Spikes(net.N)
+
+    def step(current):
+        net.update(current)
+        events.update()
+        return bits.update()
+
+    rows = sl.transform.for_loop(step, jnp.linspace(20.0, 60.0, 300))
+    return [np.asarray(x) for x in jax.tree.leaves((rows, [s.value for s in events.states().values()]))]
+
+
+def test_records_take_the_list_and_are_the_same(monkeypatch, forms):
+    found = recorded()
+    assert {*forms} >= {"fire", "record_append", "record_pack"}
+    monkeypatch.setattr(_loops, "as_step", lambda closed, fixed: closed)
+    for a, b in zip(recorded(), found, strict=True):
+        assert np.array_equal(a, b)
+    assert found[0].any()

@@ -127,10 +127,10 @@ impl<T: Element> Memory<T> {
             for k in 0..groups {
                 let (from, count) = (source.get(k), lanes.min(GROUP));
                 if bits {
-                    let bits = packed::<T>(from, count);
-                    let at = out.cast::<u8>().wrapping_add((at + k * GROUP) / 8).cast::<u16>();
+                    let bytes = packed::<T>(from, count).to_le_bytes();
+                    let at = out.cast::<u8>().wrapping_add((at + k * GROUP) / 8);
                     // SAFETY: the result has room for the bits of whole groups.
-                    unsafe { at.write_unaligned(bits) };
+                    unsafe { at.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
                     continue;
                 }
                 // SAFETY: promised to this function.

@@ -3,9 +3,10 @@
 use iced_x86::{Code, Instruction, MemoryOperand, Register};
 
 use super::assembler::{Line, at, general};
-use super::body::{Arg, Body, Home, PRESENT, Result};
+use super::body::{Arg, Body, PRESENT, Result};
 use super::frame::Frame;
 use super::isa::{AND, FROM_GENERAL, INT_EQUAL, LOAD, SIGNS, SPREAD};
+use super::state::Home;
 use crate::program::ir::Id;
 
 /// The address of a vector's bits. It held the uniform operands, which are read before the loop only.

@@ -5,78 +5,18 @@
 
 use iced_x86::{Code, IcedError, Instruction, MemoryOperand, Register};
 
-use super::assembler::{Assembler, Line, at, general};
-use super::frame::Frame;
+use super::assembler::{Assembler, at, general};
+use super::frame::{Frame, MASK, SUMS_AT};
 use super::isa::{LOAD, MASKED_LOAD, MASKED_STORE, STORE, Target};
 use super::schedule::Schedule;
+use super::state::{File, Home, State};
 use crate::program::Program;
 use crate::program::ir::Id;
 use crate::program::op::Type;
 
 pub(super) type Result<T = ()> = std::result::Result<T, IcedError>;
 
-/// Where a value is in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Home {
-    Nowhere,
-    /// In a line of the constants.
-    Constant(Line),
-    /// A slot of the scratch that is written before the loop and not again.
-    Uniform(usize),
-    /// An operand.
-    Input(usize),
-    /// A bit of an operand.
-    Bits(usize),
-    /// A slot of the scratch.
-    Slot(usize),
-}
-
-/// Registers of one kind.
-#[derive(Debug, Clone)]
-pub(super) struct File {
-    /// What each of them holds.
-    pub(super) held: Vec<Option<Id>>,
-    /// Those in use by the present item.
-    pub(super) pinned: Vec<bool>,
-    /// Those that a guarded region keeps.
-    pub(super) kept: Vec<bool>,
-    /// Those that keep a value from one turn of the loop to the next.
-    pub(super) resident: Vec<bool>,
-}
-
-impl File {
-    fn new(len: usize) -> Self {
-        Self {
-            held: vec![None; len],
-            pinned: vec![false; len],
-            kept: vec![false; len],
-            resident: vec![false; len],
-        }
-    }
-}
-
-/// Where all values are.
-#[derive(Debug, Clone)]
-pub(super) struct State {
-    pub(super) vectors: File,
-    pub(super) masks: File,
-    /// The register of each value.
-    pub(super) registers: Vec<Option<u8>>,
-    pub(super) homes: Vec<Home>,
-    /// Slots in use.
-    pub(super) slots: Vec<bool>,
-}
-
-impl State {
-    pub(super) fn new(target: Target, homes: Vec<Home>) -> Self {
-        let masks = if target.wide { MASKS } else { 0 };
-        let (vectors, masks) = (File::new(target.registers()), File::new(masks));
-        Self { vectors, masks, registers: vec![None; homes.len()], homes, slots: Vec::new() }
-    }
-}
-
-/// Mask registers for values: k1 to k6. k7 holds the lanes that there are.
-const MASKS: usize = 6;
+/// The mask of the lanes that there are; k1 to k6 are for values.
 pub(super) const PRESENT: Register = Register::K7;
 
 /// Something that an instruction can read.
@@ -120,6 +60,35 @@ pub(super) struct Body<'a> {
     /// The operands that are the same for all lanes, in the order of their values.
     pub(super) uniform_inputs: &'a [usize],
     pub(super) counts: Counts,
+}
+
+impl<'a> Body<'a> {
+    /// Before anything is emitted. `operands` are the number of those that vary, and those that are the same for all.
+    pub(super) fn new(
+        program: &'a Program,
+        schedule: &'a Schedule,
+        target: Target,
+        state: State,
+        operands: (usize, &'a [usize]),
+        residents: &'a [Id],
+    ) -> Self {
+        Self {
+            program,
+            schedule,
+            target,
+            assembler: Assembler::new(&[MASK]),
+            state,
+            position: 0,
+            masked: false,
+            guarded: false,
+            residents,
+            sums_at: SUMS_AT,
+            slots_at: SUMS_AT + program.sums().len() * 16 * target.float(),
+            inputs: operands.0,
+            uniform_inputs: operands.1,
+            counts: Counts::default(),
+        }
+    }
 }
 
 impl Body<'_> {

@@ -5,9 +5,10 @@ use std::ops::Range;
 use iced_x86::{Code, Instruction, Register};
 
 use super::assembler::{Jump, at, general};
-use super::body::{Arg, Body, Home, PRESENT, Result, State};
+use super::body::{Arg, Body, PRESENT, Result};
 use super::isa::{ADD, AND, AND_NOT, ANY, BLEND, Fused, LOAD, SIGNS, STORE};
 use super::schedule::Item;
+use super::state::{Home, State};
 use crate::program::ir::Id;
 use crate::program::op::Op;
 

@@ -3,10 +3,11 @@
 use iced_x86::{Code, Instruction, Register};
 
 use super::assembler::{Assembler, LINE, Line, at, general, splat};
-use super::body::{Body, Counts, Home, Result, State};
+use super::body::{Body, Counts, Result};
 use super::isa::Target;
 use super::resident;
 use super::schedule::{Item, Schedule};
+use super::state::{Home, State};
 use crate::program::Program;
 use crate::program::ir::Id;
 use crate::program::op::Op;
@@ -52,7 +53,7 @@ pub(super) const SUMS_AT: usize = LINE;
 const FEWER: usize = 2;
 
 /// The mask of the last lanes, from 32 bytes less their number on.
-const MASK: Line = [!0, !0, !0, !0, 0, 0, 0, 0];
+pub(super) const MASK: Line = [!0, !0, !0, !0, 0, 0, 0, 0];
 
 /// Writes the function of a variant.
 pub(super) fn write(program: &Program, variant: &Variant, target: Target) -> Result<Function> {
@@ -83,22 +84,9 @@ fn write_with(
     let uniform_inputs: Vec<usize> = variant.loads.iter().map(|&(input, ..)| input).collect();
     let ports = (inputs.len() + program.outs().len()).min(general::PORTS.len());
     let saved = &general::PORTS[general::CALLERS.min(ports)..ports];
-    let mut body = Body {
-        program,
-        schedule,
-        target,
-        assembler: Assembler::new(&[MASK]),
-        state: State::new(target, homes),
-        position: 0,
-        masked: false,
-        guarded: false,
-        residents,
-        sums_at: SUMS_AT,
-        slots_at: SUMS_AT + program.sums().len() * 16 * target.float(),
-        inputs: inputs.len(),
-        uniform_inputs: &uniform_inputs,
-        counts: Counts::default(),
-    };
+    let state = State::new(target, homes);
+    let operands = (inputs.len(), &uniform_inputs[..]);
+    let mut body = Body::new(program, schedule, target, state, operands, residents);
     enter(&mut body.assembler, saved, ports)?;
     let start = schedule.items.iter().position(|item| *item == Item::Loop).expect("there is a loop") + 1;
     body.emit(0..start)?;

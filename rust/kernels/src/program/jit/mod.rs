@@ -15,6 +15,7 @@ mod lower;
 mod memory;
 mod resident;
 mod schedule;
+mod state;
 
 use std::io::Write;
 use std::time::Instant;
