@@ -3,7 +3,8 @@
 //! Operands and results are those of the step program, attribute `program`. The program `bits` does the same with the
 //! bits of the spikes; what it reads and makes is told by `inputs` and `outs`, as places among the operands and results.
 //! `spikes` are the places of the spikes, and `counts` those of arrays that they are added to, as pairs. Of these arrays
-//! only the elements of neurons that spike are touched. Spikes other than 0 and 1 take the ordinary program.
+//! only the elements of neurons that spike are touched (a count of −0 stays −0). Spikes other than 0 and 1 take the
+//! ordinary program.
 
 use crate::abi::{CallFrame, Operands, RawBuffer, dtype};
 use crate::error::{Error, Result};
@@ -196,10 +197,11 @@ out 7 alias 1
     fn expected(state: &[f32], spikes: &[f32], count: f32) -> [Vec<f32>; 3] {
         let mut all = [state.to_vec(), spikes.to_vec(), vec![count; state.len()]];
         for _ in 0..2 {
-            for k in 0..state.len() {
-                all[0][k] -= all[1][k];
-                all[1][k] = if all[0][k] >= 2.0 { 1.0 } else { 0.0 };
-                all[2][k] += all[1][k];
+            let [state, spikes, counts] = &mut all;
+            for ((v, spike), count) in state.iter_mut().zip(spikes).zip(counts) {
+                *v -= *spike;
+                *spike = if *v >= 2.0 { 1.0 } else { 0.0 };
+                *count += *spike;
             }
         }
         all
