@@ -55,9 +55,10 @@ def outer_calls(body):
 
 
 def calls(body):
-    """The native calls, those inside of sequences one by one."""
+    """The native calls, those inside of sequences one by one; a step of bits is that of its program."""
     names = [int(name) for name in re.findall(r"\{sequence = (-?\d+)", "\n".join(body))]
     inner = [call for name in names for call in re.findall(r"^call (\S+)", _texts[name], re.M)]
+    inner = ["program" if call == "fire" else call for call in inner]
     return sorted([*inner, *(call for call in outer_calls(body) if call != "sequence")])
 
 

@@ -165,6 +165,7 @@ pub struct Array {
 }
 
 /// `XLA_FFI_Args` and `XLA_FFI_Rets`, which have one layout. Buffers are the only kind of either.
+#[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Operands {
     pub(crate) struct_size: usize,
@@ -175,6 +176,7 @@ pub struct Operands {
 }
 
 /// `XLA_FFI_Attrs`: sorted by name.
+#[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Attrs {
     pub(crate) struct_size: usize,
@@ -186,6 +188,7 @@ pub struct Attrs {
 }
 
 /// `XLA_FFI_CallFrame`.
+#[derive(Clone, Copy)]
 #[repr(C)]
 pub struct CallFrame {
     pub(crate) struct_size: usize,

@@ -6,6 +6,7 @@
 
 use crate::buffer::{Buffer, Dtype, Element};
 use crate::error::{Error, Result};
+use crate::found;
 use crate::frame::Frame;
 use crate::operand::{by_float, in_place, one, operand, result};
 use spikeloop_kernels::Float;
@@ -22,10 +23,16 @@ fn scatter_as<T: Float + Element>(frame: Frame, last: usize) -> Result<()> {
     let (rows, ring) = (rows(frame, 2, 3)?, ring(frame, 4, 5)?);
     let dims = dims(frame, &spikes, &target, &ring)?;
     let weight = operand::<T>(&frame.arg(1), "weight")?;
-    let spikes = spikes_as::<T>(&spikes)?;
+    let values = spikes_as::<T>(&spikes)?;
     // SAFETY: `operand` and the like borrow other buffers, and the target's own is not borrowed.
     let result = unsafe { in_place::<T>(&target, "target", &frame.ret(0))? };
-    Ok(event::scatter(dims, spikes, weight, &rows, &ring, result)?)
+    found::with_ones(&spikes, |ones| {
+        let delivered = match ones {
+            Some(ones) => event::scatter_found(dims, ones, weight, &rows, &ring, result),
+            None => event::scatter(dims, values, weight, &rows, &ring, result),
+        };
+        Ok(delivered?)
+    })
 }
 
 /// `cotangent, weight, indices, indptr, [delay, cursor]` to what the targets of each row sum up to.

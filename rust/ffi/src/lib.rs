@@ -10,6 +10,8 @@ mod dense;
 mod eligibility;
 mod error;
 mod event;
+mod fire;
+mod found;
 mod frame;
 mod handler;
 #[cfg(test)]

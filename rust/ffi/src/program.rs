@@ -7,7 +7,7 @@
 //! has one more axis, of the steps, before the others. Outs without an alias have this axis too; the first out with an
 //! alias has the population's shape.
 
-use crate::buffer::{Buffer, Dtype};
+use crate::buffer::{Buffer, Byte, Dtype};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::list::List;
@@ -23,8 +23,14 @@ const RETS: usize = 32;
 
 /// Runs a program.
 pub(crate) fn call(frame: Frame) -> Result<()> {
+    run(frame, frame.int("program")?)
+}
+
+/// Runs the program with this hash.
+pub(crate) fn run(frame: Frame, hash: i64) -> Result<()> {
     checked(
         frame,
+        hash,
         |_| 0,
         |entry, call| {
             // SAFETY: the buffers are the runtime's; their types, lengths and aliases were checked.
@@ -37,7 +43,7 @@ pub(crate) fn call(frame: Frame) -> Result<()> {
 /// Runs a program over many steps.
 pub(crate) fn steps(frame: Frame) -> Result<()> {
     let (count, reverse, timed) = (frame.count("steps")?, frame.flag("reverse")?, frame.ints("timed")?);
-    let (entry, outs) = counted(frame, |_| 0)?;
+    let (entry, outs) = counted(frame, frame.int("program")?, |_| 0)?;
     let program = entry.program();
     if timed.len() != program.readers().len() {
         let (given, expected) = (timed.len(), program.readers().len());
@@ -68,17 +74,17 @@ pub(crate) fn steps(frame: Frame) -> Result<()> {
 /// Checks a call and hands it to `run`. Behind the results of the program there are so many as `more` says.
 pub(crate) fn checked(
     frame: Frame,
+    hash: i64,
     more: impl FnOnce(&Program) -> usize,
     run: impl FnOnce(&'static Entry, &Call<'_>) -> Result<()>,
 ) -> Result<()> {
-    let (entry, outs) = counted(frame, more)?;
+    let (entry, outs) = counted(frame, hash, more)?;
     let checked = Checked { frame, entry, shape: shape(frame, outs), steps: None, timed: &[] };
     checked.run(outs, |call| run(entry, call))
 }
 
 /// The program of a call, which has its operands and results, and how many of these are outs.
-fn counted(frame: Frame, more: impl FnOnce(&Program) -> usize) -> Result<(&'static Entry, usize)> {
-    let hash = frame.int("program")?;
+fn counted(frame: Frame, hash: i64, more: impl FnOnce(&Program) -> usize) -> Result<(&'static Entry, usize)> {
     let Some(entry) = table::find(hash as u64) else {
         return Err(Error::invalid(format!("no program with the hash {hash} is registered in this process")));
     };
@@ -157,6 +163,10 @@ impl Checked<'_> {
             return Ok(Input { ptr: ptr::null(), layout: Layout::Uniform });
         };
         let op = program.values()[reader].op;
+        if op == Op::BitIn {
+            self.expect_bits(&buffer, "operand", k)?;
+            return Ok(Input { ptr: buffer.ptr::<Byte>().cast(), layout: Layout::Full });
+        }
         let dtype = if op == Op::WordIn { Dtype::U32 } else { self.float() };
         if buffer.dtype != dtype {
             return Err(Error::invalid(format!("operand {k} is {}, expected {dtype}", buffer.dtype)));
@@ -199,6 +209,10 @@ impl Checked<'_> {
     fn out(&self, k: usize, inputs: &[Input]) -> Result<*mut c_void> {
         let timed = self.entry.program().outs()[k].alias.is_none();
         let buffer = self.of_step(self.frame.ret(k), timed, "result", k)?;
+        if self.entry.program().is_bits(k) {
+            self.expect_bits(&buffer, "result", k)?;
+            return Ok(buffer.ptr::<Byte>().cast());
+        }
         self.expect_float(k, &buffer)?;
         if buffer.len() != self.shape.len() {
             let (len, expected) = (buffer.len(), self.shape.len());
@@ -225,6 +239,19 @@ impl Checked<'_> {
                 "result {k}, a sum, has {len} elements, expected 1 or {batch} (one per row)"
             ))),
         }
+    }
+
+    /// Fails unless a buffer has the bits of one row of one step, in words of 64.
+    fn expect_bits(&self, buffer: &Buffer, what: &str, k: usize) -> Result<()> {
+        let Shape { batch, n } = self.shape;
+        let (given, expected) = (buffer.len(), n.div_ceil(64) * 8);
+        if (batch, given, buffer.dtype) == (1, expected, Dtype::U8) && self.steps.is_none() {
+            return Ok(());
+        }
+        let dtype = buffer.dtype;
+        Err(Error::invalid(format!(
+            "{what} {k} holds bits: {given} of {dtype}, expected {expected} of uint8"
+        )))
     }
 
     fn expect_float(&self, k: usize, buffer: &Buffer) -> Result<()> {

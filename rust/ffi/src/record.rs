@@ -3,6 +3,7 @@
 use crate::buffer::{Byte, Dtype};
 use crate::error::{Error, Result};
 use crate::event::spikes_as;
+use crate::found;
 use crate::frame::Frame;
 use crate::operand::{in_place, result};
 use spikeloop_kernels::record;
@@ -27,8 +28,13 @@ pub(crate) fn pack(frame: Frame) -> Result<()> {
     frame.expect_counts(1, 1)?;
     let rows = frame.arg(0).population().batch;
     let bits = Byte::numbers(result(frame)?);
-    with_spikes!(frame, |spikes| record::pack(rows, spikes, bits));
-    Ok(())
+    found::with_known(&frame.arg(0), |known| {
+        match known {
+            Some(spikes) => record::pack_found(frame.arg(0).len(), spikes, bits)?,
+            None => with_spikes!(frame, |spikes| record::pack(rows, spikes, bits)),
+        }
+        Ok(())
+    })
 }
 
 /// `spikes` (…, n) to the counts (…, groups) in the ranges `starts[g]..stops[g]`.
@@ -54,8 +60,13 @@ pub(crate) fn append(frame: Frame) -> Result<()> {
     let clock = unsafe { in_place::<i32>(&frame.arg(1), "clock", &frame.ret(0))? };
     // SAFETY: as above.
     let events = unsafe { in_place::<i32>(&frame.arg(2), "events", &frame.ret(1))? };
-    with_spikes!(frame, |spikes| record::append(spikes, clock, events));
-    Ok(())
+    found::with_known(&frame.arg(0), |known| {
+        match known {
+            Some(spikes) => record::append_found(spikes, clock, events)?,
+            None => with_spikes!(frame, |spikes| record::append(spikes, clock, events)),
+        }
+        Ok(())
+    })
 }
 
 #[cfg(test)]

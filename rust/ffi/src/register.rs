@@ -5,6 +5,7 @@ use crate::delayed;
 use crate::dense;
 use crate::eligibility;
 use crate::event;
+use crate::fire;
 use crate::handler::handlers;
 use crate::plastic;
 use crate::procedural;
@@ -40,6 +41,7 @@ handlers! {
     procedural_scatter, "procedural_scatter": procedural::scatter;
     procedural_gather, "procedural_gather": procedural::gather;
     program, "program": program::call;
+    fire, "fire": fire::call;
     program_steps, "program_steps": program::steps;
     sequence, "sequence": sequence::call;
     pack, "record_pack": record::pack;

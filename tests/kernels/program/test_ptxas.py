@@ -109,7 +109,8 @@ def every_operation(dtype):
     lines = ["in 0", f"const {one}", "gt 0 1", "bits 0", f"iconst {one}", "lane", "wconst 00000007", "win 1"]
     values = {"f": (0, 1), "b": (2,), "i": (3, 4), "*": (3, 4), "w": (5, 6, 7)}
     outs = []
-    others = ("const", "in", "uin", "win", "iconst", "wconst", "lane", "uniform", "guard", "endguard", *EXPANSIONS)
+    operands = ("in", "bin", "uin", "win")  # of which GPUs have no bits
+    others = (*operands, "const", "iconst", "wconst", "lane", "uniform", "guard", "endguard", *EXPANSIONS)
     known = {op: signature for op, signature in SIGNATURES.items() if op not in others}
     for op, (*args, _, made) in known.items():
         for chosen in product(*(values[arg] for arg in args)):

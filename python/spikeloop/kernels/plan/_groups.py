@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 from ..._jax import Literal
 from .._kernel import KERNELS, Kernel
 from .._native_call import NativeCall
+from ..program._ir import Program
+from ._forms import with_bits
 from ._sums import PLATFORM, is_sum, with_sums
 
 _MOST = 48  # operands or results of one of several calls, as native code has room for
@@ -26,6 +28,7 @@ class Group:
     calls: list[NativeCall] = field(default_factory=list)
     bases: list[Any] = field(default_factory=list)  # the equations without the sums that became part of them
     sums: list[list[Any]] = field(default_factory=list)
+    programs: list[Program | None] = field(default_factory=list)  # of elementwise kernels
 
     def add(self, equation: Any, call: NativeCall) -> None:
         """One more call."""
@@ -33,6 +36,8 @@ class Group:
         self.calls.append(call)
         self.bases.append(equation)
         self.sums.append([])
+        kernel = kernel_of(equation.primitive)
+        self.programs.append(kernel and _program(kernel, equation))
 
     def add_sum(self, equation: Any) -> bool:
         """Make a sum a result of the last call that it needs; False if it does not fit there."""
@@ -44,9 +49,16 @@ class Group:
         sums = [*self.sums[k], equation]
         if (found := with_sums(kernel, self.bases[k], sums)) is None:
             return False
-        self.equations[k], self.calls[k] = found
+        self.equations[k], self.calls[k], self.programs[k] = found
         self.sums[k] = sums
         return True
+
+    def choose_forms(self) -> None:
+        """Let spikes be bits inside of several calls that run as one."""
+        for k, program in enumerate(self.programs):
+            kernel = kernel_of(self.bases[k].primitive)
+            if kernel and program and len(self.calls) > 1:
+                self.calls[k] = with_bits(kernel, self.bases[k], self.calls[k], program)
 
     def made(self) -> set[Any]:
         """The variables that the calls make."""
@@ -86,7 +98,11 @@ def plan_of(jaxpr: Any, fixed: Collection[Any]) -> Plan:
             waiting |= {*equation.outvars}
         else:
             found.append(equation)
-    return [*found, group, *late] if group.calls else [*found, *late]
+    plan = [*found, group, *late] if group.calls else [*found, *late]
+    for item in plan:
+        if isinstance(item, Group):
+            item.choose_forms()
+    return plan
 
 
 def native_call(equation: Any) -> NativeCall | None:
@@ -98,6 +114,14 @@ def native_call(equation: Any) -> NativeCall | None:
     call = kernel.native_call(given, made, equation.params, PLATFORM)
     fits = call and not call.passed and max(len(call.operands), len(call.outs)) <= _MOST
     return call if fits else None
+
+
+def _program(kernel: Kernel, equation: Any) -> Program | None:
+    """The program of an elementwise kernel of one step."""
+    if not kernel.elementwise or kernel.turn:
+        return None
+    given, made = ([atom.aval for atom in atoms] for atoms in (equation.invars, equation.outvars))
+    return kernel.program(given, made, equation.params)
 
 
 def kernel_of(primitive: Any) -> Kernel | None:

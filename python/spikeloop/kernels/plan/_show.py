@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..._jax import ClosedJaxpr, Literal, source_line
+from ._forms import TARGET as BITS
 from ._groups import Group, kernel_of, native_call, plan_of, variables
 from ._step import step_p
 
@@ -63,8 +64,9 @@ def _group_lines(group: Group, number: int, before: set[Any]) -> list[str]:
     joined = f"{len(group.calls)} joined" if len(group.calls) > 1 else "alone"
     needs = any(variables(equation.invars) & before for equation in group.equations)
     lines = [f"call {number}, {joined}{', which needs results of what stands above' if needs else ''}:"]
-    for base, sums in zip(group.bases, group.sums, strict=True):
-        lines.append(f"  {_equation(base)}" + (f", and {_number(len(sums), 'sum')} with its results" if sums else ""))
+    for base, sums, call in zip(group.bases, group.sums, group.calls, strict=True):
+        added = f", and {_number(len(sums), 'sum')} with its results" if sums else ""
+        lines.append(f"  {_equation(base)}{added}{', spikes as bits' if call.target == BITS else ''}")
     return lines
 
 

@@ -14,6 +14,7 @@ from ..._jax import Literal
 from .._kernel import Kernel
 from .._native_call import NativeCall
 from ..program import _call
+from ..program._ir import Program
 from ..program._lower import NoProgram
 
 PLATFORM = "cpu"  # on GPUs XLA captures the calls of several steps in a graph, which costs less than this
@@ -43,8 +44,8 @@ def is_sum(equation: Any) -> bool:
     return len({(atom.aval.shape, atom.aval.dtype) for atom in atoms}) == 1 and atoms[0].aval.dtype.kind == "f"
 
 
-def with_sums(kernel: Kernel, base: Any, sums: Sequence[Any]) -> tuple[Any, NativeCall] | None:
-    """The equation `base` of an elementwise kernel with sums of its results, and its call; None if they do not fit."""
+def with_sums(kernel: Kernel, base: Any, sums: Sequence[Any]) -> tuple[Any, NativeCall, Program] | None:
+    """An equation of an elementwise kernel with sums of its results, its call and program; None if they do not fit."""
     structure, made = base.params, [*base.outvars, *(equation.outvars[0] for equation in sums)]
     first = kernel.names(structure).index(kernel.first_state(structure))
     if any(equation.outvars[0].aval.shape != base.invars[first].aval.shape for equation in sums):
@@ -64,4 +65,4 @@ def with_sums(kernel: Kernel, base: Any, sums: Sequence[Any]) -> tuple[Any, Nati
         program = _call.program_for(reference, structure, first, replaced, given, out)
     except NoProgram:
         return None
-    return whole, _call.native_call(program, replaced, given, out, PLATFORM)
+    return whole, _call.native_call(program, replaced, given, out, PLATFORM), program

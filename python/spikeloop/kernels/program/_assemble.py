@@ -18,12 +18,16 @@ def assemble(results: Sequence[Value], sums: Sequence[bool], aliases: Mapping[in
     fused = _fused(guarded(results))
     out_places, sum_places = (tuple(k for k, x in enumerate(sums) if x == is_sum) for is_sum in (False, True))
     outs, added = [Out(fused[k], aliases.get(k)) for k in out_places], [fused[k] for k in sum_places]
-    values = tuple(_in_order([*(out.value for out in outs), *added]))
-    read = (value.number for value in values if value.op in READS)
-    operands = {number for number in read if number is not None} | {*aliases.values()}
-    operands |= set() if outs else {population}
+    values = tuple(in_order([*(out.value for out in outs), *added]))
+    operands = {*operands_of(values, outs)} | (set() if outs else {population})
     dtype = f"f{8 * results[0].builder.dtype.itemsize}"
     return Program(dtype, tuple(sorted(operands)), values, tuple(outs), tuple(added), out_places, sum_places)
+
+
+def operands_of(values: Sequence[Value], outs: Sequence[Out]) -> tuple[int, ...]:
+    """The operands that values read or that results replace, in order."""
+    read = {value.number for value in values if value.op in READS} | {out.alias for out in outs}
+    return tuple(sorted(number for number in read if number is not None))
 
 
 def _fused(results: Sequence[Value]) -> list[Value]:
@@ -50,7 +54,7 @@ def _fuses(value: Value, arg: Value) -> bool:
     return value.op in ("add", "sub") and arg.op == "mul" and not arg.uniform
 
 
-def _in_order(results: Sequence[Value]) -> Iterator[Value]:
+def in_order(results: Sequence[Value]) -> Iterator[Value]:
     """Uniform values, which are computed once; then each value just before the first one that needs it.
 
     A region stands where the first of its ends is needed.

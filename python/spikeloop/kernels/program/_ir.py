@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # f and i.
 _SIGNATURES = {
     "-> f": "const in uin",
+    "-> b": "bin",  # a bit of an operand
     "-> i": "iconst",
     "-> w": "lane win wconst",  # words of 32 bits: the number of the neuron, an operand, a constant
     "f -> f": "neg abs sqrt round trunc floor",
@@ -37,8 +38,8 @@ _SIGNATURES = {
     "w -> f": "wtof",
 }
 SIGNATURES = {op: signature.split() for signature, ops in _SIGNATURES.items() for op in ops.split()}
-READS = ("in", "uin", "win")  # what reads an operand
-VARIES = ("in", "lane")  # what differs between neurons by itself
+READS = ("in", "bin", "uin", "win")  # what reads an operand
+VARIES = ("in", "bin", "lane")  # what differs between neurons by itself
 FREE = (*VARIES, "guard", "endguard")  # what is no operation of its own, and never stands in a region
 _FUNCTIONS = "exp exp2 expm1 exprel exprel_slope logistic tanh log log1p sin cos tan sign"
 # Functions by name occur in programs for readers only: native code knows what they expand to.

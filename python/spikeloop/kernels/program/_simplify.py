@@ -44,9 +44,9 @@ def _folded(builder: Builder, op: str, args: tuple[Value, ...]) -> Value | None:
 
 
 def _add(a: Value, b: Value) -> Value | None:
-    if _is(a, 0):
+    if is_number(a, 0):
         return b
-    if _is(b, 0):
+    if is_number(b, 0):
         return a
     if b.op == "neg":
         return a - b.args[0]
@@ -58,33 +58,33 @@ def _halves(a: Value, b: Value) -> Value | None:
     if not (a.op == b.op == "sel" and a.args[0] is b.args[0]):
         return None
     for (_, yes, zero), (_, also_zero, no) in ((a.args, b.args), (b.args, a.args)):
-        if yes is no and _is(zero, 0) and _is(also_zero, 0):
+        if yes is no and is_number(zero, 0) and is_number(also_zero, 0):
             return yes
     return None
 
 
 def _sub(a: Value, b: Value) -> Value | None:
-    if _is(b, 0):
+    if is_number(b, 0):
         return a
-    if _is(a, 0):
+    if is_number(a, 0):
         return -b
     if b.op == "neg":
         return a + b.args[0]
-    held = _truth(b)
+    held = truth_of(b)
     if held and a is b:
         return a.builder.constant(0.0)
-    return _number_of(held, 0, 1) if _is(a, 1) and held else None
+    return _number_of(held, 0, 1) if is_number(a, 1) and held else None
 
 
 def _mul(a: Value, b: Value) -> Value | None:
     for x, y in ((a, b), (b, a)):
-        if _is(x, 0):
+        if is_number(x, 0):
             return x
-        if _is(x, 1):
+        if is_number(x, 1):
             return y
-        if _is(x, -1):
+        if is_number(x, -1):
             return -y
-        if held := _truth(x):
+        if held := truth_of(x):
             return y.builder.make("sel", held, y, 0.0)
         if x.op == "neg":
             return -(x.args[0] * y)
@@ -92,7 +92,7 @@ def _mul(a: Value, b: Value) -> Value | None:
 
 
 def _div(a: Value, b: Value) -> Value | None:
-    if _is(b, 1) or _is(a, 0):
+    if is_number(b, 1) or is_number(a, 0):
         return a
     if id(b) in b.builder.inverses:
         return a * b.builder.inverses[id(b)]()
@@ -114,7 +114,7 @@ def _neg(a: Value) -> Value | None:
 
 def _positive(a: Value, b: Value) -> Value | None:
     """A comparison of a truth value as a number with 0."""
-    return _truth(a) if _is(b, 0) else None
+    return truth_of(a) if is_number(b, 0) else None
 
 
 def _nan_of_the_variable(op: str) -> Rule:
@@ -128,13 +128,13 @@ def _sel(condition: Value, yes: Value, no: Value) -> Value | None:
         return yes
     if condition is builder.truth(False):
         return no
-    if _is(yes, 0) and _is(no, 1):
+    if is_number(yes, 0) and is_number(no, 1):
         return _number_of(_not(condition), 1, 0)
-    if condition.op == "bnot" and not (_is(yes, 1) and _is(no, 0)):
+    if condition.op == "bnot" and not (is_number(yes, 1) and is_number(no, 0)):
         return builder.make("sel", condition.args[0], no, yes)
-    if (held := _truth(yes)) and _is(no, 0):
+    if (held := truth_of(yes)) and is_number(no, 0):
         return _number_of(builder.make("band", condition, held), 1, 0)
-    if (held := _truth(no)) and _is(yes, 0):
+    if (held := truth_of(no)) and is_number(yes, 0):
         return _number_of(builder.make("band", _not(condition), held), 1, 0)
     if yes.type == "b":
         return builder.make("bor", builder.make("band", condition, yes), builder.make("band", _not(condition), no))
@@ -176,13 +176,13 @@ _RULES: dict[str, Rule] = {
 # --- forms -----------------------------------------------------------------------------------------------------------
 
 
-def _is(value: Value, number: float) -> bool:
+def is_number(value: Value, number: float) -> bool:
     return value.op == "const" and number_of(value) == number
 
 
-def _truth(value: Value) -> Value | None:
+def truth_of(value: Value) -> Value | None:
     """The truth value that a number is, 1 where it holds and else 0."""
-    return value.args[0] if value.op == "sel" and _is(value.args[1], 1) and _is(value.args[2], 0) else None
+    return value.args[0] if value.op == "sel" and is_number(value.args[1], 1) and is_number(value.args[2], 0) else None
 
 
 def _number_of(condition: Value, yes: float, no: float) -> Value:

@@ -14,8 +14,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 /// Runs a program.
 pub(crate) fn call(frame: Frame) -> Result<()> {
     let has_sums = |program: &Program| usize::from(!program.sums().is_empty());
-    checked(frame, has_sums, |entry, call| {
+    checked(frame, frame.int("program")?, has_sums, |entry, call| {
         let (program, variant) = (entry.program(), Variant::of(call));
+        if program.has_bits() {
+            return Err(Error::invalid("a program of bits runs on the CPU only"));
+        }
         let scratch = scratch(frame, program, call)?;
         let mut hasher = DefaultHasher::new();
         (entry.hash(), &variant).hash(&mut hasher);

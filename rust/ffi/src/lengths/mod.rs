@@ -129,8 +129,8 @@ fn all_kernels_are_tried() {
     for (name, _) in registrations() {
         let name = name.strip_prefix("spikeloop.").expect("the prefix of all");
         let mut kernels = event::KERNELS.iter().chain(plastic::KERNELS);
-        // Programs and sequences say themselves what they take; their files have the tests.
-        let others = ["panic", "program", "program_steps", "sequence"];
+        // Programs, also those of bits, and sequences say themselves what they take; their files have the tests.
+        let others = ["panic", "program", "program_steps", "sequence", "fire"];
         assert!(others.contains(&name) || kernels.any(|kernel| kernel.name == name), "{name}");
     }
 }

@@ -10,6 +10,7 @@ mod parse;
 use crate::abi::{CallFrame, Handler, Operands, RawBuffer};
 use crate::attributes::Attributes;
 use crate::error::{Error, Result};
+use crate::found::{self, Kept};
 use crate::frame::Frame;
 use crate::list::List;
 use spikeloop_kernels::{Table, hash_of};
@@ -107,6 +108,7 @@ pub(crate) fn call(frame: Frame) -> Result<()> {
     };
     frame.expect_counts(sequence.operands, sequence.results)?;
     let buffers = sequence.buffers(frame.raw())?;
+    let _kept = Kept::new();
     sequence.steps.iter().try_for_each(|step| step.run(frame.raw(), &buffers))
 }
 
@@ -154,7 +156,10 @@ impl Step {
             future: ptr::null_mut(),
         };
         // SAFETY: the frame is complete, and lives until the handler returns.
-        Error::check_raised(unsafe { (self.handler)(&raw mut inner) })
+        let done = Error::check_raised(unsafe { (self.handler)(&raw mut inner) });
+        // SAFETY: buffers are live for the time of the call.
+        found::forget(rets[..self.rets.len()].iter().map(|&ret| unsafe { (*ret).data }.addr()));
+        done
     }
 }
 

@@ -26,9 +26,9 @@ pub use procedural::{procedural_gather, procedural_scatter};
 pub use relay::{Past, relay};
 pub use ring::{Delays, Ring};
 pub use rows::{Bounded, Index, Indices, Indptr, Names, Rows};
-pub use scatter::scatter;
+pub use scatter::{scatter, scatter_found};
 pub use spike_queue::{SpikeQueue, Starts, deliver, enqueue, starts};
-pub use spikes::Spikes;
+pub use spikes::{Spikes, find_ones};
 
 // What plasticity walks synapses with, and recorders look for spikes with.
 pub(crate) use rows::{prefetch, prefetch_one};
@@ -50,6 +50,10 @@ pub struct Dims {
 impl Dims {
     fn check<T: Float>(&self, spikes: &Spikes<'_, T>, n_pre: usize) -> Result<()> {
         length("spikes", spikes.len(), self.batch * self.n_total)?;
+        self.check_rows(n_pre)
+    }
+
+    fn check_rows(&self, n_pre: usize) -> Result<()> {
         if self.offset + n_pre > self.n_total {
             return Err(Error::Length { name: "spikes", given: self.n_total, expected: self.offset + n_pre });
         }

@@ -46,11 +46,46 @@ pub fn scatter<T: Float>(
     target: &mut [T],
 ) -> Result<()> {
     dims.check(&spikes, rows.n_pre())?;
+    let of = |b: usize| spikes.part(b * dims.n_total + dims.offset, rows.n_pre());
+    scatter_each(dims, |b| find(of(b), |row| rows.prefetch_ends(row)), weight, rows, ring, target)
+}
+
+/// As [`scatter`] of one batch row, in which these elements are the spikes, in order.
+///
+/// # Errors
+/// As [`scatter`].
+pub fn scatter_found<T: Float>(
+    dims: Dims,
+    spikes: &[u32],
+    weight: &[T],
+    rows: &Rows<'_>,
+    ring: &Ring<'_>,
+    target: &mut [T],
+) -> Result<()> {
+    length("spikes", dims.batch, 1)?;
+    dims.check_rows(rows.n_pre())?;
+    let before = |end: usize| spikes.partition_point(|&k| (k as usize) < end);
+    let own = &spikes[before(dims.offset)..before(dims.offset + rows.n_pre())];
+    let hit = |&k: &u32| {
+        let row = k as usize - dims.offset;
+        rows.prefetch_ends(row);
+        Hit { row, value: T::ONE }
+    };
+    scatter_each(dims, |_| own.iter().map(hit).collect(), weight, rows, ring, target)
+}
+
+/// Delivers the spikes that `found` has for each batch row.
+fn scatter_each<T: Float>(
+    dims: Dims,
+    found: impl Fn(usize) -> Vec<Hit<T>>,
+    weight: &[T],
+    rows: &Rows<'_>,
+    ring: &Ring<'_>,
+    target: &mut [T],
+) -> Result<()> {
     ring.check(dims, rows.nnz())?;
     length("target", target.len(), dims.batch * ring.slots * dims.n_post)?;
     let weight = Weight::of(weight, rows.nnz())?;
-    let of = |b: usize| spikes.part(b * dims.n_total + dims.offset, rows.n_pre());
-    let found = |b: usize| find(of(b), |row| rows.prefetch_ends(row));
     let enough = enough(target);
     let target = &Shared::new(target);
     let call = Call { dims, weight, rows, ring, target };

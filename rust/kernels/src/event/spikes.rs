@@ -58,6 +58,9 @@ const BLOCK: usize = 256;
 /// Rows whose synapses are on their way while one is worked on.
 pub(super) const AHEAD: usize = 8;
 
+/// Spikes of a step for which there is room at once.
+const MANY: usize = 64;
+
 /// A spike that was found.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hit<T> {
@@ -119,6 +122,13 @@ pub(crate) fn find<T: Float>(spikes: Spikes<'_, T>, fetch: impl Fn(usize)) -> Ve
     dispatch(Find { spikes, fetch })
 }
 
+/// The rows of all spikes, in order, if each is one spike.
+#[must_use]
+pub fn find_ones<T: Float>(spikes: Spikes<'_, T>) -> Option<Vec<u32>> {
+    let row = |hit: Hit<T>| (hit.value == T::ONE).then_some(hit.row as u32);
+    find(spikes, |_| ()).into_iter().map(row).collect()
+}
+
 struct Find<'a, T, F> {
     spikes: Spikes<'a, T>,
     fetch: F,
@@ -129,7 +139,7 @@ impl<T: Float, F: Fn(usize)> Job<T> for Find<'_, T, F> {
 
     #[inline(always)]
     fn run<L: Lane<Elem = T>>(self) -> Vec<Hit<T>> {
-        let mut hits = vec![];
+        let mut hits = Vec::with_capacity(MANY);
         let push = |row, value| {
             hits.push(Hit { row, value });
             Ok(())

@@ -208,7 +208,7 @@ macro_rules! element {
                 let word = |x: u32| <$bits>::from(x);
                 let shift = immediate as u32;
                 match op {
-                    Op::In => map1(to, args, |a| a),
+                    Op::In | Op::BitIn => map1(to, args, |a| a),
                     Op::Add => map2(to, args, |a, b| (float(a) + float(b)).to_bits()),
                     Op::Sub => map2(to, args, |a, b| (float(a) - float(b)).to_bits()),
                     Op::Mul => map2(to, args, |a, b| (float(a) * float(b)).to_bits()),

@@ -75,6 +75,7 @@ impl<T: Element> Memory<T> {
     /// The span's operands and results have its lanes, and nobody else uses the results meanwhile.
     pub(crate) unsafe fn run(&mut self, variant: &Variant, span: &mut Span<'_, T>) {
         let (mut at, mut inputs, mut padded) = (0, Vec::new(), Vec::new());
+        let mut bits = vec![Vec::new(); variant.bit_inputs.len()];
         while at < span.len {
             let left = span.len - at;
             let lanes = if left < GROUP { left } else { (left / GROUP).min(self.block) * GROUP };
@@ -85,6 +86,11 @@ impl<T: Element> Memory<T> {
                 inputs.extend(padded.iter().map(std::ptr::from_ref));
             } else {
                 inputs.extend(span.inputs.iter().map(|input| input.wrapping_add(at).cast()));
+            }
+            for (k, _) in variant.bit_inputs.iter().enumerate().filter(|&(_, &bits)| bits) {
+                // SAFETY: its bits of these lanes can be read.
+                bits[k] = unsafe { spread::<T>(span.inputs[k].cast(), at, lanes) };
+                inputs[k] = bits[k].as_ptr();
             }
             let lane = span.lane.wrapping_add(at as u32);
             self.execute(&variant.body, &inputs, lanes.div_ceil(GROUP), lane);
@@ -116,10 +122,17 @@ impl<T: Element> Memory<T> {
                 T::accumulate(sum, &x);
             }
         }
-        for (&place, out) in variant.outs.iter().zip(span.outs) {
+        for ((&place, out), &bits) in variant.outs.iter().zip(span.outs).zip(&variant.bit_outs) {
             let source = values.get(place);
             for k in 0..groups {
                 let (from, count) = (source.get(k), lanes.min(GROUP));
+                if bits {
+                    let bytes = packed::<T>(from, count).to_le_bytes();
+                    let at = out.cast::<u8>().wrapping_add((at + k * GROUP) / 8);
+                    // SAFETY: the result has room for the bits of whole groups.
+                    unsafe { at.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+                    continue;
+                }
                 // SAFETY: promised to this function.
                 unsafe { out.add(at + k * GROUP).copy_from_nonoverlapping(from.as_ptr(), count) };
             }
@@ -138,6 +151,26 @@ unsafe fn pad<B: Copy + Default>(input: *const B, at: usize, left: usize) -> Gro
         unsafe { group.as_mut_ptr().copy_from_nonoverlapping(input.add(at), left) };
     }
     group
+}
+
+/// Bits from lane `at` on as predicates of whole groups; those beyond the last lane are false.
+///
+/// # Safety
+/// The bits of so many lanes can be read.
+unsafe fn spread<T: Element>(bits: *const u8, at: usize, lanes: usize) -> Vec<Group<T::Bits>> {
+    let mut groups = vec![[T::Bits::default(); GROUP]; lanes.div_ceil(GROUP)];
+    for (k, lane) in groups.as_flattened_mut().iter_mut().enumerate().take(lanes) {
+        // SAFETY: promised to this function.
+        let byte = unsafe { bits.add((at + k) / 8).read() };
+        *lane = T::truncate(if byte >> ((at + k) % 8) & 1 == 1 { u64::MAX } else { 0 });
+    }
+    groups
+}
+
+/// The first predicates of a group as bits.
+fn packed<T: Element>(group: &Group<T::Bits>, count: usize) -> u16 {
+    let bit = |(k, x): (usize, &T::Bits)| u16::from(*x != T::Bits::default()) << k;
+    group.iter().enumerate().take(count).map(bit).sum()
 }
 
 /// Values to be read while one slot, the gap in their memory, is written.

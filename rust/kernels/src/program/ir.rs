@@ -122,12 +122,12 @@ impl Program {
         Ok(id)
     }
 
-    /// Adds a result.
+    /// Adds a result; that of a predicate has a bit for each lane.
     ///
     /// # Errors
-    /// If there is no such float, or no such operand.
+    /// If there is no such float or predicate, or no such operand.
     pub fn out(&mut self, value: Id, alias: Option<usize>) -> Result<(), String> {
-        self.check_result(value)?;
+        self.check_result(value, true)?;
         if let Some(k) = alias {
             if k >= self.readers.len() {
                 return Err(format!("alias {k}, but there are {} inputs", self.readers.len()));
@@ -145,7 +145,7 @@ impl Program {
     /// # Errors
     /// If there is no such float.
     pub fn sum(&mut self, value: Id) -> Result<(), String> {
-        self.check_result(value)?;
+        self.check_result(value, false)?;
         self.sums.push(value);
         Ok(())
     }
@@ -162,6 +162,19 @@ impl Program {
             return Err("the program has no result".into());
         }
         Ok(())
+    }
+
+    /// Whether a result has a bit for each lane.
+    #[must_use]
+    pub fn is_bits(&self, out: usize) -> bool {
+        self.values[self.outs[out].value].ty == Type::Pred
+    }
+
+    /// Whether an operand or a result has a bit for each lane.
+    #[must_use]
+    pub fn has_bits(&self) -> bool {
+        let reads = self.values.iter().any(|value| value.op == Op::BitIn);
+        reads || (0..self.outs.len()).any(|out| self.is_bits(out))
     }
 
     /// A number that programs with the same text share.
@@ -274,13 +287,14 @@ impl Program {
         }
     }
 
-    fn check_result(&self, value: Id) -> Result<(), String> {
+    fn check_result(&self, value: Id, may_be_bits: bool) -> Result<(), String> {
         match self.values.get(value) {
             None => Err(format!("there is no value {value}")),
-            Some(Value { ty: Type::Float, .. }) if self.regions[value] != 0 => {
-                Err(format!("value {value} is defined in a guarded region only"))
+            Some(Value { ty, .. }) if *ty == Type::Float || may_be_bits && *ty == Type::Pred => {
+                let guarded = self.regions[value] != 0;
+                let message = || format!("value {value} is defined in a guarded region only");
+                if guarded { Err(message()) } else { Ok(()) }
             }
-            Some(Value { ty: Type::Float, .. }) => Ok(()),
             Some(Value { ty, .. }) => Err(format!("value {value} is a {ty}, expected a float")),
         }
     }

@@ -92,6 +92,7 @@ macro_rules! operations {
 operations! {
     UniformIn "uin" () F INPUT, "A float that is the same for all lanes of a row.";
     In "in" () F INPUT, "A float of each lane.";
+    BitIn "bin" () B INPUT, "A truth value of each lane, a bit of its operand.";
     Const "const" () F BITS, "A constant.";
     Add "add" (F F) F NO, "a + b.";
     Sub "sub" (F F) F NO, "a − b.";
@@ -161,6 +162,12 @@ impl Op {
     #[must_use]
     pub fn is_constant(self) -> bool {
         matches!(self, Self::Const | Self::IntConst | Self::WordConst)
+    }
+
+    /// Whether it reads an element of an operand for each lane.
+    #[must_use]
+    pub fn is_lane_input(self) -> bool {
+        matches!(self, Self::In | Self::BitIn)
     }
 
     /// Whether it reads an operand of the program.

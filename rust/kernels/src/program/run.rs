@@ -86,6 +86,8 @@ impl Call<'_> {
     /// with its alias at most.
     pub(super) unsafe fn run<T: Element>(&self, variant: &Variant, code: Option<&Code>) {
         let (rows, lanes) = self.rows();
+        // A chunk begins with a byte of its own.
+        assert!(rows == 1 || !variant.has_bits(), "bits of one row");
         let per_row = lanes.div_ceil(CHUNK);
         let count = self.sums.len();
         let mut partial = vec![T::ZERO; rows * per_row * count];
@@ -216,16 +218,20 @@ impl<'a, T: Element> Worker<'a, T> {
         }
         let first = row * self.lanes + start;
         self.inputs.refill(0, 0, std::ptr::null());
-        self.inputs.extend(call.inputs.iter().map(|input| {
+        self.inputs.extend(call.inputs.iter().enumerate().map(|(k, input)| {
             let ptr = input.ptr.cast::<T::Bits>();
             match input.layout {
+                Layout::Full if self.variant.bit_inputs[k] => ptr.wrapping_byte_add(first / 8),
                 Layout::Uniform | Layout::Row => std::ptr::null(),
                 Layout::Neuron => ptr.wrapping_add(start),
                 Layout::Full => ptr.wrapping_add(first),
             }
         }));
         self.outs.refill(0, 0, std::ptr::null_mut());
-        self.outs.extend(call.outs.iter().map(|out| out.cast::<T::Bits>().wrapping_add(first)));
+        self.outs.extend(call.outs.iter().zip(&self.variant.bit_outs).map(|(out, &bits)| {
+            let ptr = out.cast::<T::Bits>();
+            if bits { ptr.wrapping_byte_add(first / 8) } else { ptr.wrapping_add(first) }
+        }));
         let (inputs, outs, sums) = (&self.inputs, &self.outs, &mut self.sums);
         let mut span = Span { inputs, outs, sums, len, lane: first as u32 };
         // SAFETY: promised to this function.

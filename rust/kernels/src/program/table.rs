@@ -79,7 +79,7 @@ impl Entry {
     #[must_use]
     pub fn stats(&self, level: Level) -> Stats {
         let reads = |k: usize| self.program.readers()[k].map(|id| self.program.values()[id].op);
-        let variant = self.variant(|k| reads(k) != Some(Op::In));
+        let variant = self.variant(|k| !reads(k).is_some_and(Op::is_lane_input));
         if let Some(in_use) = self.code(variant, level) {
             return in_use.code.stats();
         }

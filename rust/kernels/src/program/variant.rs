@@ -44,6 +44,9 @@ pub(crate) struct Variant {
     pub(crate) body: Vec<Step>,
     /// Where the results are.
     pub(crate) outs: Vec<Place>,
+    /// For each operand and each result, whether it has a bit for each lane.
+    pub(crate) bit_inputs: Vec<bool>,
+    pub(crate) bit_outs: Vec<bool>,
     /// Where the values to be summed are.
     pub(crate) sums: Vec<Place>,
     /// Slots that the body needs.
@@ -68,6 +71,8 @@ impl Variant {
             prelude: Vec::new(),
             body: Vec::new(),
             outs: Vec::new(),
+            bit_inputs: bit_inputs(program),
+            bit_outs: (0..program.outs().len()).map(|out| program.is_bits(out)).collect(),
             sums: Vec::new(),
             slots: 0,
             ops: 0,
@@ -81,7 +86,7 @@ impl Variant {
                 variant.add_uniform(program, id);
                 continue;
             }
-            variant.ops += usize::from(program.values()[id].op != Op::In);
+            variant.ops += usize::from(!program.values()[id].op.is_lane_input());
             if plan.absorbed[id] {
                 continue;
             }
@@ -93,6 +98,11 @@ impl Variant {
         variant.outs = program.outs().iter().map(|out| place(out.value)).collect();
         variant.sums = program.sums().iter().map(|&id| place(id)).collect();
         variant
+    }
+
+    /// Whether an operand or a result has a bit for each lane.
+    pub(crate) fn has_bits(&self) -> bool {
+        self.bit_inputs.contains(&true) || self.bit_outs.contains(&true)
     }
 
     /// Before a step: at the first end of a region its length is known. `guard` is the place of its last guard.
@@ -112,7 +122,7 @@ impl Variant {
         // A result that is an operand is copied, as its memory may be another result's.
         let copied = program.outs().iter().any(|out| out.value == id);
         let input = Place::Input(value.immediate as usize);
-        if value.op == Op::In && !copied {
+        if value.op.is_lane_input() && !copied {
             self.places[id] = Some(input);
             return;
         }
@@ -121,7 +131,7 @@ impl Variant {
             self.slots - 1
         });
         let mut step = self.step(program, &plan.args[id], id, Place::Slot(slot));
-        if value.op == Op::In {
+        if value.op.is_lane_input() {
             step.args[0] = Some(input);
         }
         self.body.push(step);
@@ -167,6 +177,11 @@ impl Variant {
     }
 }
 
+fn bit_inputs(program: &Program) -> Vec<bool> {
+    let reads_bits = |reader: &Option<Id>| reader.is_some_and(|id| program.values()[id].op == Op::BitIn);
+    program.readers().iter().map(reads_bits).collect()
+}
+
 /// The values that results depend on.
 pub(super) fn needed(program: &Program) -> Vec<bool> {
     let mut needed = vec![false; program.values().len()];
@@ -187,7 +202,7 @@ pub(super) fn uniform(program: &Program, uniform_inputs: &[bool]) -> Vec<bool> {
     for value in program.values() {
         uniform.push(match value.op {
             Op::In => uniform_inputs[value.immediate as usize],
-            Op::Lane => false,
+            Op::BitIn | Op::Lane => false,
             _ => value.args.iter().all(|&arg| uniform[arg]),
         });
     }

@@ -2,7 +2,7 @@
 
 use super::{number, part, positions};
 use crate::error::{Error, Result};
-use crate::event::Spikes;
+use crate::event::{Spikes, length};
 use crate::lane::Float;
 
 /// Appends (step, index) of every spike to the list of its lane, and moves the lane's clock on by a step. A count of
@@ -14,28 +14,51 @@ use crate::lane::Float;
 /// # Errors
 /// If a length does not fit, or a count is negative.
 pub fn append<T: Float>(spikes: Spikes<'_, T>, clock: &mut [i32], events: &mut [i32]) -> Result<()> {
+    let width = check(clock, events)?;
     let lanes = clock.len() / 2;
+    let n = part("spikes", spikes.len(), lanes)?;
+    for lane in 0..lanes {
+        let (clock, events) = (&mut clock[2 * lane..][..2], &mut events[lane * width..][..width]);
+        positions(spikes.part(lane * n, n), |k, spike| put(k, number(spike), clock, events));
+        clock[1] = clock[1].saturating_add(1);
+    }
+    Ok(())
+}
+
+/// As [`append`] to one lane, of neurons that spike once.
+///
+/// # Errors
+/// As [`append`].
+pub fn append_found(spikes: &[u32], clock: &mut [i32], events: &mut [i32]) -> Result<()> {
+    check(clock, events)?;
+    length("clock", clock.len(), 2)?;
+    for &k in spikes {
+        put(k as usize, 1, clock, events);
+    }
+    clock[1] = clock[1].saturating_add(1);
+    Ok(())
+}
+
+/// The room of each lane in the list.
+fn check(clock: &[i32], events: &[i32]) -> Result<usize> {
     part("clock", clock.len(), 2)?;
-    let (n, width) = (part("spikes", spikes.len(), lanes)?, part("events", events.len(), lanes)?);
+    let width = part("events", events.len(), clock.len() / 2)?;
     part("events", width, 2)?;
     if clock.iter().any(|&c| c < 0) {
         return Err(Error::Rule("a count of events or steps is negative"));
     }
-    for lane in 0..lanes {
-        let events = &mut events[lane * width..][..width];
-        let [count, step] = &mut clock[2 * lane..][..2] else { unreachable!("a pair") };
-        let now = *step;
-        positions(spikes.part(lane * n, n), |k, spike| {
-            let times = number(spike);
-            let places = events.get_mut(2 * *count as usize..).unwrap_or_default();
-            for place in places.chunks_exact_mut(2).take(times as usize) {
-                place.copy_from_slice(&[now, k as i32]);
-            }
-            *count = count.saturating_add_unsigned(times);
-        });
-        *step = now.saturating_add(1);
+    Ok(width)
+}
+
+/// Appends spikes of one neuron.
+#[inline(always)]
+fn put(k: usize, times: u32, clock: &mut [i32], events: &mut [i32]) {
+    let (count, now) = (clock[0], clock[1]);
+    let places = events.get_mut(2 * count as usize..).unwrap_or_default();
+    for place in places.chunks_exact_mut(2).take(times as usize) {
+        place.copy_from_slice(&[now, k as i32]);
     }
-    Ok(())
+    clock[0] = count.saturating_add_unsigned(times);
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ mod append;
 mod count;
 mod pack;
 
-pub use append::append;
+pub use append::{append, append_found};
 pub use count::count;
-pub use pack::pack;
+pub use pack::{pack, pack_found};
 
 /// Spikes of one neuron in a step, at most: sums of them stay whole numbers of 32 bits.
 const MOST: f64 = 1_048_576.0;

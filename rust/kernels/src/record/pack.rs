@@ -2,7 +2,7 @@
 
 use super::part;
 use crate::error::{Error, Result};
-use crate::event::{Spikes, not_zero};
+use crate::event::{Spikes, length, not_zero};
 use crate::lane::{Float, Job, Lane, dispatch};
 
 /// Bit k % 8 of byte k / 8 of `bits` becomes 1 where neuron k spikes, else 0; both are (rows, …).
@@ -21,6 +21,19 @@ pub fn pack<T: Float>(rows: usize, spikes: Spikes<'_, T>, bits: &mut [u8]) -> Re
             Spikes::Float(spikes) => dispatch(Pack { spikes, bits }),
             Spikes::Bool(spikes) => one_by_one(spikes, bits, |&spike| spike != 0),
         }
+    }
+    Ok(())
+}
+
+/// As [`pack`] of one row of `n` neurons, of which these spike.
+///
+/// # Errors
+/// If a length does not fit.
+pub fn pack_found(n: usize, spikes: &[u32], bits: &mut [u8]) -> Result<()> {
+    length("bits", bits.len(), n.div_ceil(8))?;
+    bits.fill(0);
+    for &k in spikes {
+        bits[k as usize / 8] |= 1 << (k % 8);
     }
     Ok(())
 }

@@ -5,69 +5,18 @@
 
 use iced_x86::{Code, IcedError, Instruction, MemoryOperand, Register};
 
-use super::assembler::{Assembler, Line, at, general};
-use super::frame::Frame;
+use super::assembler::{Assembler, at, general};
+use super::frame::{Frame, MASK, SUMS_AT};
 use super::isa::{LOAD, MASKED_LOAD, MASKED_STORE, STORE, Target};
 use super::schedule::Schedule;
+use super::state::{File, Home, State};
 use crate::program::Program;
 use crate::program::ir::Id;
 use crate::program::op::Type;
 
 pub(super) type Result<T = ()> = std::result::Result<T, IcedError>;
 
-/// Where a value is in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Home {
-    Nowhere,
-    /// In a line of the constants.
-    Constant(Line),
-    /// A slot of the scratch that is written before the loop and not again.
-    Uniform(usize),
-    /// An operand.
-    Input(usize),
-    /// A slot of the scratch.
-    Slot(usize),
-}
-
-/// Registers of one kind.
-#[derive(Debug, Clone)]
-pub(super) struct File {
-    /// What each of them holds.
-    pub(super) held: Vec<Option<Id>>,
-    /// Those in use by the present item.
-    pub(super) pinned: Vec<bool>,
-    /// Those that a guarded region keeps.
-    pub(super) kept: Vec<bool>,
-}
-
-impl File {
-    fn new(len: usize) -> Self {
-        Self { held: vec![None; len], pinned: vec![false; len], kept: vec![false; len] }
-    }
-}
-
-/// Where all values are.
-#[derive(Debug, Clone)]
-pub(super) struct State {
-    pub(super) vectors: File,
-    pub(super) masks: File,
-    /// The register of each value.
-    pub(super) registers: Vec<Option<u8>>,
-    pub(super) homes: Vec<Home>,
-    /// Slots in use.
-    pub(super) slots: Vec<bool>,
-}
-
-impl State {
-    pub(super) fn new(target: Target, homes: Vec<Home>) -> Self {
-        let masks = if target.wide { MASKS } else { 0 };
-        let (vectors, masks) = (File::new(target.registers()), File::new(masks));
-        Self { vectors, masks, registers: vec![None; homes.len()], homes, slots: Vec::new() }
-    }
-}
-
-/// Mask registers for values: k1 to k6. k7 holds the lanes that there are.
-const MASKS: usize = 6;
+/// The mask of the lanes that there are; k1 to k6 are for values.
 pub(super) const PRESENT: Register = Register::K7;
 
 /// Something that an instruction can read.
@@ -84,6 +33,8 @@ pub(super) struct Counts {
     pub(super) spills: usize,
     /// Slots of the scratch.
     pub(super) slots: usize,
+    /// Accesses to memory outside of guarded regions.
+    pub(super) accesses: usize,
 }
 
 /// The code for one vector of lanes.
@@ -97,6 +48,10 @@ pub(super) struct Body<'a> {
     pub(super) position: usize,
     /// Whether some lanes are not there.
     pub(super) masked: bool,
+    /// Whether the item lies in a guarded region.
+    pub(super) guarded: bool,
+    /// The values that stay in registers.
+    pub(super) residents: &'a [Id],
     /// Where in the scratch the sums and the slots begin.
     pub(super) sums_at: usize,
     pub(super) slots_at: usize,
@@ -105,6 +60,35 @@ pub(super) struct Body<'a> {
     /// The operands that are the same for all lanes, in the order of their values.
     pub(super) uniform_inputs: &'a [usize],
     pub(super) counts: Counts,
+}
+
+impl<'a> Body<'a> {
+    /// Before anything is emitted. `operands` are the number of those that vary, and those that are the same for all.
+    pub(super) fn new(
+        program: &'a Program,
+        schedule: &'a Schedule,
+        target: Target,
+        state: State,
+        operands: (usize, &'a [usize]),
+        residents: &'a [Id],
+    ) -> Self {
+        Self {
+            program,
+            schedule,
+            target,
+            assembler: Assembler::new(&[MASK]),
+            state,
+            position: 0,
+            masked: false,
+            guarded: false,
+            residents,
+            sums_at: SUMS_AT,
+            slots_at: SUMS_AT + program.sums().len() * 16 * target.float(),
+            inputs: operands.0,
+            uniform_inputs: operands.1,
+            counts: Counts::default(),
+        }
+    }
 }
 
 impl Body<'_> {
@@ -132,13 +116,15 @@ impl Body<'_> {
 
     /// Whether no later item reads a value.
     pub(super) fn dead(&self, id: Id) -> bool {
-        self.schedule.uses[id].last().is_none_or(|&last| last <= self.position)
+        !self.residents.contains(&id)
+            && self.schedule.uses[id].last().is_none_or(|&last| last <= self.position)
     }
 
     /// A register that nothing else uses until the item is done.
     pub(super) fn take(&mut self, mask: bool) -> Result<u8> {
         let file = if mask { &self.state.masks } else { &self.state.vectors };
-        let free = (0..file.held.len()).filter(|&k| !file.pinned[k] && !file.kept[k]);
+        let fixed = |k: usize| file.pinned[k] || file.kept[k] || file.resident[k] && !self.guarded;
+        let free = (0..file.held.len()).filter(|&k| !fixed(k));
         // An empty one; else the one whose value is needed last, rather one that is in memory too.
         let distance = |&k: &usize| match file.held[k] {
             None => (usize::MAX, true, true),
@@ -177,6 +163,7 @@ impl Body<'_> {
         self.state.slots.resize(self.state.slots.len().max(slot + 1), false);
         self.state.slots[slot] = true;
         self.counts.slots = self.counts.slots.max(slot + 1);
+        self.counts.accesses += usize::from(!self.guarded);
         let (register, memory) = (self.name(mask, k), self.slot(slot));
         let code = if mask { Code::VEX_Kmovw_m16_kr } else { self.target.code(STORE) };
         self.put(&Instruction::with2(code, memory, register)?)?;
@@ -197,6 +184,11 @@ impl Body<'_> {
         }
         self.state.vectors.held.fill(None);
         self.state.masks.held.fill(None);
+        for (k, &id) in self.residents.iter().enumerate() {
+            self.load(id, k as u8)?;
+            self.hold(id, k as u8);
+            self.state.vectors.resident[k] = true;
+        }
         Ok(())
     }
 
@@ -223,17 +215,21 @@ impl Body<'_> {
 
     /// The memory of a value that has a home.
     fn memory(&mut self, id: Id) -> Result<MemoryOperand> {
+        self.counts.accesses += usize::from(!self.guarded);
         Ok(match self.state.homes[id] {
             Home::Constant(line) => self.assembler.constant(line),
             Home::Input(k) => self.port(k)?,
             Home::Uniform(k) | Home::Slot(k) => self.slot(k),
-            Home::Nowhere => unreachable!("a value that is needed is somewhere"),
+            Home::Bits(_) | Home::Nowhere => unreachable!("a value that is needed is in memory"),
         })
     }
 
     /// Loads a value.
     pub(super) fn load(&mut self, id: Id, k: u8) -> Result {
         let (home, register) = (self.state.homes[id], self.name(self.is_mask(id), k));
+        if let Home::Bits(port) = home {
+            return self.load_bits(register, port);
+        }
         let memory = self.memory(id)?;
         if self.is_mask(id) {
             return self.put(&Instruction::with2(Code::VEX_Kmovw_kr_km16, register, memory)?);
@@ -304,7 +300,7 @@ impl Body<'_> {
                 Home::Constant(_) | Home::Uniform(_) => true,
                 Home::Input(_) => !self.masked && self.dead(id),
                 Home::Slot(_) => self.dead(id),
-                Home::Nowhere => false,
+                Home::Bits(_) | Home::Nowhere => false,
             }
     }
 

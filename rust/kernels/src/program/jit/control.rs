@@ -5,9 +5,10 @@ use std::ops::Range;
 use iced_x86::{Code, Instruction, Register};
 
 use super::assembler::{Jump, at, general};
-use super::body::{Arg, Body, Home, PRESENT, Result, State};
+use super::body::{Arg, Body, PRESENT, Result};
 use super::isa::{ADD, AND, AND_NOT, ANY, BLEND, Fused, LOAD, SIGNS, STORE};
 use super::schedule::Item;
+use super::state::{Home, State};
 use crate::program::ir::Id;
 use crate::program::op::Op;
 
@@ -25,8 +26,14 @@ impl Body<'_> {
             self.position = position;
             match self.schedule.items[position] {
                 Item::Compute(id) => self.compute(id)?,
-                Item::Jump(condition) => region = Some(self.jump(condition)?),
-                Item::Land => self.land(region.take().expect("a jump comes before"))?,
+                Item::Jump(condition) => {
+                    region = Some(self.jump(condition)?);
+                    self.guarded = true;
+                }
+                Item::Land => {
+                    self.land(region.take().expect("a jump comes before"))?;
+                    self.guarded = false;
+                }
                 Item::Store { out, value } => self.store(out, value)?,
                 Item::Sum { sum, value } => self.sum(sum, value)?,
                 Item::Loop => self.settle()?,
@@ -175,6 +182,11 @@ impl Body<'_> {
     /// Jumps where no lane has a condition.
     fn jump(&mut self, condition: Id) -> Result<Region> {
         self.begin_item(&[condition]);
+        if let Some(port) = self.unread_bits(condition) {
+            self.test_bits(port)?;
+            let jump = self.assembler.jump(Code::Je_rel32_64)?;
+            return Ok(Region { jump, state: self.state.clone() });
+        }
         let mask = self.want(condition)?;
         if self.target.wide {
             self.put(&Instruction::with2(self.target.code(ANY), mask, mask)?)?;
@@ -247,15 +259,20 @@ impl Body<'_> {
         self.begin_item(&[value]);
         // An operand that is read later is lost where this result has its memory.
         let alias = self.program.outs()[out].alias.and_then(|k| self.program.readers()[k]);
-        let needed =
-            |id: &Id| *id != value && !self.dead(*id) && matches!(self.state.homes[*id], Home::Input(_));
+        let needed = |id: &Id| {
+            *id != value && !self.dead(*id) && matches!(self.state.homes[*id], Home::Input(_) | Home::Bits(_))
+        };
         if let Some(id) = alias.filter(needed) {
             self.want(id)?;
             self.state.homes[id] = Home::Nowhere;
         }
         let register = self.want(value)?;
-        let memory = self.port(self.out_port(out))?;
-        self.store_lanes(register, memory)?;
+        if self.program.is_bits(out) {
+            self.store_bits(register, self.out_port(out))?;
+        } else {
+            let memory = self.port(self.out_port(out))?;
+            self.store_lanes(register, memory)?;
+        }
         self.end_item(&[value]);
         Ok(())
     }

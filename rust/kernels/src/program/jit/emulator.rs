@@ -143,7 +143,8 @@ impl Machine {
                 self.set_general(i.op0_register(), value);
             }
             Mnemonic::Mov if i.op0_kind() == OpKind::Memory => {
-                Self::write(self.address(i), &[self.general(i, 1), 0, 0, 0, 0, 0, 0, 0], 8);
+                let size = i.memory_size().size();
+                Self::write(self.address(i), &[self.general(i, 1), 0, 0, 0, 0, 0, 0, 0], size);
             }
             Mnemonic::Lea => self.set_general(i.op0_register(), self.address(i)),
             Mnemonic::Cmp => {
@@ -168,7 +169,7 @@ impl Machine {
         }
         let (a, b) = (self.general(i, 0), self.general(i, 1));
         let value = match i.mnemonic() {
-            Mnemonic::Mov => b,
+            Mnemonic::Mov | Mnemonic::Movzx => b,
             Mnemonic::And => a & b,
             Mnemonic::Add => a.wrapping_add(b),
             Mnemonic::Sub => a.wrapping_sub(b),
@@ -177,7 +178,7 @@ impl Machine {
             _ => return false,
         };
         self.set_general(i.op0_register(), value);
-        if i.mnemonic() != Mnemonic::Mov {
+        if !matches!(i.mnemonic(), Mnemonic::Mov | Mnemonic::Movzx) {
             self.zero = value == 0;
         }
         true

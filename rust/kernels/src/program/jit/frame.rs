@@ -3,10 +3,13 @@
 use iced_x86::{Code, Instruction, Register};
 
 use super::assembler::{Assembler, LINE, Line, at, general, splat};
-use super::body::{Body, Counts, Home, Result, State};
+use super::body::{Body, Counts, Result};
 use super::isa::Target;
+use super::resident;
 use super::schedule::{Item, Schedule};
+use super::state::{Home, State};
 use crate::program::Program;
+use crate::program::ir::Id;
 use crate::program::op::Op;
 use crate::program::variant::{Place, Variant};
 
@@ -46,31 +49,44 @@ pub(super) struct Function {
 /// Bytes of the scratch before the sums: where the last whole vector ends.
 pub(super) const SUMS_AT: usize = LINE;
 
+/// By so many fewer values in registers the next attempt is made.
+const FEWER: usize = 2;
+
 /// The mask of the last lanes, from 32 bytes less their number on.
-const MASK: Line = [!0, !0, !0, !0, 0, 0, 0, 0];
+pub(super) const MASK: Line = [!0, !0, !0, !0, 0, 0, 0, 0];
 
 /// Writes the function of a variant.
 pub(super) fn write(program: &Program, variant: &Variant, target: Target) -> Result<Function> {
     let schedule = Schedule::new(program, variant);
+    let candidates = resident::candidates(program, variant, &schedule, target);
+    let mut best = write_with(program, variant, target, &schedule, &candidates)?;
+    // Too many leave too few registers for the others, which are then stored and loaded.
+    for count in (0..candidates.len()).rev().step_by(FEWER) {
+        let next = write_with(program, variant, target, &schedule, &candidates[..count])?;
+        if next.counts.accesses >= best.counts.accesses {
+            break;
+        }
+        best = next;
+    }
+    Ok(best)
+}
+
+/// Writes the function with these values in registers from one turn of its loop to the next.
+fn write_with(
+    program: &Program,
+    variant: &Variant,
+    target: Target,
+    schedule: &Schedule,
+    residents: &[Id],
+) -> Result<Function> {
     let mut inputs = Vec::new();
     let homes = homes(program, variant, &mut inputs);
     let uniform_inputs: Vec<usize> = variant.loads.iter().map(|&(input, ..)| input).collect();
     let ports = (inputs.len() + program.outs().len()).min(general::PORTS.len());
     let saved = &general::PORTS[general::CALLERS.min(ports)..ports];
-    let mut body = Body {
-        program,
-        schedule: &schedule,
-        target,
-        assembler: Assembler::new(&[MASK]),
-        state: State::new(target, homes),
-        position: 0,
-        masked: false,
-        sums_at: SUMS_AT,
-        slots_at: SUMS_AT + program.sums().len() * 16 * target.float(),
-        inputs: inputs.len(),
-        uniform_inputs: &uniform_inputs,
-        counts: Counts::default(),
-    };
+    let state = State::new(target, homes);
+    let operands = (inputs.len(), &uniform_inputs[..]);
+    let mut body = Body::new(program, schedule, target, state, operands, residents);
     enter(&mut body.assembler, saved, ports)?;
     let start = schedule.items.iter().position(|item| *item == Item::Loop).expect("there is a loop") + 1;
     body.emit(0..start)?;
@@ -119,6 +135,10 @@ fn homes(program: &Program, variant: &Variant, inputs: &mut Vec<usize>) -> Vec<H
             Some(Place::Input(_) | Place::Slot(_)) if value.op == Op::In => {
                 inputs.push(value.immediate as usize);
                 Home::Input(inputs.len() - 1)
+            }
+            Some(_) if value.op == Op::BitIn => {
+                inputs.push(value.immediate as usize);
+                Home::Bits(inputs.len() - 1)
             }
             _ => Home::Nowhere,
         }

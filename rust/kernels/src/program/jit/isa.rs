@@ -100,6 +100,7 @@ codes! {
          VEX_Vpaddd_ymm_ymm_ymmm256 VEX_Vpaddq_ymm_ymm_ymmm256;
     INT_SUB: EVEX_Vpsubd_zmm_k1z_zmm_zmmm512b32 EVEX_Vpsubq_zmm_k1z_zmm_zmmm512b64
          VEX_Vpsubd_ymm_ymm_ymmm256 VEX_Vpsubq_ymm_ymm_ymmm256;
+    INT_EQUAL: INVALID INVALID VEX_Vpcmpeqd_ymm_ymm_ymmm256 INVALID;
     SHIFT_LEFT: EVEX_Vpslld_zmm_k1z_zmmm512b32_imm8 EVEX_Vpsllq_zmm_k1z_zmmm512b64_imm8
          VEX_Vpslld_ymm_ymm_imm8 VEX_Vpsllq_ymm_ymm_imm8;
     SHIFT_RIGHT: EVEX_Vpsrld_zmm_k1z_zmmm512b32_imm8 EVEX_Vpsrlq_zmm_k1z_zmmm512b64_imm8

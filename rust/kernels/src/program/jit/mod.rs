@@ -4,6 +4,7 @@
 //! instructions (from the table in `isa`), `frame` puts the loop around them, `memory` makes them executable.
 
 mod assembler;
+mod bits;
 mod body;
 mod control;
 #[cfg(test)]
@@ -12,7 +13,9 @@ mod frame;
 mod isa;
 mod lower;
 mod memory;
+mod resident;
 mod schedule;
+mod state;
 
 use std::io::Write;
 use std::time::Instant;
@@ -48,6 +51,9 @@ impl Code {
     /// None where there is no such code: the program runs in the interpreter then.
     pub(crate) fn new(program: &Program, variant: &Variant, level: Level) -> Option<Self> {
         let begin = Instant::now();
+        if program.double() && program.has_bits() {
+            return None;
+        }
         let target = Target::new(level, program.double())?;
         let function = frame::write(program, variant, target).ok()?;
         let executable = Executable::new(&function.bytes)?;

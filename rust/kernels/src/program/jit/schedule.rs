@@ -108,7 +108,7 @@ fn computations(program: &Program, variant: &Variant, roots: &[Id], jumps: &[boo
     for (id, place) in variant.places.iter().enumerate() {
         let value = &program.values()[id];
         let elsewhere = matches!(place, None | Some(Place::Uniform(_) | Place::Input(_)));
-        if elsewhere || value.op == Op::In || roots[id] != id {
+        if elsewhere || value.op.is_lane_input() || roots[id] != id {
             continue;
         }
         // Guards with one condition stand next to each other, and so do their ends.

@@ -54,7 +54,8 @@ impl Statistics {
     }
 
     fn check(&self) {
-        for op in Op::ALL {
+        // Bits have a test of their own.
+        for op in Op::ALL.iter().filter(|op| **op != Op::BitIn) {
             let count = self.ops.get(op.signature().name).copied().unwrap_or(0);
             assert!(count * 10 > self.programs, "{op:?} is in few programs: {count} times");
         }

@@ -1,5 +1,6 @@
 //! Tests of programs.
 
+mod bits;
 mod cache;
 mod calls;
 mod case;

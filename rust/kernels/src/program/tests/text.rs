@@ -85,7 +85,7 @@ fn errors_say_the_line_and_the_reason() {
         ),
         ("2 = bits 0\n3 = shl 2 5", "line 5 of the program, '3 = shl 2 5': '5' is no shift, as '#5'"),
         ("2 = abs -1", "line 4 of the program, '2 = abs -1': '-1' is no number from 0 on"),
-        ("out 1", "line 4 of the program, 'out 1': value 1 is a predicate, expected a float"),
+        ("sum 1", "line 4 of the program, 'sum 1': value 1 is a predicate, expected a float"),
         ("out 2", "line 4 of the program, 'out 2': there is no value 2"),
         ("out 0 alias 2", "line 4 of the program, 'out 0 alias 2': alias 2, but there are 2 inputs"),
         (

@@ -80,6 +80,13 @@ pub(super) fn compute(
             }
         }
         "paddd" | "paddq" => b.wrapping_add(c) & all,
+        "pcmpeqd" => {
+            if b == c {
+                all
+            } else {
+                0
+            }
+        }
         "psubd" | "psubq" => b.wrapping_sub(c) & all,
         "pslld" | "psllq" => b << immediate & all,
         "psrld" | "psrlq" => b >> immediate,

@@ -1,0 +1,233 @@
+//! The step of a population whose spikes are bits inside the call.
+//!
+//! Operands and results are those of the step program, attribute `program`. The program `bits` does the same with the
+//! bits of the spikes; what it reads and makes is told by `inputs` and `outs`, as places among the operands and results.
+//! `spikes` are the places of the spikes, and `counts` those of arrays that they are added to, as pairs. Of these arrays
+//! only the elements of neurons that spike are touched (a count of −0 stays −0). Spikes other than 0 and 1 take the
+//! ordinary program.
+
+use crate::abi::{CallFrame, Operands, RawBuffer, dtype};
+use crate::error::{Error, Result};
+use crate::found;
+use crate::frame::Frame;
+use crate::operand::in_place;
+use crate::program;
+use std::cell::Cell;
+use std::ptr;
+
+/// Operands or results.
+const MOST: usize = 48;
+const WORD: usize = u64::BITS as usize;
+
+thread_local! {
+    /// The bits of the last call's memory: to ask the system for some takes as long as a short call.
+    static BITS: Cell<Vec<u64>> = const { Cell::new(Vec::new()) };
+}
+
+/// Runs the step.
+pub(crate) fn call(frame: Frame) -> Result<()> {
+    let &[spikes, new] = frame.ints("spikes")? else {
+        return Err(Error::invalid("'spikes' are two places"));
+    };
+    let buffer = frame.arg(spikes as usize);
+    let fired = found::with_ones(&buffer, |rows| match rows {
+        Some(rows) => step(frame, rows, spikes as usize, new as usize).map(Some),
+        None => Ok(None),
+    })?;
+    match fired {
+        Some(rows) => {
+            found::replace(&frame.ret(new as usize), rows);
+            Ok(())
+        }
+        None => program::call(frame),
+    }
+}
+
+/// Runs the program of bits; the neurons that spike.
+fn step(frame: Frame, old: &[u32], spikes: usize, new: usize) -> Result<Vec<u32>> {
+    let len = frame.arg(spikes).len();
+    let mut bits = BITS.take();
+    bits.clear();
+    bits.resize(len.div_ceil(WORD), 0);
+    for &k in old {
+        bits[k as usize / WORD] |= 1 << (k as usize % WORD);
+    }
+    run(frame, &mut bits, spikes, new)?;
+    // SAFETY: the operands and results are the runtime's, and this one is not borrowed.
+    let values = unsafe { in_place::<f32>(&frame.arg(spikes), "spikes", &frame.ret(new))? };
+    let fired = ones(&bits);
+    BITS.set(bits);
+    for &k in old {
+        values[k as usize] = 0.0;
+    }
+    for &k in &fired {
+        values[k as usize] = 1.0;
+    }
+    for pair in frame.ints("counts")?.chunks_exact(2) {
+        let [from, to] = [frame.arg(pair[0] as usize), frame.ret(pair[1] as usize)];
+        // SAFETY: as above.
+        let counts = unsafe { in_place::<f32>(&from, "count", &to)? };
+        if counts.len() != len {
+            return Err(Error::invalid(format!("a count has {} elements, expected {len}", counts.len())));
+        }
+        for &k in &fired {
+            counts[k as usize] += 1.0;
+        }
+    }
+    Ok(fired)
+}
+
+/// The numbers of the bits that are 1.
+fn ones(bits: &[u64]) -> Vec<u32> {
+    let mut found = Vec::with_capacity(WORD);
+    for (k, &word) in bits.iter().enumerate() {
+        let mut left = word;
+        while left != 0 {
+            found.push((k * WORD) as u32 + left.trailing_zeros());
+            left &= left - 1;
+        }
+    }
+    found
+}
+
+/// Runs the program of bits on its own operands and results.
+fn run(frame: Frame, bits: &mut [u64], spikes: usize, new: usize) -> Result<()> {
+    let mut dims = [size_of_val(bits) as i64];
+    let mut buffer = RawBuffer {
+        struct_size: size_of::<RawBuffer>(),
+        extension_start: ptr::null_mut(),
+        dtype: dtype::U8,
+        data: bits.as_mut_ptr().cast(),
+        rank: 1,
+        dims: dims.as_mut_ptr(),
+    };
+    let bits = &raw mut buffer;
+    let (mut args, mut rets) = ([ptr::null_mut(); MOST], [ptr::null_mut(); MOST]);
+    let raw = frame.raw();
+    let args = chosen(&raw.args, frame.ints("inputs")?, (spikes, bits), &mut args)?;
+    let rets = chosen(&raw.rets, frame.ints("outs")?, (new, bits), &mut rets)?;
+    let inner = CallFrame { args, rets, future: ptr::null_mut(), ..*raw };
+    // SAFETY: the frame is complete, and lives until the program has run.
+    program::run(unsafe { Frame::new(&inner) }, frame.int("bits")?)
+}
+
+/// Some of the operands, of which that at one place is another buffer.
+fn chosen(
+    all: &Operands,
+    places: &[i32],
+    (replaced, buffer): (usize, *mut RawBuffer),
+    to: &mut [*mut RawBuffer; MOST],
+) -> Result<Operands> {
+    if places.len() > MOST {
+        return Err(Error::internal(format!("a step of bits has more than {MOST} operands")));
+    }
+    for (to, &place) in to.iter_mut().zip(places) {
+        let k = place as usize;
+        if k >= all.size as usize {
+            return Err(Error::invalid(format!("there is no operand {place}")));
+        }
+        // SAFETY: the runtime's array has so many entries.
+        *to = if k == replaced { buffer } else { unsafe { *all.buffers.add(k) } };
+    }
+    Ok(Operands { size: places.len() as i64, types: ptr::null_mut(), buffers: to.as_mut_ptr(), ..*all })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::register::registrations;
+    use crate::sequence::register_sequence;
+    use crate::testing::Call;
+    use spikeloop_kernels::program::{parse, table};
+
+    /// A state less the last spike; a spike where it is 2 or more; the count of spikes.
+    const PLAIN: &str = "\
+program f32 inputs 3
+0 = in 0
+1 = in 1
+2 = in 2
+3 = sub 0 1
+4 = const 40000000
+5 = ge 3 4
+6 = const 3f800000
+7 = const 00000000
+8 = sel 5 6 7
+9 = add 2 8
+out 3 alias 0
+out 8 alias 1
+out 9 alias 2
+";
+    const BITS: &str = "\
+program f32 inputs 2
+0 = in 0
+1 = bin 1
+2 = const 3f800000
+3 = const 00000000
+4 = sel 1 2 3
+5 = sub 0 4
+6 = const 40000000
+7 = ge 5 6
+out 5 alias 0
+out 7 alias 1
+";
+
+    fn hash(text: &str) -> i64 {
+        table::insert(&parse(text).expect("valid")).expect("no other has its hash").hash() as i64
+    }
+
+    /// Two steps as one sequence, in which the second one reads what the first one made.
+    fn run(call: Call) -> Result<[Vec<f32>; 3], String> {
+        let step = format!(
+            "program=int:{} bits=int:{} inputs=ints:0,1 outs=ints:0,1 spikes=ints:1,1 counts=ints:2,2",
+            hash(PLAIN),
+            hash(BITS)
+        );
+        let text = format!(
+            "sequence operands 3 results 3\ncall fire operands 0,1,2 results 3,4,5 {step}\n\
+             call fire operands 3,4,5 results 3,4,5 {step}\n"
+        );
+        let sequence = register_sequence(&text).expect("a sequence") as i64;
+        let mut call = call.int("sequence", sequence);
+        let handler =
+            registrations().iter().find(|(name, _)| *name == "spikeloop.sequence").expect("there").1;
+        call.run(handler).map_err(|(_, message)| message)?;
+        Ok([0, 1, 2].map(|k| call.result(k)))
+    }
+
+    /// What two steps make of a state, spikes and counts.
+    fn expected(state: &[f32], spikes: &[f32], count: f32) -> [Vec<f32>; 3] {
+        let mut all = [state.to_vec(), spikes.to_vec(), vec![count; state.len()]];
+        for _ in 0..2 {
+            let [state, spikes, counts] = &mut all;
+            for ((v, spike), count) in state.iter_mut().zip(spikes).zip(counts) {
+                *v -= *spike;
+                *spike = if *v >= 2.0 { 1.0 } else { 0.0 };
+                *count += *spike;
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn arrays_of_spikes_and_counts_are_those_of_the_plain_program() {
+        let n = 131;
+        let state: Vec<f32> = (0..n).map(|k| (k % 5) as f32).collect();
+        for graded in [false, true] {
+            let spikes: Vec<f32> = (0..n).map(|k| if k % 7 == 2 { 1.0 } else { 0.0 }).collect();
+            let spikes: Vec<f32> = spikes.iter().map(|x| if graded { x * 0.5 } else { *x }).collect();
+            let call = || Call::default().vector(&state).vector(&spikes).vector(&vec![7.0_f32; n]);
+            let dims = [n as i64];
+            let fresh = vec![f32::NAN; n];
+            let copied = call().ret(&fresh, &dims).ret(&fresh, &dims).ret(&fresh, &dims);
+            for call in [call().alias(0).alias(1).alias(2), copied] {
+                assert_eq!(run(call).expect("runs"), expected(&state, &spikes, 7.0), "{graded}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_count_of_another_length_is_refused() {
+        let call = Call::default().vector(&[0.0_f32; 3]).vector(&[0.0_f32; 3]).vector(&[0.0_f32; 2]);
+        let error = run(call.alias(0).alias(1).alias(2)).unwrap_err();
+        assert_eq!(error, "fire: a count has 2 elements, expected 3");
+    }
+}
