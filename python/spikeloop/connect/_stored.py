@@ -121,6 +121,10 @@ class Stored(Connectivity):
         fits = fits and np.size(self.delay) in (1, indices.size)
         return bool(fits and ascend(indices, indptr, self.delay, self.n_pre))
 
+    def for_each(self, numbers: Any) -> Any:
+        """One number, or one for each synapse, as an array with one for each."""
+        return jnp.broadcast_to(numbers.reshape(-1), (self.num_synapses,)) + jnp.zeros((), numbers.dtype)
+
     @property
     def num_synapses(self) -> int:
         """Number of synapses."""
