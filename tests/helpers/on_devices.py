@@ -56,13 +56,13 @@ def devices(n, **options):
 
 
 def check_networks():
-    """Equal spikes and V on two and four devices, also where lists of spikes are too short."""
+    """Equal spikes and V on two and four devices; lists of spikes are too short on two."""
     for name in NETWORKS:
         alone = run(name)
-        for n in {"Brunel": (2, 4), "PD14": (2,)}.get(name, (4,)):
-            FOUND[f"{name} {n}"], net = same(name, devices(n), alone)
+        n = 2 if name == "PD14" else 4
+        FOUND[f"{name} {n}"], net = same(name, devices(n), alone)
         if name == "Brunel":
-            FOUND["Brunel short lists"], _ = same(name, devices(2, list_length=1), alone)
+            FOUND["Brunel 2"], _ = same(name, devices(2, list_length=1), alone)
             FOUND["placed"] = placed(net)
             with devices(4):
                 FOUND["single synapses"] = message(lambda net=net: net.E.comm.to_coo())
@@ -111,12 +111,11 @@ def placed(net):
 
 
 def check_program():
-    """The collectives of the compiled loop of a network whose spikes travel for 14 steps, and of one without delay."""
-    for name in ("Brunel", "COBA"):
-        with devices(2):
-            net = sl.nn.init_all_states(NETWORKS[name][0]())
-            text = sl.transform.jit(lambda net=net: sl.transform.for_loop(net.update, length=42)).compile().as_text()
-        FOUND[f"gathers of {name}"] = gathers(text)
+    """The collectives of the compiled loop of a network whose spikes travel for 14 steps."""
+    with devices(2):
+        net = sl.nn.init_all_states(NETWORKS["Brunel"][0]())
+        text = sl.transform.jit(lambda: sl.transform.for_loop(net.update, length=42)).compile().as_text()
+    FOUND["gathers"] = gathers(text)
 
 
 def gathers(text):

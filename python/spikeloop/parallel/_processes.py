@@ -45,11 +45,7 @@ def initialize(
     given = _given(coordinator_address, num_processes, process_id)
     if given is None or jax.distributed.is_initialized():
         return
-    number = given.get("num_processes")
-    missing = (
-        f"sl.parallel.initialize: {'not all' if number is None else f'fewer than {number}'} processes have come in "
-        f"{timeout} s. Start the script on every host, or pass num_processes= as many as there are."
-    )
+    missing = _missing(given.get("num_processes"), timeout)
     # JAX ends a process that has waited in vain without an exception.
     last_words = threading.Timer(max(timeout - 0.5, 0.5), lambda: print(missing, file=sys.stderr, flush=True))
     last_words.daemon = True
@@ -61,6 +57,13 @@ def initialize(
     finally:
         last_words.cancel()
     random.DEFAULT.seed(agreed(np.asarray(random.DEFAULT.value)))
+
+
+def _missing(number: int | None, timeout: int) -> str:
+    return (
+        f"sl.parallel.initialize: {'not all' if number is None else f'fewer than {number}'} processes have come in "
+        f"{timeout} s. Start the script on every host, or pass num_processes= as many as there are."
+    )
 
 
 def _given(address: str | None, number: int | None, process: int | None) -> dict[str, Any] | None:

@@ -34,8 +34,8 @@ def shard_map(
 ) -> Callable[..., Any]:
     """`fun` as a function of whole arrays, of which every device of `mesh` gets its part.
 
-    States are parts, too, if a spec says so, and else the same on every device. For networks, `sl.parallel.mesh` does
-    all of this; here the function says itself what devices tell each other, by `jax.lax.all_gather` and the like.
+    States are parts, too, if a spec says so, and else the same on every device. What devices tell each other, the
+    function says itself, by `jax.lax.all_gather` and the like; for networks there is `sl.parallel.mesh`.
 
     | name | meaning | default |
     |---|---|---|
@@ -55,8 +55,8 @@ def shard_map(
     >>> float(mapped(jnp.arange(4.0))), total.value.tolist()
     (6.0, [0.0, 1.0, 2.0, 3.0])
     """
-    out = state_in_specs if state_out_specs is None else state_out_specs
-    mapping = Mapped(mesh, in_specs, out_specs, _StateSpecs(state_in_specs), _StateSpecs(out), check_vma)
+    states = _StateSpecs(state_in_specs), _StateSpecs(state_in_specs if state_out_specs is None else state_out_specs)
+    mapping = Mapped(mesh, in_specs, out_specs, *states, check_vma)
 
     def mapped(*args: Any) -> Any:
         return _eager.run(_shard_map, (fun,), mapping, args)
