@@ -105,11 +105,12 @@ from .nn import Dynamics as Dynamics
 if _TYPE_CHECKING:
     from . import io as io
     from . import nest as nest
+    from . import parallel as parallel
     from . import snn as snn
     from . import train as train
 
 __version__ = _version()
-_LATER = ("io", "nest", "snn", "train")  # packages that are imported when they are first used
+_LATER = ("io", "nest", "parallel", "snn", "train")  # packages that are imported when they are first used
 
 
 def __getattr__(name: str) -> object:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 
+from . import _mesh
 from ._errors import ShapeError
 from ._flushed_state import flush
 from ._keywords import check_names
@@ -130,10 +131,14 @@ def _level(node: Module, method: Any) -> tuple[int, bool]:
 
 
 def save_states(target: Module, *filters: Any) -> dict[str, Any]:
-    """{path: value} of the States of `target`, or of those that pass the filters; a plain dict to store as you like."""
-    found = target.states(filters or ...)
+    """{path: value} of the States of `target`, or of those that pass the filters; a plain dict to store as you like.
+
+    Inside of `sl.parallel.mesh()` the values are whole, as those of one device, and on every process; so they can be
+    loaded on any number of devices.
+    """
+    found, mesh = target.states(filters or ...), _mesh.current()
     flush(found.values())
-    return {join(path): stored(state) for path, state in found.items()}
+    return {join(path): stored(state) if mesh is None else mesh.read(state) for path, state in found.items()}
 
 
 def load_states(target: Module, values: dict[str, Any]) -> tuple[list[str], list[str]]:
@@ -142,12 +147,14 @@ def load_states(target: Module, values: dict[str, Any]) -> tuple[list[str], list
     Raises ShapeError, before anything changes, if a value has another structure, unit, shape or dtype than its State.
     """
     states: dict[str, State] = {join(path): state for path, state in target.states().items()}
+    mesh = _mesh.current()
     for path in sorted(states.keys() & values.keys()):
-        old, new = (spec_of(value, path) for value in (stored(states[path]), values[path]))
+        present = stored(states[path]) if mesh is None else mesh.read(states[path])
+        old, new = (spec_of(value, path) for value in (present, values[path]))
         if old != new:
             raise ShapeError(f"load_states: {states[path].path} holds {old}; given {new}. Nothing was loaded.")
     for path in states.keys() & values.keys():
-        states[path].value = values[path]
+        states[path].value = values[path] if mesh is None else mesh.cut_value(states[path], values[path])
     return sorted(values.keys() - states.keys()), sorted(states.keys() - values.keys())
 
 

@@ -6,7 +6,7 @@ Checked against jax 0.9 to 0.12.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -22,6 +22,7 @@ from jax._src.interpreters.partial_eval import DynamicJaxprTrace as _StagingTrac
 from jax.core import ShapedArray as Aval
 from jax.extend.core import Literal, Primitive
 from jax.interpreters import ad, batching, mlir, xla
+from jax.sharding import AxisType
 
 if TYPE_CHECKING:
     from jax._src.core import ClosedJaxpr
@@ -37,12 +38,15 @@ __all__ = [
     "ad",
     "aval_of",
     "batching",
+    "bind_equation",
     "bind_inputs",
     "consts_to_arguments",
     "current_trace",
     "differ_between_lanes",
     "ffi_lowering",
+    "flat_program",
     "has_started",
+    "inner_program",
     "inputs_to_arguments",
     "is_jit_disabled",
     "is_staging",
@@ -50,6 +54,7 @@ __all__ = [
     "is_wide",
     "jaxpr_of",
     "mlir",
+    "named_axes",
     "named_axis",
     "new_function",
     "new_primitive",
@@ -57,9 +62,11 @@ __all__ = [
     "new_variable",
     "register_target",
     "run_jaxpr",
+    "slice_struct",
     "source_line",
     "strong",
     "tracing",
+    "varying_axes",
     "zero_tangent",
 ]
 
@@ -85,7 +92,29 @@ def has_started() -> bool:
 
 def named_axis(name: str | None, size: int) -> contextlib.AbstractContextManager[None]:
     """Context in which collectives over the axis `name` can be traced."""
-    return contextlib.nullcontext() if name is None else _core.extend_axis_env_nd([(name, size)])
+    return contextlib.nullcontext() if name is None else named_axes({name: size})
+
+
+def named_axes(sizes: Mapping[Any, int]) -> contextlib.AbstractContextManager[None]:
+    """Context in which collectives over these axes can be traced."""
+    return _core.extend_axis_env_nd([*sizes.items()])
+
+
+def varying_axes(value: Any) -> frozenset[Any]:
+    """The axes of a mesh over which a value differs between devices, inside of `jax.shard_map`."""
+    aval = jax.typeof(value)
+    manual = getattr(aval, "mat", None)  # the name since jax 0.10.2; before, the aval has the axes itself
+    return frozenset(getattr(aval, "vma", ()) if manual is None else manual.varying)
+
+
+def slice_struct(leaf: Any) -> Any:
+    """Shape and dtype of one slice of an array along its first axis; in `jax.shard_map` it varies as the array does."""
+    shape = jnp.shape(leaf)[1:]
+    return (
+        jax.typeof(leaf).update(shape=shape)
+        if varying_axes(leaf)
+        else jax.ShapeDtypeStruct(shape, jnp.result_type(leaf))
+    )
 
 
 def differ_between_lanes(
@@ -120,8 +149,14 @@ def is_tracer(value: Any) -> bool:
 
 
 def aval_of(leaf: Any) -> Aval:
-    """The strongly typed abstract value of an array leaf."""
+    """The strongly typed abstract value of an array leaf, without the devices that it lies on.
+
+    Where axes of a mesh are explicit or manual, how the array is cut is a part of its type, and stays.
+    """
     aval = jax.typeof(leaf)
+    mesh = getattr(getattr(aval, "sharding", None), "mesh", None)
+    if mesh is not None and not mesh.empty and {*mesh.axis_types} == {AxisType.Auto}:
+        return Aval(aval.shape, aval.dtype)
     return aval.update(weak_type=False) if getattr(aval, "weak_type", False) else aval
 
 
@@ -175,6 +210,58 @@ def jaxpr_of(equation: Any, jaxpr: Any) -> ClosedJaxpr:
 def run_jaxpr(closed: ClosedJaxpr, args: Sequence[Any]) -> list[Any]:
     """Evaluate `closed`."""
     return _core.eval_jaxpr(closed.jaxpr, closed.consts, *args)
+
+
+# Operations that do nothing but run a program, with the name of the parameter that holds it.
+_CALLS = {
+    "jit": "jaxpr",
+    "pjit": "jaxpr",
+    "closed_call": "call_jaxpr",
+    "core_call": "call_jaxpr",
+    "custom_jvp_call": "call_jaxpr",
+    "custom_vjp_call": "call_jaxpr",
+    "remat2": "jaxpr",
+    "checkpoint": "jaxpr",
+    "spikeloop_step": "jaxpr",
+}
+
+
+def inner_program(equation: Any) -> ClosedJaxpr | None:
+    """The program that an operation does nothing but run; for programs that are past all differentiation."""
+    name = _CALLS.get(equation.primitive.name)
+    if name is None:
+        return None
+    inner = equation.params[name]
+    return inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, [])
+
+
+def bind_equation(equation: Any, operands: Sequence[Any], **changed: Any) -> list[Any]:
+    """The results of an operation on these operands, with some of its parameters `changed`."""
+    parts, params = _bind_params(equation, {**equation.params, **changed})
+    outs = equation.primitive.bind(*parts, *operands, **params)
+    return list(outs) if equation.primitive.multiple_results else [outs]
+
+
+def _bind_params(equation: Any, params: dict[str, Any]) -> tuple[Sequence[Any], dict[str, Any]]:
+    found = equation.primitive.get_bind_params(params)
+    return found if isinstance(found, tuple) else ((), found)
+
+
+def flat_program(closed: ClosedJaxpr) -> ClosedJaxpr:
+    """`closed` without operations that only run another program, and without those whose results nobody uses."""
+
+    def run(closed: ClosedJaxpr, args: Sequence[Any]) -> list[Any]:
+        known = dict(zip([*closed.jaxpr.constvars, *closed.jaxpr.invars], [*closed.consts, *args], strict=True))
+        read = lambda atom: atom.val if isinstance(atom, Literal) else known[atom]  # noqa: E731
+        for equation in closed.jaxpr.eqns:
+            inner, operands = inner_program(equation), [read(atom) for atom in equation.invars]
+            outs = bind_equation(equation, operands) if inner is None else run(inner, operands)
+            known.update(zip(equation.outvars, outs, strict=True))
+        return [read(atom) for atom in closed.jaxpr.outvars]
+
+    flat = jax.make_jaxpr(lambda *args: run(closed, args))(*closed.in_avals)
+    jaxpr, _ = _partial_eval.dce_jaxpr(flat.jaxpr, [True] * len(flat.jaxpr.outvars), instantiate=True)
+    return ClosedJaxpr(jaxpr, flat.consts)
 
 
 def zero_tangent(value: Any) -> Any:

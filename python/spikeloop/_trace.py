@@ -96,6 +96,8 @@ def _one_lane(spec: Spec, axis: int) -> Spec:
 class Trace:
     """What one traced function has read and written so far."""
 
+    shows_parts = False  # whether States that it has not read yet look different around it
+
     def __init__(self, parent: Trace | None, lanes: Mapping[State, int] | None = None, unformed: Container[State] = ()):
         self.parent = parent
         self.lanes = {} if lanes is None else lanes
@@ -116,9 +118,7 @@ class Trace:
         try:
             return self.values[state]
         except KeyError:
-            spec = spec_of(self.outer_value(state), state)
-            if state in self.lanes:
-                spec = _one_lane(spec, self.lanes[state])
+            spec = self._seen(state, spec_of(self.outer_value(state), state))
             self.inputs[state] = spec
             self.values[state] = value = self._bind(spec)
             return value
@@ -138,8 +138,12 @@ class Trace:
             return None
         if state not in self.forms:
             form = _form_of(state, state._value) if self.parent is None else self.parent.form(state)
-            self.forms[state] = form if form is None or state not in self.lanes else _one_lane(form, self.lanes[state])
+            self.forms[state] = None if form is None else self._seen(state, form)
         return self.forms[state]
+
+    def _seen(self, state: State, spec: Spec) -> Spec:
+        """What the traced function sees of a State whose value around it has this Spec."""
+        return _one_lane(spec, self.lanes[state]) if state in self.lanes else spec
 
     def overwritten(self) -> dict[State, Spec]:
         """{State: its Spec before} of the States that the function writes, but does not read."""
@@ -165,8 +169,8 @@ class Trace:
         """The value of `state` around this trace."""
         trace = self.parent
         while trace is not None:
-            if state in trace.values:
-                return trace.values[state]
+            if state in trace.values or trace.shows_parts:
+                return trace.read(state)
             trace = trace.parent
         return outside(state)
 

@@ -1,4 +1,4 @@
-"""The command `spikeloop`: show the installation, run the standard networks, begin a model."""
+"""The command `spikeloop`: show the installation, run the standard networks, begin a model, launch processes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,18 @@ def _parser() -> argparse.ArgumentParser:
     model.add_argument("--text", action="store_true", help="equations in text, in place of a class in Python")
     model.add_argument("--directory", type=Path, default=Path(), metavar="DIR", help="where to (default: here)")
     model.set_defaults(command=_write_model)
+    launch = commands.add_parser("launch", help="run a script in several processes, for sl.parallel")
+    launch.add_argument("-n", dest="number", type=_positive(int), required=True, metavar="N", help="processes")
+    launch.add_argument("script", help="a Python script that calls sl.parallel.initialize()")
+    launch.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments of the script")
+    launch.set_defaults(command=_launch)
     return parser
+
+
+def _launch(args: argparse.Namespace) -> int:
+    from .parallel._launch import launch
+
+    return launch(args.number, [args.script, *args.arguments])
 
 
 def _write_model(args: argparse.Namespace) -> int:

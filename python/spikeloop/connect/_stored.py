@@ -130,6 +130,10 @@ class Stored(Connectivity):
         one_each = starts.size == 0 or np.array_equal(starts, np.arange(self.n_pre + 1))
         return bool(one_each and np.array_equal(self.indices, np.arange(self.n_pre)))
 
+    def for_each(self, numbers: Any) -> Any:
+        """One number, or one for each synapse, as an array with one for each."""
+        return jnp.broadcast_to(numbers.reshape(-1), (self.num_synapses,)) + jnp.zeros((), numbers.dtype)
+
     @property
     def num_synapses(self) -> int:
         """Number of synapses."""

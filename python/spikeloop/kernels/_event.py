@@ -23,6 +23,7 @@ import numpy as np
 
 from ._exact_sums import digits
 from ._kernel import FLOATS, ByName, Kernel, Operand, inputs, params, state
+from ._mesh_axes import STORED, ByTarget
 from ._rules import lane_axis, lane_count, leading_axes, one_by_one
 
 
@@ -254,6 +255,7 @@ scatter_p = Kernel(
     dtypes={"target": FLOATS},
     attributes=_attributes("target"),
     scratch={"cuda": lambda o, rows: digits(o.target, rows.exact)},
+    mesh=ByTarget({"target": -1}, STORED, ("spikes",)),
 )
 gather_p = Kernel(
     "event_gather",
@@ -268,6 +270,7 @@ gather_p = Kernel(
     batch=populations("ct", ring="ct"),
     dtypes={"ct": FLOATS},
     attributes=_attributes("ct"),
+    mesh=ByTarget({"ct": -1}, STORED, sums=("gathered",)),
 )
 outer_p = Kernel(
     "event_outer",
@@ -282,4 +285,5 @@ outer_p = Kernel(
     dtypes={"ct": FLOATS},
     attributes=_attributes("ct"),
     scratch={"cuda": _sums_of_blocks},
+    mesh=ByTarget({"ct": -1}, (*STORED, "product"), ("spikes",)),
 )

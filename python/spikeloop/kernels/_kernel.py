@@ -23,6 +23,7 @@ A declaration names what goes in and what comes out, and gives the definition of
 | tangents and cotangents | `linear` and `adds_to`, or else the reference; `jvp` and `transpose` take their place |
 | `vmap` | `batch` |
 | varying axes in `shard_map` | all operands vary where one of them does, and so do the results |
+| `sl.parallel.mesh` | `mesh`; elementwise kernels run on the neurons of each device |
 | program of each platform | the native code of its name where the library has it, or else the reference |
 
 The native code of an `elementwise` kernel is made from its reference, so that it needs a declaration only.
@@ -42,6 +43,7 @@ import numpy as np
 
 from .._jax import Aval, Primitive, ad, batching, mlir, new_primitive
 from . import _library, _rules
+from ._mesh_axes import ByTarget
 from ._native_call import NativeCall
 from ._turn import Turn, once
 from .program import _call
@@ -107,6 +109,7 @@ class Kernel:
     | `platforms` | those that native code is for; on others the reference is as good |
     | `returned` | state that loops return from every step. On GPUs its new values get memory of their own: an \
     unrolled loop would have to copy them else |
+    | `mesh` | how devices share the work, if the kernel is not elementwise; otherwise each does all of it |
     | `label` | (**structure) → what messages call it, if not by its name |
     """
 
@@ -130,6 +133,7 @@ class Kernel:
     platforms: tuple[str, ...] = _library.PLATFORMS
     returned: tuple[str, ...] = ()
     label: Callable[..., str] | None = None
+    mesh: ByTarget | None = None
     primitive: Primitive = field(init=False)
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from ._event import Rows, sources_of
 from ._kernel import FLOATS, Kernel, inputs, params, state
+from ._mesh_axes import ByTarget
 
 ADDITIVE, LINEAR, POWER = 0, 1, 2  # F = 1, F = (w − origin)·scale, and the whole of F
 
@@ -109,6 +110,7 @@ rows_p = Kernel(
     operands=(*_EVENTS, *params("indices", "indptr"), *state("weight")),
     dtypes={"weight": FLOATS},
     attributes=lambda o, **structure: structure,
+    mesh=ByTarget({"coefficient": -1}, ("indices", "indptr", "weight")),
 )
 columns_p = Kernel(
     "plastic_columns",
@@ -117,4 +119,5 @@ columns_p = Kernel(
     operands=(*_EVENTS, *COLUMNS, *state("weight")),
     dtypes={"weight": FLOATS},
     attributes=lambda o, **structure: structure,
+    mesh=ByTarget({"events": -1}, ("places", "ends", "sources", "indptr", "weight")),
 )

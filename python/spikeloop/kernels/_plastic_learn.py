@@ -16,6 +16,7 @@ import jax.numpy as jnp
 
 from ._event import Rows, scatter, sources_of
 from ._kernel import FLOATS, ByName, Kernel, inputs, params, state
+from ._mesh_axes import ByTarget
 from ._plastic import Columns, Side, changed
 from ._rules import by_reference, is_zero
 
@@ -151,4 +152,8 @@ learn_p = Kernel(
     jvp=_jvp,
     dtypes={"weight": FLOATS},
     attributes=lambda o, **structure: structure,
+    mesh=ByTarget(
+        {"post": -1, "of_targets": -1, "listed": -2, "target": -1},
+        ("indices", "indptr", "places", "ends", "sources", "weight"),
+    ),
 )  # fmt: skip

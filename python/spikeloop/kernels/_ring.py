@@ -20,6 +20,7 @@ from .._jax import zero_tangent
 from ._event import Rows, cursors, populations, ring_attributes, scatter_p
 from ._exact_sums import digits
 from ._kernel import FLOATS, ByName, Kernel, inputs, params, state
+from ._mesh_axes import STORED, ByTarget
 from ._rules import is_zero, lane_axis, lane_count
 
 
@@ -144,6 +145,7 @@ relay_p = Kernel(
         "offset": rows.offset, "n_pre": rows.n_pre, "sorted": rows.sorted, **ring_attributes(o.past, rows),
     },
     scratch={"cuda": lambda o, rows: digits(o.target, rows.exact)},
+    mesh=ByTarget({"target": -1}, STORED, ("spikes",)),
 )  # fmt: skip
 collect_p = Kernel(
     "event_collect",
@@ -153,4 +155,5 @@ collect_p = Kernel(
     batch=_collect_batch,
     dtypes={"ring": FLOATS},
     attributes=lambda o, slots: {"slots": o.ring.shape[slots], "lanes": _lanes(o.ring, 0, slots)},
+    mesh=ByTarget({"target": -1, "ring": -1}),
 )

@@ -21,6 +21,7 @@ from .._jax import ad, zero_tangent
 from ._event import Rows, scatter_p, sources_of
 from ._exact_sums import digits
 from ._kernel import FLOATS, ByName, Kernel, cuda_tiles, inputs, params, state
+from ._mesh_axes import STORED, ByTarget
 from ._rules import constant, is_zero, one_by_one
 
 _BLOCKS = 8  # of targets
@@ -176,6 +177,7 @@ enqueue_p = Kernel(
     attributes=lambda o, rows: {"offset": rows.offset, "n_pre": rows.n_pre},
     native_operands=("spikes", "cursor", "count", "sources", "values"),  # the ring passes by
     scratch={"cuda": lambda o, rows: [jax.ShapeDtypeStruct((cuda_tiles(rows.n_pre) + 1,), jnp.uint32)]},
+    mesh=ByTarget({"ring": -1}, STORED, ("spikes",)),
 )  # fmt: skip
 deliver_p = Kernel(
     "event_deliver",
@@ -188,4 +190,5 @@ deliver_p = Kernel(
     dtypes={"target": FLOATS},
     attributes=lambda o, rows: {"n_pre": rows.n_pre, "sorted": rows.sorted, "blocks": _BLOCKS},
     scratch={"cuda": lambda o, rows: digits(o.target, rows.exact)},
+    mesh=ByTarget({"target": -1}, ("weight", "indices", "indptr", "starts")),
 )

@@ -8,6 +8,7 @@ import brainunit as u
 import jax.numpy as jnp
 import numpy as np
 
+from .. import _mesh
 from .._errors import ShapeError, UnitError
 from .._module import Module, as_size
 from .._state import State
@@ -67,6 +68,8 @@ class CommProjection(Projection):
         self.comm, delay = _connected(comm, pre, post, delay, where)
         if isinstance(post, Part):
             self.comm = post.embed(self.comm, where, may_reorder=isinstance(comm, Rule))
+        if (mesh := _mesh.current()) is not None:
+            self.comm = mesh.cut(self.comm)
         self.delay = delay_line(delay, self.comm, pre, where)
 
     def check_weight(self, unit: Any, takes: str, values: Any = u.UNITLESS) -> None:

@@ -23,6 +23,9 @@ def checked_number(connection: Connection) -> int:
 def columns_of(connection: Connection, short: int = _SHORT) -> Columns:
     """Where the synapses of each target stand among the weights: six bytes each, four of more than `short` sources."""
     n_pre, n_post, nnz = connection.n_pre, connection.n_post, checked_number(connection)
+    if (parts := getattr(connection, "parts", None)) is not None:
+        places, ends, sources = parts.columns(short)
+        return Columns(places, ends, sources, 0)
     indices, indptr = np.asarray(connection.indices), np.asarray(connection.indptr)
     sources = sources_of(indices, indptr, n_pre)
     ends, places = order(indices.astype(np.uint32), sources, None, n_post)

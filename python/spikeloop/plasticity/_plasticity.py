@@ -32,6 +32,7 @@ from ..kernels._plastic import (
 )
 from ..kernels._plastic_learn import Delivery, is_faster
 from ..kernels._record import number_of
+from ..transform import jit
 from ._columns import columns_of
 from ._delayed_synapses import DelayedSynapses
 from ._pending_updates import PendingUpdates
@@ -330,6 +331,12 @@ class Plasticity(WeightRule):
         pending, connection = self.pending, self._connection
         if pending is None or connection is None or pending.is_empty:
             return
+        if getattr(connection, "parts", None) is None:
+            self._apply_pending(pending, connection)
+        else:  # a program for the devices that the synapses lie on
+            jit(lambda: self._apply_pending(pending, connection))()
+
+    def _apply_pending(self, pending: PendingUpdates, connection: Connection) -> None:
         weight = u.get_mantissa(stored(connection.weight))
         law = self._law_of_targets(self.numbers(), weight.dtype)
         store(connection.weight, with_unit(pending.flushed(self._synapses(connection), *law, weight), self._unit))

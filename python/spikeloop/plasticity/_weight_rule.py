@@ -70,8 +70,7 @@ class WeightRule(Form):
             connection.weight.learned_in = where
         self._sizes, self._unit, self._post = (connection.n_pre, connection.n_post), unit, post
         numbers = jnp.asarray(number_in(connection.weight.value, unit, f"{where}: the weight"), environ.dftype())
-        numbers = jnp.broadcast_to(numbers.reshape(-1), (connection.num_synapses,)) + jnp.zeros((), numbers.dtype)
-        connection.weight.reinit(with_unit(numbers, unit))
+        connection.weight.reinit(with_unit(connection.for_each(numbers), unit))
 
     def prepare(self, connection: Connection, where: str, line: DelayLine | None) -> None:
         """Make what the rule needs to know of the synapses."""

@@ -29,6 +29,7 @@ from ._loops import while_loop as while_loop
 from ._products import jvp as jvp
 from ._products import vjp as vjp
 from ._progress import ProgressBar as ProgressBar
+from ._shard_map import shard_map as shard_map
 from ._vmap import map as map
 from ._vmap import vmap as vmap
 from ._vmap import vmap2 as vmap2

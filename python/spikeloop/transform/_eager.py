@@ -12,7 +12,7 @@ from typing import Any
 
 import jax
 
-from .. import _trace
+from .. import _mesh, _trace
 from .._jax import EAGER, consts_to_arguments, is_jit_disabled, strong, tracing
 from .._state import State
 from . import _recompilation
@@ -54,9 +54,19 @@ class TracedCall:
         for donated, spec in zip(self._donated, traced.state_specs, strict=True):
             donates += [donated] * len(spec.avals)
         donates += [False] * sum(len(spec.avals) for spec in traced.settings.values())
-        self._executable, key, is_new = store.find(consts_to_arguments(traced.jaxpr), donates)
+        self._placement = self._placed(args)
+        self._executable, key, is_new = store.find(consts_to_arguments(traced.jaxpr), donates, self._placement)
         if is_new:
             _recompilation.note(functions, traced.states, key)
+
+    def _placed(self, args: tuple) -> _mesh.Placement | None:
+        """How the devices of a mesh share the inputs; None without a mesh."""
+        mesh, traced = _mesh.current(), self._traced
+        if mesh is None:
+            return None
+        values = [state._value for state in traced.states]
+        arrays = [*traced.jaxpr.consts, *jax.tree.leaves((args, {}))]
+        return mesh.placement(arrays, traced.states, values, jax.tree.leaves(traced.setting_values()))
 
     @property
     def written(self) -> Sequence[State]:
@@ -66,21 +76,29 @@ class TracedCall:
     def __call__(self, *args: Any) -> Any:
         if is_jit_disabled():
             return self._whole(*args)
-        traced = self._traced
         inside = tracing.trace is not EAGER  # a transformation of JAX itself is running
-        values = [
-            unshared(state) if donated else state._value
-            for state, donated in zip(traced.states, self._donated, strict=True)
-        ]
-        inputs = [*jax.tree.leaves((args, {})), *jax.tree.leaves(values), *jax.tree.leaves(traced.setting_values())]
-        del values
-        outs = self._executable([*traced.jaxpr.consts, *inputs])
+        traced, outs = self._traced, self._executable(self._inputs(args))
         new = traced.unpack(outs[traced.num_out :])
         for state, value in zip(traced.written, new, strict=True):
             if inside:
                 _trace.check_writable(state, value)
             state._value = value
         return traced.result(outs[: traced.num_out])
+
+    def _inputs(self, args: tuple) -> list[Any]:
+        """What the program is called with; the buffers of States that it may overwrite belong to nobody else."""
+        traced = self._traced
+        values = [
+            unshared(state) if donated else state._value
+            for state, donated in zip(traced.states, self._donated, strict=True)
+        ]
+        rest = [*jax.tree.leaves((args, {})), *jax.tree.leaves(values), *jax.tree.leaves(traced.setting_values())]
+        inputs = [*traced.jaxpr.consts, *rest]
+        return inputs if self._placement is None else self._placement.place(inputs)
+
+    def lower(self, *args: Any) -> Any:
+        """The program before XLA compiles it."""
+        return self._executable.lower(self._inputs(args))
 
 
 def clear_caches() -> None:

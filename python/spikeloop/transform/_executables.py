@@ -10,6 +10,7 @@ from typing import Any
 import jax
 
 from .._jax import ClosedJaxpr, is_wide, run_jaxpr
+from .._mesh import Placement
 from ._signature import Signature, signature
 
 # The memory that kept programs may take together, and what one takes, measured as the growth of the process.
@@ -24,8 +25,9 @@ class Executable:
     It holds no State and no captured array: all are arguments. So one executable serves every model of the same form.
     """
 
-    def __init__(self, jaxpr: ClosedJaxpr, donates: Sequence[bool], nbytes: int):
+    def __init__(self, jaxpr: ClosedJaxpr, donates: Sequence[bool], nbytes: int, placement: Placement | None = None):
         self._jaxpr, self._donates, self.nbytes = jaxpr, tuple(donates), nbytes
+        self._placement = placement  # on several devices
         self._compiled = jax.jit(self._run, donate_argnums=0)
 
     def __call__(self, arrays: Sequence[Any]) -> list[Any]:
@@ -38,7 +40,14 @@ class Executable:
 
     def _run(self, given: Sequence[Any], kept: Sequence[Any]) -> list[Any]:
         handed, rest = iter(given), iter(kept)
-        return run_jaxpr(self._jaxpr, [next(handed) if donate else next(rest) for donate in self._donates])
+        arrays = [next(handed) if donate else next(rest) for donate in self._donates]
+        return run_jaxpr(self._jaxpr, arrays) if self._placement is None else self._placement.run(self._jaxpr, arrays)
+
+    def lower(self, arrays: Sequence[Any]) -> Any:
+        """The program for arrays like these before XLA compiles it."""
+        given = [x for x, donate in zip(arrays, self._donates, strict=True) if donate]
+        kept = [x for x, donate in zip(arrays, self._donates, strict=True) if not donate]
+        return self._compiled.lower(given, kept)
 
 
 class Store:
@@ -59,15 +68,17 @@ class Store:
             self._kept.clear()
             self.nbytes = 0
 
-    def find(self, jaxpr: ClosedJaxpr, donates: Sequence[bool]) -> tuple[Executable, Signature, bool]:
+    def find(
+        self, jaxpr: ClosedJaxpr, donates: Sequence[bool], placement: Placement | None = None
+    ) -> tuple[Executable, Signature, bool]:
         """(the executable of `jaxpr`, its key, whether it is new); `jaxpr` has no constants left."""
-        key = signature(jaxpr, tuple(donates), is_wide())
+        key = signature(jaxpr, tuple(donates), is_wide(), *(() if placement is None else (placement,)))
         with self._lock:
             found = self._kept.get(key)
             if found is not None:
                 self._kept.move_to_end(key)
                 return found, key, False
-            made = self._kept[key] = Executable(jaxpr, donates, _nbytes(key))
+            made = self._kept[key] = Executable(jaxpr, donates, _nbytes(key), placement)
             self.nbytes += made.nbytes
             while self.nbytes > self.limit and len(self._kept) > 1:
                 self.nbytes -= self._kept.popitem(last=False)[1].nbytes

@@ -8,6 +8,8 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .. import _mesh
+from . import _eager
 from ._inspect import eval_shape
 from ._program import Call, ProgramCache
 from ._static import fix_static, resolve
@@ -28,6 +30,9 @@ class JitFunction:
         self._call = self.cache.call
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if _mesh.current() is not None:  # where arrays lie is part of the program, which is found by what is traced
+            fun, _, call = self._bind(args, kwargs)
+            return _eager.run(_called, (fun,), (), call.whole())
         if self._plain:
             return self._call(self.origin_fun, None, Call(args, kwargs))
         return self._call(*self._bind(args, kwargs))
@@ -75,6 +80,10 @@ class JitFunction:
 
     def lower(self, *args: Any, **kwargs: Any) -> Any:
         """The lowered program for these arguments, as `jax.stages.Lowered`."""
+        if _mesh.current() is not None:
+            fun, _, call = self._bind(args, kwargs)
+            whole = call.whole()
+            return _eager.TracedCall(_called, (fun,), (), whole).lower(*whole)
         return self.cache.lower(*self._bind(args, kwargs))
 
     def compile(self, *args: Any, **kwargs: Any) -> Any:
@@ -135,6 +144,10 @@ def jit(
     if name is not None:
         wrapped.__name__ = name
     return wrapped
+
+
+def _called(functions: tuple[Any], _config: tuple, args: tuple[Any, Any]) -> Any:
+    return functions[0](*args[0], **args[1])
 
 
 def _without_self(nums: Any) -> Any:

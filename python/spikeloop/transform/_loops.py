@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from .. import _trace
-from .._jax import strong
+from .._jax import slice_struct, strong
 from .._trace import store, stored
 from ..kernels._fold_slices import fold_slices
 from ..kernels.plan import as_step
@@ -143,7 +143,7 @@ class Loop:
 
     def _trace(self, f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any) -> None:
         self._init_leaves, self._init_tree = jax.tree.flatten(init)
-        traced = trace_function(f, (init, jax.tree.map(_slice_shape, xs)))
+        traced = trace_function(f, (init, jax.tree.map(slice_struct, xs)))
         jaxpr = fold_slices(traced.jaxpr)
         jaxpr = as_step(jaxpr, _fixed(traced)) if self._in_order else jaxpr
         self.traced = dataclasses.replace(traced, jaxpr=jaxpr)
@@ -308,10 +308,6 @@ def _fixed(traced: Traced) -> list[bool]:
     for state, spec in zip(traced.states, traced.state_specs, strict=True):
         fixed += [state not in traced.written] * len(spec.avals)
     return fixed + [True] * (len(traced.jaxpr.in_avals) - len(fixed))
-
-
-def _slice_shape(leaf: Any) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(jnp.shape(leaf)[1:], jnp.result_type(leaf))
 
 
 def _describe(tree: Any, avals: Any) -> str:

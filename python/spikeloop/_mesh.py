@@ -1,0 +1,64 @@
+"""The devices that programs run on together, if there are several."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable, Sequence
+from typing import Any, Protocol
+
+from ._jax import ClosedJaxpr
+from ._state import State
+
+
+class Placement(Hashable, Protocol):
+    """How devices share the inputs of a program."""
+
+    def run(self, jaxpr: ClosedJaxpr, arrays: Sequence[Any]) -> list[Any]:
+        """The results of the program."""
+        ...
+
+    def place(self, arrays: Sequence[Any]) -> list[Any]:
+        """The inputs, each on its devices."""
+        ...
+
+
+class Devices(Protocol):
+    """What other parts of the library ask of the mesh."""
+
+    devices: Any  # the mesh as JAX knows it
+
+    def placement(
+        self, arrays: Sequence[Any], states: Sequence[State], values: Sequence[Any], settings: Sequence[Any]
+    ) -> Placement:
+        """How devices share the inputs of a program: `arrays`, the values of its States, and settings."""
+        ...
+
+    def read(self, state: State) -> Any:
+        """The value of a State, whole, as arrays of NumPy."""
+        ...
+
+    def cut_value(self, state: State, value: Any) -> Any:
+        """A whole value as the State holds it."""
+        ...
+
+    def cut(self, connection: Any) -> Any:
+        """The connection whose synapses are where their targets are."""
+        ...
+
+
+class _Here(threading.local):
+    mesh: Devices | None = None
+
+
+_here = _Here()
+
+
+def current() -> Devices | None:
+    """The mesh of the innermost `with sl.parallel.mesh():` of this thread; None for one device."""
+    return _here.mesh
+
+
+def enter(mesh: Devices | None) -> Devices | None:
+    """Make `mesh` the current one; returns the one before."""
+    before, _here.mesh = _here.mesh, mesh
+    return before

@@ -1,0 +1,104 @@
+"""Kernels on several devices: steps of populations by neuron, event kernels by target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jax
+
+from ..kernels._draws import KEYS
+from ..kernels._kernel import KERNELS, Kernel
+from ..kernels._mesh_axes import ByTarget
+from ._value import AXIS, Layout, Value
+
+if TYPE_CHECKING:
+    from ._partition import Partition
+
+
+def rule(equation: Any) -> Any:
+    """What to do with a kernel; None for other operations, and for kernels that every device runs as a whole."""
+    kernel = kernel_of(equation)
+    if kernel is None:
+        return None
+    return _elementwise if kernel.elementwise else _by_target if kernel.mesh else None
+
+
+def kernel_of(equation: Any) -> Kernel | None:
+    """The kernel that an operation runs."""
+    return next((kernel for kernel in KERNELS.values() if kernel.primitive is equation.primitive), None)
+
+
+# --- steps of populations --------------------------------------------------------------------------------------------
+
+
+def _elementwise(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
+    """All that has the neurons on its last axis is cut there."""
+    kernel, structure = kernel_of(equation), equation.params
+    assert kernel is not None
+    names = kernel.names(structure)
+    n = next(value.layout.n for value in values if value.layout is not None)
+    along = [out.aval.shape[-1:] == (n,) for out in equation.outvars]
+    own = [v.layout is None or (v.layout.n == n and v.layout.axis == len(v.shape) - 1) for v in values]
+    sums_of_padding = not all(along) and n % partition.shards
+    if KEYS[0] in names or not all(own) or sums_of_padding:
+        return None  # what a neuron draws follows from its number in the whole population
+    parts = [
+        partition.part(v, Layout(len(v.shape) - 1, n)) if v.shape[-1:] == (n,) else partition.whole(v) for v in values
+    ]
+    outs = kernel.bind(*parts, **structure)
+    return [
+        Value(out, Layout(out.ndim - 1, n)) if cut else Value(jax.lax.psum(out, AXIS))
+        for out, cut in zip(outs, along, strict=True)
+    ]
+
+
+# --- event kernels ---------------------------------------------------------------------------------------------------
+
+
+def _by_target(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
+    """Every device has its targets and their synapses, and the spikes of all sources."""
+    kernel, structure = kernel_of(equation), equation.params
+    assert kernel is not None
+    assert kernel.mesh is not None
+    mesh, given = kernel.mesh, dict(zip(kernel.names(structure), values, strict=True))
+    synapses = [name for name in mesh.synapses if name in given and _is_cut(given[name])]
+    if mesh.synapses and not synapses:
+        return None
+    layouts = {
+        name: Layout(len(value.shape) + mesh.targets[name], value.shape[mesh.targets[name]])
+        for name, value in given.items()
+        if name in mesh.targets
+    }
+    deferred = partition.deferred
+    if deferred is not None and deferred.takes(equation):
+        return deferred.relay(partition, equation, given, layouts)
+    outs = kernel.bind(*(operand(partition, mesh, name, value, layouts) for name, value in given.items()), **structure)
+    names = _results(kernel, equation)
+    return [_result(mesh, name, out, layouts, partition.shards) for name, out in zip(names, outs, strict=True)]
+
+
+def _results(kernel: Kernel, equation: Any) -> list[str]:
+    """The names of the results."""
+    o = kernel.by_name([atom.aval for atom in equation.invars], equation.params)
+    return [*kernel.replaced(equation.params), *kernel.outputs(o, **equation.params)]
+
+
+def _result(mesh: ByTarget, name: str, out: Any, layouts: dict[str, Layout], shards: int) -> Value:
+    if name in layouts:
+        return Value(out, layouts[name])
+    if name in mesh.synapses and out.size > 1:
+        return Value(out, Layout(0, out.shape[0] * shards, of_synapses=True))
+    return Value(jax.lax.psum(out, AXIS) if name in (*mesh.sums, *mesh.synapses) else out)
+
+
+def _is_cut(value: Value) -> bool:
+    return value.layout is not None and value.layout.of_synapses
+
+
+def operand(partition: Partition, mesh: ByTarget, name: str, value: Value, layouts: dict[str, Layout]) -> Any:
+    """What a device hands to its kernel."""
+    if name in layouts:
+        return partition.part(value, layouts[name])
+    if name in mesh.synapses:
+        return value.array
+    return partition.spikes(value) if name in mesh.spikes else partition.whole(value)

@@ -1,0 +1,126 @@
+"""`mesh`: the devices that a network runs on."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from typing import Any, Self
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, NamedSharding
+from jax.sharding import Mesh as JaxMesh
+
+from .. import _mesh
+from .._form import Form
+from .._state import State
+from .._trace import Short, stored
+from ..connect import Connection
+from ._cut import CutConnection
+from ._placement import Placed, are_synapses, gather
+from ._processes import check_agreement
+from ._value import AXIS, Layout
+
+
+class Mesh:
+    """Devices among which networks are cut by neuron; made by `mesh`, and entered by `with`."""
+
+    def __init__(self, devices: JaxMesh, list_length: int | None):
+        self.devices, self.list_length = devices, list_length
+        self._cut: weakref.WeakKeyDictionary[Connection, CutConnection] = weakref.WeakKeyDictionary()
+
+    @property
+    def shards(self) -> int:
+        """The number of devices."""
+        return self.devices.size
+
+    def __enter__(self) -> Self:
+        self._outer = _mesh.enter(self if self.shards > 1 else None)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        _mesh.enter(self._outer)
+
+    def __repr__(self) -> str:
+        return f"mesh of {self.shards} devices on {jax.process_count()} processes"
+
+    # --- what other parts of the library ask -------------------------------------------------------------------------
+
+    def placement(
+        self, arrays: Sequence[Any], states: Sequence[State], values: Sequence[Any], settings: Sequence[Any]
+    ) -> Placed:
+        """How devices share the inputs of a program: `arrays`, the values of its States, and settings."""
+        layouts = [self._layout_of_array(x) for x in arrays]
+        named = [(f"An array that the program takes, {Short(x)},", x) for x in arrays]
+        for state, value in zip(states, values, strict=True):
+            leaves = jax.tree.leaves(value)
+            layouts += [self._layout_of_state(state, leaf) for leaf in leaves]
+            named += [(state.path, leaf) for leaf in leaves]
+        check_agreement(named)
+        return Placed(self.devices, (*layouts, *[None] * len(settings)), self.list_length)
+
+    def cut(self, connection: Any) -> Any:
+        """The connection whose synapses are where their targets are; other layers stay as they are."""
+        if type(connection) is not Connection:
+            return connection
+        if connection not in self._cut:
+            self._cut[connection] = CutConnection(connection, self.devices)
+        return self._cut[connection]
+
+    def read(self, state: State) -> Any:
+        """The value of a State, whole, as arrays of NumPy."""
+        value, parts = gather(stored(state)), getattr(state, "of_synapses", None)
+        return value if parts is None else jax.tree.map(parts.whole, value)
+
+    def cut_value(self, state: State, value: Any) -> Any:
+        """A whole value as the State holds it."""
+        parts = getattr(state, "of_synapses", None)
+        return value if parts is None else jax.tree.map(lambda x: parts.cut(np.asarray(x)), value)
+
+    def _layout_of_array(self, array: Any) -> Layout | None:
+        sharding = getattr(array, "sharding", None)
+        if not isinstance(sharding, NamedSharding) or sharding.mesh != self.devices or AXIS not in (*sharding.spec,):
+            return None
+        axis = sharding.spec.index(AXIS)
+        return Layout(axis, array.shape[axis], are_synapses(array))
+
+    def _layout_of_state(self, state: State, array: Any) -> Layout | None:
+        if getattr(state, "of_synapses", False):
+            return Layout(0, array.shape[0], of_synapses=True)
+        found = self._layout_of_array(array)
+        owner = state._owner[0]() if state._owner else None
+        if found is not None or not isinstance(owner, Form) or not getattr(owner, "in_size", None):
+            return found
+        size, shape = owner.varshape, np.shape(array)
+        if not shape or shape[len(shape) - len(size) :] != size:
+            return None
+        if size[0] < self.shards:
+            raise ValueError(
+                f"{owner.path} has {size[0]} neurons, fewer than the {self.shards} devices of sl.parallel.mesh(). Give "
+                "the mesh fewer devices, sl.parallel.mesh(devices=jax.devices()[:1]), or make the population larger."
+            )
+        return Layout(len(shape) - len(size), size[0])
+
+
+def mesh(*, devices: Sequence[Any] | None = None, list_length: int | None = None) -> Mesh:
+    """The devices that a network runs on together, for a `with` statement around its construction and its run.
+
+    A population is cut into as many parts as there are devices, and the synapses lie with their targets; spikes and
+    states are the same for any number of devices. With one device nothing changes.
+
+    | name | meaning | default |
+    |---|---|---|
+    | `devices` | the devices, of all processes | `jax.devices()` |
+    | `list_length` | for how many spikes the list that a device sends has room; if there are more, all send one bit \
+for each neuron | one for 256 neurons and steps |
+
+    >>> with sl.parallel.mesh():
+    ...     net = sl.nn.init_all_states(sl.networks.COBANetwork(400))
+    ...     spikes = sl.transform.for_loop(net.update, length=100)
+    >>> spikes.shape
+    (100, 400)
+    """
+    if list_length is not None and (not hasattr(list_length, "__index__") or list_length < 1):
+        raise ValueError(f"mesh: list_length must be a whole number, at least 1; given {list_length!r}.")
+    found = list(jax.devices() if devices is None else devices)
+    return Mesh(JaxMesh(np.array(found), (AXIS,), axis_types=(AxisType.Auto,)), list_length)

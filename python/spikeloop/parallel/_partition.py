@@ -1,0 +1,102 @@
+"""A traced program as each of several devices runs it.
+
+A program is written, and traced, for whole populations. Here every operation of it is done again on what one device
+holds: arrays that are cut by neuron stay cut through elementwise operations, steps of populations, and spikes that
+arrive at targets. Whatever needs other neurons gathers them first, so that each operation computes the same numbers
+as on one device, in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .._jax import Literal, bind_equation
+from . import _control, _kernels, _operations
+from ._exchange import exchange
+from ._interval import Deferred
+from ._value import Layout, Value, cut, gather
+
+
+class Partition:
+    """What a device does of a program that `shards` devices run.
+
+    `list_length` is how many spikes a list of spikes has room for, or None. `exchanges` notes what is gathered.
+    """
+
+    def __init__(self, shards: int, list_length: int | None = None):
+        self.shards, self.list_length = shards, list_length
+        self.exchanges: list[Exchanged] = []
+        self.deferred: Deferred | None = None  # spikes that are exchanged after several steps
+
+    def run(self, jaxpr: Any, values: Sequence[Value]) -> list[Value]:
+        """The results of `jaxpr`, whose inputs, constants first, are `values`."""
+        known = dict(zip([*jaxpr.constvars, *jaxpr.invars], values, strict=True))
+
+        def read(atom: Any) -> Value:
+            return Value(atom.val) if isinstance(atom, Literal) else known[atom]
+
+        for equation in jaxpr.eqns:
+            outs = self.apply(equation, [read(atom) for atom in equation.invars])
+            known.update(zip(equation.outvars, outs, strict=True))
+        return [read(atom) for atom in jaxpr.outvars]
+
+    def apply(self, equation: Any, values: list[Value]) -> list[Value]:
+        """The results of one operation."""
+        if all(value.layout is None for value in values):
+            return self.plain(equation, values)
+        inner = _control.inlined(equation)
+        if inner is not None:
+            return self.run(inner.jaxpr, [*map(Value, inner.consts), *values])
+        rules = (_control.rule(equation), _kernels.rule(equation), _operations.rule(equation))
+        for rule in rules:
+            if rule is not None and (outs := rule(self, equation, values)) is not None:
+                return outs
+        return self.plain(equation, values)
+
+    def plain(self, equation: Any, values: Sequence[Value]) -> list[Value]:
+        """The operation on whole arrays."""
+        for value in values:
+            if value.layout is not None and value.layout.of_synapses:
+                raise NotImplementedError(
+                    f"{equation.primitive.name} of the synapses of a connection: in sl.parallel.mesh() every device "
+                    "has those of its own targets only. Do this outside of the mesh."
+                )
+        return [Value(out) for out in bind_equation(equation, [self.whole(value) for value in values])]
+
+    def whole(self, value: Value) -> Any:
+        """All of an array, on every device."""
+        if value.layout is not None and value.whole is None:
+            self.exchanges.append(Exchanged(value.array, None))
+            value.whole = gather(value.array, value.layout)
+        return value.whole
+
+    def spikes(self, value: Value) -> Any:
+        """The spikes of all neurons, (..., n): what `whole` gives, exchanged as lists where these are short."""
+        if value.layout is not None and value.whole is None:
+            rows = value.array.reshape(-1, value.array.shape[-1])
+            whole = self.exchanged(rows, value.layout)
+            value.whole = whole.reshape(*value.array.shape[:-1], whole.shape[-1])
+        return value.whole
+
+    def exchanged(self, rows: Any, layout: Layout) -> Any:
+        """The spikes (steps, n) of all devices, from those of this one."""
+        self.exchanges.append(Exchanged(rows, rows.shape[0]))
+        return exchange(rows, layout.n, self.shards, self.list_length)
+
+    def part(self, value: Value, layout: Layout) -> Any:
+        """What this device has of an array in `layout`."""
+        if value.layout == layout:
+            return value.array
+        return cut(self.whole(value), layout.axis, self.shards)
+
+    def in_layout(self, value: Value, layout: Layout | None) -> Any:
+        """The array, whole or as a part."""
+        return self.whole(value) if layout is None else self.part(value, layout)
+
+
+class Exchanged:
+    """A note of what a program gathers: an array of one device, and of how many steps its spikes are."""
+
+    def __init__(self, array: Any, steps: int | None):
+        self.shape, self.dtype, self.steps = array.shape, array.dtype, steps

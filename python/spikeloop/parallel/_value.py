@@ -1,0 +1,61 @@
+"""Values of a program that several devices run: whole arrays, and parts of arrays that are cut by neuron."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+AXIS = "neurons"  # of the mesh
+
+
+class Layout(NamedTuple):
+    """How devices share an array: cut along `axis`, of `n` elements, into equal parts of which the last is padded.
+
+    `of_synapses`: an array of the synapses. Every device has those of its own targets, in an order of its own, so that
+    the parts together are no array that a program could use.
+    """
+
+    axis: int
+    n: int
+    of_synapses: bool = False
+
+
+class Value:
+    """An array as one device holds it: all of it, or the part that its `layout` says."""
+
+    __slots__ = ("array", "layout", "whole")
+
+    def __init__(self, array: Any, layout: Layout | None = None):
+        self.array, self.layout = array, layout
+        self.whole = array if layout is None else None  # once it has been gathered
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the whole array."""
+        shape = list(jnp.shape(self.array))
+        if self.layout is not None:
+            shape[self.layout.axis] = self.layout.n
+        return tuple(shape)
+
+
+def part_size(n: int, shards: int) -> int:
+    """How many of `n` neurons a device has at most."""
+    return -(-n // shards)
+
+
+def cut(array: Any, axis: int, shards: int) -> Any:
+    """The part of a whole array that this device has; what pads the last part repeats the last element."""
+    n = array.shape[axis]
+    size = part_size(n, shards)
+    if size * shards > n:
+        last = jax.lax.slice_in_dim(array, n - 1, n, axis=axis)
+        array = jnp.concatenate([array, *[last] * (size * shards - n)], axis)
+    return jax.lax.dynamic_slice_in_dim(array, jax.lax.axis_index(AXIS) * size, size, axis)
+
+
+def gather(array: Any, layout: Layout) -> Any:
+    """The whole array, from the parts of all devices."""
+    whole = jax.lax.all_gather(array, AXIS, axis=layout.axis, tiled=True)
+    return jax.lax.slice_in_dim(whole, 0, layout.n, axis=layout.axis)

@@ -1,0 +1,194 @@
+"""Run as a script: checks of `sl.parallel.mesh` on four virtual devices; prints {check: what it found} as JSON."""
+
+import json
+import re
+import sys
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+import spikeloop as sl
+from jax.sharding import AxisType
+from jax.sharding import PartitionSpec as P
+
+NETWORKS = {
+    "COBA": (lambda: sl.networks.COBANetwork(402, out_degree=40), 70),
+    "Brunel": (lambda: sl.networks.Brunel(303, out_degree=60), 47),  # three blocks of 14 steps, and five steps
+    "BrunelSTDP": (lambda: sl.networks.BrunelSTDP(203, out_degree=40), 60),
+    "PD14": (lambda: sl.networks.PD14(0.006), 60),
+}
+FOUND = {}
+
+
+def run(name, mesh=None):
+    """(spikes, V, network) of a run, alone or on a mesh."""
+    make, steps = NETWORKS[name]
+    sl.random.seed(3)
+    if mesh is None:
+        net = sl.nn.init_all_states(make())
+        spikes = sl.transform.for_loop(net.update, length=steps)
+        return np.asarray(spikes), np.asarray(u.get_mantissa(net.N.V.value)), net
+    with mesh:
+        net = sl.nn.init_all_states(make())
+        spikes = sl.transform.for_loop(net.update, length=steps)
+        return sl.parallel.gather(spikes), u.get_mantissa(sl.parallel.gather(net.N.V.value)), net
+
+
+def same(name, mesh, alone):
+    """How many spikes there are, and whether spikes and V are those of a run on one device."""
+    spikes, v, net = run(name, mesh)
+    return {"spikes": int(spikes.sum()), "same": bool((spikes == alone[0]).all() and (v == alone[1]).all())}, net
+
+
+def message(fun):
+    """The type and text of what a function raises."""
+    try:
+        fun()
+    except Exception as error:  # every error is what is asked for
+        return f"{type(error).__name__}: {error}"
+    return "nothing"
+
+
+def devices(n, **options):
+    """A mesh of the first devices."""
+    return sl.parallel.mesh(devices=jax.devices()[:n], **options)
+
+
+def check_networks():
+    """Equal spikes and V on two and four devices; lists of spikes are too short on two."""
+    for name in NETWORKS:
+        alone = run(name)
+        n = 2 if name == "PD14" else 4
+        FOUND[f"{name} {n}"], net = same(name, devices(n), alone)
+        if name == "Brunel":
+            FOUND["Brunel 2"], _ = same(name, devices(2, list_length=1), alone)
+            FOUND["placed"] = placed(net)
+            with devices(4):
+                FOUND["single synapses"] = message(lambda net=net: net.E.comm.to_coo())
+            FOUND["outside"] = message(lambda net=net: sl.transform.for_loop(net.update, length=1))
+        if name == "BrunelSTDP":
+            check_weights(alone[2], net)
+
+
+def check_weights(alone, net):
+    """Learned weights are the same, synapse by synapse."""
+    with devices(4):
+        saved = sl.nn.save_states(net)
+    whole = sl.nn.save_states(alone)
+    FOUND["saved"] = sorted(path for path in whole if not equal(whole[path], saved[path]))
+    sl.nn.load_states(alone, {path: jax.tree.map(np.asarray, value) for path, value in saved.items()})
+    with devices(2):
+        other = sl.nn.init_all_states(NETWORKS["BrunelSTDP"][0]())
+        sl.nn.load_states(other, saved)
+        again = sl.nn.save_states(other)
+        sl.random.seed(4)
+        steps = sl.parallel.gather(sl.transform.for_loop(other.update, length=20))
+        weight = other.E.comm.weight
+        FOUND["all weights"] = message(lambda: sl.transform.jit(lambda: u.get_mantissa(weight.value).sum())())
+    sl.random.seed(4)
+    FOUND["loaded"] = sorted(path for path in saved if not equal(again[path], saved[path]))
+    FOUND["goes on"] = bool((steps == np.asarray(sl.transform.for_loop(alone.update, length=20))).all())
+
+
+def equal(a, b):
+    """Whether two values hold the same numbers."""
+    return all(np.array_equal(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
+
+
+def placed(net):
+    """Whether States are cut, and each device has the synapses of its own targets alone."""
+    with devices(4):
+        comm = net.E.comm
+        parts = [np.asarray(x.data) for x in comm.indices.addressable_shards]
+        lengths = [int(np.asarray(x.data)[-1]) for x in comm.indptr.addressable_shards]
+    whole = NETWORKS["Brunel"][0]().E.comm
+    targets = np.asarray(whole.indices).astype(int)
+    size = comm.parts.size
+    own = [np.sort(p[:n].astype(int) + k * size) for k, (p, n) in enumerate(zip(parts, lengths, strict=True))]
+    wanted = [np.sort(targets[targets // size == k]) for k in range(4)]
+    return all(np.array_equal(a, b) for a, b in zip(own, wanted, strict=True))
+
+
+def check_program():
+    """The collectives of the compiled loop of a network whose spikes travel for 14 steps."""
+    with devices(2):
+        net = sl.nn.init_all_states(NETWORKS["Brunel"][0]())
+        text = sl.transform.jit(lambda: sl.transform.for_loop(net.update, length=42)).compile().as_text()
+    FOUND["gathers"] = gathers(text)
+
+
+def gathers(text):
+    """How many arrays each loop of a program gathers, branches that are not taken as a rule aside."""
+    blocks = re.finditer(r"^(?:ENTRY )?%?([\w.\-]+) [^\n]*\{\n(.*?)^\}", text, re.S | re.M)
+    computations = {block[1]: block[2] for block in blocks}
+    return [computations[body].count(" all-gather(") for body in {*re.findall(r"body=%?([\w.\-]+)", text)}]
+
+
+def check_gradient():
+    """The gradient through a loop, by a weight for each synapse."""
+
+    def slope(mesh):
+        sl.random.seed(3)
+        net = sl.nn.Module("net")
+        net.N = sl.LIFRef(101, V_th=1.0 * u.mV, tau_ref=1 * u.ms, V_initializer=sl.init.Uniform(0 * u.mV, 1 * u.mV))
+        rule = sl.connect.FixedOutDegree(10, sl.init.Uniform(0.0 * u.mV, 0.2 * u.mV), seed=1)
+        net.P = sl.project(net.N, net.N, rule)
+        sl.nn.init_all_states(net)
+
+        def loss():
+            spikes = sl.transform.for_loop(lambda: (net.P(), net.N(1.5 * u.mA))[1], length=30)
+            return (spikes * (1.0 + u.get_mantissa(net.N.V.value))).sum()
+
+        (g,) = jax.tree.leaves(sl.transform.grad(loss, net.P.comm.weight)())
+        return np.asarray(g) if mesh is None else net.P.comm.parts.whole(np.asarray(g))
+
+    with devices(2) as mesh:
+        ours = slope(mesh)
+    wanted = slope(None)
+    FOUND["gradient"] = [float(np.abs(wanted).max()), float(np.abs(ours - wanted).max())]
+
+
+def check_shard_map():
+    """A function of parts of a population, and a State that is written differently by devices that share it."""
+    mesh = jax.make_mesh((4,), ("x",), axis_types=(AxisType.Auto,))
+    net = sl.nn.init_all_states(sl.LIF(40, V_initializer=sl.init.Uniform(0 * u.mV, 1 * u.mV)))
+    total, start, xs = sl.State(jnp.zeros(())), net.V.value, jnp.full((30, 40), 30.0)
+
+    def run(xs):
+        spikes = sl.transform.for_loop(lambda x: net(x * u.mA), xs)
+        total.value = total.value + jax.lax.psum(spikes.sum(), "x")
+        return spikes
+
+    parts = {state: P("x") for state in net.states().values()}
+    ours = sl.transform.shard_map(run, mesh, P(None, "x"), P(None, "x"), state_in_specs=parts)(xs)
+    v = np.asarray(net.V.value.mantissa)
+    sl.nn.init_all_states(net)
+    net.V.value = start
+    wanted = sl.transform.for_loop(lambda x: net(x * u.mA), xs)
+    same = [(ours == wanted).all(), (v == net.V.value.mantissa).all(), total.value == wanted.sum()]
+    FOUND["shard_map"] = [bool(x) for x in same]
+
+    def differ(xs):
+        total.value = xs.sum()
+
+    FOUND["replicated State"] = message(lambda: sl.transform.shard_map(differ, mesh, P("x"), P())(jnp.ones(4)))
+
+
+def check_errors():
+    """Misuse is named."""
+    with devices(4):
+        net = sl.nn.Module("net")
+        net.few = sl.nn.init_all_states(sl.LIF(3))
+        FOUND["few neurons"] = message(lambda: sl.transform.for_loop(lambda: net.few(), length=2))
+    FOUND["list length"] = message(lambda: sl.parallel.mesh(list_length=0))
+
+
+if __name__ == "__main__":
+    sl.environ.set(dt=0.1 * u.ms)
+    check_networks()
+    check_program()
+    check_gradient()
+    check_shard_map()
+    check_errors()
+    json.dump(FOUND, sys.stdout)

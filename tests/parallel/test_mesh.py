@@ -1,0 +1,77 @@
+"""Networks on several virtual devices: spikes, potentials, weights and gradients are those of one device."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import spikeloop as sl
+
+SCRIPT = Path(__file__).parents[1] / "helpers" / "on_devices.py"
+FLAGS = "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0"
+FLAGS += " --xla_cpu_use_fusion_emitters=false"
+
+
+@pytest.fixture(scope="module")
+def found(native):
+    """What the checks on four devices found: the number of devices has to be known before JAX starts."""
+    env = {**os.environ, "XLA_FLAGS": FLAGS, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    done = subprocess.run([sys.executable, str(SCRIPT)], env=env, capture_output=True, text=True, timeout=400)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+RUNS = ["COBA 4", "Brunel 2", "Brunel 4", "BrunelSTDP 4", "PD14 2"]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_spikes_and_potentials_do_not_depend_on_the_number_of_devices(found, run):
+    assert found[run]["spikes"] > 0
+    assert found[run]["same"]
+
+
+def test_a_device_has_the_synapses_of_its_own_targets_alone(found):
+    assert found["placed"]
+
+
+def test_spikes_are_exchanged_once_in_the_shortest_delay(found):
+    assert [n for n in found["gathers"] if n] == [1], "the loop over blocks of steps"
+
+
+def test_saved_states_are_those_of_one_device_and_load_on_another_number_of_them(found):
+    assert found["saved"] == found["loaded"] == []
+    assert found["goes on"]
+
+
+def test_the_gradient_through_a_loop_is_that_of_one_device(found):
+    largest, error = found["gradient"]
+    assert largest > 0.1
+    assert error < 1e-5 * largest
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("few neurons", "ValueError: net.few has 3 neurons, fewer than the 4 devices"),
+        ("single synapses", "NotImplementedError: Brunel.E.comm.to_coo: .* targets only. Build the connection outside"),
+        ("outside", "RuntimeError: Brunel.E.comm was built in sl.parallel.mesh.*Use it inside"),
+        ("all weights", "NotImplementedError: reduce_sum of the synapses of a connection"),
+        ("list length", "ValueError: mesh: list_length must be a whole number, at least 1; given 0"),
+        ("replicated State", "ValueError: .*differs between devices along .'x'.*by its spec P"),
+    ],
+)
+def test_misuse_is_named(found, what, says):
+    assert re.search(says, found[what]), found[what]
+
+
+def test_shard_map_hands_parts_of_states_to_a_function(found):
+    assert found["shard_map"] == [True, True, True]
+
+
+def test_one_device_changes_nothing():
+    with sl.parallel.mesh() as mesh:
+        assert mesh.shards == 1
+        assert sl._mesh.current() is None

@@ -1,0 +1,60 @@
+"""Several processes run one network through Gloo; what goes wrong in one of them ends the others."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from spikeloop.parallel import _processes
+
+SCRIPT = Path(__file__).parents[1] / "helpers" / "in_processes.py"
+
+
+def ran(command, **env):
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), **env}
+    env["XLA_FLAGS"] = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def run(native):
+    """Two processes, one of which is killed at the end."""
+    return ran([sys.executable, "-m", "spikeloop", "launch", "-n", "2", str(SCRIPT)])
+
+
+@pytest.fixture(scope="module")
+def found(run):
+    """What they found before."""
+    (line,) = [line for line in run.stdout.splitlines() if line.startswith("FOUND")] or [run.stderr]
+    return json.loads(line.removeprefix("FOUND"))
+
+
+def test_spikes_and_potentials_are_those_of_one_process(found):
+    assert found["spikes"] > 0
+    assert found["same"]
+
+
+def test_a_state_that_processes_made_differently_is_named(found):
+    assert found["differ"].startswith("net.N.V has other values in this process than in others")
+
+
+def test_a_killed_process_ends_the_others(run):
+    assert run.returncode != 0
+    assert "FOUND" in run.stdout
+    assert "ENDED" not in run.stdout
+
+
+def test_a_process_does_not_wait_forever_for_others_that_do_not_come():
+    told = {_processes.COORDINATOR: "127.0.0.1:43217", _processes.PROCESSES: "2", _processes.PROCESS: "0"}
+    done = ran([sys.executable, str(SCRIPT), "alone"], **told)
+    assert done.returncode != 0
+    assert "sl.parallel.initialize: fewer than 2 processes have come in 5 s" in done.stderr
+
+
+def test_one_process_has_nothing_to_join(monkeypatch):
+    assert _processes._given(None, None, None) is None
+    assert _processes._given(None, 1, 0) is None
+    monkeypatch.setenv("SLURM_NTASKS", "4")
+    assert _processes._given(None, None, None) == {}
