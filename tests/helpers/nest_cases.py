@@ -188,7 +188,8 @@ def by_rkf45(case):
     """The case by NEST's own integrator: the same numbers, but in a step before a spike now and then."""
     error = case.params.get("gsl_error_tol", 1e-3)
     # Where its steps are at the edge of what the tolerance allows, rounding decides about the next one.
-    tolerance = 1e-6 if case in AEIF else 1e-3 if case.model == "iaf_cond_exp_sfa_rr" else 1e-8
+    rounded = {"iaf_cond_exp_sfa_rr": 1e-3, "hh_psc_alpha_gap": 1e-2}
+    tolerance = 1e-6 if case in AEIF else rounded.get(case.model, 1e-8)
     return replace(case, params={**case.params, "integrator": f"rkf45({error})"}, tolerance=tolerance, upswing=3e-4)
 
 
