@@ -40,7 +40,7 @@ def fit(iterations: int) -> tuple[dict[str, float], Any, Any]:
     wanted = trace(sl.AdExIF(1, **TRUE), x)
     neuron = sl.AdExIF(1, **{name: sl.ParamState(value) for name, value in START.items()})
     rates = {"R": 2e-2, "tau": 0.5, "tau_w": 2.0, "a": 2e-2}  # in the units of the constants
-    adam = {name: optax.adam(optax.cosine_decay_schedule(rate, iterations)) for name, rate in rates.items()}
+    adam: Any = {name: optax.adam(optax.cosine_decay_schedule(rate, iterations)) for name, rate in rates.items()}
     trained = {name: getattr(neuron, name) for name in rates}
     optimizer = sl.train.Optimizer(optax.multi_transform(adam, {name: name for name in rates}), trained)
 

@@ -73,7 +73,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="as a test: one round, no record")
     parser.add_argument("--out", type=Path, help="folder of the records (default: benches/results)")
     args = parser.parse_args()
-    pythons = dict.fromkeys(PEERS, args.python) if args.python else {}
+    pythons: dict[str, str] = {peer: args.python for peer in PEERS if args.python}
     pythons |= dict(pair.split("=", 1) for pair in args.peer_python)
     core, rounds = machine.cores(1), 1 if args.check else args.rounds
     print(f"{machine.cpu_model()}, core {core}, commit {machine.commit()}")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
-import torch
 
 from benches.training.nets import TAU, Net
 
-Step = Callable[[torch.Tensor], torch.Tensor]
+torch = import_module("torch")
+Tensor = Any
+Step = Callable[[Tensor], Tensor]
 
 
 class Library:
@@ -21,7 +23,7 @@ class Library:
     def step(self, spikes: bool) -> Step:
         raise NotImplementedError
 
-    def over_time(self, currents: torch.Tensor, spikes: bool = True) -> torch.Tensor:
+    def over_time(self, currents: Tensor, spikes: bool = True) -> Tensor:
         step = self.step(spikes)
         return torch.stack([step(x) for x in currents])
 
@@ -30,13 +32,12 @@ class SnnTorch(Library):
     name = "snntorch"
 
     def step(self, spikes: bool) -> Step:
-        import snntorch
-
+        snntorch = import_module("snntorch")
         grad, mechanism = snntorch.surrogate.atan(alpha=2.0), "zero" if spikes else "none"
         cell = snntorch.Leaky(1 - 1 / TAU, spike_grad=grad, reset_mechanism=mechanism, reset_delay=False)
         state = cell.reset_mem()
 
-        def step(x: torch.Tensor) -> torch.Tensor:
+        def step(x: Tensor) -> Tensor:
             nonlocal state
             spike, state = cell(x, state)
             return spike if spikes else state
@@ -48,8 +49,7 @@ class SpikingJelly(Library):
     name = "spikingjelly"
 
     def _cell(self, mode: str) -> Any:
-        from spikingjelly.activation_based import neuron, surrogate
-
+        neuron, surrogate = (import_module(f"spikingjelly.activation_based.{x}") for x in ("neuron", "surrogate"))
         arctan = surrogate.ATan(alpha=2.0)
         return neuron.LIFNode(tau=TAU, decay_input=False, v_reset=0.0, surrogate_function=arctan, step_mode=mode)
 
@@ -57,11 +57,10 @@ class SpikingJelly(Library):
         assert spikes
         return self._cell("s")
 
-    def over_time(self, currents: torch.Tensor, spikes: bool = True) -> torch.Tensor:
-        from spikingjelly.activation_based import neuron
-
+    def over_time(self, currents: Tensor, spikes: bool = True) -> Tensor:
         if spikes:
             return self._cell("m")(currents)
+        neuron = import_module("spikingjelly.activation_based.neuron")
         return torch.stack(neuron.NonSpikingLIFNode(tau=TAU)(currents * TAU))  # which divides its input by tau
 
 
@@ -69,15 +68,14 @@ class Norse(Library):
     name = "norse"
 
     def step(self, spikes: bool) -> Step:
-        import norse.torch as norse
-
+        norse = import_module("norse.torch")
         rate = torch.as_tensor(1000.0 / TAU)  # per second; a step is 1 ms, and the input is divided by tau
         cell = norse.LIFBoxCell(norse.LIFBoxParameters(tau_mem_inv=rate)) if spikes else norse.LIBoxCell(
             norse.LIBoxParameters(tau_mem_inv=rate)
         )  # fmt: skip
         state = None
 
-        def step(x: torch.Tensor) -> torch.Tensor:
+        def step(x: Tensor) -> Tensor:
             nonlocal state
             out, state = cell(x * TAU, state)
             return out
@@ -88,7 +86,7 @@ class Norse(Library):
 LIBRARIES = {library.name: library for library in (SnnTorch, SpikingJelly, Norse)}
 
 
-def _hidden(net: Net, library: Library, x: torch.Tensor, w: dict[str, torch.Tensor]) -> tuple[torch.Tensor, Any]:
+def _hidden(net: Net, library: Library, x: Tensor, w: dict[str, Tensor]) -> tuple[Tensor, Any]:
     """(input of the readout, number of spikes)."""
     functional = torch.nn.functional
     if net.kind == "linear":

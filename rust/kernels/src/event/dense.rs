@@ -1,9 +1,7 @@
-//! Numbers or spikes times a dense matrix, and the cotangent of the matrix.
+//! Numbers or spikes times a dense matrix.
 //!
 //! Where few inputs spike, only their rows are touched; else the product is dense. Both add in the same order, to the
 //! same bits, so that each sample can take the faster way.
-
-use std::ops::Range;
 
 use super::length;
 use super::rows::prefetch;
@@ -15,19 +13,19 @@ use crate::shared::Shared;
 use crate::threads;
 
 /// From so many numbers of the result a call on, several threads are faster than one.
-const PARALLEL: usize = 16_384;
+pub(super) const PARALLEL: usize = 16_384;
 
 /// Rows that are added to a result at once.
-const AT_ONCE: usize = 4;
+pub(super) const AT_ONCE: usize = 4;
 
 /// Samples that are worked on together.
-const SAMPLES: usize = 256;
+pub(super) const SAMPLES: usize = 256;
 
 /// Products are dense where more than one input of so many spikes.
-const SPARSE: usize = 6;
+pub(super) const SPARSE: usize = 6;
 
 /// With fewer dense samples, it does not pay to arrange the matrix for them.
-const FEWEST: usize = 12;
+pub(super) const FEWEST: usize = 12;
 
 /// The sizes of a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +107,30 @@ impl<T: Float> Product<'_, T> {
         }
         Ok(())
     }
+
+    /// The inputs of samples, as numbers, and their rows in a block of the result that begins with the sample `first`.
+    fn rows_of(
+        &self,
+        samples: &[usize],
+        first: usize,
+        numbers: &mut Vec<T>,
+        out: *mut T,
+        rows: &mut Vec<Row<T>>,
+    ) {
+        let Dense { n_in, n_out, .. } = self.size;
+        numbers.resize(SAMPLES * n_in, T::ZERO);
+        rows.clear();
+        for (&k, numbers) in samples.iter().zip(numbers.chunks_exact_mut(n_in)) {
+            let left = match self.sample(k) {
+                Spikes::Float(x) => x.as_ptr(),
+                spikes @ Spikes::Bool(_) => {
+                    spikes.write_to(numbers);
+                    numbers.as_ptr()
+                }
+            };
+            rows.push(Row { left, out: out.wrapping_add((k - first) * n_out) });
+        }
+    }
 }
 
 impl<T: Float> Job<T> for Product<'_, T> {
@@ -141,21 +163,8 @@ impl<T: Float> Job<T> for Product<'_, T> {
                 }
                 continue;
             }
-            numbers.resize(SAMPLES * n_in, T::ZERO);
-            rows.clear();
-            let to = out.as_mut_ptr();
-            for (&k, numbers) in dense.iter().zip(numbers.chunks_exact_mut(n_in)) {
-                let left = match self.sample(k) {
-                    Spikes::Float(x) => x.as_ptr(),
-                    spikes @ Spikes::Bool(_) => {
-                        spikes.write_to(numbers);
-                        numbers.as_ptr()
-                    }
-                };
-                // SAFETY: the row lies in this block of the result.
-                rows.push(Row { left, out: unsafe { to.add(place(k)) } });
-            }
             let panels = panels.get_or_insert_with(|| Panels::of::<L>(self.weight, n_out));
+            self.rows_of(&dense, block * SAMPLES, &mut numbers, out.as_mut_ptr(), &mut rows);
             // SAFETY: a sample has n_in inputs, and a row of the result of its own.
             unsafe { add_product::<L>(&rows, 1, panels) };
         }
@@ -165,7 +174,7 @@ impl<T: Float> Job<T> for Product<'_, T> {
 
 /// `out += spike * row` for some rows, one after the other.
 #[inline(always)]
-fn add_rows<L: Lane, const N: usize>(out: &mut [L::Elem], rows: [(&[L::Elem], L::Elem); N]) {
+pub(super) fn add_rows<L: Lane, const N: usize>(out: &mut [L::Elem], rows: [(&[L::Elem], L::Elem); N]) {
     let n = out.len();
     let rows = rows.map(|(row, spike)| (&row[..n], spike));
     let whole = n - n % L::WIDTH;
@@ -186,136 +195,9 @@ fn add_rows<L: Lane, const N: usize>(out: &mut [L::Elem], rows: [(&[L::Elem], L:
     }
 }
 
-/// `out[i, j]` = sum over b of `spikes[b, i] * ct[b, j]`, in the order of b.
-///
-/// # Errors
-/// If a length does not fit.
-pub fn dense_outer<T: Float>(size: Dense, spikes: Spikes<'_, T>, ct: &[T], out: &mut [T]) -> Result<()> {
-    length("spikes", spikes.len(), size.batch * size.n_in)?;
-    length("cotangent", ct.len(), size.batch * size.n_out)?;
-    length("result", out.len(), size.n_in * size.n_out)?;
-    let shared = Shared::new(out);
-    threads::try_ranges(size.n_in, ct.len() >= PARALLEL, |range| {
-        // SAFETY: every input is in one range only.
-        let out = unsafe { shared.part(range.start * size.n_out, range.len() * size.n_out) };
-        dispatch(Outer { size, first: range.start, count: range.len(), spikes, ct, out })
-    })
-}
-
-struct Outer<'a, T> {
-    size: Dense,
-    first: usize,
-    count: usize,
-    spikes: Spikes<'a, T>,
-    ct: &'a [T],
-    out: &'a mut [T],
-}
-
-/// What a part of an outer product keeps from block to block.
-#[derive(Default)]
-struct Scratch<T> {
-    found: Vec<(usize, (usize, T))>,
-    sorted: Vec<(usize, T)>,
-    ends: Vec<usize>,
-    numbers: Vec<T>,
-}
-
-impl<T: Float> Job<T> for Outer<'_, T> {
-    type Out = Result<()>;
-
-    #[inline(always)]
-    fn run<L: Lane<Elem = T>>(mut self) -> Result<()> {
-        let out = std::mem::take(&mut self.out);
-        out.fill(T::ZERO);
-        if out.is_empty() {
-            return Ok(());
-        }
-        let mut scratch = Scratch::default();
-        for start in (0..self.size.batch).step_by(SAMPLES) {
-            let samples = start..self.size.batch.min(start + SAMPLES);
-            let spikes: usize = samples.clone().map(|b| count::<L>(&self.sample(b))).sum();
-            if spikes * SPARSE > samples.len() * self.count && samples.len() >= FEWEST {
-                self.by_tiles::<L>(samples, &mut scratch, out);
-            } else {
-                self.by_events::<L>(samples, &mut scratch, out)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl<T: Float> Outer<'_, T> {
-    /// The inputs of a sample that belong to this part.
-    fn sample(&self, b: usize) -> Spikes<'_, T> {
-        self.spikes.part(b * self.size.n_in + self.first, self.count)
-    }
-
-    /// Adds the samples of a block, all inputs alike.
-    #[inline(always)]
-    fn by_tiles<L: Lane<Elem = T>>(&self, samples: Range<usize>, scratch: &mut Scratch<T>, out: &mut [T]) {
-        let n_out = self.size.n_out;
-        scratch.numbers.resize(samples.len() * self.count, T::ZERO);
-        for (b, numbers) in samples.clone().zip(scratch.numbers.chunks_exact_mut(self.count)) {
-            self.sample(b).write_to(numbers);
-        }
-        let (left, to) = (scratch.numbers.as_ptr(), out.as_mut_ptr());
-        // SAFETY: each input has a column of the numbers and a row of the result.
-        let row = |i| unsafe { Row { left: left.add(i), out: to.add(i * n_out) } };
-        let rows: Vec<_> = (0..self.count).map(row).collect();
-        let panels = Panels::of::<L>(&self.ct[samples.start * n_out..samples.end * n_out], n_out);
-        // SAFETY: a column has an element for each sample, `count` apart.
-        unsafe { add_product::<L>(&rows, self.count, &panels) };
-    }
-
-    /// Adds the samples of a block, whose spikes are sorted by input, so that a row of the result is read and written
-    /// once for several of them.
-    #[inline(always)]
-    fn by_events<L: Lane<Elem = T>>(
-        &self,
-        samples: Range<usize>,
-        scratch: &mut Scratch<T>,
-        out: &mut [T],
-    ) -> Result<()> {
-        let n_out = self.size.n_out;
-        let Scratch { found, sorted, ends, .. } = scratch;
-        found.clear();
-        ends.clear();
-        ends.resize(self.count + 1, 0);
-        for b in samples {
-            let note = |i: usize, spike| {
-                ends[i + 1] += 1;
-                found.push((i, (b, spike)));
-                Ok(())
-            };
-            each_spike::<L>(&self.sample(b), |_| (), note)?;
-        }
-        for i in 0..self.count {
-            ends[i + 1] += ends[i];
-        }
-        sorted.resize(found.len(), (0, T::ZERO));
-        for &(i, event) in &*found {
-            sorted[ends[i]] = event; // `ends[i]` is where the input's next event goes
-            ends[i] += 1;
-        }
-        let row = |(b, spike): (usize, T)| (&self.ct[b * n_out..][..n_out], spike);
-        for (i, out) in out.chunks_exact_mut(n_out).enumerate() {
-            let start = if i == 0 { 0 } else { ends[i - 1] };
-            let events = sorted[start..ends[i]].chunks_exact(AT_ONCE);
-            let rest = events.remainder();
-            for few in events {
-                let few: [(usize, T); AT_ONCE] = few.try_into().expect("a whole chunk");
-                add_rows::<L, AT_ONCE>(out, few.map(row));
-            }
-            for &event in rest {
-                add_rows::<L, 1>(out, [row(event)]);
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::dense_outer;
     use super::*;
 
     const SIZE: Dense = Dense { batch: 3, n_in: 7, n_out: 5 };

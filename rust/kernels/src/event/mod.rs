@@ -5,6 +5,7 @@ use crate::lane::Float;
 
 mod collect;
 mod dense;
+mod dense_outer;
 mod gather;
 mod history;
 mod outer;
@@ -18,7 +19,8 @@ mod spikes;
 mod tile;
 
 pub use collect::collect;
-pub use dense::{Dense, dense_outer, dense_product};
+pub use dense::{Dense, dense_product};
+pub use dense_outer::dense_outer;
 pub use gather::gather;
 pub use history::{History, Steps, deliver_arriving, record};
 pub use outer::outer;
