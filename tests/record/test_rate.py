@@ -24,6 +24,17 @@ def test_rows_of_a_plain_loop(net, dense):
     np.testing.assert_array_equal(rate.read(rows).counts[:, 0], dense[0].reshape(20, -1).sum(1))
 
 
+def test_groups_by_number_of_neurons_follow_each_other(net, dense):
+    sizes = {name: part.stop - part.start for name, part in net.populations.items()}
+    rate = sl.record.Rate(net.N, groups=sizes)
+    of_slices = sl.record.Rate(net.N, groups=net.populations)
+    np.testing.assert_array_equal(rate(jnp.asarray(dense[0][7])), of_slices(jnp.asarray(dense[0][7])))
+    with pytest.raises(ValueError, match="are to be numbers of neurons, 45 in all"):
+        sl.record.Rate(net.N, groups={"E": 36, "I": 8})
+    with pytest.raises(ValueError, match=r"write \[44\] for a group of one neuron"):
+        sl.record.Rate(net.N, groups={"E": slice(0, 36), "last": 44})
+
+
 def test_mistakes(net):
     with pytest.raises(IndexError, match=r"group 'E': neurons 0:50 of a population of 45"):
         sl.record.Rate(net.N, groups={"E": slice(0, 50)})

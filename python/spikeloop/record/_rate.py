@@ -21,14 +21,15 @@ class Rate(Recorder):
     |---|---|---|
     | `population` | what spikes | |
     | `bin` | the time over which spikes are counted, a multiple of dt | dt |
-    | `groups` | {name: slice or indices of neurons}, such as `net.populations` | one group of all |
+    | `groups` | {name: slice or indices of neurons}, such as `net.populations`, or {name: number of neurons}, one \
+    group after the other | one group of all |
     | `start`, `stop` | as in `Recorder`; multiples of `bin` | |
 
     A call returns the spikes of this step in each group, 4 bytes a group; `read` makes `Rates`, one row a bin. A count
     of n spikes, as Poisson sources give them, is n.
 
     >>> neurons = sl.nn.init_all_states(sl.LIF(10, V_th=10 * u.mV, tau=20 * u.ms))
-    >>> rate = sl.record.Rate(neurons, bin=50 * u.ms, groups={"E": slice(0, 8), "I": slice(8, 10)})
+    >>> rate = sl.record.Rate(neurons, bin=50 * u.ms, groups={"E": 8, "I": 2})
     >>> sl.record.run(lambda: neurons(15 * u.mA), 100 * u.ms, record=rate)["rate"]["E"]
     Quantity([40. 40.], "Hz")
     """
@@ -49,11 +50,24 @@ class Rate(Recorder):
         self._size = size_of(self._population, self.label)
         chosen = {
             str(name): self._choose(part, self._size, f"{self.label}: group {name!r}")
-            for name, part in ({"all": None} if groups is None else groups).items()
+            for name, part in self._slices({"all": None} if groups is None else groups).items()
         }
         if not chosen:
             raise ValueError(f"{self.label}: groups is empty; give {{name: slice of neurons}}, or leave it out.")
         self._neurons, self._groups = _side_by_side(chosen, self._size)
+
+    def _slices(self, groups: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Groups, those of so many neurons as slices."""
+        numbers = {name: int(part) for name, part in groups.items() if isinstance(part, int | np.integer)}
+        if not numbers:
+            return groups
+        ends = [0, *itertools.accumulate(numbers.values())]
+        if len(numbers) < len(groups) or ends[-1] != self._size:
+            raise ValueError(
+                f"{self.label}: the groups {dict(groups)} are to be numbers of neurons, {self._size} in all, or each a "
+                f"slice or indices of neurons; write [{next(iter(numbers.values()))}] for a group of one neuron."
+            )
+        return {name: slice(*pair) for name, pair in zip(numbers, itertools.pairwise(ends), strict=True)}
 
     def update(self, spikes: Any = None) -> Any:
         """The number of spikes in each group, (..., groups)."""
