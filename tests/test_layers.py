@@ -14,8 +14,8 @@ ROOT = Path(spikeloop.__file__).parent
 GROUND = {"util"}
 ORDER = (
     "surrogate", "kernels", "random", "init", "transform", "delays", "connect", "nn", "_form", "equations",
-    "plasticity", "models", "nest", "snn", "inputs", "networks", "metric", "record", "io", "train", "analysis", "plot",
-    "errors", "_info", "_plan", "_summary", "compat", "cli", "__main__", "__init__",
+    "plasticity", "models", "nest", "snn", "inputs", "networks", "parallel", "metric", "record", "io", "train",
+    "analysis", "plot", "errors", "_info", "_plan", "_summary", "compat", "cli", "__main__", "__init__",
 )  # fmt: skip
 # What a user calls on an object from below: `sl.kernels.show(step)` traces the step, `run.plot()` draws a figure.
 CALLED_FROM_BELOW = {("kernels/program/_show.py", "transform"), ("record/_run.py", "plot")}
