@@ -13,10 +13,8 @@ from procedural_case import DELAYS, SLOTS, WEIGHTS, drawn, scratch
 
 PROGRAM = """
 import sys
-seed, deterministic, out = sys.argv[1:]
 import emulated_cuda
 from call_frame import driver
-driver().fake_seed(int(seed))
 import brainunit as u
 import jax.numpy as jnp
 import numpy as np
@@ -25,15 +23,17 @@ from spikeloop import init
 
 found = {}
 for wide in (32, 64):
-    sl.environ.set(deterministic=False, precision=wide)
+    sl.environ.set(precision=wide)
     rule = sl.connect.FixedProb(0.5, init.LogNormal(1.0, 9.0), seed=3)
     spikes = jnp.asarray(np.random.default_rng(0).random(300) < 0.5)
     stored, drawn = rule(300, 20), sl.connect.Procedural(rule)(300, 20)
     run = sl.transform.jit(lambda: (stored(spikes), drawn(spikes)))
-    run()
-    sl.environ.set(deterministic=bool(int(deterministic)))
-    found[f"stored {wide}"], found[f"drawn {wide}"] = map(np.asarray, run())
-np.savez(out, **found)
+    for deterministic in (False, True):
+        sl.environ.set(deterministic=deterministic)
+        for seed in (1, 2):
+            driver().fake_seed(seed)
+            found[f"{wide} {deterministic} {seed}"] = np.stack(run())
+np.savez(sys.argv[1], **found)
 """
 DIGITS = {np.float32: 8, np.float64: 54}
 SEEDS = (0, 1, 2, 3)
@@ -141,15 +141,11 @@ def test_synapses_that_are_made_anew(float_type):
 
 def test_setting_holds_for_compiled_functions(tmp_path):
     """Synapses that are stored and those that are drawn anew give the same bits, in any order of threads."""
-
-    def results(seed, deterministic):
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "JAX_PLATFORMS": "cpu"}
-        out = tmp_path / f"{seed}-{deterministic}.npz"
-        subprocess.run([sys.executable, "-c", PROGRAM, str(seed), str(int(deterministic)), out], env=env, check=True)
-        return {name: x.tobytes() for name, x in np.load(out).items()}
-
-    one, other = results(1, True), results(2, True)
-    assert one == other
-    assert one["stored 32"] == one["drawn 32"]
-    assert one["stored 64"] == one["drawn 64"]
-    assert results(1, False) != results(2, False)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "JAX_PLATFORMS": "cpu"}
+    subprocess.run([sys.executable, "-c", PROGRAM, tmp_path / "found.npz"], env=env, check=True)
+    found = np.load(tmp_path / "found.npz")
+    for wide in (32, 64):
+        (stored, drawn), other = found[f"{wide} True 1"], found[f"{wide} True 2"]
+        assert stored.tobytes() == drawn.tobytes()
+        assert found[f"{wide} True 1"].tobytes() == other.tobytes()
+    assert any(found[f"{wide} False 1"].tobytes() != found[f"{wide} False 2"].tobytes() for wide in (32, 64))
