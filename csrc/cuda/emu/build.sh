@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # build.sh FOLDER INCLUDE [address|thread]: builds the emulated driver, FOLDER/libcuda.so.1, with the kernels in it, and
-# with a sanitizer if one is named. INCLUDE has NVIDIA's cuda.h. PLANT names a fault to build in, for their tests.
+# with a sanitizer if one is named. INCLUDE has NVIDIA's cuda.h. PLANT names a fault to build in, for their tests, which
+# run one small kernel, so that the compiler does not optimise.
 set -euo pipefail
 out=$(realpath -m "$1") include=$(realpath "$2") sanitizer=${3:-}
 cd "$(dirname "$0")/.."
 flags="-std=c++17 -O2 -g -fPIC -Wall -Wextra -Werror -Wno-unknown-pragmas -ffp-contract=off -mfma -I. -isystem $include"
-plain= linked= kernels=${PLANT:+-D$PLANT}
+plain= linked= kernels=${PLANT:+-D$PLANT -O0}
 case $sanitizer in
   address)
     linked="-fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all"
