@@ -66,7 +66,6 @@ MEANINGS = {
     "U": "jump of u at a spike, as a part of what is left", "tau_fac": "time constant of u",
     "tau_psc": "time constant of y", "tau_rec": "time constant of the recovery of x",
     "tau_AMPA": "time constant of s_AMPA", "tau_GABA": "time constant of s_GABA",
-
     "conc_Mg2": "concentration of magnesium in mM", "g_Kv1": "conductance of the potassium channels Kv1",
     "g_Kv3": "conductance of the potassium channels Kv3", "g_sp": "conductance between soma and proximal dendrite",
     "g_pd": "conductance between proximal and distal dendrite",

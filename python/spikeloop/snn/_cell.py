@@ -12,6 +12,8 @@ from .. import surrogate
 from .._form import param, variable
 from ..models import Neuron
 
+ARCTAN = surrogate.Arctan(alpha=2.0)
+
 
 class Cell(Neuron):
     """Base of neurons for training. All numbers are plain, and the step is the unit of time: they need no `dt`.
@@ -23,7 +25,7 @@ class Cell(Neuron):
     V_th = param(1.0)
     V = variable(0.0)
 
-    options: ClassVar[dict[str, Any]] = {"spk_fun": surrogate.Arctan(alpha=2.0), "reset_mechanism": "subtract"}
+    options: ClassVar[dict[str, Any]] = {"spk_fun": ARCTAN, "reset_mechanism": "subtract"}
     choices: ClassVar[dict[str, tuple[str, ...]]] = {"reset_mechanism": ("subtract", "zero", "none")}
     current_unit = u.UNITLESS
     reset_mechanism: str

@@ -7,13 +7,10 @@ from typing import Any
 
 import jax
 
-from .. import surrogate
 from .._form import param, variable
 from .._math import exp
 from ..kernels import Drive
-from ._cell import Cell
-
-_ARCTAN = surrogate.Arctan(alpha=2.0)
+from ._cell import ARCTAN, Cell
 
 
 class Synaptic(Cell):
@@ -42,7 +39,7 @@ class Synaptic(Cell):
         beta: Any = 0.9,
         threshold: Any = 1.0,
         reset_mechanism: str = "subtract",
-        spike_grad: Any = _ARCTAN,
+        spike_grad: Any = ARCTAN,
         name: str | None = None,
     ):
         super().__init__(
@@ -90,7 +87,7 @@ class CubaLIF(Cell):
         tau: Any = 10.0,
         threshold: Any = 1.0,
         reset_mechanism: str = "subtract",
-        spike_grad: Any = _ARCTAN,
+        spike_grad: Any = ARCTAN,
         name: str | None = None,
     ):
         super().__init__(

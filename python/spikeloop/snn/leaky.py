@@ -5,12 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from .. import surrogate
 from .._form import param, variable
 from ..kernels import Drive
-from ._cell import Cell
-
-_ARCTAN = surrogate.Arctan(alpha=2.0)
+from ._cell import ARCTAN, Cell
 
 
 class Leaky(Cell):
@@ -44,7 +41,7 @@ class Leaky(Cell):
         beta: Any = 0.9,
         threshold: Any = 1.0,
         reset_mechanism: str = "subtract",
-        spike_grad: Any = _ARCTAN,
+        spike_grad: Any = ARCTAN,
         name: str | None = None,
     ):
         super().__init__(
@@ -92,7 +89,7 @@ class ALIF(Cell):
         rho: Any = 0.97,
         strength: Any = 0.1,
         reset_mechanism: str = "subtract",
-        spike_grad: Any = _ARCTAN,
+        spike_grad: Any = ARCTAN,
         name: str | None = None,
     ):
         super().__init__(

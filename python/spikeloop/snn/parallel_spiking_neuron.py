@@ -7,13 +7,12 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from .. import environ, surrogate
+from .. import environ
 from .._module import Module
 from .._state import ParamState, ShortTermState
 from ..nn._run_steps import RunsSteps
 from ..surrogate._function import spike_function
-
-_ARCTAN = surrogate.Arctan(alpha=2.0)
+from ._cell import ARCTAN
 
 
 class ParallelSpikingNeuron(RunsSteps, Module):
@@ -44,7 +43,7 @@ class ParallelSpikingNeuron(RunsSteps, Module):
         in_size: Any,
         order: int = 4,
         threshold: Any = 1.0,
-        spike_grad: Any = _ARCTAN,
+        spike_grad: Any = ARCTAN,
         name: str | None = None,
     ):
         super().__init__(name)

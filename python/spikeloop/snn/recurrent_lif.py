@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import init, surrogate
+from .. import init
 from .._module import Module
 from ..nn import Linear
 from ..nn._run_steps import RunsSteps
-from ._cell import Cell
+from ._cell import ARCTAN, Cell
 from .leaky import Leaky
 
 _ORTHOGONAL = init.Orthogonal()
-_ARCTAN = surrogate.Arctan(alpha=2.0)
 
 
 class RecurrentLIF(RunsSteps, Module):
@@ -40,7 +39,7 @@ class RecurrentLIF(RunsSteps, Module):
         beta: Any = 0.9,
         threshold: Any = 1.0,
         reset_mechanism: str = "subtract",
-        spike_grad: Any = _ARCTAN,
+        spike_grad: Any = ARCTAN,
         w_init: Any = _ORTHOGONAL,
         cell: Cell | None = None,
         name: str | None = None,
