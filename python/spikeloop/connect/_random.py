@@ -99,13 +99,7 @@ def ln(x: Any) -> np.ndarray:
     """The natural logarithm of positive numbers."""
     bits = np.asarray(x, np.float64).view(np.uint64) + (_ONE - _ROOT)
     e = (bits >> np.uint64(52)).astype(np.float64) - 1023.0
-    f = ((bits & _MANTISSA) + _ROOT).view(np.float64) - 1.0
-    s = f / (2.0 + f)
-    z = s * s
-    w = z * z
-    even, odd = w * _polynomial(w, _EVEN), z * _polynomial(w, _ODD)
-    half = 0.5 * f * f
-    return e * _LN_2[0] - ((half - (s * (half + (even + odd)) + e * _LN_2[1])) - f)
+    return _ln(((bits & _MANTISSA) + _ROOT).view(np.float64) - 1.0, e)
 
 
 def ln_of(x: float) -> float:
@@ -113,7 +107,11 @@ def ln_of(x: float) -> float:
     f, e = math.frexp(x)
     if f < _LEAST:
         f, e = 2.0 * f, e - 1
-    f = f - 1.0
+    return _ln(f - 1.0, e)
+
+
+def _ln(f: Any, e: Any) -> Any:
+    """The logarithm of (1 + f) 2ᵉ, where 1 + f lies between √½ and √2."""
     s = f / (2.0 + f)
     z = s * s
     w = z * z

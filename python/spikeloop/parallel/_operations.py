@@ -73,8 +73,12 @@ def _size(value: Value) -> int:
 
 def _reduced(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
     """Sums and the like over other axes than that of the neurons."""
+    return _without_axes(equation, values, equation.params["axes"])
+
+
+def _without_axes(equation: Any, values: list[Value], axes: Sequence[int]) -> list[Value] | None:
+    """An operation whose result lacks these axes, which may not be that of the neurons."""
     value, layout = _only(values)
-    axes = equation.params["axes"]
     if layout.axis in axes:
         return None
     moved = layout._replace(axis=layout.axis - sum(axis < layout.axis for axis in axes))
@@ -112,12 +116,8 @@ def _without_ones(shape: Sequence[int]) -> list[int]:
 
 
 def _squeeze(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
-    value, layout = _only(values)
-    gone = [axis % len(value.shape) for axis in equation.params["dimensions"]]
-    if layout.axis in gone:
-        return None
-    moved = layout._replace(axis=layout.axis - sum(axis < layout.axis for axis in gone))
-    return _cut(equation, [value.array], moved)
+    value, _ = _only(values)
+    return _without_axes(equation, values, [axis % len(value.shape) for axis in equation.params["dimensions"]])
 
 
 def _transpose(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
