@@ -23,6 +23,19 @@ def test_counts(n, bounds):
     assert n < 1000 or counts.max() == bounds.size
 
 
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_numbers_of_parts_times_weights(n, dtype):
+    rng = np.random.default_rng(n)
+    bounds = np.concatenate([np.sort(rng.integers(0, 2**32, k, dtype=np.uint32)) for k in (3, 5)])
+    parts = np.array([[n // 3, 3, 7], [n, 8, 0]], np.int32)
+    for weight in (rng.normal(size=1), rng.normal(size=n), rng.normal(size=(3, n))):
+        target = rng.normal(size=(3, n)).astype(dtype)
+        given = {"keys": KEYS, "bounds": bounds, "parts": parts, "weight": weight.astype(dtype), "target": target}
+        (result,) = assert_same("random_add", given, [target], {"purpose": 24301})
+        assert n < 4 or (result != target).any()
+
+
 def test_what_does_not_fit_is_refused():
     for keys, message in [(np.zeros(3, np.uint32), "'keys'"), (np.zeros(2, np.float32), "operand 'keys' is float32")]:
         with pytest.raises(HandlerError, match=message):

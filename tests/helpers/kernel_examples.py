@@ -104,6 +104,16 @@ def examples():
             {"keys": jax.random.key_data(jax.random.key(1)), "bounds": jnp.asarray([1 << 30, 1 << 31], jnp.uint32)},
             {"n": 9},
         ),
+        "random_add": (
+            {
+                "keys": jax.random.key_data(jax.random.key(1)),
+                "bounds": jnp.asarray([1 << 30, 1 << 31, 0, 1 << 30], jnp.uint32),
+                "parts": jnp.asarray([[3, 2, 5], [N_POST, 4, 0]], jnp.int32),
+                "weight": draw(N_POST),
+                "target": target,
+            },
+            {},
+        ),
         "record_pack": ({"spikes": pre}, {}),
         "record_count": ({"spikes": pre}, {"groups": ((0, 3), (2, N_PRE))}),
         "record_append": (

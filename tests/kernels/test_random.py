@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from spikeloop.kernels._philox import PURPOSE
-from spikeloop.kernels._random import _counts_reference, _reference, counts, counts_p, words, words_p
+from spikeloop.kernels._random import _counts_reference, _reference, add, counts, counts_p, words, words_p
 
 
 def philox(counter, key):
@@ -67,3 +67,52 @@ def test_counts_are_of_bounds_at_or_below_the_words(n, native, pass_tools):
     assert pass_tools.native_runs(lambda: counts(key, bounds, (3, 4))) == ["random_counts"]
     lanes = jax.vmap(lambda k, b: counts(jax.random.wrap_key_data(k), b, (6,)))(keys, jnp.stack([bounds, bounds // 2]))
     np.testing.assert_array_equal(lanes[1], counts(jax.random.wrap_key_data(keys[1]), bounds // 2, (6,)))
+
+
+PARTS = [(5, 3, [1 << 30, 1 << 31]), (0, 9, []), (9, 0, [0, 1 << 30, 3 << 30])]
+
+
+def wanted_numbers(key, n):
+    """The numbers of samples of 14 neurons that their words stand for."""
+    word = np.asarray(words(key, (n * 14,))).reshape(n, 14).astype(np.int64) >> 30
+    first = np.arange(14) < 5
+    return np.where(first, 3 + np.minimum(word, 2), 1 + np.minimum(word, 1) + word // 3)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_numbers_of_each_part_are_added_times_weights(dtype, native, pass_tools):
+    with jax.enable_x64(dtype == jnp.float64):
+        key, target = jax.random.key(4), jnp.arange(6 * 14, dtype=dtype).reshape(6, 14) / 8
+        numbers = wanted_numbers(key, 6)
+        weights = jax.random.normal(key, (6, 14), dtype)
+        for weight in (0.5, weights[0], weights[:, :1], weights):
+            ours = add(key, PARTS, weight, target)
+            assert ours.dtype == dtype
+            np.testing.assert_allclose(ours, target + weight * numbers, rtol=4 * jnp.finfo(dtype).eps)
+        assert pass_tools.native_runs(lambda: add(key, PARTS, weights, target)) == ["random_add"]
+        empty = add(key, PARTS, weights[:0], target[:0])
+        assert empty.shape == (0, 14)
+
+
+def test_lanes_add_the_numbers_of_their_keys_times_their_weights(native):
+    keys, target = jax.random.split(jax.random.key(5), 3), jnp.ones((3, 2, 14))
+    weights = jax.random.normal(keys[0], (3, 14))
+    both = jax.vmap(lambda key, weight, x: add(key, PARTS, weight, x))(keys, weights, target)
+    one = jax.vmap(lambda key, x: add(key, PARTS, weights[0], x))(keys, target)
+    for k in range(3):
+        np.testing.assert_array_equal(both[k], add(keys[k], PARTS, weights[k], target[k]))
+        np.testing.assert_array_equal(one[k], add(keys[k], PARTS, weights[0], target[k]))
+
+
+def test_the_sum_is_differentiable_in_weight_and_target(native):
+    key, target, ct = jax.random.key(6), jnp.ones((2, 14)), jax.random.normal(jax.random.key(7), (2, 14))
+    numbers = wanted_numbers(key, 2)
+    for weight in (jnp.asarray(0.5), jnp.linspace(0, 1, 14), jnp.ones((2, 14))):
+        _, pull = jax.vjp(lambda w, x: add(key, PARTS, w, x), weight, target)
+        slope, past = pull(ct)
+        wanted = ct * numbers
+        wanted = wanted.sum() if weight.ndim == 0 else wanted.reshape(-1, *weight.shape).sum(0)
+        np.testing.assert_allclose(slope, wanted, rtol=1e-5)
+        np.testing.assert_array_equal(past, ct)
+        tangent = jax.jvp(lambda w: add(key, PARTS, w, target), (weight,), (jnp.ones_like(weight),))[1]
+        np.testing.assert_allclose(tangent, numbers, rtol=1e-6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import brainunit as u
@@ -14,7 +15,7 @@ import numpy as np
 from .. import environ, random
 from .._jax import is_tracer
 from .._units import check_unit, number_in, unit_of
-from ..kernels._random import counts, words
+from ..kernels._random import add, counts, words
 
 _WORDS = 2.0**32
 _COMPARED = 64  # so many bounds are compared with faster than searched, which gathers
@@ -115,6 +116,20 @@ def binomial(n: int, p: Any, shape: tuple[int, ...]) -> Any:
     if is_tracer(p) or np.ndim(p):
         return random.binomial(n, p, shape, check_valid=False)
     return _tabulated(*_binomial_table(n, float(p)), shape, random.DEFAULT.next_key(None))
+
+
+def add_binomial(target: Any, weight: Any, parts: Sequence[tuple[int, int]], p: Any) -> Any:
+    """`target` plus the weight times the numbers of successes in trials of probability `p`.
+
+    `parts` of the last axis have (elements, trials).
+    """
+    known = not is_tracer(p) and not np.ndim(p)
+    tables = [(size, *_binomial_table(n, float(p))) for size, n in parts] if known else []
+    if known and max(table.size for *_, table in tables) <= _COMPARED:
+        return add(random.DEFAULT.next_key(None), tables, weight, target)
+    batch = target.shape[:-1]
+    numbers = jnp.concatenate([binomial(n, p, (*batch, size)) for size, n in parts], axis=-1)
+    return target + weight * numbers.astype(target.dtype)
 
 
 def _tabulated(first: int, table: np.ndarray, shape: tuple[int, ...], key: Any) -> Any:

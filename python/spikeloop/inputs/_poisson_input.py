@@ -17,7 +17,7 @@ from .._state import State, value_of
 from .._units import number_in, time_step
 from ..models._neuron import Neuron
 from ..random._units import attach, split
-from ._poisson import binomial, checked_rate
+from ._poisson import add_binomial, binomial, checked_rate
 
 
 class PoissonInput(Module):
@@ -115,10 +115,14 @@ def poisson_input(
     if not fits(weight.shape, shape):
         raise ShapeError(f"{where}: weight of shape {weight.shape} does not fit the targets {shape}.")
     p = _probability(value_of(freq), time_step(where), where)
-    added = weight * binomial(_whole(num_input, f"{where}: num_input"), p, shape).astype(numbers.dtype)
+    n = _whole(num_input, f"{where}: num_input")
     if refractory is not None:
-        added = jnp.where(jnp.broadcast_to(jnp.asarray(refractory, bool), numbers.shape)[chosen], 0, added)
-    target.value = attach(numbers.at[chosen].add(added), unit)
+        weight = jnp.where(jnp.broadcast_to(jnp.asarray(refractory, bool), numbers.shape)[chosen], 0, weight)
+    if indices is None and shape:
+        numbers = add_binomial(numbers, weight, [(shape[-1], n)], p)
+    else:
+        numbers = numbers.at[chosen].add(weight * binomial(n, p, shape).astype(numbers.dtype))
+    target.value = attach(numbers, unit)
 
 
 def _is_target(value: Any) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import brainunit as u
-import jax.numpy as jnp
 import numpy as np
 
 from .._module import Module
-from ..inputs._poisson import binomial
+from ..inputs._poisson import add_binomial
 from ..models import IafPscExp
+from ..random._units import attach, split
 
 
 class PoissonCurrents(Module):
@@ -31,8 +31,7 @@ class PoissonCurrents(Module):
     def update(self) -> None:
         """Add the spikes of this step."""
         current = self.target.I_syn_ex
-        batch = current.value.shape[:-1]
-        parts = zip(self.sizes, self.sources, strict=True)
-        p = float(self.freq * self.target.dt())
-        spikes = jnp.concatenate([binomial(n, p, (*batch, size)) for size, n in parts], axis=-1)
-        current.value = current.value + self.weight * spikes.astype(current.value.dtype)
+        parts = [*zip(self.sizes, self.sources, strict=True)]
+        numbers, unit = split(current.value)
+        weight = self.weight.to_decimal(unit)
+        current.value = attach(add_binomial(numbers, weight, parts, float(self.freq * self.target.dt())), unit)

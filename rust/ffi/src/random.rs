@@ -1,9 +1,11 @@
 //! Handlers of random words.
 
-use crate::error::Result;
+use crate::buffer::{Buffer, Element};
+use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::operand::{operand, result};
-use spikeloop_kernels::random;
+use crate::operand::{by_float, in_place, operand, result};
+use spikeloop_kernels::Float;
+use spikeloop_kernels::random::{self, Part};
 
 /// `keys`, two words each, to their random words.
 pub(crate) fn words(frame: Frame) -> Result<()> {
@@ -20,6 +22,34 @@ pub(crate) fn counts(frame: Frame) -> Result<()> {
     let (keys, bounds) = (operand::<u32>(&keys, "keys")?, operand::<u32>(&bounds, "bounds")?);
     let purpose = frame.count("purpose")? as u32;
     Ok(random::counts(keys, purpose, bounds, result::<i32>(frame)?)?)
+}
+
+/// `keys, bounds, parts, weight, target` to the target plus the weight times random whole numbers.
+pub(crate) fn add(frame: Frame) -> Result<()> {
+    frame.expect_counts(5, 1)?;
+    by_float!(frame.arg(4), "target", add_as(frame))
+}
+
+fn add_as<T: Float + Element>(frame: Frame) -> Result<()> {
+    let [keys, bounds, parts, weight, target] = [0, 1, 2, 3, 4].map(|k| frame.arg(k));
+    let neurons = target.population().n;
+    let (keys, bounds) = (operand::<u32>(&keys, "keys")?, operand::<u32>(&bounds, "bounds")?);
+    let (parts, weight) = (parts_of(&parts)?, operand::<T>(&weight, "weight")?);
+    // SAFETY: nothing has borrowed them.
+    let target = unsafe { in_place::<T>(&target, "target", &frame.ret(0))? };
+    let purpose = frame.count("purpose")? as u32;
+    Ok(random::add(keys, purpose, (&parts, neurons), bounds, weight, target)?)
+}
+
+/// Rows of where its neurons end, where its bounds end, and the least number.
+fn parts_of(buffer: &Buffer) -> Result<Vec<Part>> {
+    let numbers = operand::<i32>(buffer, "parts")?;
+    if numbers.len() % 3 != 0 {
+        return Err(Error::invalid(format!("'parts' has {} numbers, expected 3 for each", numbers.len())));
+    }
+    let place = |x: i32| usize::try_from(x).map_err(|_| Error::invalid(format!("'parts' holds {x}")));
+    let part = |row: &[i32]| Ok(Part { end: place(row[0])?, bounds: place(row[1])?, least: row[2] });
+    numbers.chunks_exact(3).map(part).collect()
 }
 
 #[cfg(test)]

@@ -38,6 +38,7 @@ handlers! {
     starts, "event_starts": spike_queue::starts;
     words, "random_words": random::words;
     counts, "random_counts": random::counts;
+    add, "random_add": random::add;
     procedural_scatter, "procedural_scatter": procedural::scatter;
     procedural_gather, "procedural_gather": procedural::gather;
     program, "program": program::call;

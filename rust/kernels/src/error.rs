@@ -56,6 +56,8 @@ pub enum Error {
     },
     /// Rows that should be sorted are not.
     Order,
+    /// Parts of a population that do not follow each other.
+    Parts,
     /// More targets asked for than there are.
     Targets {
         /// Distinct targets asked for.
@@ -103,6 +105,7 @@ impl fmt::Display for Error {
                 )
             }
             Self::Order => write!(f, "the rows are said to be sorted by delay and target, but are not"),
+            Self::Parts => write!(f, "the parts of the population do not follow each other"),
             Self::Targets { given, available } => {
                 write!(f, "{given} distinct targets asked for, but there are only {available}")
             }

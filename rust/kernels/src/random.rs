@@ -1,8 +1,10 @@
 //! Random numbers by counter: Philox 4×32-10 (Salmon et al. 2011), the same for any number of
 //! threads.
 
+mod add;
 mod words;
 
+pub use add::{Part, add};
 pub use words::{counts, words};
 
 /// Multipliers of a round.
@@ -11,7 +13,7 @@ const MULTIPLY: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 
 /// Four random words of a counter under a key.
-#[inline]
+#[inline(always)] // so that it is compiled for the lanes of its caller
 #[must_use]
 pub fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     let ([mut a, mut b, mut c, mut d], [mut k, mut l]) = (counter, key);

@@ -61,4 +61,5 @@ handlers! {
     program, "program": program::call;
     words, "random_words": random::words;
     counts, "random_counts": random::counts;
+    add, "random_add": random::add;
 }

@@ -167,6 +167,16 @@ pub(super) const KERNELS: &[Kernel] = &[
         free: &[("bounds", 0, &[0, 1, 2, 4]), ("result", 0, &[0, 1, 2, 4])],
     },
     Kernel {
+        name: "random_add",
+        call: || {
+            let call = Call::default().vector(&[1_u32, 2]).vector(&[7_u32, 9, 11]);
+            let call = call.arg(&[1_i32, 1, 0, 3, 3, 2], &[2, 3]).vector(&[0.5_f32; 3]);
+            call.int("purpose", 5).vector(&[0.0_f32; 3]).alias(4)
+        },
+        operands: &["keys", "bounds", "parts", "weight", "target"],
+        free: &[],
+    },
+    Kernel {
         name: "procedural_scatter",
         call: || rule(Call::default().vector(&[1.0_f32, 0.0, 2.0]).vector(&[0.5_f32; 3]).alias(1)),
         operands: &["values", "target"],

@@ -8,7 +8,7 @@ use crate::shared::Shared;
 use crate::threads;
 
 /// Blocks that are computed together, in as many lanes as the machine has.
-const TOGETHER: usize = 32;
+pub(super) const TOGETHER: usize = 32;
 
 /// Words from which on several threads are faster than one.
 const PARALLEL: usize = 32_768;
@@ -34,9 +34,10 @@ pub fn counts(keys: &[u32], purpose: u32, bounds: &[u32], out: &mut [i32]) -> Re
 
 /// What becomes of words.
 // Closures would be compiled without the lanes of their caller.
-trait Use: Sync {
-    type Out: Copy + Default + Send;
-    fn of(&self, words: [u32; TOGETHER]) -> [Self::Out; TOGETHER];
+pub(super) trait Use: Sync {
+    type Out: Copy + Send;
+    /// Writes what becomes of the words from place `at` of a row on; there may be more words than room in `out`.
+    fn put(&self, at: usize, words: [u32; TOGETHER], out: &mut [Self::Out]);
 }
 
 struct Itself;
@@ -45,8 +46,8 @@ impl Use for Itself {
     type Out = u32;
 
     #[inline(always)]
-    fn of(&self, words: [u32; TOGETHER]) -> [u32; TOGETHER] {
-        words
+    fn put(&self, _: usize, words: [u32; TOGETHER], out: &mut [u32]) {
+        out.copy_from_slice(&words[..out.len()]);
     }
 }
 
@@ -56,18 +57,25 @@ impl Use for Count<'_> {
     type Out = i32;
 
     #[inline(always)]
-    fn of(&self, words: [u32; TOGETHER]) -> [i32; TOGETHER] {
-        let mut counts = [0; TOGETHER];
-        for &bound in self.0 {
-            for (count, word) in counts.iter_mut().zip(words) {
-                *count += i32::from(word >= bound);
-            }
-        }
-        counts
+    fn put(&self, _: usize, words: [u32; TOGETHER], out: &mut [i32]) {
+        out.copy_from_slice(&count(self.0, words)[..out.len()]);
     }
 }
 
-fn fill<U: Use>(keys: &[u32], purpose: u32, out: &mut [U::Out], made: &U) -> Result<()> {
+/// How many of the bounds lie at or below each word.
+#[inline(always)]
+pub(super) fn count(bounds: &[u32], words: [u32; TOGETHER]) -> [i32; TOGETHER] {
+    let mut counts = [0; TOGETHER];
+    for &bound in bounds {
+        for (count, word) in counts.iter_mut().zip(words) {
+            *count += i32::from(word >= bound);
+        }
+    }
+    counts
+}
+
+/// Makes of the words of each key, two words each, what a row of `out` holds.
+pub(super) fn fill<U: Use>(keys: &[u32], purpose: u32, out: &mut [U::Out], made: &U) -> Result<()> {
     let rows = keys.len() / 2;
     let n = out.len() / rows.max(1);
     length("keys", keys.len(), 2 * rows)?;
@@ -83,7 +91,7 @@ fn fill<U: Use>(keys: &[u32], purpose: u32, out: &mut [U::Out], made: &U) -> Res
                 unsafe { row.part(start, end - start) }
             };
             let out = [column(0), column(1), column(2), column(3)];
-            dispatch(Fill { key, purpose, first: range.start, out, made });
+            dispatch(Fill { key, purpose, blocks, first: range.start, out, made });
         });
     }
     Ok(())
@@ -92,6 +100,7 @@ fn fill<U: Use>(keys: &[u32], purpose: u32, out: &mut [U::Out], made: &U) -> Res
 struct Fill<'a, U: Use> {
     key: [u32; 2],
     purpose: u32,
+    blocks: usize,
     first: usize,
     out: [&'a mut [U::Out]; 4],
     made: &'a U,
@@ -110,10 +119,10 @@ impl<U: Use> Job<f32> for Fill<'_, U> {
                 let counter = [(self.first + start + i) as u32, self.purpose, 0, 0];
                 [block[0][i], block[1][i], block[2][i], block[3][i]] = philox(counter, self.key);
             }
-            for (out, words) in [&mut *a, &mut *b, &mut *c, &mut *d].into_iter().zip(block) {
+            for (k, (out, words)) in [&mut *a, &mut *b, &mut *c, &mut *d].into_iter().zip(block).enumerate() {
                 let end = out.len().min(start + TOGETHER);
-                let part = &mut out[start.min(end)..end];
-                part.copy_from_slice(&self.made.of(words)[..part.len()]);
+                let at = k * self.blocks + self.first + start;
+                self.made.put(at, words, &mut out[start.min(end)..end]);
             }
         }
     }
