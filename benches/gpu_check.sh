@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Confirms on a machine with an NVIDIA GPU what was tested without one, and times it: runs the tests that need a GPU, then
-# COBA with native kernels and with their references. A log lies in benches/results/gpu.
+# the construction of PD14, and COBA with native kernels and with their references. A log lies in benches/results/gpu.
 #   benches/gpu_check.sh           builds a wheel with CUDA kernels and an environment for it, .venv-gpu
 #   benches/gpu_check.sh PYTHON    takes an interpreter that has such a wheel, JAX for CUDA and the extra `test`
 set -euo pipefail
@@ -19,6 +19,7 @@ build() {
 tests() { REQUIRE_GPU=1 "$python" -m pytest -m gpu tests/gpu -q; }
 
 timings() {
+  for scale in 0.1 1; do "$python" -m benches.gpu_build "$scale"; done
   for native in 1 0; do
     for size in 4000 40000 400000; do SPIKELOOP_NATIVE=$native "$python" -m benches.gpu_coba "$size"; done
   done
