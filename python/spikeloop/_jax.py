@@ -42,6 +42,7 @@ __all__ = [
     "bind_inputs",
     "consts_to_arguments",
     "current_trace",
+    "default_device",
     "differ_between_lanes",
     "ffi_call",
     "ffi_lowering",
@@ -89,6 +90,12 @@ def current_trace() -> Any:
 def has_started() -> bool:
     """Whether JAX has a device and threads, which the first computation or array starts."""
     return _bridge.backends_are_initialized()
+
+
+def default_device() -> Any:
+    """The device that new arrays lie on."""
+    device = _config.default_device.value or jax.devices()[0]
+    return jax.devices(device)[0] if isinstance(device, str) else device
 
 
 def named_axis(name: str | None, size: int) -> contextlib.AbstractContextManager[None]:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _mesh
+from .._jax import default_device
 from ..kernels import _connect as kernel
 from ..random._units import attach
 from ._draws import Draw
@@ -40,10 +41,12 @@ def built_on_gpu(rule: Rule, source: View, target: View) -> Synapses | None:
     """The synapses of a rule, on the GPU; None where this is another device, or the builders of the CPU are needed."""
     if _mesh.current() is not None or not kernel.is_native():
         return None
-    parts, expected = rule.parts(source, target), rule.expected(source, target)
+    parts = rule.parts(source, target)
     values = [(part.rule.weights(), part.rule.delays()) for part in parts]
     alone = len(parts) == 1 and parts[0].rule is rule
-    if not parts or expected > _MOST or not all(map(_is_built, parts)) or not _go_together(values, alone):
+    if not parts or not all(map(_is_built, parts)) or not _go_together(values, alone):
+        return None
+    if (expected := rule.expected(source, target)) > _MOST:
         return None
     weight, delay = values[0]
     bytes_of_delay = delay.bytes and delay.bytes + 4  # targets are held twice until they are in the order of delays
@@ -54,12 +57,10 @@ def built_on_gpu(rule: Rule, source: View, target: View) -> Synapses | None:
         for part, drawn in zip(parts, values, strict=True)
     ]
     with jax.ensure_compile_time_eval():  # also within a trace the synapses are known
-        found = _filled(_Layout(parts, specs, source.size), specs, target.size)
-        if alone:
-            equal = specs[0].rule == "fixed_out_degree"
-            found = found._replace(indptr=jnp.zeros(0, np.int32)) if equal else found
-            return rule.completed(found, Pairs(source, target, found.indices.size, _not_listed))
-        return found._replace(weight=attach(found.weight, weight.unit), delay=_narrow(found.delay), dt=delay.unit)
+        found = _filled(_Layout(parts, specs, source.size), specs, target.size, alone)
+    if alone:
+        return rule.completed(found, Pairs(source, target, found.indices.size, _not_listed))
+    return found._replace(weight=attach(found.weight, weight.unit), dt=delay.unit)
 
 
 class _Layout:
@@ -114,7 +115,8 @@ def _mean(spec: Spec) -> float:
     return spec.num / max(float(each) * spec.n_post, 1.0)
 
 
-def _filled(layout: _Layout, specs: list[Spec], n_post: int) -> Synapses:
+def _filled(layout: _Layout, specs: list[Spec], n_post: int, alone: bool) -> Synapses:
+    """The synapses in the types of the builders of the CPU, for one rule `alone` or for `Blocks`."""
     starts = kernel.count(layout.rules, layout.n_cells, layout.n_sources)
     spec, delays = specs[0], [spec.delay for spec in specs if spec.delay is not None]
     longest = max(map(most_steps, delays), default=0)
@@ -127,13 +129,17 @@ def _filled(layout: _Layout, specs: list[Spec], n_post: int) -> Synapses:
         None if not delays else np.uint8 if longest <= 255 else np.uint16,
         longest,
     )
-    return Synapses(indices, starts[jnp.asarray(layout.rows)].astype(np.int32), weight, delay)
+    if alone and spec.rule == "fixed_out_degree":
+        return Synapses(indices, np.zeros(0, np.int32), weight, delay)
+    indptr = starts[jnp.asarray(layout.rows)].astype(np.int32)
+    return Synapses(indices, indptr, weight, delay if alone else _narrow(delay))
 
 
 def _narrow(delay: Any) -> Any:
     """Delays in 8 bits, if none is longer than 255 steps."""
-    fits = delay is not None and int(delay.max(initial=0)) <= 255
-    return delay.astype(np.uint8) if fits else delay
+    if delay is None or int(delay.max(initial=0)) > 255:
+        return delay
+    return delay.astype(np.uint8)
 
 
 def _is_built(part: Part) -> bool:
@@ -166,8 +172,7 @@ def _go_together(values: list[tuple[Values, Values]], alone: bool) -> bool:
 
 def _free_bytes() -> int | None:
     """Bytes that the device has left, where it says so."""
-    device: Any = jax.config.jax_default_device or jax.devices()[0]
-    known = device.memory_stats() if hasattr(device, "memory_stats") else None
+    known = default_device().memory_stats()
     return known["bytes_limit"] - known["bytes_in_use"] if known and "bytes_limit" in known else None
 
 

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._jax import ffi_call
+from .._jax import default_device, ffi_call
 from . import _library
 
 _DRAW = np.dtype([("family", "u8"), ("a", "f8"), ("b", "f8"), ("part", "f8", 2), ("bounds", "f8", 2)])
@@ -39,8 +39,7 @@ _BLOCKS, _SCRATCH = 1024, 2**24  # blocks for the sources of a group at most; wo
 
 def is_native() -> bool:
     """Whether new arrays lie on a GPU and connectivity is built there; tells once if only the kernels are missing."""
-    device = jax.config.jax_default_device or jax.devices()[0]
-    if getattr(device, "platform", device) not in ("gpu", "cuda"):
+    if default_device().platform != "gpu":
         return False
     if "cuda" in _library.targets.get("connect_fill", ()):
         return True
