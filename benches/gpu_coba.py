@@ -17,7 +17,7 @@ LENGTHS, ROUNDS = (1_000, 3_000), 5
 def main(n: int, kernels: str = "native") -> None:
     """Print one line: the difference of two lengths, so that the costs of a call cancel."""
     if kernels == "reference":
-        _library.targets.update({name: ("cpu",) for name in _library.targets})
+        _library.targets.update(dict.fromkeys(_library.targets, ("cpu",)))
     sl.environ.set(dt=0.1 * u.ms)
     sl.random.seed(0)
     net = sl.nn.init_all_states(sl.networks.COBANetwork(n))
@@ -29,9 +29,8 @@ def main(n: int, kernels: str = "native") -> None:
     short, long = LENGTHS
     each = (seconds[long] - seconds[short]) / (long - short) * 1e6
     rate = spikes / n / (LENGTHS[-1] * 1e-4)
-    print(
-        f"COBA {n:>7,}: {each:8.2f} us/step, {rate:5.1f} Hz, {jax.devices()[0].device_kind}, {kernels}; CUDA: {sl.info()['cuda']}"
-    )
+    where = f"{jax.devices()[0].device_kind}, {kernels}; CUDA: {sl.info()['cuda']}"
+    print(f"COBA {n:>7,}: {each:8.2f} us/step, {rate:5.1f} Hz, {where}")
 
 
 def _spikes(net: sl.nn.Module, steps: int) -> jax.Array:
