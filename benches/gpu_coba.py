@@ -1,4 +1,7 @@
-"""gpu_coba N: microseconds a step of the COBA network with N neurons on the default device, and its rate."""
+"""gpu_coba N [reference]: microseconds a step of the COBA network with N neurons on the default device, and its rate.
+
+`reference` runs the JAX references in place of the kernels for GPUs; synapses are built by native code all the same.
+"""
 
 import sys
 import time
@@ -6,12 +9,15 @@ import time
 import brainunit as u
 import jax
 import spikeloop as sl
+from spikeloop.kernels import _library
 
 LENGTHS, ROUNDS = (1_000, 3_000), 5
 
 
-def main(n: int) -> None:
+def main(n: int, kernels: str = "native") -> None:
     """Print one line: the difference of two lengths, so that the costs of a call cancel."""
+    if kernels == "reference":
+        _library.targets.update(dict.fromkeys(_library.targets, ("cpu",)))
     sl.environ.set(dt=0.1 * u.ms)
     sl.random.seed(0)
     net = sl.nn.init_all_states(sl.networks.COBANetwork(n))
@@ -23,11 +29,8 @@ def main(n: int) -> None:
     short, long = LENGTHS
     each = (seconds[long] - seconds[short]) / (long - short) * 1e6
     rate = spikes / n / (LENGTHS[-1] * 1e-4)
-    print(f"COBA {n:>7,}: {each:8.2f} us/step, {rate:5.1f} Hz, {jax.devices()[0].device_kind}, {_native()}")
-
-
-def _native() -> str:
-    return f"native: {sl.info()['native']}; CUDA: {sl.info()['cuda']}"
+    where = f"{jax.devices()[0].device_kind}, {kernels}; CUDA: {sl.info()['cuda']}"
+    print(f"COBA {n:>7,}: {each:8.2f} us/step, {rate:5.1f} Hz, {where}")
 
 
 def _spikes(net: sl.nn.Module, steps: int) -> jax.Array:
@@ -40,4 +43,4 @@ def _timed(run) -> float:
     return time.perf_counter() - start
 
 
-main(int(sys.argv[1]))
+main(int(sys.argv[1]), *sys.argv[2:])

@@ -10,8 +10,8 @@ struct DrawnRows {
   Draw weight, delay;
   uint64_t width, parts;  // targets of a block, and how many blocks there are
 
-  enum : uint64_t { ONE_TO_ONE, ALL_TO_ALL, FIXED_PROB, FIXED_OUT_DEGREE };
-  enum : uint32_t { OF_OUT_DEGREE = 1, OF_PROB = 3, OF_SPLIT = 8, OF_SYNAPSE = 9 };  // what streams are for
+  enum : uint64_t { ONE_TO_ONE, ALL_TO_ALL, FIXED_PROB, FIXED_OUT_DEGREE, FIXED_TOTAL_NUMBER };
+  enum : uint32_t { OF_OUT_DEGREE = 1, OF_PROB = 3, OF_TOTAL = 4, OF_SOURCES = 5, OF_SPLIT = 8, OF_SYNAPSE = 9 };
   static constexpr uint64_t NOBODY = ~uint64_t(0);
 
   // The target that source `i` is itself and that is left out.
@@ -21,17 +21,25 @@ struct DrawnRows {
   }
   __device__ Range targets(uint64_t part) const { return {part * width, smaller((part + 1) * width, n_post)}; }
 
-  // How many synapses source `i` has in a block of targets.
-  __device__ uint64_t number(uint64_t i, uint64_t own, uint64_t part) const {
+  // How many synapses source `i` has in a block of targets, of `all` where this is known.
+  __device__ uint64_t number(uint64_t i, uint64_t own, uint64_t part, uint64_t all) const {
     if (rule == FIXED_PROB) {
       const Range within = targets(part);
       const uint64_t size = within.end - within.start - (own >= within.start && own < within.end);
       return binomial(size, prob, 1.0 - prob, {seed, part << 32 | i, OF_SPLIT});
     }
-    return of_part(seed, OF_SPLIT, i, num, multapses, parts, part, [=](uint64_t part) {
+    return of_part(seed, OF_SPLIT, i, all, multapses, parts, part, [=](uint64_t part) {
       const uint64_t start = smaller(part * width, n_post);
       return start - (own < start);
     });
+  }
+
+  // Whether a source may reach a target several times.
+  __device__ bool has_repeats() const { return rule != FIXED_PROB && multapses; }
+  // The words that say which targets of a block source `i` reaches.
+  __device__ Stream stream_of_targets(uint64_t i, uint64_t part) const {
+    const uint32_t purpose = rule == FIXED_PROB ? OF_PROB : rule == FIXED_OUT_DEGREE ? OF_OUT_DEGREE : OF_TOTAL;
+    return {seed, part << 32 | i, purpose};
   }
 
   // Writes the `k` targets of source `i` in a block to `list`, in the order in which they are drawn.
@@ -39,8 +47,8 @@ struct DrawnRows {
     const Range within = targets(part);
     const bool leaves_out = own >= within.start && own < within.end;
     const uint64_t size = within.end - within.start - leaves_out, gap = leaves_out ? own - within.start : NOBODY;
-    const bool repeats = rule == FIXED_OUT_DEGREE && multapses;
-    const Stream stream{seed, part << 32 | i, rule == FIXED_PROB ? OF_PROB : OF_OUT_DEGREE};
+    const bool repeats = has_repeats();
+    const Stream stream = stream_of_targets(i, part);
     uint64_t word = 0;
     for (uint64_t drawn = 0; drawn < k; ++drawn) {
       const uint64_t last = size - k + drawn;  // Floyd: each draw among one more, a repeat gives that one
@@ -62,11 +70,16 @@ struct DrawnRows {
   };
   __device__ Drawn synapse(uint64_t i, uint64_t target, uint64_t occurrence) const {
     if (!weight.family && !delay.family) return {0, 1.0};
-    const Words w = philox({{uint32_t(target), OF_SYNAPSE, uint32_t(i), uint32_t(occurrence)}}, uint32_t(seed),
-                           uint32_t(seed >> 32));
-    const double x = weight.family ? weight.value(open_unit(w.w[0], w.w[1])) : 1.0;
-    return {delay.family ? delay.steps(open_unit(w.w[2], w.w[3])) : 0, wide ? x : double(float(x))};
+    const Words w = words_of_synapse(i, target, occurrence);
+    const double x = weight.family ? weight_of(w) : 1.0;
+    return {delay.family ? delay_of(w) : 0, wide ? x : double(float(x))};
   }
+  __device__ Words words_of_synapse(uint64_t i, uint64_t target, uint64_t occurrence) const {
+    return philox({{uint32_t(target), OF_SYNAPSE, uint32_t(i), uint32_t(occurrence)}}, uint32_t(seed),
+                  uint32_t(seed >> 32));
+  }
+  __device__ double weight_of(const Words &w) const { return weight.value(open_unit(w.w[0], w.w[1])); }
+  __device__ uint64_t delay_of(const Words &w) const { return delay.steps(open_unit(w.w[2], w.w[3])); }
 };
 
 // The row of one source, by all threads of a block; they have a barrier behind them when they begin.
@@ -98,7 +111,7 @@ struct RowMaker {
   // Calls `found(target, occurrence)` for each synapse in this thread's block of targets, if there is such a block.
   template <class Found> __device__ void each_of_part(uint64_t part, const Found &found) const {
     SHARED(uint64_t, sums, [WARPS]);
-    const uint64_t number = part < c.parts ? c.number(source, own, part) : 0;
+    const uint64_t number = part < c.parts ? c.number(source, own, part, c.num) : 0;
     const Place place = place_in_block(number, sums);
     // The host has made room for more than are ever drawn; should they be more, the rest is left out.
     const uint64_t start = smaller(place.before, room), k = smaller(number, room - start);

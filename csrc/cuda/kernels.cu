@@ -1,4 +1,5 @@
 // All kernels: one fat binary.
+#include "connect.cu"
 #include "event.cu"
 #include "gather.cu"
 #include "history.cu"

@@ -42,7 +42,9 @@ __all__ = [
     "bind_inputs",
     "consts_to_arguments",
     "current_trace",
+    "default_device",
     "differ_between_lanes",
+    "ffi_call",
     "ffi_lowering",
     "flat_program",
     "has_started",
@@ -88,6 +90,12 @@ def current_trace() -> Any:
 def has_started() -> bool:
     """Whether JAX has a device and threads, which the first computation or array starts."""
     return _bridge.backends_are_initialized()
+
+
+def default_device() -> Any:
+    """The device that new arrays lie on."""
+    device = _config.default_device.value or jax.devices()[0]
+    return jax.devices(device)[0] if isinstance(device, str) else device
 
 
 def named_axis(name: str | None, size: int) -> contextlib.AbstractContextManager[None]:
@@ -381,6 +389,11 @@ def source_line(equation: Any) -> str:
 def ffi_lowering(target: str, aliases: dict[int, int]) -> Callable:
     """The lowering to the custom call `target`, with operands updated in place as `aliases` {operand: result} says."""
     return jax.ffi.ffi_lowering(target, operand_output_aliases=aliases)
+
+
+def ffi_call(target: str, results: Sequence[jax.ShapeDtypeStruct], *operands: Any, **attributes: Any) -> list[Any]:
+    """The results of the custom call `target`."""
+    return list(jax.ffi.ffi_call(target, list(results))(*operands, **attributes))
 
 
 def register_target(name: str, capsule: Any, platform: str) -> None:

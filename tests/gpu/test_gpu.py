@@ -36,6 +36,25 @@ def test_a_kernel_computes_what_its_reference_does(name, gpu):
         np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-5, atol=1e-6, err_msg=f"{name}: result {k}")
 
 
+def test_synapses_are_built_there_and_are_those_of_the_cpu(gpu):
+    sl.environ.set(dt=0.1 * u.ms)
+    weight, delay = sl.init.Normal(1.0 * u.mV, 0.2 * u.mV), sl.init.Uniform(0.1 * u.ms, 40.0 * u.ms)
+    for make in (
+        lambda: sl.connect.FixedProb(0.02, weight, seed=1)(900, 70_000),
+        lambda: sl.connect.FixedOutDegree(300, weight, delay=delay, multapses=False, seed=2)(900, 5000),
+        lambda: sl.networks.PD14(0.02).recurrent.comm,
+    ):
+        found = []
+        for device in (gpu, jax.devices("cpu")[0]):
+            with jax.default_device(device):
+                made = make()
+            arrays = made.indices, made.indptr, u.get_mantissa(made.weight.value), made.delay
+            assert arrays[0].devices() == arrays[2].devices() == {device}
+            found.append([np.asarray(-1 if x is None else x) for x in arrays])
+        for a, b in zip(*found, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize("name", ["COBANetwork", "CUBANetwork", "Brunel"])
 def test_networks_spike_as_on_the_cpu(name, gpu):
     sl.environ.set(dt=0.1 * u.ms)

@@ -14,7 +14,7 @@ def install():
     handlers = {name.removeprefix(prefix): x for name, x in _library.native.registrations(cuda=True).items()}
     for target, capsule in handlers.items():
         register_target(prefix + target, capsule, "cpu")
-        if "cuda" not in _library.targets[target]:
+        if "cuda" not in _library.targets.setdefault(target, ()):
             _library.targets[target] += ("cuda",)
     found = [k for k in _kernel.KERNELS.values() if k.target in handlers]
     for kernel in found:

@@ -35,7 +35,7 @@ from spikeloop.transform._program import Program
 jax.default_backend = lambda: "gpu"  # as a user has it: loops are unrolled, and plasticity is not lazy
 for name, capsule in _library.native.registrations(cuda=True).items():  # whether the library holds their kernels or not
     target = name.removeprefix(_library.xla_name("", "cuda"))
-    if "cuda" not in _library.targets[target]:
+    if "cuda" not in _library.targets.setdefault(target, ()):
         register_target(name, capsule, "CUDA")
         _library.targets[target] += ("cuda",)
 

@@ -17,6 +17,7 @@ from .._module import as_size
 from .._state import ParamState, State
 from ..kernels._threads import get_num_threads
 from ._memory import check_fits
+from ._on_gpu import Part
 from ._rows import row_lengths
 from ._rule import Rule
 from ._spec import Synapses, order
@@ -62,9 +63,7 @@ class Blocks(Rule):
     def build(self, source: View, target: View, targets: range | None = None) -> Synapses:
         n_pre, n_post = source.size, target.size
         wanted = range(n_post) if targets is None else targets
-        for what, parts, n in (("sources", self.sources, n_pre), ("targets", self.targets, n_post)):
-            if sum(parts) != n:
-                raise ShapeError(f"Blocks: the parts of the {what} have {sum(parts)} neurons, the population {n}.")
+        self._check_sizes(source, target)
         kind = np.dtype(np.float64 if environ.get_precision() == 64 else np.float32)
         expected = self.expected(source, target) * len(wanted) / max(n_post, 1)
         check_fits(repr(self), expected, n_pre, len(wanted), kind.itemsize, 1)
@@ -85,6 +84,21 @@ class Blocks(Rule):
             _joined(columns.pop("delay"), np.uint8) if layout.delayed else None,
             layout.dt,
         )
+
+    def parts(self, source: View, target: View) -> list[Part]:
+        self._check_sizes(source, target)
+        if any(type(rule).build is not Rule.build for rule in self.rules.values()):
+            return []
+        sources, targets = _cut(source, self.sources), _cut(target, self.targets)
+        return [
+            Part(self.rules[i, j], sources[i], targets[j], sum(self.sources[:i]), sum(self.targets[:j]))
+            for i, j in sorted(self.rules)
+        ]
+
+    def _check_sizes(self, source: View, target: View) -> None:
+        for what, parts, n in (("sources", self.sources, source.size), ("targets", self.targets, target.size)):
+            if sum(parts) != n:
+                raise ShapeError(f"Blocks: the parts of the {what} have {sum(parts)} neurons, the population {n}.")
 
     def expected(self, source: View, target: View) -> float:
         sources, targets = _cut(source, self.sources), _cut(target, self.targets)

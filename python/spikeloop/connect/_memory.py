@@ -7,10 +7,15 @@ import os
 from pathlib import Path
 
 
-def check_fits(what: str, num: float, n_pre: int, n_post: int, weight: int, delay: int) -> None:
-    """Refuse `num` synapses with these bytes of weight and delay each if memory is too short for them."""
+def check_fits(
+    what: str, num: float, n_pre: int, n_post: int, weight: int, delay: int, free: int | None = None
+) -> None:
+    """Refuse `num` synapses with these bytes of weight and delay each if memory is too short for them.
+
+    The memory is that of the process, or has `free` bytes.
+    """
     each = (2 if n_post <= 1 << 16 else 4) + weight + delay
-    needed, free = int(num * each) + 8 * (n_pre + 1), available()
+    needed, free = int(num * each) + 8 * (n_pre + 1), available() if free is None else free
     if free is not None and needed > free:
         less = each - weight - delay
         advice = f" One weight and one delay for all take {less} instead of {each} bytes a synapse."

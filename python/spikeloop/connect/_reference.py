@@ -125,6 +125,14 @@ def _fixed_prob(spec: Spec) -> Iterator[list[int]]:
         yield row
 
 
+def block_width(n_post: int, mean: float) -> int:
+    """The targets of a block, for so many synapses of a pair of neurons on average."""
+    width = 1
+    while width * mean < _MEAN and width < n_post:
+        width *= 2
+    return width
+
+
 class _Blocks:
     """Blocks of targets: how many synapses of a source lie in each is drawn first, then which targets they reach.
 
@@ -133,9 +141,7 @@ class _Blocks:
     """
 
     def __init__(self, spec: Spec, mean: float):
-        self.spec, self.width = spec, 1
-        while self.width * mean < _MEAN and self.width < spec.n_post:
-            self.width *= 2
+        self.spec, self.width = spec, block_width(spec.n_post, mean)
         self.edges = [*range(0, spec.n_post, self.width), spec.n_post]
         wanted = spec.wanted
         self.wanted = range(wanted.start // self.width, -(-wanted.stop // self.width) if len(wanted) else 0)

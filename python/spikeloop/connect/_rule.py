@@ -24,6 +24,8 @@ from ._delays import steps_of, time_step
 from ._draws import Draw, draw_of
 from ._expression import expression
 from ._memory import check_fits
+from ._on_gpu import Part, built_on_gpu
+from ._pairs import Pairs
 from ._positions import Positions
 from ._rows import check_population, check_range, ordered, pairs_of, split_weight, weights_of
 from ._spec import Spec, Synapses, build
@@ -106,7 +108,8 @@ class Rule(NamesKeywords):
             check_population(neurons.size, f"{self!r}: {what} size")
         if targets is not None:
             return self.build(source, target, check_range(targets, target.size, f"{self!r}: targets"))
-        synapses = self.build(source, target)
+        synapses = built_on_gpu(self, source, target)
+        synapses = self.build(source, target) if synapses is None else synapses
         if synapses.indices.size == 0:
             warnings.warn(f"{self!r} from {source.varshape} to {target.varshape} makes no synapse at all.",
                           stacklevel=3)  # fmt: skip
@@ -123,7 +126,11 @@ class Rule(NamesKeywords):
         expected = self.expected(source, target) * len(wanted) / max(target.size, 1)
         check_fits(what, expected, source.size, len(wanted), weight.bytes, delay.bytes)
         found = build(dataclasses.replace(self.spec(source, target, weight.draw, delay.draw), targets=targets))
-        pairs = pairs_of(found.indices, found.indptr, source, target, wanted.start)
+        return self.completed(found, pairs_of(found.indices, found.indptr, source, target, wanted.start))
+
+    def completed(self, found: Synapses, pairs: Pairs) -> Synapses:
+        """The synapses from a builder, with the weights and delays that are not drawn."""
+        weight, delay, where = self.weights(), self.delays(), type(self).__name__
         if weight.draw is not None:
             found = found._replace(weight=attach(found.weight, weight.unit))
         else:
@@ -132,7 +139,11 @@ class Rule(NamesKeywords):
             return found._replace(dt=delay.unit)
         steps, dt = steps_of(delay.given, None, pairs, f"{where}: delay", self.positions)
         found = found._replace(delay=steps, dt=dt)
-        return found if np.ndim(found.delay) == 0 else ordered(found, source.size)
+        return found if np.ndim(found.delay) == 0 else ordered(found, pairs.source.size)
+
+    def parts(self, source: View, target: View) -> list[Part]:
+        """The rules that make the synapses, by source, then by target; empty if this kind of rule builds otherwise."""
+        return [Part(self, source, target, 0, 0)] if type(self).build is Rule.build else []
 
     def spec(self, source: View, target: View, weight: Draw | None, delay: Draw | None) -> Spec:
         """The specification for the builder."""

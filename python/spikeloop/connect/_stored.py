@@ -89,7 +89,8 @@ class Stored(Connectivity):
         numbers = jax.tree.map(lambda leaf: _taken_over(leaf, environ.dftype()), weight)
         self.weight = flushed(param_type, Weights)(numbers)
         self.delay = delay if delay is None or isinstance(delay, int) else _taken_over(delay)
-        self.longest_delay = 0 if delay is None else int(np.max(delay, initial=0))
+        with jax.ensure_compile_time_eval():
+            self.longest_delay = 0 if delay is None else int(np.max(delay, initial=0))
         self.rows_ascend = True
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -5,6 +5,7 @@
 //! Scratch memory comes as results after those of the CPU. What the CPU refuses when it reads it, such as an index
 //! beyond the targets, is left out by the kernels.
 
+mod connect;
 mod device;
 mod driver;
 mod event;
@@ -62,4 +63,6 @@ handlers! {
     words, "random_words": random::words;
     counts, "random_counts": random::counts;
     add, "random_add": random::add;
+    connect_count, "connect_count": connect::count;
+    connect_fill, "connect_fill": connect::fill;
 }

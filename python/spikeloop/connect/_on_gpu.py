@@ -1,0 +1,180 @@
+"""Synapses that are built on the GPU, where networks are constructed there: the same as on the CPU, to the bit."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .. import _mesh
+from .._jax import default_device
+from ..kernels import _connect as kernel
+from ..random._units import attach
+from ._draws import Draw
+from ._memory import check_fits
+from ._pairs import Pairs
+from ._reference import block_width, most_steps
+from ._spec import Spec, Synapses
+from ._view import View
+
+if TYPE_CHECKING:
+    from ._rule import Rule, Values
+
+_MOST = 1 << 30  # synapses to expect; places have 32 bits
+_LONGEST = 65535
+
+
+class Part(NamedTuple):
+    """A rule between some sources and targets of a connection, which begin at these places."""
+
+    rule: Rule
+    source: View
+    target: View
+    first_source: int
+    first_target: int
+
+
+def built_on_gpu(rule: Rule, source: View, target: View) -> Synapses | None:
+    """The synapses of a rule, on the GPU; None where this is another device, or the builders of the CPU are needed."""
+    if _mesh.current() is not None or not kernel.is_native():
+        return None
+    parts = rule.parts(source, target)
+    values = [(part.rule.weights(), part.rule.delays()) for part in parts]
+    alone = len(parts) == 1 and parts[0].rule is rule
+    if not parts or not all(map(_is_built, parts)) or not _go_together(values, alone):
+        return None
+    if (expected := rule.expected(source, target)) > _MOST:
+        return None
+    weight, delay = values[0]
+    bytes_of_delay = delay.bytes and delay.bytes + 4  # targets are held twice until they are in the order of delays
+    what = f"{rule!r} from {source.varshape} to {target.varshape}"
+    check_fits(what, expected, source.size, target.size, weight.bytes, bytes_of_delay, _free_bytes())
+    specs = [
+        part.rule.spec(part.source, part.target, *(x.draw for x in drawn))
+        for part, drawn in zip(parts, values, strict=True)
+    ]
+    with jax.ensure_compile_time_eval():  # also within a trace the synapses are known
+        found = _filled(_Layout(parts, specs, source.size), specs, target.size, alone)
+    if alone:
+        return rule.completed(found, Pairs(source, target, found.indices.size, _not_listed))
+    return found._replace(weight=attach(found.weight, weight.unit), dt=delay.unit)
+
+
+class _Layout:
+    """Where the synapses of each rule and source stand."""
+
+    def __init__(self, parts: list[Part], specs: list[Spec], n_pre: int):
+        self.rules = np.zeros(len(specs), kernel.RULE)
+        for rule, part, spec in zip(self.rules, parts, specs, strict=True):
+            _write(rule, spec)
+            rule["first_target"] = part.first_target
+        self.n_sources = int(self.rules["n_pre"].sum())
+        self.rules["first_number"] = np.cumsum(self.rules["n_pre"]) - self.rules["n_pre"]
+        self.rows = np.zeros(n_pre + 1, np.int64)  # the first cell of each source
+        groups, self.n_cells = [], 0
+        for _, members in itertools.groupby(range(len(parts)), lambda k: id(parts[k].source)):
+            first, *others = members
+            end = first + len(others) + 1
+            groups.append((first, end))
+            self._place(self.rules[first:end], parts[first].first_source)
+        self.groups = np.array(groups, np.uint32).reshape(-1, 2)
+
+    def _place(self, rules: np.ndarray, first_source: int) -> None:
+        """Put the cells of rules of the same sources behind those that are there."""
+        before = np.cumsum(rules["blocks"]) - rules["blocks"]
+        cells, n = int(rules["blocks"].sum()), int(rules["n_pre"][0])
+        rules["first_cell"], rules["cells"] = self.n_cells + before, cells
+        self.rows[first_source : first_source + n] = self.n_cells + cells * np.arange(n)
+        self.n_cells += cells * n
+        self.rows[first_source + n :] = self.n_cells
+
+
+def _write(rule: np.void, spec: Spec) -> None:
+    """Write a specification into the record that kernels read."""
+    rule["rule"] = kernel.RULES[spec.rule]
+    for name in ("num", "multapses", "seed", "n_pre", "n_post", "wide", "prob"):
+        rule[name] = getattr(spec, name)
+    if isinstance(spec.own, range):
+        rule["has_own"], rule["own_first"], rule["own_step"] = 1, spec.own.start, spec.own.step
+    for name in ("weight", "delay"):
+        draw: Draw | None = getattr(spec, name)
+        if draw is not None:
+            rule[name] = draw.family, draw.a, draw.b, draw.part, draw.bounds
+    rule["width"] = block_width(spec.n_post, _mean(spec))
+    rule["blocks"] = -(-spec.n_post // int(rule["width"]))
+
+
+def _mean(spec: Spec) -> float:
+    """The number of synapses of a pair of neurons, on average."""
+    if spec.rule == "fixed_prob":
+        return spec.prob
+    each = 1 if spec.rule == "fixed_out_degree" else spec.n_pre
+    return spec.num / max(float(each) * spec.n_post, 1.0)
+
+
+def _filled(layout: _Layout, specs: list[Spec], n_post: int, alone: bool) -> Synapses:
+    """The synapses in the types of the builders of the CPU, for one rule `alone` or for `Blocks`."""
+    starts = kernel.count(layout.rules, layout.n_cells, layout.n_sources)
+    spec, delays = specs[0], [spec.delay for spec in specs if spec.delay is not None]
+    longest = max(map(most_steps, delays), default=0)
+    indices, weight, delay = kernel.fill(
+        layout.rules,
+        layout.groups,
+        starts,
+        np.uint16 if n_post <= 1 << 16 else np.uint32,
+        None if spec.weight is None else np.float64 if spec.wide else np.float32,
+        None if not delays else np.uint8 if longest <= 255 else np.uint16,
+        longest,
+    )
+    if alone and spec.rule == "fixed_out_degree":
+        return Synapses(indices, np.zeros(0, np.int32), weight, delay)
+    indptr = starts[jnp.asarray(layout.rows)].astype(np.int32)
+    return Synapses(indices, indptr, weight, delay if alone else _narrow(delay))
+
+
+def _narrow(delay: Any) -> Any:
+    """Delays in 8 bits, if none is longer than 255 steps."""
+    if delay is None or int(delay.max(initial=0)) > 255:
+        return delay
+    return delay.astype(np.uint8)
+
+
+def _is_built(part: Part) -> bool:
+    """Whether kernels build the rule, and its numbers are such that the builders of the CPU have nothing to refuse."""
+    rule, source, target = part.rule, part.source, part.target
+    if rule.rule not in kernel.RULES:
+        return False
+    numbers, delay = rule.numbers(source, target), rule.delays().draw
+    own = numbers.get("own")
+    if isinstance(own, np.ndarray) or (delay is not None and most_steps(delay) > _LONGEST):
+        return False
+    if rule.rule != "fixed_total_number":
+        return True
+    places, num = np.asarray([] if own is None else own), numbers["num"]
+    pairs = source.size * target.size - int(((places >= 0) & (places < target.size)).sum())
+    return num == 0 or (pairs > 0 and (numbers["multapses"] or num <= pairs))
+
+
+def _go_together(values: list[tuple[Values, Values]], alone: bool) -> bool:
+    """Whether weights and delays are drawn, or, of one rule alone, one for all synapses."""
+    if alone:
+        return all(x.draw is not None or x.bytes == 0 for x in values[0])
+    weight, delay = values[0]
+    drawn = delay.draw is not None
+    return all(
+        w.draw is not None and w.unit == weight.unit and (d.draw is not None) == drawn and (drawn or d.given is None)
+        for w, d in values
+    )
+
+
+def _free_bytes() -> int | None:
+    """Bytes that the device has left, where it says so."""
+    known = default_device().memory_stats()
+    return known["bytes_limit"] - known["bytes_in_use"] if known and "bytes_limit" in known else None
+
+
+def _not_listed() -> tuple[np.ndarray, np.ndarray]:
+    raise AssertionError("one weight and one delay for all synapses need no list of them")
