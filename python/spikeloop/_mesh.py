@@ -41,6 +41,10 @@ class Devices(Protocol):
         """A whole value as the State holds it."""
         ...
 
+    def draw(self, rule: Any, source: Any, target: Any) -> Any:
+        """The connection that a rule makes, with its synapses where their targets are; None if it makes whole ones."""
+        ...
+
     def cut(self, connection: Any) -> Any:
         """The connection whose synapses are where their targets are."""
         ...

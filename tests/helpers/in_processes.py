@@ -4,6 +4,7 @@ With the argument "alone" it waits for others in vain.
 """
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -12,8 +13,17 @@ import sys
 import brainunit as u
 import jax
 import spikeloop as sl
+from spikeloop.connect import _rule
 
 FOUND = {}
+BUILT = []  # numbers of synapses that builders have returned
+
+
+def counted(build, spec):
+    """The synapses of a builder, whose number is noted."""
+    synapses = build(spec)
+    BUILT.append(synapses.indices.size)
+    return synapses
 
 
 def run(mesh=None):
@@ -27,7 +37,9 @@ def run(mesh=None):
 
 def network():
     """Spikes and V are those of one process."""
+    _rule.build = functools.partial(counted, _rule.build)
     spikes, v = run(sl.parallel.mesh())
+    FOUND["synapses"] = BUILT.copy()
     if jax.process_index() == 0:
         alone = run()
         FOUND["spikes"], FOUND["same"] = int(spikes.sum()), bool((spikes == alone[0]).all() and (v == alone[1]).all())

@@ -110,6 +110,55 @@ def placed(net):
     return all(np.array_equal(a, b) for a, b in zip(own, wanted, strict=True))
 
 
+def check_rules():
+    """Drawn for each device alone, synapses are those of the whole, with their weights and delays."""
+    drawn = {"weight": sl.init.Uniform(0 * u.mV, 1 * u.mV), "delay": sl.init.Uniform(0.1 * u.ms, 2 * u.ms)}
+    few = sl.connect.Blocks([50], [5, 98], {(0, 0): sl.connect.FixedProb(0.5, 1 * u.mV)})
+    rules = {
+        "out-degree": sl.connect.FixedOutDegree(7, **drawn),
+        "probability": sl.connect.FixedProb(0.1, lambda i, j: (i + j) * 0.1 * u.mV, delay=0.3 * u.ms),
+        "no target on most devices": few,
+        "given": sl.connect.Edges([0, 0, 1], [3, 1, 2], [1.0, 2.0, 3.0] * u.mV),
+        "a list of weights": sl.connect.OneToOne(np.arange(50) * u.mV),
+        "one weight": sl.connect.FixedInDegree(2, 1 * u.mV),
+    }
+    parts = {"a part": slice(20, 70), "not in order": [40, 30, *range(50, 98)]}
+    FOUND["wrong rules"] = [
+        f"{name} to {of}"
+        for name, rule in rules.items()
+        for of, index in ({"all": ...} if rule is few else parts).items()
+        if not same_synapses(rule, index)
+    ]
+
+
+def same_synapses(rule, index):
+    """Whether a rule makes the same synapses on four devices and on one."""
+
+    def made():
+        sl.random.seed(5)
+        neurons = sl.LIF(103)
+        return sl.DeltaProj(comm=rule, pre=50, post=neurons if index is ... else neurons[index]).comm
+
+    whole = made()
+    with devices(4):
+        cut = made()
+        parts = cut.parts
+        targets = [parts.own(cut.indices, k).astype(int) + k * parts.size for k in range(4)]
+        padded = np.concatenate([np.pad(x, (0, parts.longest - len(x))) for x in targets])
+        delay = parts.whole(np.asarray(cut.delay)) if cut.has_own_delays else cut.delay
+        weight = cut.weight.value
+        numbers = np.asarray(u.get_mantissa(weight))
+        numbers = parts.whole(numbers) if parts.has_own_weights else numbers
+    wanted = whole.weight.value
+    return (
+        np.array_equal(parts.whole(padded), whole.indices)
+        and np.array_equal(delay, whole.delay)
+        and np.array_equal(numbers, wanted.mantissa)
+        and weight.unit == wanted.unit
+        and cut.num_synapses == whole.num_synapses
+    )
+
+
 def check_program():
     """The collectives of the compiled loop of a network whose spikes travel for 14 steps."""
     with devices(2):
@@ -187,6 +236,7 @@ def check_errors():
 if __name__ == "__main__":
     sl.environ.set(dt=0.1 * u.ms)
     check_networks()
+    check_rules()
     check_program()
     check_gradient()
     check_shard_map()

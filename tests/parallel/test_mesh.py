@@ -37,6 +37,10 @@ def test_a_device_has_the_synapses_of_its_own_targets_alone(found):
     assert found["placed"]
 
 
+def test_synapses_drawn_for_each_device_alone_are_those_of_the_whole(found):
+    assert found["wrong rules"] == []
+
+
 def test_spikes_are_exchanged_once_in_the_shortest_delay(found):
     assert [n for n in found["gathers"] if n] == [1], "the loop over blocks of steps"
 

@@ -36,6 +36,12 @@ def test_spikes_and_potentials_are_those_of_one_process(found):
     assert found["same"]
 
 
+def test_a_process_never_has_the_synapses_of_others(found):
+    whole = [n_pre * 40 for n_pre in (162, 41)]
+    assert len(found["synapses"]) == len(whole)
+    assert all(0.4 * n < own < 0.6 * n for own, n in zip(found["synapses"], whole, strict=True))
+
+
 def test_a_state_that_processes_made_differently_is_named(found):
     assert found["differ"].startswith("net.N.V has other values in this process than in others")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 import weakref
 from collections.abc import Sequence
 from typing import Any, Self
@@ -15,8 +17,11 @@ from .. import _mesh
 from .._form import Form
 from .._state import State
 from .._trace import Short, stored
-from ..connect import Connection
+from ..connect import Connection, Procedural, Rule, View
+from ..connect._rows import reaching
+from ..connect._spec import Synapses
 from ._cut import CutConnection
+from ._parts import Parts
 from ._placement import Placed, are_synapses, gather
 from ._processes import check_agreement
 from ._value import AXIS, Layout
@@ -64,8 +69,34 @@ class Mesh:
         if type(connection) is not Connection:
             return connection
         if connection not in self._cut:
-            self._cut[connection] = CutConnection(connection, self.devices)
+            c = connection
+            whole = Synapses(np.asarray(c.indices), np.asarray(c.indptr), c.weight.value, c.delay, c.dt)
+            build = lambda lo, hi: reaching(whole, c.n_pre, range(lo, hi))  # noqa: E731
+            parts = Parts(self.devices, c.n_pre, c.n_post, build)
+            self._cut[c] = CutConnection(parts, c.in_size, c.out_size, c.weight, c._name)
         return self._cut[connection]
+
+    def draw(self, rule: Rule, source: View, target: View) -> CutConnection | None:
+        """The connection that a rule makes, of which every process draws the synapses of its own targets alone.
+
+        None if the rule cannot do so.
+        """
+        if not rule.draws_ranges() or (np.diff(target.indices) < 0).any():
+            if jax.process_count() > 1 and rule.is_drawn and not isinstance(rule, Procedural):
+                warnings.warn(f"{rule!r}: every process draws all synapses, as these weights, delays or targets cannot "
+                              "be drawn in parts.", stacklevel=5)  # fmt: skip
+            return None
+        seeded = rule.seeded()
+
+        def build(lo: int, hi: int) -> Synapses:
+            first, end = np.searchsorted(target.indices, (lo, hi)).tolist()
+            found = seeded.synapses(source, target, targets=(first, end))
+            return found._replace(indices=target.numbers(found.indices + np.uint32(first), np.uint32) - np.uint32(lo))
+
+        parts = Parts(self.devices, source.size, math.prod(target.shape), build)
+        if parts.total == 0:
+            rule.warn_of_none(source, target)
+        return CutConnection(parts, source.varshape, target.shape, rule.param_type)
 
     def read(self, state: State) -> Any:
         """The value of a State, whole, as arrays of NumPy."""
