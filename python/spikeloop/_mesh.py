@@ -45,6 +45,10 @@ class Devices(Protocol):
         """The connection that a rule makes, with its synapses where their targets are; None if it makes whole ones."""
         ...
 
+    def split(self, array: Any, axis: int) -> Any:
+        """A batch whose samples on `axis` devices share, if that is what they share."""
+        ...
+
     def cut(self, connection: Any) -> Any:
         """The connection whose synapses are where their targets are."""
         ...

@@ -8,6 +8,7 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import spikeloop as sl
 from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
@@ -198,6 +199,38 @@ def check_gradient():
     FOUND["gradient"] = [float(np.abs(wanted).max()), float(np.abs(ours - wanted).max())]
 
 
+def check_batch():
+    """A network of all kinds of layers, trained by batches of which every device has its samples."""
+    rng = np.random.default_rng(0)
+    data = sl.train.Batches(rng.random((3, 16, 4, 4, 1), np.float32), rng.integers(0, 3, 16), 8)
+
+    def trained():
+        sl.random.seed(1)
+        leaky = sl.snn.Leaky.desc(beta=sl.ParamState(jnp.asarray(0.9)), threshold=0.3)
+        layers = [sl.nn.Conv2d((4, 4, 1), 2, 3), leaky, sl.nn.Flatten.desc(), sl.nn.Linear.desc(out_size=3)]
+        net = sl.nn.Sequential(*layers, sl.snn.LeakyIntegrator.desc(beta=0.9))
+
+        def forward(model, x):
+            sl.nn.init_all_states(model, batch_size=x.shape[1])
+            return model.run_steps(x)
+
+        optimizer, loss = sl.train.Optimizer(optax.sgd(1.0), net), sl.train.membrane_cross_entropy
+        data.epoch = 0
+        history = sl.train.fit(net, data, loss, optimizer, forward=forward, pbar=False)
+        params = [sl.parallel.gather(p.value) for p in optimizer.states_to_train.values()]
+        return [np.asarray(history["loss"]), *jax.tree.leaves(params)], layers[0].weight.value["weight"], net
+
+    wanted, *_ = trained()
+    with sl.parallel.mesh(("batch",)):
+        ours, weight, net = trained()
+        FOUND["few samples"] = message(lambda: sl.parallel.split(np.zeros((2, 6)), axis=1))
+    cut = not net.layers[1].V.value.sharding.is_fully_replicated
+    FOUND["batch"] = {
+        "error": max(float(np.abs(a - b).max()) for a, b in zip(wanted, ours, strict=True)),
+        "States are cut": cut and weight.sharding.is_fully_replicated,
+    }
+
+
 def check_shard_map():
     """A function of parts of a population, and a State that is written differently by devices that share it."""
     mesh = jax.make_mesh((4,), ("x",), axis_types=(AxisType.Auto,))
@@ -230,6 +263,7 @@ def check_errors():
         net = sl.nn.Module("net")
         net.few = sl.nn.init_all_states(sl.LIF(3))
         FOUND["few neurons"] = message(lambda: sl.transform.for_loop(lambda: net.few(), length=2))
+    FOUND["axes"] = message(lambda: sl.parallel.mesh(("time",)))
     FOUND["list length"] = message(lambda: sl.parallel.mesh(list_length=0))
 
 
@@ -239,6 +273,7 @@ if __name__ == "__main__":
     check_rules()
     check_program()
     check_gradient()
+    check_batch()
     check_shard_map()
     check_errors()
     json.dump(FOUND, sys.stdout)

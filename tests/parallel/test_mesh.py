@@ -56,6 +56,11 @@ def test_the_gradient_through_a_loop_is_that_of_one_device(found):
     assert error < 1e-5 * largest
 
 
+def test_training_by_batches_that_devices_share_is_that_of_one_device(found):
+    assert found["batch"]["error"] < 1e-5
+    assert found["batch"]["States are cut"]
+
+
 @pytest.mark.parametrize(
     ("what", "says"),
     [
@@ -64,6 +69,8 @@ def test_the_gradient_through_a_loop_is_that_of_one_device(found):
         ("outside", "RuntimeError: Brunel.E.comm was built in sl.parallel.mesh.*Use it inside"),
         ("all weights", "NotImplementedError: reduce_sum of the synapses of a connection"),
         ("list length", "ValueError: mesh: list_length must be a whole number, at least 1; given 0"),
+        ("axes", r"ValueError: mesh: axes must be \(.neurons.,\) or \(.batch.,\); given \(.time.,\)"),
+        ("few samples", "ValueError: A batch of 6 samples cannot be cut into equal parts for 4 devices"),
         ("replicated State", "ValueError: .*differs between devices along .'x'.*by its spec P"),
     ],
 )
