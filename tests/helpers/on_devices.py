@@ -3,6 +3,8 @@
 import json
 import re
 import sys
+import tempfile
+from pathlib import Path
 
 import brainunit as u
 import jax
@@ -74,20 +76,24 @@ def check_networks():
 
 def check_weights(alone, net):
     """Learned weights are the same, synapse by synapse."""
+    file = Path(tempfile.mkdtemp()) / "states.safetensors"
     with devices(4):
         saved = sl.nn.save_states(net)
+        sl.io.save(net, file)
+        FOUND["recorded weights"] = message(lambda: sl.record.States(net.E.comm, "weight"))
     whole = sl.nn.save_states(alone)
     FOUND["saved"] = sorted(path for path in whole if not equal(whole[path], saved[path]))
     sl.nn.load_states(alone, {path: jax.tree.map(np.asarray, value) for path, value in saved.items()})
     with devices(2):
         other = sl.nn.init_all_states(NETWORKS["BrunelSTDP"][0]())
-        sl.nn.load_states(other, saved)
+        sl.io.load(other, file)
         again = sl.nn.save_states(other)
         sl.random.seed(4)
         steps = sl.parallel.gather(sl.transform.for_loop(other.update, length=20))
         weight = other.E.comm.weight
         FOUND["all weights"] = message(lambda: sl.transform.jit(lambda: u.get_mantissa(weight.value).sum())())
     sl.random.seed(4)
+    file.unlink()
     FOUND["loaded"] = sorted(path for path in saved if not equal(again[path], saved[path]))
     FOUND["goes on"] = bool((steps == np.asarray(sl.transform.for_loop(alone.update, length=20))).all())
 

@@ -66,6 +66,7 @@ def test_training_by_batches_that_devices_share_is_that_of_one_device(found):
     [
         ("few neurons", "ValueError: net.few has 3 neurons, fewer than the 4 devices"),
         ("single synapses", "NotImplementedError: Brunel.E.comm.to_coo: .* targets only. Build the connection outside"),
+        ("recorded weights", "NotImplementedError: record.States of Brunel.*weight: in sl.parallel.mesh.*save_states"),
         ("outside", "RuntimeError: Brunel.E.comm was built in sl.parallel.mesh.*Use it inside"),
         ("all weights", "NotImplementedError: reduce_sum of the synapses of a connection"),
         ("list length", "ValueError: mesh: list_length must be a whole number, at least 1; given 0"),

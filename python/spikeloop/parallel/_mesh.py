@@ -24,7 +24,7 @@ from ..connect._spec import Synapses
 from ._cut import CutConnection
 from ._parts import Parts
 from ._placement import Placed, are_synapses, gather, place
-from ._processes import check_agreement
+from ._processes import check_agreement, of_all
 from ._value import AXIS, Layout
 
 
@@ -110,6 +110,19 @@ class Mesh:
         """The value of a State, whole, as arrays of NumPy."""
         value, parts = gather(stored(state)), getattr(state, "of_synapses", None)
         return value if parts is None else jax.tree.map(parts.whole, value)
+
+    def gather(self, value: Any) -> Any:
+        """A value whose arrays lie on several devices, whole, as arrays of NumPy."""
+        return gather(value)
+
+    def wait(self) -> None:
+        """Go on when all processes are here."""
+        of_all(np.zeros(1, np.uint32))
+
+    @property
+    def writes(self) -> bool:
+        """Whether it is this process that writes files."""
+        return jax.process_index() == 0
 
     def cut_value(self, state: State, value: Any) -> Any:
         """A whole value as the State holds it."""
