@@ -15,11 +15,29 @@ import spikeloop as sl
 from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
 
+
+class LongRows(sl.nn.Module):
+    """Neurons with so many synapses of few delays that spikes are queued."""
+
+    def __init__(self):
+        super().__init__()
+        self.N = sl.LIFRef(103, V_th=1 * u.mV, tau_ref=1 * u.ms, V_initializer=sl.init.Uniform(0 * u.mV, 1 * u.mV))
+        delay = sl.init.Uniform(0.1 * u.ms, 0.3 * u.ms)
+        rule = sl.connect.FixedOutDegree(80, sl.init.Uniform(0 * u.mV, 0.02 * u.mV), delay=delay, seed=1)
+        self.P = sl.project(self.N, self.N, rule)
+
+    def update(self):
+        """One step."""
+        self.P()
+        return self.N(1.5 * u.mA)
+
+
 NETWORKS = {
     "COBA": (lambda: sl.networks.COBANetwork(402, out_degree=40), 70),
     "Brunel": (lambda: sl.networks.Brunel(303, out_degree=60), 47),  # three blocks of 14 steps, and five steps
     "BrunelSTDP": (lambda: sl.networks.BrunelSTDP(203, out_degree=40), 60),
     "PD14": (lambda: sl.networks.PD14(0.006), 60),
+    "LongRows": (LongRows, 30),
 }
 FOUND = {}
 
@@ -70,6 +88,8 @@ def check_networks():
             with devices(4):
                 FOUND["single synapses"] = message(lambda net=net: net.E.comm.to_coo())
             FOUND["outside"] = message(lambda net=net: sl.transform.for_loop(net.update, length=1))
+        if name == "LongRows":
+            FOUND["queued"] = net.P.queue is not None
         if name == "BrunelSTDP":
             check_weights(alone[2], net)
 

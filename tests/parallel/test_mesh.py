@@ -24,7 +24,7 @@ def found(native):
     return json.loads(done.stdout)
 
 
-RUNS = ["COBA 4", "Brunel 2", "Brunel 4", "BrunelSTDP 4", "PD14 2"]
+RUNS = ["COBA 4", "Brunel 2", "Brunel 4", "BrunelSTDP 4", "PD14 2", "LongRows 4"]
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -35,6 +35,10 @@ def test_spikes_and_potentials_do_not_depend_on_the_number_of_devices(found, run
 
 def test_a_device_has_the_synapses_of_its_own_targets_alone(found):
     assert found["placed"]
+
+
+def test_spikes_are_queued_for_synapses_of_long_rows(found):
+    assert found["queued"]
 
 
 def test_synapses_drawn_for_each_device_alone_are_those_of_the_whole(found):

@@ -77,7 +77,7 @@ class CutConnection(Connection):
             targets, delay = (parts.own(x, shard) for x in (parts.indices, parts.delay))
             given = jnp.asarray(targets.astype(np.uint32)), jnp.asarray(parts.starts(shard)), jnp.asarray(delay)
             rows = Rows(0, self.n_pre, sorted=True)
-            return np.asarray(starts(*given, self.longest_delay, parts.size, rows)).ravel().astype(np.uint32)
+            return np.asarray(starts(*given, self.longest_delay, parts.size, rows)).astype(np.uint32)
 
         with jax.ensure_compile_time_eval():
             return parts.by_row(of_shard)

@@ -142,15 +142,13 @@ class Parts:
         return self._array(block, self.longest)
 
     def by_row(self, block: Callable[[int], np.ndarray]) -> Any:
-        """An array with as many numbers for each device."""
+        """An array with as many numbers, or rows of them, for each device."""
         here = next(k for k, device in enumerate(self.devices.devices.flat) if device in self.devices.local_devices)
-        return self._array(block, block(here).size)
+        return self._array(block, *block(here).shape)
 
-    def _array(self, block: Callable[[int], np.ndarray], length: int) -> Any:
-        sharding = NamedSharding(self.devices, P(AXIS))
-        made = jax.make_array_from_callback(
-            (self.shards * length,), sharding, lambda part: block(_shard_of(part, length))
-        )
+    def _array(self, block: Callable[[int], np.ndarray], length: int, *rest: int) -> Any:
+        shape, sharding = (self.shards * length, *rest), NamedSharding(self.devices, P(AXIS))
+        made = jax.make_array_from_callback(shape, sharding, lambda part: block(_shard_of(part, length)))
         return note_synapses(made)
 
 
