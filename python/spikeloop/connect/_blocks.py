@@ -110,10 +110,12 @@ class Blocks(Rule):
         for j in sorted(j for i, j in self.rules if i == part):
             first, end = max(wanted.start, starts[j]), min(wanted.stop, starts[j + 1])
             some = None if len(wanted) == starts[-1] else range(first - starts[j], end - starts[j])
-            some = range(0) if first >= end and some is not None else some
-            if first < end or some is None or (part, j) == min(self.rules):  # one says what weights are
-                built.append(self.rules[part, j].build(of, targets[j], some))
-                firsts.append(max(first - wanted.start, 0) if first < end else 0)
+            if first >= end and some is not None:
+                if (part, j) != min(self.rules):  # without synapses, one still tells the unit of the weights
+                    continue
+                first, some = wanted.start, range(0)
+            built.append(self.rules[part, j].build(of, targets[j], some))
+            firsts.append(first - wanted.start)
         return built, firsts
 
     def __repr__(self) -> str:

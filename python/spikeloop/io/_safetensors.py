@@ -88,7 +88,7 @@ def load(model: Module, path: str | Path, *, strict: bool = True) -> None:
 
 
 def _present(state: State) -> Any:
-    """The value, whole, with what a back end puts off."""
+    """The value, whole."""
     mesh = _mesh.current()
     return stored(state) if mesh is None else mesh.read(state)
 

@@ -58,6 +58,8 @@ def _elementwise(partition: Partition, equation: Any, values: list[Value]) -> li
 
 def _by_target(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
     """Every device has its targets and their synapses, and the spikes of all sources."""
+    if partition.of_batch:
+        return None
     kernel, structure = kernel_of(equation), equation.params
     assert kernel is not None
     assert kernel.mesh is not None
