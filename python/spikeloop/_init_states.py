@@ -153,7 +153,7 @@ def load_states(target: Module, values: dict[str, Any]) -> tuple[list[str], list
         old, new = (spec_of(value, path) for value in (present, values[path]))
         if old != new:
             raise ShapeError(f"load_states: {states[path].path} holds {old}; given {new}. Nothing was loaded.")
-    for path in states.keys() & values.keys():
+    for path in sorted(states.keys() & values.keys()):  # processes do so together
         states[path].value = values[path] if mesh is None else mesh.cut_value(states[path], values[path])
     return sorted(values.keys() - states.keys()), sorted(states.keys() - values.keys())
 

@@ -37,8 +37,29 @@ class Devices(Protocol):
         """The value of a State, whole, as arrays of NumPy."""
         ...
 
+    def gather(self, value: Any) -> Any:
+        """A value whose arrays lie on several devices, whole, as arrays of NumPy."""
+        ...
+
+    def wait(self) -> None:
+        """Go on when all processes are here."""
+        ...
+
+    @property
+    def writes(self) -> bool:
+        """Whether it is this process that writes files."""
+        ...
+
     def cut_value(self, state: State, value: Any) -> Any:
         """A whole value as the State holds it."""
+        ...
+
+    def draw(self, rule: Any, source: Any, target: Any) -> Any:
+        """The connection that a rule makes, with its synapses where their targets are; None if it makes whole ones."""
+        ...
+
+    def split(self, array: Any, axis: int) -> Any:
+        """A batch whose samples on `axis` devices share, if that is what they share."""
         ...
 
     def cut(self, connection: Any) -> Any:
@@ -62,3 +83,28 @@ def enter(mesh: Devices | None) -> Devices | None:
     """Make `mesh` the current one; returns the one before."""
     before, _here.mesh = _here.mesh, mesh
     return before
+
+
+def whole(state: State) -> Any:
+    """The value of a State, whole, on every process; all must call this."""
+    value, mesh = state.value, current()  # what a back end puts off is done
+    return value if mesh is None else mesh.read(state)
+
+
+def assign(state: State, value: Any) -> None:
+    """Give a State its whole value, of which devices take their parts."""
+    mesh = current()
+    state.value = value if mesh is None else mesh.cut_value(state, value)
+
+
+def writes() -> bool:
+    """Whether this process writes files: the first one of those that share a network."""
+    mesh = current()
+    return mesh is None or mesh.writes
+
+
+def wait() -> None:
+    """Go on when all processes that share a network are here."""
+    mesh = current()
+    if mesh is not None:
+        mesh.wait()

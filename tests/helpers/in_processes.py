@@ -4,6 +4,7 @@ With the argument "alone" it waits for others in vain.
 """
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -11,26 +12,62 @@ import sys
 
 import brainunit as u
 import jax
+import numpy as np
 import spikeloop as sl
+from spikeloop.connect import _rule
 
 FOUND = {}
+RUN = os.environ.get("RUN")  # a folder for records
+BUILT = []  # numbers of synapses that builders have returned
+
+
+def counted(build, spec):
+    """The synapses of a builder, whose number is noted."""
+    synapses = build(spec)
+    BUILT.append(synapses.indices.size)
+    return synapses
+
+
+def brunel():
+    """A network whose spikes travel after blocks of 14 steps."""
+    sl.random.seed(3)
+    return sl.nn.init_all_states(sl.networks.Brunel(203, out_degree=40))
 
 
 def run(mesh=None):
-    """(spikes, V) of a network, alone or on a mesh; spikes travel after blocks of 14 steps."""
-    sl.random.seed(3)
+    """The records of a run, and V after it, alone or on a mesh."""
     with contextlib.nullcontext() if mesh is None else mesh:
-        net = sl.nn.init_all_states(sl.networks.Brunel(203, out_degree=40))
-        spikes = sl.transform.for_loop(net.update, length=42)
-        return sl.parallel.gather(spikes), sl.parallel.gather(net.N.V.value).mantissa
+        net = brunel()
+        records = recorded(net, 5.6 * u.ms, None if mesh is None else RUN, overwrite=mesh is not None)
+        return *records, sl.parallel.gather(net.N.V.value).mantissa
+
+
+def recorded(net, duration, path, **options):
+    """What recorders tell of a run in chunks of 28 steps."""
+    groups = {"E": slice(0, 162), "few": [3, 5, 190]}
+    record = {
+        "spikes": sl.record.Spikes(net.N),
+        "rate": sl.record.Rate(net.N, bin=0.7 * u.ms, groups=groups),
+        "V": sl.record.States(net.N, "V", every=0.7 * u.ms),
+        "some": sl.record.States(net.N, "V", every=1.4 * u.ms, neurons=[2, 77, 202]),
+    }
+    run = sl.record.run(net.update, duration, record=record, chunk=28, path=path, **options)
+    return run["spikes"].to_array(), run["rate"].counts, run["V"].values.mantissa, run["some"].values.mantissa
 
 
 def network():
-    """Spikes and V are those of one process."""
-    spikes, v = run(sl.parallel.mesh())
+    """Records and V are those of one process, which can go on with the run."""
+    _rule.build = functools.partial(counted, _rule.build)
+    ours = run(sl.parallel.mesh())
+    FOUND["synapses"] = BUILT.copy()
     if jax.process_index() == 0:
         alone = run()
-        FOUND["spikes"], FOUND["same"] = int(spikes.sum()), bool((spikes == alone[0]).all() and (v == alone[1]).all())
+        FOUND["spikes"], FOUND["same"] = (
+            int(ours[0].sum()),
+            [np.array_equal(*pair) for pair in zip(ours, alone, strict=True)],
+        )
+        longer = [recorded(brunel(), 8.4 * u.ms, path, resume=path is not None) for path in (RUN, None)]
+        FOUND["goes on"] = [np.array_equal(*pair) for pair in zip(*longer, strict=True)]
 
 
 def differ():

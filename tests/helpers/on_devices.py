@@ -3,20 +3,41 @@
 import json
 import re
 import sys
+import tempfile
+from pathlib import Path
 
 import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import spikeloop as sl
 from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
+
+
+class LongRows(sl.nn.Module):
+    """Neurons with so many synapses of few delays that spikes are queued."""
+
+    def __init__(self):
+        super().__init__()
+        self.N = sl.LIFRef(103, V_th=1 * u.mV, tau_ref=1 * u.ms, V_initializer=sl.init.Uniform(0 * u.mV, 1 * u.mV))
+        delay = sl.init.Uniform(0.1 * u.ms, 0.3 * u.ms)
+        rule = sl.connect.FixedOutDegree(80, sl.init.Uniform(0 * u.mV, 0.02 * u.mV), delay=delay, seed=1)
+        self.P = sl.project(self.N, self.N, rule)
+
+    def update(self):
+        """One step."""
+        self.P()
+        return self.N(1.5 * u.mA)
+
 
 NETWORKS = {
     "COBA": (lambda: sl.networks.COBANetwork(402, out_degree=40), 70),
     "Brunel": (lambda: sl.networks.Brunel(303, out_degree=60), 47),  # three blocks of 14 steps, and five steps
     "BrunelSTDP": (lambda: sl.networks.BrunelSTDP(203, out_degree=40), 60),
     "PD14": (lambda: sl.networks.PD14(0.006), 60),
+    "LongRows": (LongRows, 30),
 }
 FOUND = {}
 
@@ -67,26 +88,32 @@ def check_networks():
             with devices(4):
                 FOUND["single synapses"] = message(lambda net=net: net.E.comm.to_coo())
             FOUND["outside"] = message(lambda net=net: sl.transform.for_loop(net.update, length=1))
+        if name == "LongRows":
+            FOUND["queued"] = net.P.queue is not None
         if name == "BrunelSTDP":
             check_weights(alone[2], net)
 
 
 def check_weights(alone, net):
     """Learned weights are the same, synapse by synapse."""
+    file = Path(tempfile.mkdtemp()) / "states.safetensors"
     with devices(4):
         saved = sl.nn.save_states(net)
+        sl.io.save(net, file)
+        FOUND["recorded weights"] = message(lambda: sl.record.States(net.E.comm, "weight"))
     whole = sl.nn.save_states(alone)
     FOUND["saved"] = sorted(path for path in whole if not equal(whole[path], saved[path]))
     sl.nn.load_states(alone, {path: jax.tree.map(np.asarray, value) for path, value in saved.items()})
     with devices(2):
         other = sl.nn.init_all_states(NETWORKS["BrunelSTDP"][0]())
-        sl.nn.load_states(other, saved)
+        sl.io.load(other, file)
         again = sl.nn.save_states(other)
         sl.random.seed(4)
         steps = sl.parallel.gather(sl.transform.for_loop(other.update, length=20))
         weight = other.E.comm.weight
         FOUND["all weights"] = message(lambda: sl.transform.jit(lambda: u.get_mantissa(weight.value).sum())())
     sl.random.seed(4)
+    file.unlink()
     FOUND["loaded"] = sorted(path for path in saved if not equal(again[path], saved[path]))
     FOUND["goes on"] = bool((steps == np.asarray(sl.transform.for_loop(alone.update, length=20))).all())
 
@@ -108,6 +135,55 @@ def placed(net):
     own = [np.sort(p[:n].astype(int) + k * size) for k, (p, n) in enumerate(zip(parts, lengths, strict=True))]
     wanted = [np.sort(targets[targets // size == k]) for k in range(4)]
     return all(np.array_equal(a, b) for a, b in zip(own, wanted, strict=True))
+
+
+def check_rules():
+    """Drawn for each device alone, synapses are those of the whole, with their weights and delays."""
+    drawn = {"weight": sl.init.Uniform(0 * u.mV, 1 * u.mV), "delay": sl.init.Uniform(0.1 * u.ms, 2 * u.ms)}
+    few = sl.connect.Blocks([50], [5, 98], {(0, 0): sl.connect.FixedProb(0.5, 1 * u.mV)})
+    rules = {
+        "out-degree": sl.connect.FixedOutDegree(7, **drawn),
+        "probability": sl.connect.FixedProb(0.1, lambda i, j: (i + j) * 0.1 * u.mV, delay=0.3 * u.ms),
+        "no target on most devices": few,
+        "given": sl.connect.Edges([0, 0, 1], [3, 1, 2], [1.0, 2.0, 3.0] * u.mV),
+        "a list of weights": sl.connect.OneToOne(np.arange(50) * u.mV),
+        "one weight": sl.connect.FixedInDegree(2, 1 * u.mV),
+    }
+    parts = {"a part": slice(20, 70), "not in order": [40, 30, *range(50, 98)]}
+    FOUND["wrong rules"] = [
+        f"{name} to {of}"
+        for name, rule in rules.items()
+        for of, index in ({"all": ...} if rule is few else parts).items()
+        if not same_synapses(rule, index)
+    ]
+
+
+def same_synapses(rule, index):
+    """Whether a rule makes the same synapses on four devices and on one."""
+
+    def made():
+        sl.random.seed(5)
+        neurons = sl.LIF(103)
+        return sl.DeltaProj(comm=rule, pre=50, post=neurons if index is ... else neurons[index]).comm
+
+    whole = made()
+    with devices(4):
+        cut = made()
+        parts = cut.parts
+        targets = [parts.own(cut.indices, k).astype(int) + k * parts.size for k in range(4)]
+        padded = np.concatenate([np.pad(x, (0, parts.longest - len(x))) for x in targets])
+        delay = parts.whole(np.asarray(cut.delay)) if cut.has_own_delays else cut.delay
+        weight = cut.weight.value
+        numbers = np.asarray(u.get_mantissa(weight))
+        numbers = parts.whole(numbers) if parts.has_own_weights else numbers
+    wanted = whole.weight.value
+    return (
+        np.array_equal(parts.whole(padded), whole.indices)
+        and np.array_equal(delay, whole.delay)
+        and np.array_equal(numbers, wanted.mantissa)
+        and weight.unit == wanted.unit
+        and cut.num_synapses == whole.num_synapses
+    )
 
 
 def check_program():
@@ -149,6 +225,38 @@ def check_gradient():
     FOUND["gradient"] = [float(np.abs(wanted).max()), float(np.abs(ours - wanted).max())]
 
 
+def check_batch():
+    """A network of all kinds of layers, trained by batches of which every device has its samples."""
+    rng = np.random.default_rng(0)
+    data = sl.train.Batches(rng.random((3, 16, 4, 4, 1), np.float32), rng.integers(0, 3, 16), 8)
+
+    def trained():
+        sl.random.seed(1)
+        leaky = sl.snn.Leaky.desc(beta=sl.ParamState(jnp.asarray(0.9)), threshold=0.3)
+        layers = [sl.nn.Conv2d((4, 4, 1), 2, 3), leaky, sl.nn.Flatten.desc(), sl.nn.Linear.desc(out_size=3)]
+        net = sl.nn.Sequential(*layers, sl.snn.LeakyIntegrator.desc(beta=0.9))
+
+        def forward(model, x):
+            sl.nn.init_all_states(model, batch_size=x.shape[1])
+            return model.run_steps(x)
+
+        optimizer, loss = sl.train.Optimizer(optax.sgd(1.0), net), sl.train.membrane_cross_entropy
+        data.epoch = 0
+        history = sl.train.fit(net, data, loss, optimizer, forward=forward, pbar=False)
+        params = [sl.parallel.gather(p.value) for p in optimizer.states_to_train.values()]
+        return [np.asarray(history["loss"]), *jax.tree.leaves(params)], layers[0].weight.value["weight"], net
+
+    wanted, *_ = trained()
+    with sl.parallel.mesh(("batch",)):
+        ours, weight, net = trained()
+        FOUND["few samples"] = message(lambda: sl.parallel.split(np.zeros((2, 6)), axis=1))
+    cut = not net.layers[1].V.value.sharding.is_fully_replicated
+    FOUND["batch"] = {
+        "error": max(float(np.abs(a - b).max()) for a, b in zip(wanted, ours, strict=True)),
+        "States are cut": cut and weight.sharding.is_fully_replicated,
+    }
+
+
 def check_shard_map():
     """A function of parts of a population, and a State that is written differently by devices that share it."""
     mesh = jax.make_mesh((4,), ("x",), axis_types=(AxisType.Auto,))
@@ -181,14 +289,17 @@ def check_errors():
         net = sl.nn.Module("net")
         net.few = sl.nn.init_all_states(sl.LIF(3))
         FOUND["few neurons"] = message(lambda: sl.transform.for_loop(lambda: net.few(), length=2))
+    FOUND["axes"] = message(lambda: sl.parallel.mesh(("time",)))
     FOUND["list length"] = message(lambda: sl.parallel.mesh(list_length=0))
 
 
 if __name__ == "__main__":
     sl.environ.set(dt=0.1 * u.ms)
     check_networks()
+    check_rules()
     check_program()
     check_gradient()
+    check_batch()
     check_shard_map()
     check_errors()
     json.dump(FOUND, sys.stdout)

@@ -24,7 +24,7 @@ def found(native):
     return json.loads(done.stdout)
 
 
-RUNS = ["COBA 4", "Brunel 2", "Brunel 4", "BrunelSTDP 4", "PD14 2"]
+RUNS = ["COBA 4", "Brunel 2", "Brunel 4", "BrunelSTDP 4", "PD14 2", "LongRows 4"]
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -35,6 +35,14 @@ def test_spikes_and_potentials_do_not_depend_on_the_number_of_devices(found, run
 
 def test_a_device_has_the_synapses_of_its_own_targets_alone(found):
     assert found["placed"]
+
+
+def test_spikes_are_queued_for_synapses_of_long_rows(found):
+    assert found["queued"]
+
+
+def test_synapses_drawn_for_each_device_alone_are_those_of_the_whole(found):
+    assert found["wrong rules"] == []
 
 
 def test_spikes_are_exchanged_once_in_the_shortest_delay(found):
@@ -52,14 +60,22 @@ def test_the_gradient_through_a_loop_is_that_of_one_device(found):
     assert error < 1e-5 * largest
 
 
+def test_training_by_batches_that_devices_share_is_that_of_one_device(found):
+    assert found["batch"]["error"] < 1e-5
+    assert found["batch"]["States are cut"]
+
+
 @pytest.mark.parametrize(
     ("what", "says"),
     [
         ("few neurons", "ValueError: net.few has 3 neurons, fewer than the 4 devices"),
         ("single synapses", "NotImplementedError: Brunel.E.comm.to_coo: .* targets only. Build the connection outside"),
+        ("recorded weights", "NotImplementedError: record.States of Brunel.*weight: in sl.parallel.mesh.*save_states"),
         ("outside", "RuntimeError: Brunel.E.comm was built in sl.parallel.mesh.*Use it inside"),
         ("all weights", "NotImplementedError: reduce_sum of the synapses of a connection"),
         ("list length", "ValueError: mesh: list_length must be a whole number, at least 1; given 0"),
+        ("axes", r"ValueError: mesh: axes must be \(.neurons.,\) or \(.batch.,\); given \(.time.,\)"),
+        ("few samples", "ValueError: A batch of 6 samples cannot be cut into equal parts for 4 devices"),
         ("replicated State", "ValueError: .*differs between devices along .'x'.*by its spec P"),
     ],
 )

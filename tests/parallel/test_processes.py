@@ -19,9 +19,10 @@ def ran(command, **env):
 
 
 @pytest.fixture(scope="module")
-def run(native):
-    """Two processes, one of which is killed at the end."""
-    return ran([sys.executable, "-m", "spikeloop", "launch", "-n", "2", str(SCRIPT)])
+def run(native, tmp_path_factory):
+    """Four processes, one of which is killed at the end."""
+    folder = tmp_path_factory.mktemp("records") / "run"
+    return ran([sys.executable, "-m", "spikeloop", "launch", "-n", "4", str(SCRIPT)], RUN=str(folder))
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +32,19 @@ def found(run):
     return json.loads(line.removeprefix("FOUND"))
 
 
-def test_spikes_and_potentials_are_those_of_one_process(found):
+def test_records_and_potentials_are_those_of_one_process(found):
     assert found["spikes"] > 0
-    assert found["same"]
+    assert found["same"] == [True] * 5
+
+
+def test_one_process_goes_on_with_the_run_of_several(found):
+    assert found["goes on"] == [True] * 4
+
+
+def test_a_process_never_has_the_synapses_of_others(found):
+    whole = [n_pre * 40 for n_pre in (162, 41)]
+    assert len(found["synapses"]) == len(whole)
+    assert all(0.2 * n < own < 0.3 * n for own, n in zip(found["synapses"], whole, strict=True))
 
 
 def test_a_state_that_processes_made_differently_is_named(found):

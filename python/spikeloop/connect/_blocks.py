@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -107,6 +108,14 @@ class Blocks(Rule):
     def with_delay(self, delay: Any, where: str) -> Rule:
         raise ValueError(f"{where}: the rules of {self!r} have delays of their own; give it to them.")
 
+    def draws_ranges(self) -> bool:
+        return all(rule.draws_ranges() for rule in self.rules.values())
+
+    def seeded(self) -> Rule:
+        new = copy.copy(self)
+        new.rules = {pair: self.rules[pair].seeded() for pair in sorted(self.rules)}
+        return new
+
     def _blocks(self, part: int, source: View, target: View, wanted: range) -> tuple[list[Synapses], list[int]]:
         """The synapses of a part of the sources, and where the targets of each block begin among the wanted ones."""
         starts = list(itertools.accumulate(self.targets, initial=0))
@@ -115,9 +124,12 @@ class Blocks(Rule):
         for j in sorted(j for i, j in self.rules if i == part):
             first, end = max(wanted.start, starts[j]), min(wanted.stop, starts[j + 1])
             some = None if len(wanted) == starts[-1] else range(first - starts[j], end - starts[j])
-            if first < end or some is None:
-                built.append(self.rules[part, j].build(of, targets[j], some))
-                firsts.append(first - wanted.start)
+            if first >= end and some is not None:
+                if (part, j) != min(self.rules):  # without synapses, one still tells the unit of the weights
+                    continue
+                first, some = wanted.start, range(0)
+            built.append(self.rules[part, j].build(of, targets[j], some))
+            firsts.append(first - wanted.start)
         return built, firsts
 
     def __repr__(self) -> str:

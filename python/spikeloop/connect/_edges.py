@@ -31,6 +31,8 @@ class Edges(Rule):
     [2, 0, 1]
     """
 
+    is_drawn = False
+
     def __init__(
         self,
         sources: Any,
@@ -58,6 +60,9 @@ class Edges(Rule):
         indices = self.targets[places].astype(np.uint16 if n_post <= 1 << 16 else np.uint32)
         synapses = Synapses(indices, indptr, taken(weight, places), taken(steps, places), dt)
         return synapses if targets is None else reaching(synapses, n_pre, targets)
+
+    def draws_ranges(self) -> bool:
+        return False  # all are given
 
     def __repr__(self) -> str:
         return f"Edges({self.sources.size} synapses)"

@@ -75,6 +75,9 @@ class Procedural(Rule):
     def build(self, source: View, target: View, targets: range | None = None) -> Synapses:
         return self.of.build(source, target, targets)
 
+    def draws_ranges(self) -> bool:
+        return False  # none are stored
+
     def __repr__(self) -> str:
         return f"Procedural({self.of!r})"
 

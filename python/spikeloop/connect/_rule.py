@@ -111,9 +111,25 @@ class Rule(NamesKeywords):
         synapses = built_on_gpu(self, source, target)
         synapses = self.build(source, target) if synapses is None else synapses
         if synapses.indices.size == 0:
-            warnings.warn(f"{self!r} from {source.varshape} to {target.varshape} makes no synapse at all.",
-                          stacklevel=3)  # fmt: skip
+            self.warn_of_none(source, target)
         return synapses
+
+    def warn_of_none(self, source: View, target: View) -> None:
+        """Warn that there is no synapse."""
+        warnings.warn(f"{self!r} from {source.varshape} to {target.varshape} makes no synapse at all.", stacklevel=4)
+
+    def draws_ranges(self) -> bool:
+        """Whether the synapses of a range of targets can be drawn without the others."""
+        given = self.weights().given, self.delays().given
+        return not any(_is_drawn_whole(x, self.positions) or _is_list(x) for x in given)
+
+    def seeded(self) -> Rule:
+        """The rule with a seed, so that it draws the same synapses whenever it is called."""
+        if self.seed is not None or not (self.is_drawn or self.weights().draw or self.delays().draw):
+            return self
+        new = copy.copy(self)
+        new.seed = _fresh_seed(self)
+        return new
 
     def build(self, source: View, target: View, targets: range | None = None) -> Synapses:
         """The synapses, from the builder; with `targets`, those that reach this range of targets."""
@@ -245,11 +261,24 @@ def _check_known(value: Any, what: str) -> None:
 
 def _check_given(value: Any, positions: Positions | None, where: str) -> None:
     """Refuse values that are drawn for all synapses together, where only some are built."""
-    if callable(value) and not isinstance(value, State) and expression(value, positions, where) is None:
+    if _is_drawn_whole(value, positions):
         raise TypeError(
             f"{where}: {value!r} cannot be drawn for a range of targets alone. Use one of init.Uniform, Normal, "
             "TruncatedNormal, LogNormal, Exponential or Clipped ones in 32 or 64 bits, or a function of d, i or j."
         )
+
+
+def _is_drawn_whole(value: Any, positions: Positions | None) -> bool:
+    """Whether weights or delays are an initializer that is called once for all synapses."""
+    return callable(value) and not isinstance(value, State) and expression(value, positions, "") is None
+
+
+def _is_list(value: Any) -> bool:
+    """Whether weights or delays are given as an array (synapses,)."""
+    if value is None or (callable(value) and not isinstance(value, State)):
+        return False
+    shape = np.shape(u.get_mantissa(value_of(value)))
+    return len(shape) == 1 and shape != (1,)
 
 
 def _is_single(value: Any) -> bool:

@@ -13,10 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .. import _mesh
 from .._errors import DamagedStoreError, ShapeError, UnitError
 from .._init_states import join, load_states, save_states
 from .._module import Module
-from .._state import ParamState
+from .._state import ParamState, State
 from .._trace import stored
 from ..record._convert import need
 from ..record._durable import replace
@@ -48,7 +49,9 @@ def save(model: Module, path: str | Path, *filters: Any) -> None:
     listed = json.dumps(units)
     header = {"format": _FORMAT, "units": listed, "sha256": _checksum(tensors, listed)}
     data = need("safetensors.numpy", "train").save(tensors, header)
-    replace(Path(path), lambda file: file.write(data))
+    if _mesh.writes():
+        replace(Path(path), lambda file: file.write(data))
+    _mesh.wait()
 
 
 def load(model: Module, path: str | Path, *, strict: bool = True) -> None:
@@ -69,11 +72,12 @@ def load(model: Module, path: str | Path, *, strict: bool = True) -> None:
     states = {join(key): state for key, state in model.states().items()}
     values, used = {}, set()
     for name, state in states.items():
-        leaves = dict(_leaves(name, stored(state)))
+        present = _present(state)
+        leaves = dict(_leaves(name, present))
         if leaves.keys() <= tensors.keys():
             used |= leaves.keys()
             new = [_fitting(key, state.path, leaf, tensors[key], units[key]) for key, leaf in leaves.items()]
-            tree = jax.tree.structure(stored(state), is_leaf=_is_quantity)
+            tree = jax.tree.structure(present, is_leaf=_is_quantity)
             values[name] = jax.tree.unflatten(tree, new)
     lacking = sorted(n for n, state in states.items() if isinstance(state, ParamState) and n not in values)
     unknown = sorted(tensors.keys() - used)
@@ -81,6 +85,12 @@ def load(model: Module, path: str | Path, *, strict: bool = True) -> None:
         listed = _listed("it lacks", lacking) + _listed("the model lacks", unknown)
         raise ValueError(f"{path} is of another model: {listed}pass strict=False to load what both have.")
     load_states(model, values)
+
+
+def _present(state: State) -> Any:
+    """The value, whole."""
+    mesh = _mesh.current()
+    return stored(state) if mesh is None else mesh.read(state)
 
 
 def _is_quantity(value: Any) -> bool:

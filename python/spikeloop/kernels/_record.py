@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ._kernel import FLOATS, ByName, Kernel, cuda_tiles, inputs, state
+from ._mesh_axes import ByTarget
 from ._rules import constant, leading_axes
 
 Groups = tuple[tuple[int, int], ...]  # (start, stop) of each
@@ -120,6 +121,7 @@ pack_p = Kernel(
     jvp=constant,
     batch=leading_axes("spikes"),
     dtypes={"spikes": _SPIKES},
+    mesh=ByTarget(spikes=("spikes",)),
 )
 count_p = Kernel(
     "record_count",
@@ -130,6 +132,7 @@ count_p = Kernel(
     jvp=constant,
     batch=leading_axes("spikes"),
     dtypes={"spikes": _SPIKES},
+    mesh=ByTarget(spikes=("spikes",)),
     attributes=_groups,
 )
 append_p = Kernel(
@@ -139,5 +142,6 @@ append_p = Kernel(
     jvp=constant,
     batch=leading_axes("spikes", "clock", "events"),
     dtypes={"spikes": _SPIKES},
+    mesh=ByTarget(spikes=("spikes",)),
     scratch={"cuda": _tiles_and_clock},
 )

@@ -66,10 +66,6 @@ class CommProjection(Projection):
                 raise TypeError(f"{where}: modules in front must be callable or a State; given {brief(module)}.")
         self.modules = modules
         self.comm, delay = _connected(comm, pre, post, delay, where)
-        if isinstance(post, Part):
-            self.comm = post.embed(self.comm, where, may_reorder=isinstance(comm, Rule))
-        if (mesh := _mesh.current()) is not None:
-            self.comm = mesh.cut(self.comm)
         self.delay = delay_line(delay, self.comm, pre, where)
 
     def check_weight(self, unit: Any, takes: str, values: Any = u.UNITLESS) -> None:
@@ -221,12 +217,21 @@ def _connected(comm: Any, pre: Any, post: Neuron | Part, delay: Any, where: str)
     if not callable(comm):
         raise TypeError(f"{where}: comm must be a connection, a layer, a rule or a function; given {brief(comm)}.")
     if not isinstance(comm, Rule):
-        return comm, delay
+        return _placed(comm, post, where, may_reorder=False), delay
     if pre is None:
         raise TypeError(f"{where}: comm is the rule {comm!r}, which needs to know the source; pass pre=population.")
-    if delay is None or (not callable(delay) and np.shape(delay) in ((), as_view(pre, where).varshape)):
-        return comm(pre, post), delay
-    return comm.with_delay(delay, where)(pre, post), None
+    if delay is not None and (callable(delay) or np.shape(delay) not in ((), as_view(pre, where).varshape)):
+        comm, delay = comm.with_delay(delay, where), None
+    mesh = _mesh.current()
+    drawn = None if mesh is None else mesh.draw(comm, as_view(pre, where), as_view(post, where))
+    return _placed(comm(pre, post), post, where, may_reorder=True) if drawn is None else drawn, delay
+
+
+def _placed(comm: Any, post: Neuron | Part, where: str, *, may_reorder: bool) -> Any:
+    """The connection as one to the whole population, whose synapses are where their targets are."""
+    comm = post.embed(comm, where, may_reorder=may_reorder) if isinstance(post, Part) else comm
+    mesh = _mesh.current()
+    return comm if mesh is None else mesh.cut(comm)
 
 
 def delay_line(delay: Any, comm: Any, pre: Any, where: str) -> DelayLine | None:

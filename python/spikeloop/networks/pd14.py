@@ -66,8 +66,10 @@ class PD14(StandardNetwork):
             name: slice(*ends) for name, ends in zip(table.NAMES, itertools.pairwise(starts), strict=True)
         }
         self.N = self._neurons(sizes)
-        comm = connect.Blocks(sizes.tolist(), sizes.tolist(), self._rules(seed))(self.size, self.size)
-        self.recurrent = models.AlignPostProj(comm=comm, post=self.N, label="recurrent", **self.N.excitatory)
+        rule = connect.Blocks(sizes.tolist(), sizes.tolist(), self._rules(seed))
+        self.recurrent = models.AlignPostProj(
+            comm=rule, pre=self.size, post=self.N, label="recurrent", **self.N.excitatory
+        )
         self.external = self._poisson(sizes) if drive == "poisson" else None
 
     def _neurons(self, sizes: np.ndarray) -> models.IafPscExp:

@@ -32,23 +32,24 @@ def kernel_of(equation: Any) -> Kernel | None:
 
 
 def _elementwise(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
-    """All that has the neurons on its last axis is cut there."""
+    """All that has the neurons on its last axis, or samples on one before, is cut there."""
     kernel, structure = kernel_of(equation), equation.params
     assert kernel is not None
-    names = kernel.names(structure)
-    n = next(value.layout.n for value in values if value.layout is not None)
-    along = [out.aval.shape[-1:] == (n,) for out in equation.outvars]
-    own = [v.layout is None or (v.layout.n == n and v.layout.axis == len(v.shape) - 1) for v in values]
-    sums_of_padding = not all(along) and n % partition.shards
-    if KEYS[0] in names or not all(own) or sums_of_padding:
+    first, axis = next((v.layout, v.layout.axis - len(v.shape)) for v in values if v.layout is not None)
+    n = first.n
+
+    def layout(shape: tuple[int, ...]) -> Layout | None:
+        has_axis = len(shape) >= -axis and shape[axis] == n
+        return first._replace(axis=len(shape) + axis) if has_axis else None
+
+    along = [layout(out.aval.shape) for out in equation.outvars]
+    own = [v.layout in (None, layout(v.shape)) for v in values]
+    sums_of_padding = None in along and n % partition.shards
+    if KEYS[0] in kernel.names(structure) or not all(own) or sums_of_padding or (axis != -1 and not partition.of_batch):
         return None  # what a neuron draws follows from its number in the whole population
-    parts = [
-        partition.part(v, Layout(len(v.shape) - 1, n)) if v.shape[-1:] == (n,) else partition.whole(v) for v in values
-    ]
-    outs = kernel.bind(*parts, **structure)
+    outs = kernel.bind(*(partition.in_layout(v, layout(v.shape)) for v in values), **structure)
     return [
-        Value(out, Layout(out.ndim - 1, n)) if cut else Value(jax.lax.psum(out, AXIS))
-        for out, cut in zip(outs, along, strict=True)
+        Value(jax.lax.psum(out, AXIS)) if cut is None else Value(out, cut) for out, cut in zip(outs, along, strict=True)
     ]
 
 
@@ -57,6 +58,8 @@ def _elementwise(partition: Partition, equation: Any, values: list[Value]) -> li
 
 def _by_target(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
     """Every device has its targets and their synapses, and the spikes of all sources."""
+    if partition.of_batch:
+        return None
     kernel, structure = kernel_of(equation), equation.params
     assert kernel is not None
     assert kernel.mesh is not None

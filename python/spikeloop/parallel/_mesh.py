@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 import weakref
 from collections.abc import Sequence
 from typing import Any, Self
@@ -10,20 +12,26 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import Mesh as JaxMesh
+from jax.sharding import PartitionSpec as P
 
 from .. import _mesh
 from .._form import Form
 from .._state import State
 from .._trace import Short, stored
-from ..connect import Connection
+from ..connect import Connection, Procedural, Rule, View
+from ..connect._rows import reaching
+from ..connect._spec import Synapses
 from ._cut import CutConnection
-from ._placement import Placed, are_synapses, gather
-from ._processes import check_agreement
+from ._parts import Parts
+from ._placement import Placed, are_synapses, gather, place
+from ._processes import check_agreement, of_all
 from ._value import AXIS, Layout
 
 
 class Mesh:
     """Devices among which networks are cut by neuron; made by `mesh`, and entered by `with`."""
+
+    of_batch = False
 
     def __init__(self, devices: JaxMesh, list_length: int | None):
         self.devices, self.list_length = devices, list_length
@@ -57,20 +65,64 @@ class Mesh:
             layouts += [self._layout_of_state(state, leaf) for leaf in leaves]
             named += [(state.path, leaf) for leaf in leaves]
         check_agreement(named)
-        return Placed(self.devices, (*layouts, *[None] * len(settings)), self.list_length)
+        return Placed(self.devices, (*layouts, *[None] * len(settings)), self.list_length, self.of_batch)
 
     def cut(self, connection: Any) -> Any:
         """The connection whose synapses are where their targets are; other layers stay as they are."""
         if type(connection) is not Connection:
             return connection
         if connection not in self._cut:
-            self._cut[connection] = CutConnection(connection, self.devices)
+            c = connection
+            whole = Synapses(np.asarray(c.indices), np.asarray(c.indptr), c.weight.value, c.delay, c.dt)
+            build = lambda lo, hi: reaching(whole, c.n_pre, range(lo, hi))  # noqa: E731
+            parts = Parts(self.devices, c.n_pre, c.n_post, build)
+            self._cut[c] = CutConnection(parts, c.in_size, c.out_size, c.weight, c._name)
         return self._cut[connection]
+
+    def draw(self, rule: Rule, source: View, target: View) -> CutConnection | None:
+        """The connection that a rule makes, of which every process draws the synapses of its own targets alone.
+
+        None if the rule cannot do so.
+        """
+        if not rule.draws_ranges() or (np.diff(target.indices) < 0).any():
+            if jax.process_count() > 1 and rule.is_drawn and not isinstance(rule, Procedural):
+                warnings.warn(f"{rule!r}: every process draws all synapses, as these weights, delays or targets cannot "
+                              "be drawn in parts.", stacklevel=5)  # fmt: skip
+            return None
+        seeded = rule.seeded()
+
+        def build(lo: int, hi: int) -> Synapses:
+            first, end = np.searchsorted(target.indices, (lo, hi)).tolist()
+            found = seeded.synapses(source, target, targets=(first, end))
+            return found._replace(indices=target.numbers(found.indices + np.uint32(first), np.uint32) - np.uint32(lo))
+
+        parts = Parts(self.devices, source.size, math.prod(target.shape), build)
+        if parts.total == 0:
+            rule.warn_of_none(source, target)
+        return CutConnection(parts, source.varshape, target.shape, rule.param_type)
+
+    def split(self, array: Any, axis: int) -> Any:
+        """A batch with its samples on `axis`, which all devices have."""
+        del axis
+        return array
 
     def read(self, state: State) -> Any:
         """The value of a State, whole, as arrays of NumPy."""
         value, parts = gather(stored(state)), getattr(state, "of_synapses", None)
         return value if parts is None else jax.tree.map(parts.whole, value)
+
+    def gather(self, value: Any) -> Any:
+        """A value whose arrays lie on several devices, whole, as arrays of NumPy."""
+        return gather(value)
+
+    def wait(self) -> None:
+        """Go on when all processes are here."""
+        of_all(np.zeros(1, np.uint32))
+
+    @property
+    def writes(self) -> bool:
+        """Whether it is this process that writes files."""
+        return jax.process_index() == 0
 
     def cut_value(self, state: State, value: Any) -> Any:
         """A whole value as the State holds it."""
@@ -102,14 +154,56 @@ class Mesh:
         return Layout(len(shape) - len(size), size[0])
 
 
-def mesh(*, devices: Sequence[Any] | None = None, list_length: int | None = None) -> Mesh:
+class BatchMesh(Mesh):
+    """Devices among which batches are cut by sample; each has all neurons, synapses and parameters."""
+
+    of_batch = True
+
+    def draw(self, rule: Rule, source: View, target: View) -> None:
+        """Nothing: connections are whole."""
+
+    def cut(self, connection: Any) -> Any:
+        """The connection as it is."""
+        return connection
+
+    def split(self, array: Any, axis: int) -> Any:
+        """A batch with its samples on `axis`, of which every device has its part."""
+        n = np.shape(array)[axis]
+        if n % self.shards:
+            raise ValueError(
+                f"A batch of {n} samples cannot be cut into equal parts for {self.shards} devices. Use a multiple of "
+                f"{self.shards} samples."
+            )
+        return place(array, NamedSharding(self.devices, P(*[None] * axis, AXIS)))
+
+    def _layout_of_state(self, state: State, array: Any) -> Layout | None:
+        return self._layout_of_array(array)
+
+
+def split(batch: Any, axis: int = 0) -> Any:
+    """A batch, or a tree of several, whose samples on `axis` the devices of `mesh(("batch",))` share.
+
+    Without such a mesh around, it stays as it is. The batches of `train.Batches` are split already.
+
+    >>> with sl.parallel.mesh(("batch",)):
+    ...     x = sl.parallel.split(jnp.ones((32, 64)))
+    """
+    here = _mesh.current()
+    return batch if here is None else jax.tree.map(lambda x: here.split(x, axis), batch)
+
+
+def mesh(
+    axes: Sequence[str] = ("neurons",), *, devices: Sequence[Any] | None = None, list_length: int | None = None
+) -> Mesh:
     """The devices that a network runs on together, for a `with` statement around its construction and its run.
 
     A population is cut into as many parts as there are devices, and the synapses lie with their targets; spikes and
-    states are the same for any number of devices. With one device nothing changes.
+    states are the same for any number of devices. With `("batch",)` it is the samples of a batch that devices share,
+    in training: losses and gradients are those of one device to rounding. With one device nothing changes.
 
     | name | meaning | default |
     |---|---|---|
+    | `axes` | what is cut: `("neurons",)`, or `("batch",)` for batches that are `split` | `("neurons",)` |
     | `devices` | the devices, of all processes | `jax.devices()` |
     | `list_length` | for how many spikes the list that a device sends has room; if there are more, all send one bit \
 for each neuron | one for 256 neurons and steps |
@@ -122,5 +216,10 @@ for each neuron | one for 256 neurons and steps |
     """
     if list_length is not None and (not hasattr(list_length, "__index__") or list_length < 1):
         raise ValueError(f"mesh: list_length must be a whole number, at least 1; given {list_length!r}.")
+    if tuple(axes) not in (("neurons",), ("batch",)):
+        raise ValueError(f'mesh: axes must be ("neurons",) or ("batch",); given {axes!r}.')
+    kind = Mesh if tuple(axes) == ("neurons",) else BatchMesh
     found = list(jax.devices() if devices is None else devices)
-    return Mesh(JaxMesh(np.array(found), (AXIS,), axis_types=(AxisType.Auto,)), list_length)
+    if not any(device.process_index == jax.process_index() for device in found):
+        raise ValueError(f"mesh: none of the {len(found)} devices is one of process {jax.process_index()}.")
+    return kind(JaxMesh(np.array(found), (AXIS,), axis_types=(AxisType.Auto,)), list_length)

@@ -51,7 +51,8 @@ def _elementwise(partition: Partition, equation: Any, values: list[Value]) -> li
     layout = next(value.layout for value in values if value.layout is not None)
     if any(value.layout not in (None, layout) for value in values):
         return None
-    parts = [partition.part(value, layout) if value.shape else value.array for value in values]
+    whole = [not value.shape or value.shape[layout.axis] == 1 < layout.n for value in values]  # one for all
+    parts = [v.array if w else partition.part(v, layout) for v, w in zip(values, whole, strict=True)]
     return _cut(equation, parts, layout)
 
 

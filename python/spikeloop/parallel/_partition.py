@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._jax import Literal, bind_equation
-from . import _control, _kernels, _operations
+from . import _batch, _control, _kernels, _operations
 from ._exchange import exchange
 from ._interval import Deferred
 from ._value import Layout, Value, cut, gather
@@ -21,11 +21,12 @@ from ._value import Layout, Value, cut, gather
 class Partition:
     """What a device does of a program that `shards` devices run.
 
-    `list_length` is how many spikes a list of spikes has room for, or None. `exchanges` notes what is gathered.
+    `list_length` is how many spikes a list of spikes has room for, or None. `exchanges` notes what is gathered. Arrays
+    `of_batch` are cut by sample: every device sums over its own samples first, and all add up what they found.
     """
 
-    def __init__(self, shards: int, list_length: int | None = None):
-        self.shards, self.list_length = shards, list_length
+    def __init__(self, shards: int, list_length: int | None = None, of_batch: bool = False):
+        self.shards, self.list_length, self.of_batch = shards, list_length, of_batch
         self.exchanges: list[Exchanged] = []
         self.deferred: Deferred | None = None  # spikes that are exchanged after several steps
 
@@ -43,12 +44,17 @@ class Partition:
 
     def apply(self, equation: Any, values: list[Value]) -> list[Value]:
         """The results of one operation."""
+        if equation.primitive.name == "reshard":  # where whole arrays would lie
+            return values
+        if equation.params.get("sharding") is not None:
+            equation = equation.replace(params={**equation.params, "sharding": None})
         if all(value.layout is None for value in values):
             return self.plain(equation, values)
         inner = _control.inlined(equation)
         if inner is not None:
             return self.run(inner.jaxpr, [*map(Value, inner.consts), *values])
-        rules = (_control.rule(equation), _kernels.rule(equation), _operations.rule(equation))
+        of_batch = _batch.rule(equation) if self.of_batch else None
+        rules = (_control.rule(equation), of_batch, _kernels.rule(equation), _operations.rule(equation))
         for rule in rules:
             if rule is not None and (outs := rule(self, equation, values)) is not None:
                 return outs
@@ -88,7 +94,7 @@ class Partition:
         """What this device has of an array in `layout`."""
         if value.layout == layout:
             return value.array
-        return cut(self.whole(value), layout.axis, self.shards)
+        return cut(self.whole(value), layout, self.shards)
 
     def in_layout(self, value: Value, layout: Layout | None) -> Any:
         """The array, whole or as a part."""

@@ -39,6 +39,7 @@ class Placed:
     devices: JaxMesh
     layouts: tuple[Layout | None, ...]
     list_length: int | None = None
+    of_batch: bool = False
 
     @property
     def shards(self) -> int:
@@ -60,7 +61,7 @@ class Placed:
 
     def local(self, jaxpr: ClosedJaxpr, arrays: Sequence[Any]) -> tuple[ClosedJaxpr, list[Layout | None], Partition]:
         """(the program of one device, the layouts of its results, what was found on the way)."""
-        partition, layouts = Partition(self.shards, self.list_length), []
+        partition, layouts = Partition(self.shards, self.list_length, self.of_batch), []
 
         def run(*parts: Any) -> list[Any]:
             outs = partition.run(jaxpr.jaxpr, [*map(self._value, parts, self.layouts)])
@@ -73,7 +74,7 @@ class Placed:
     def _value(self, array: Any, layout: Layout | None) -> Value:
         """An input inside the program; devices cut what cannot be placed in equal parts."""
         uneven = layout is not None and not self._is_even(layout)
-        return Value(cut(array, layout.axis, self.shards) if layout is not None and uneven else array, layout)
+        return Value(cut(array, layout, self.shards) if layout is not None and uneven else array, layout)
 
     def _part(self, array: Any, layout: Layout | None) -> jax.ShapeDtypeStruct:
         shape = list(array.shape)
@@ -82,7 +83,7 @@ class Placed:
         return jax.ShapeDtypeStruct(tuple(shape), array.dtype)
 
     def _is_even(self, layout: Layout | None) -> bool:
-        return layout is not None and layout.n % self.shards == 0
+        return layout is not None and layout.before == 1 and layout.n % self.shards == 0
 
     def _spec(self, layout: Layout | None) -> P:
         return P(*[None] * layout.axis, AXIS) if layout is not None and self._is_even(layout) else P()

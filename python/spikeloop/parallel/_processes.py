@@ -111,4 +111,6 @@ def of_all(value: np.ndarray) -> np.ndarray:
     """The values of all processes, stacked."""
     from jax.experimental.multihost_utils import process_allgather
 
+    if jax.process_count() == 1:
+        return value[None]
     return np.asarray(process_allgather(value)).reshape(jax.process_count(), *value.shape)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-AXIS = "neurons"  # of the mesh
+AXIS = "devices"  # of the mesh
 
 
 class Layout(NamedTuple):
@@ -20,6 +21,7 @@ class Layout(NamedTuple):
     axis: int
     n: int
     of_synapses: bool = False
+    before: int = 1
 
 
 class Value:
@@ -45,10 +47,11 @@ def part_size(n: int, shards: int) -> int:
     return -(-n // shards)
 
 
-def cut(array: Any, axis: int, shards: int) -> Any:
+def cut(array: Any, layout: Layout, shards: int) -> Any:
     """The part of a whole array that this device has; what pads the last part repeats the last element."""
-    n = array.shape[axis]
-    size = part_size(n, shards)
+    if layout.before > 1:
+        return _of_runs(array, layout, lambda x, inner: cut(x, inner, shards))
+    axis, n, size = layout.axis, layout.n, part_size(layout.n, shards)
     if size * shards > n:
         last = jax.lax.slice_in_dim(array, n - 1, n, axis=axis)
         array = jnp.concatenate([array, *[last] * (size * shards - n)], axis)
@@ -57,5 +60,15 @@ def cut(array: Any, axis: int, shards: int) -> Any:
 
 def gather(array: Any, layout: Layout) -> Any:
     """The whole array, from the parts of all devices."""
+    if layout.before > 1:
+        return _of_runs(array, layout, gather)
     whole = jax.lax.all_gather(array, AXIS, axis=layout.axis, tiled=True)
     return jax.lax.slice_in_dim(whole, 0, layout.n, axis=layout.axis)
+
+
+def _of_runs(array: Any, layout: Layout, change: Callable[[Any, Layout], Any]) -> Any:
+    """An array of several runs, changed where each of them is cut."""
+    axis, before, shape = layout.axis, layout.before, array.shape
+    apart = array.reshape(*shape[:axis], before, shape[axis] // before, *shape[axis + 1 :])
+    changed = change(apart, Layout(axis + 1, layout.n // before))
+    return changed.reshape(*shape[:axis], -1, *shape[axis + 1 :])

@@ -11,7 +11,7 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 
-from .. import environ
+from .. import _mesh, environ
 from .._flushed_state import of_the_model
 from .._module import Module
 from .._steps import time_at
@@ -37,6 +37,7 @@ class Chunk:
         """The rows of each recorder, of the steps from `first` on, which is an index that counts from the time 0."""
         rows = self._program(jnp.asarray(first, jnp.int32))
         jax.block_until_ready([stored(state) for state in self.written()])  # errors are raised before a checkpoint
+        rows = rows if (mesh := _mesh.current()) is None else mesh.gather(rows)
         return [r[thin - 1 :: thin] if thin > 1 else r for r, thin in zip(rows, self._thin, strict=True)]
 
     def written(self) -> Sequence[Any]:

@@ -12,6 +12,7 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
+from .. import _mesh
 from .._errors import SpikeloopError
 from .._module import Module
 from .._units import time_step
@@ -293,8 +294,9 @@ def _opened(plan: _Plan, path: str | Path | None, resume: bool, overwrite: bool)
     check_fits(shapes := plan.shapes(), all_of_them=False)
     Disk.look(place)
     make_folder(place)
-    with sole_writer(place):
+    with sole_writer(place) if _mesh.writes() else contextlib.nullcontext():
         found = Disk.look(place)
+        _mesh.wait()  # until all have looked
         if resume and found is Found.RUN:
             store = Disk.open(place, states)
             yield store, _go_on(plan, store)

@@ -50,6 +50,11 @@ class States(Recorder):
         super().__init__(population, start, stop)
         self._state = _checked_name(self._population, name, self.label)
         self._every = every
+        if getattr(vars(self._population).get(name), "of_synapses", None) is not None:
+            raise NotImplementedError(
+                f"{self.label}: in sl.parallel.mesh() every device has the weights of its own synapses, which cannot "
+                "be recorded. Save them between runs: sl.nn.save_states(net)."
+            )
         self._shape = self._shape_of_value()
         self._size = math.prod(self._shape)
         self._neurons = self._choose(neurons, self._size)

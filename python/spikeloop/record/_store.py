@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _mesh
 from .._state import State
 from . import _checkpoint, _lock, _metadata
 from ._convert import need
@@ -77,6 +78,15 @@ class Disk:
     @classmethod
     def create(cls, path: Path, meta: dict[str, Any], shapes: Shapes, states: Sequence[State]) -> Disk:
         """A new store, in the place of what `look` has found there."""
+        if _mesh.writes():
+            cls._make(path, meta, shapes)
+        _mesh.wait()
+        store = cls.open(path, states, begun=True)
+        store.commit(0)
+        return store
+
+    @staticmethod
+    def _make(path: Path, meta: dict[str, Any], shapes: Shapes) -> None:
         zarr = need("zarr")
         _clear(path)
         full = {**meta, "run": uuid.uuid4().hex, "arrays": _forms(shapes)}
@@ -86,15 +96,12 @@ class Disk:
             group.create_array(
                 name, shape=form["shape"], chunks=tuple(form["chunks"]), dtype=form["dtype"], compressors=codecs
             )
-        store = cls(path, group, full, states)
-        store.commit(0)
-        return store
 
     @classmethod
-    def open(cls, path: Path, states: Sequence[State] | None = None) -> Disk:
-        """The store that lies there; with the States of the run, to go on."""
+    def open(cls, path: Path, states: Sequence[State] | None = None, *, begun: bool = False) -> Disk:
+        """The store that lies there; with the States of the run, to go on. `begun` says that no step is done yet."""
         zarr = need("zarr")
-        if not (path / _checkpoint.FILE).exists():
+        if not begun and not (path / _checkpoint.FILE).exists():
             raise FileNotFoundError(
                 f"{path} holds no run." if not _metadata.is_ours(path) else f"{path} has no {_checkpoint.FILE}, which "
                 "holds the number of steps done and the States after them. Put it back to use the records."
@@ -114,15 +121,18 @@ class Disk:
 
     def extend(self, meta: dict[str, Any], shapes: Shapes) -> None:
         """Make place for a run to another end."""
-        for name, (shape, _, _) in shapes.items():
-            self._group[name].resize(shape)
         self._all = {**meta, "run": self._all["run"], "arrays": _forms(shapes)}
-        self._group.attrs.update(_metadata.attributes(self._all))
+        if _mesh.writes():
+            for name, (shape, _, _) in shapes.items():
+                self._group[name].resize(shape)
+            self._group.attrs.update(_metadata.attributes(self._all))
+        _mesh.wait()
         self._open_arrays()
 
     def write(self, name: str, first: int, entries: np.ndarray) -> None:
         """Put entries from place `first` on."""
-        self._arrays[name][first : first + len(entries)] = entries
+        if _mesh.writes():
+            self._arrays[name][first : first + len(entries)] = entries
 
     def entries(self, name: str, first: int, last: int) -> Entries:
         """A part of an array, read when it is asked for."""
@@ -131,6 +141,7 @@ class Disk:
     def commit(self, done: int) -> None:
         """So many steps are done; the States are those after them."""
         _checkpoint.write(self.path, self._all["run"], done, self._states or ())
+        _mesh.wait()
 
     def done(self) -> int:
         """The steps that are done."""

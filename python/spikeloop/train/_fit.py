@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from .. import environ, io, nn, random, transform
+from .. import environ, io, nn, parallel, random, transform
 from .._errors import ShapeError
 from .._module import Module
 from .._state import LongTermState
@@ -51,7 +51,8 @@ class Batches:
         order = np.arange(n) if self.seed is None else np.random.default_rng((self.seed, self.epoch)).permutation(n)
         self.epoch += 1
         for chosen in order[: len(self) * self.size].reshape(-1, self.size):
-            yield jnp.asarray(np.take(self.x, chosen, self.axis)), jnp.asarray(self.y[chosen])
+            x, y = np.take(self.x, chosen, self.axis), self.y[chosen]
+            yield jnp.asarray(parallel.split(x, self.axis)), jnp.asarray(parallel.split(y))
 
 
 class History(dict[str, list[float]]):
