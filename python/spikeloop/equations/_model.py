@@ -221,8 +221,8 @@ class TextModel:
         if asked is not None and asked.method == ADAPTIVE:
             raise ValueError("Equations in text have different units in a step, so no tolerance fits all of them; "
                              "write the model as a class for 'rkf45', or take 'rk4(8)'.")  # fmt: skip
-        if self.noise.has_xi and asked is not None and asked.method not in ("exp_euler", "euler"):
-            raise ValueError(f"With xi the method is 'exp_euler' or 'euler', not {self.source.method!r}.")
+        if asked is not None:
+            self.noise.check_method(asked)
         if self.noise.has_xi or (asked is not None and asked.method != EXACT):
             return asked or Integrator("exp_euler")
         try:
@@ -230,8 +230,7 @@ class TextModel:
         except NotLinear as error:
             if asked is None:
                 return Integrator("exp_euler")
-            raise error.place.error("the equations are not linear here, so there is no exact method; "
-                                    "write method='exp_euler'.") from None  # fmt: skip
+            raise error.as_told() from None
         return Integrator(EXACT)
 
     @property
