@@ -1,5 +1,7 @@
 """What synapses in text deliver, and where to."""
 
+from types import SimpleNamespace
+
 import brainunit as u
 import jax.numpy as jnp
 import numpy as np
@@ -124,3 +126,6 @@ def test_what_no_line_shows_is_refused_by_name():
         sl.Synapse.from_equations("w : mV\ndx/dt = -x/ms : 1", method="rkf45")
     with pytest.raises(ValueError, match="With xi the method is"):
         sl.Synapse.from_equations("dw/dt = xi*mV/ms**0.5 : mV", method="rk4")
+    with pytest.raises(NotImplementedError, match="each synapse draws .* does not run in sl.parallel.mesh"):
+        drawn = sl.Synapse.from_equations("w : mV", on_pre="g_post += w*rand()")
+        drawn().prepare(SimpleNamespace(parts="those of four devices"), "here", None)

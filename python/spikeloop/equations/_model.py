@@ -227,7 +227,7 @@ class TextModel:
         except NotLinear as error:
             if asked is None:
                 return Integrator("exp_euler")
-            raise error.as_told() from None
+            raise error.as_error() from None
         return Integrator(EXACT)
 
     @property

@@ -22,7 +22,7 @@ class NotLinear(Exception):
         super().__init__()
         self.place = place
 
-    def as_told(self) -> Exception:
+    def as_error(self) -> Exception:
         """The error for a user who has asked for the exact method."""
         return self.place.error("the equations are not linear here, so there is no exact method; "
                                 "write method='exp_euler'.")  # fmt: skip

@@ -110,7 +110,7 @@ class SynapseText:
             try:
                 self.system.matrix(dict.fromkeys((*self.constants, "dt"), 1.0))
             except NotLinear as error:
-                raise error.as_told() from None
+                raise error.as_error() from None
         return asked
 
     @cached_property

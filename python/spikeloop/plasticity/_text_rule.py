@@ -263,7 +263,9 @@ class SynapsewiseRule(TextRule):
     def update(self, connection: Connection, spikes: Any) -> Any:
         """One step; returns what a spike delivers at each synapse, in the unit of the weight."""
         weight, p = u.get_mantissa(stored(connection.weight)), self.numbers()
-        p.dt, p.t, p.uniform = self.dt(), self.time(), self._drawn(weight.dtype)
+        p.dt, p.t = self.dt(), self.time()
+        if self.text.noise.count:
+            p.uniform = self._drawn(weight.dtype)
         sources = sources_of(connection.indices, connection.indptr, Rows(0, connection.n_pre))
         arrived, fired = (number_of(x).astype(weight.dtype) for x in (spikes, self._post.get_spike().reshape(-1)))
         known = self.known(p)
@@ -281,10 +283,7 @@ class SynapsewiseRule(TextRule):
 
     def _drawn(self, dtype: Any) -> Callable[[int], Any]:
         """Number k of each synapse in this step: of synapse i of S, word i + k S of those of the step's key."""
-        count = self.text.noise.count
-        if not count:
-            return lambda k: None
-        numbers = fraction(words(random.split_key(), (count, self._synapses)), dtype)
+        numbers = fraction(words(random.split_key(), (self.text.noise.count, self._synapses)), dtype)
         return lambda k: numbers[k]
 
     def add_into(self, connection: Connection, spikes: Any, target: Any, weight: Callable[[], Any]) -> Any:

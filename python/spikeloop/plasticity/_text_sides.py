@@ -75,13 +75,13 @@ class Sides:
 
     def __init__(self, text: SynapseText):
         self.text = text
-        self._check_neurons_do()
+        self._check_neuronwise()
         self.of = self._sides()
         self.changes = {side: self._change(side) for side in OTHER}
         self.delivery, self.release, self.delivers_first = self._delivery()
         self._check_bounds()
 
-    def _check_neurons_do(self) -> None:
+    def _check_neuronwise(self) -> None:
         """Leave to each synapse what it draws, and a weight that moves without spikes."""
         for expression in self.text.expressions:
             if expression.draws or XI in expression.names:
@@ -185,7 +185,7 @@ class Sides:
                 sides = {self._side_of_name(name) for name in names} - {None}
                 if self.text.source.weight in names or len(sides) > 1:
                     raise NotBySides(product.expression.at(factor), "it is no product of one side and the other")
-                # Spikes of the side take the time with them, for those of the other one are not the only ones that do.
+                # A factor of the time alone is read in the step of the spikes, so it belongs to their side.
                 parts[sides == {side} or (not sides and "t" in names)][divides].append(factor)
         own, other = ((tuple(a), tuple(b)) for a, b in (parts[True], parts[False]))
         return Product(product.expression, *own), Product(product.expression, *other, product.sign)
