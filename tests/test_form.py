@@ -268,3 +268,22 @@ def test_constants_may_be_traced():
     with sl.environ.context(dt=0.1 * u.ms):
         run = sl.transform.jit(spikes)
         assert run(1.0) > run(2.0) > 0
+
+
+def test_declarations_come_from_all_bases():
+    class Leak(sl.LIF):
+        g = sl.models.param(2.0 * u.nS)
+        tau = None
+
+    class Trace(sl.LIF):
+        V_rest = sl.models.param(-65.0 * u.mV)
+        x = sl.models.variable(0.5)
+
+    class Both(Leak, Trace):
+        pass
+
+    assert [*Both.params] == [name for name in (*sl.LIF.params, "g") if name != "tau"]
+    assert Both.params["V_rest"].default == -65.0 * u.mV
+    assert [*Both.state_vars] == [*sl.LIF.state_vars, "x"]
+    assert {"g", "x_initializer"} <= {*inspect.signature(Both).parameters}
+    assert [*sl.LIF.params] == [*Trace.params]

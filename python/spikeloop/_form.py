@@ -59,7 +59,10 @@ def variable(default: Any, unit: Any = u.UNITLESS) -> Any:
 
 
 class Form(Dynamics):
-    """Base of models that are declared by `param` and `variable`."""
+    """Base of models that are declared by `param` and `variable`.
+
+    A model has the declarations of all its bases, in the order of inheritance; a name that is set to None drops one.
+    """
 
     params: ClassVar[dict[str, Param]] = {}
     state_vars: ClassVar[dict[str, Variable]] = {}
@@ -67,22 +70,21 @@ class Form(Dynamics):
     options: ClassVar[dict[str, Any]] = {}  # further arguments of the constructor: name -> default
     choices: ClassVar[dict[str, tuple[str, ...]]] = {}  # the words that an option may be
     has_size: ClassVar[bool] = True  # the first argument is the shape of the population
+    _declared: ClassVar[dict[str, Param | Variable | None]] = {}  # by the class itself
     __signature__: ClassVar[inspect.Signature]
     _form: ClassVar[inspect.Signature]  # of the constructor here, which one of a subclass's own calls
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
-        declared = {k: v for k, v in vars(cls).items() if isinstance(v, (Param, Variable))}
-        dropped = {k for k, v in vars(cls).items() if v is None and k in cls.params}
-        kept = {k: v for k, v in cls.params.items() if k not in dropped}
-        cls.params = {**kept, **{k: v for k, v in declared.items() if isinstance(v, Param)}}
-        cls.state_vars = {**cls.state_vars, **{k: v for k, v in declared.items() if isinstance(v, Variable)}}
-        for name in declared:
+        cls._declared = {k: v for k, v in vars(cls).items() if v is None or isinstance(v, (Param, Variable))}
+        for name in (name for name, value in cls._declared.items() if value is not None):
             delattr(cls, name)
+        cls.params, cls.state_vars = _inherited(cls)
         for name in ("options", "choices"):
             inherited = [vars(base).get(name, {}) for base in reversed(cls.__mro__)]
             setattr(cls, name, {k: v for found in inherited for k, v in found.items()})
-        cls.state_names = (*cls.state_vars, *cls.state_names)
+        more = [name for base in cls.__mro__ for name in vars(base).get("state_names", ())]
+        cls.state_names = (*dict.fromkeys([*cls.state_vars, *more]),)
         declare_constructor(cls)
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -219,6 +221,20 @@ def init_variable(start: Any, unit: Any, shape: tuple[int, ...], batch_size: int
     full = (*(() if batch_size is None else (batch_size,)), *shape)
     numbers = repeat_to(full, numbers, numbers.dtype)
     return HiddenState(numbers if unit.is_unitless else u.Quantity(numbers, unit=unit))
+
+
+def _inherited(cls: type[Form]) -> tuple[dict[str, Param], dict[str, Variable]]:
+    """The constants and states of a class, by its own declarations and those of its bases."""
+    params, variables = {}, {}
+    for base in reversed(cls.__mro__):
+        for name, value in vars(base).get("_declared", {}).items():
+            if isinstance(value, Variable):
+                variables[name] = value
+            elif value is not None:
+                params[name] = value
+            else:
+                params.pop(name, None)
+    return params, variables
 
 
 def _of_floats(state: State) -> State:

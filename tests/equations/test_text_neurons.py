@@ -230,3 +230,22 @@ def test_it_is_called_from_a_population_in_batches_and_under_vmap():
     neuron = sl.nn.init_all_states(leaky()(3), batch_size=4)
     assert neuron(CURRENT).shape == (4, 3)
     assert neuron.v is neuron.V
+
+
+def test_adaptive_steps_keep_to_a_tolerance_in_the_units_of_the_text():
+    sl.environ.set(precision=64)
+
+    def after(unit, tolerance):
+        text = f"dv/dt = -v*v/(tau*mV) : {unit}\ndw/dt = (w_end - w)/tau : pA"
+        cls = sl.Neuron.from_equations(text, threshold="v > 1*volt", method=f"rkf45({tolerance})", tau=2 * u.ms,
+                                       w_end=3 * u.pA)  # fmt: skip
+        neurons = sl.nn.init_all_states(cls(2, V_initializer=[1.0, 20.0] * u.mV))
+        with sl.environ.context(dt=8.0 * u.ms):
+            neurons()
+        return neurons.V.value.to_decimal(u.mV)
+
+    with pytest.warns(RuntimeWarning, match="runs as its JAX reference"):
+        fine, coarse = after("mV", 1e-9), after("volt", 1e-4)
+    exact = np.array([1.0, 20.0]) / (1 + np.array([1.0, 20.0]) * 4)
+    np.testing.assert_allclose(fine, exact, rtol=1e-7)
+    assert 1e-6 < np.abs(coarse - exact).max() < 0.2  # 1e-4 volt are 0.1 mV

@@ -161,7 +161,6 @@ def test_errors_point_at_the_place():
     refused(sl.errors.EquationError, r"on_pre: z is not known.*\n    z \+= 1\n    \^", on_pre="z += 1")
     refused(sl.errors.EquationError, "tau_plus is a constant", on_pre="tau_plus = 1*ms")
     refused(sl.errors.EquationError, "written in on_pre", on_post="g_post += w")
-    refused(sl.errors.EquationError, "no random numbers", on_pre="x += rand()")
     refused(sl.errors.EquationError, "'B' is not known", on_pre="w += B*y")
     refused(sl.errors.UnitError, "the value for w must be in mV; this is in no unit", on_pre="w += x")
     refused(sl.errors.UnitError, "the value for w_post|g_post must be in mV", on_pre="g_post += w*tau_plus")

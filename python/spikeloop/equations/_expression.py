@@ -54,8 +54,8 @@ class Expression:
         """Where a part of the expression stands."""
         return self.place.part(node.col_offset, node.end_col_offset or node.col_offset + 1)
 
-    def check_names(self, known: Collection[str]) -> None:
-        """Refuse names that are neither known nor units."""
+    def check_names(self, known: Collection[str], hints: Mapping[str, str] | None = None) -> None:
+        """Refuse names that are neither known nor units; `hints` say of some what to write instead."""
         for node in ast.walk(self.tree):
             if (
                 isinstance(node, ast.Name)
@@ -65,7 +65,7 @@ class Expression:
             ):
                 near = nearest(node.id, known)
                 hint = f"give its value: {node.id}=…" if near is None else f"did you mean {near!r}?"
-                raise self.at(node).error(f"{node.id!r} is not known; {hint}")
+                raise self.at(node).error(f"{node.id!r} is not known; {(hints or {}).get(node.id, hint)}")
 
     def _names(self, node: ast.expr) -> set[str]:
         """The names in a part; refuses what is no arithmetic."""

@@ -218,11 +218,8 @@ class TextModel:
     def method(self) -> Integrator:
         """The integrator: exact if nothing else is asked for and the equations are linear."""
         asked = _integrators.named(self.source.method) if self.source.method else None
-        if asked is not None and asked.method == ADAPTIVE:
-            raise ValueError("Equations in text have different units in a step, so no tolerance fits all of them; "
-                             "write the model as a class for 'rkf45', or take 'rk4(8)'.")  # fmt: skip
-        if self.noise.has_xi and asked is not None and asked.method not in ("exp_euler", "euler"):
-            raise ValueError(f"With xi the method is 'exp_euler' or 'euler', not {self.source.method!r}.")
+        if asked is not None:
+            self.noise.check_method(asked)
         if self.noise.has_xi or (asked is not None and asked.method != EXACT):
             return asked or Integrator("exp_euler")
         try:
@@ -230,8 +227,7 @@ class TextModel:
         except NotLinear as error:
             if asked is None:
                 return Integrator("exp_euler")
-            raise error.place.error("the equations are not linear here, so there is no exact method; "
-                                    "write method='exp_euler'.") from None  # fmt: skip
+            raise error.as_error() from None
         return Integrator(EXACT)
 
     @property
@@ -269,11 +265,23 @@ class TextModel:
             new = _integrators.exact(rates, start, integral, self.potential, getattr(p, _OWN), p.dt)
         else:  # of a single linear equation exponential Euler is exact
             by = Integrator("exp_euler") if by.method == EXACT else by
-            new = _integrators.advanced(by, rates, start, p.dt)
+            new = self._advanced(by, rates, start, p.dt)
         if self.noise.has_xi:
             new = self.noise.added(new, start, rates, p)
         for name in self.states:
             setattr(s, self.attribute(name), self.stored(name, new[name]))
+
+    def _advanced(self, by: Integrator, rates: Any, start: Mapping[str, Any], dt: Any) -> dict[str, Any]:
+        """The states after a step, which `rkf45` takes in the units of the text: its tolerance is given in them."""
+        if by.method != ADAPTIVE:
+            return {**_integrators.advanced(by, rates, start, dt)}
+        stored = lambda values: {name: self.stored(name, value) for name, value in values.items()}  # noqa: E731
+        coherent = lambda values: {name: value * self.factor(name) for name, value in values.items()}  # noqa: E731
+
+        def in_units(x: Mapping[str, Any], part: Any = 0.0) -> dict[str, Any]:
+            return stored(rates(coherent(x), part))
+
+        return coherent(_integrators.advanced(by, in_units, stored(start), dt))
 
     def _current(self, drive: Any, risen: Any) -> dict[str, Any]:
         """The external current, with that of the receptors, where the potential has `risen` since the start."""
@@ -311,7 +319,7 @@ def from_equations(
     | `threshold` | the condition for a spike, `"v > V_th"` | |
     | `reset` | statements, `"v = V_reset; w += b"` | none |
     | `refractory` | `"5*ms"` or a constant; the threshold again: a spike is a rise above it | none |
-    | `method` | `"exact"`, `"exp_euler"`, `"euler"`, `"rk2"`, `"rk4"`, `"rk4(5)"` | exact if linear, else exp_euler |
+    | `method` | `"exact"`, `"exp_euler"`, `"euler"`, `"rk2"`, `"rk4(5)"`, `"rkf45(1e-6)"` | exact, else exp_euler |
     | `input` | the external current in the equations | `"I"`, in mA |
     | `name` | the name of the class | `"TextNeuron"` |
     | `**constants` | default values of the constants, with units | |

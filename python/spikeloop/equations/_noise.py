@@ -1,4 +1,4 @@
-"""Random numbers in equations: white noise `xi`, and `rand()` and `randn()`, which are constant within a step."""
+"""Random numbers in text: white noise `xi`, and `rand()` and `randn()`, which are constant within a step."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import brainunit as u
 import jax.numpy as jnp
 
+from .._integrators import Integrator
 from .._math import normal
 from ..kernels._draws import MOST
 from ._expression import Expression
@@ -35,13 +36,19 @@ class Noise:
         for name, kind in found.items():
             self._first[name] = count
             count += _NUMBERS[kind]
+        self.count = count
         if count > MOST:
-            raise ValueError(f"The text draws {count} numbers for a neuron in a step, two for each xi and randn() and "
-                             f"one for each rand(); there are {MOST}.")  # fmt: skip
+            raise ValueError(f"The text draws {count} numbers in a step, two for each xi and randn() and one for each "
+                             f"rand(); there are {MOST}.")  # fmt: skip
         differential = {id(e.expression) for e in equations if e.kind == "differential"}
         for expression in (e for e in expressions if XI in e.names):
             if id(expression) not in differential or _degree(expression, expression.tree) > 1:
                 raise expression.place.error("xi is added to the right side of dx/dt = …, times a factor.")
+
+    def check_method(self, by: Integrator) -> None:
+        """Refuse integrators that do not go with xi."""
+        if self.has_xi and by.method not in ("exp_euler", "euler"):
+            raise ValueError(f"With xi the method is 'exp_euler' or 'euler', not {by.method!r}.")
 
     def values(self, p: SimpleNamespace) -> dict[str, Any]:
         """The values in this step; xi is 0 for the part of the rates that is not random."""

@@ -22,6 +22,11 @@ class NotLinear(Exception):
         super().__init__()
         self.place = place
 
+    def as_error(self) -> Exception:
+        """The error for a user who has asked for the exact method."""
+        return self.place.error("the equations are not linear here, so there is no exact method; "
+                                "write method='exp_euler'.")  # fmt: skip
+
 
 class System:
     """Differential equations and subexpressions by name.
@@ -40,7 +45,8 @@ class System:
         """Values by name, with those of all subexpressions that follow from them."""
         values = dict(values)
         for name, expression in self.other.items():
-            if all(needed in values or needed not in self._names for needed in expression.names):
+            known = all(needed in values or needed not in self._names for needed in expression.names)
+            if known and expression.draws.keys() <= values.keys():
                 values[name] = expression(values)
         return values
 

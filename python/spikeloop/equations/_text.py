@@ -24,7 +24,7 @@ NEURON: Flags = {
 }
 SYNAPSE: Flags = {
     "differential": ("event-driven", "clock-driven"),
-    "subexpression": ("shared", "constant over dt"),
+    "subexpression": ("shared", "constant over dt", "summed"),
     "parameter": ("constant", "shared"),
 }
 

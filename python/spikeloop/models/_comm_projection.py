@@ -86,6 +86,10 @@ class CommProjection(Projection):
         self.plasticity = tuple(plasticity) if isinstance(plasticity, (list, tuple)) else plasticity
         self.rules = _rules(self.plasticity, self.where)
         line, unit = self.delay, weight_unit(self.comm) if unit is None else unit
+        for rule in self.rules[:-1]:
+            if rule.delivers_else:
+                raise ValueError(f"{self.where}: spikes deliver what the {type(rule).__name__} says, so it is the last "
+                                 "one of plasticity=[…].")  # fmt: skip
         for rule in self.rules:
             rule.attach(self.comm, self.post, unit, self.where, line)
             if rule.delay is not None:

@@ -79,6 +79,9 @@ class CurrentProj(CommProjection):
         for rule in self.rules:
             if front < len(self.modules):  # conductances pass by all weights
                 rule.update_eagerly()
+                if rule.delivers_else:
+                    raise ValueError(f"{self.where}: spikes deliver what the {type(rule).__name__} says, so a synapse "
+                                     "in front of comm has no use; write the text without g_post.")  # fmt: skip
         if self.delay is not None and not self.delay_in_dendrite and front < len(self.modules):
             self.spike_delay = DelayLine(self.delay.time, self.comm.n_pre)
 
@@ -86,23 +89,26 @@ class CurrentProj(CommProjection):
         """Deliver the values."""
         self.check_dt()
         if self.rules:
-            delivered = self._deliver_learning(self.through(self.modules[: self.front], inputs))
+            spikes = self.through(self.modules[: self.front], inputs)
+            check_unit(spikes, u.UNITLESS, f"{self.path}: plasticity acts on spikes, which")
+            if self.front == len(self.modules):
+                self.current.received = self.add_into(spikes, self.current.received)
+                return
+            delivered = self._deliver_learning(spikes)
         else:
             values = self.source(inputs)
             delivered = self._carried(values if self.delay is None else self.delay(values))
         self.current.received = self.added(delivered, self.current.received)
 
     def _deliver_learning(self, spikes: Any) -> Any:
-        """What comm delivers after its weights have changed by the spikes."""
-        check_unit(spikes, u.UNITLESS, f"{self.path}: plasticity acts on spikes, which")
+        """What comm delivers of the values that the modules behind the spikes make, after its weights have changed."""
         values, line = self.through(self.modules[self.front :], (spikes,)), self.delay
-        are_spikes = self.front == len(self.modules)
         if line is not None and not self.delay_in_dendrite:
             values = line(values)
             spikes = values if self.spike_delay is None else self.spike_delay(spikes)
         for rule in self.rules:
             rule(self.comm, spikes)
-        delivered = self._carried(values, self.walked_weight() if are_spikes else self.comm.weight.value)
+        delivered = self._carried(values, self.comm.weight.value)
         return line(delivered) if line is not None and self.delay_in_dendrite else delivered
 
     def _carried(self, values: Any, weight: Any = None) -> Any:

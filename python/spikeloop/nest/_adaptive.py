@@ -21,15 +21,17 @@ from ._nest_neuron import NestNeuron
 from ._synapses import Course
 
 _FAR = 1e9  # ms, in the place of the time until a spike that will not come
+_FEWER = 2  # how many times fewer substeps a step has where V_m neither rises fast nor will
+_STEEP, _MOVES = 0.25, 0.5  # parts of Δ_T that the upswing alone may add in dt there, and that V_m may move
 
 
 class _Adaptive(NestNeuron):
     r"""Base of models with an exponential upswing and an adaptation current w.
 
-    A step is eight substeps of RK4, with the synapses as they are at each time. In the upswing,
-    u = exp(−(V − V_th)/Δ_T) falls almost linearly, du/dt = −g_L/C − F u/(Δ_T C) with the other currents F, so the time
-    at which V reaches V_peak is known in closed form. The rest of the substep starts from the reset, and a neuron may
-    spike more than once in a step.
+    A step is eight substeps of RK4, or four where these are as good, with the synapses as they are at each time. In the
+    upswing, u = exp(−(V − V_th)/Δ_T) falls almost linearly, du/dt = −g_L/C − F u/(Δ_T C) with the other currents F, so
+    the time at which V reaches V_peak is known in closed form. The rest of the substep starts from the reset, and a
+    neuron may spike more than once in a step.
     """
 
     C_m = param(281.0 * u.pF, positive=True)
@@ -68,12 +70,8 @@ class _Adaptive(NestNeuron):
         if p.by.method == ADAPTIVE:
             return _adaptive_steps(cls, p, s, x, drive)
 
-        def substep(known: Any, _: None) -> tuple[Any, None]:
-            x, held, spikes = known
-            x, spike = _substep(cls, p, x, drive, held)
-            return (x, held | ((spike > 0) & p.has_period), spikes + spike), None
-
-        (x, _, spikes), _ = jax.lax.scan(substep, (x, p.refractory, jnp.zeros_like(s.V_m)), length=p.by.substeps)
+        n = p.by.substeps
+        x, spikes = _substeps(cls, p, x, drive, n) if n < _FEWER else _by_need(cls, p, x, drive)
         vars(s).update(x)
         return spikes
 
@@ -110,11 +108,41 @@ def _adaptive_steps(model: Any, p: Any, s: Any, x: dict[str, Any], drive: Drive)
     return end.more[1]
 
 
-def _substep(model: Any, p: Any, x: dict[str, Any], drive: Drive, held: Any) -> tuple[dict[str, Any], Any]:
-    """The states after a substep, and the spikes in it."""
-    h = p.dt / p.by.substeps
+def _by_need(model: Any, p: Any, x: dict[str, Any], drive: Drive) -> tuple[dict[str, Any], Any]:
+    """The states after a step, and its spikes: by half of the substeps where V_m neither rises fast nor will."""
+    n = p.by.substeps
+    few, quiet = _substeps(model, p, x, drive, -(-n // _FEWER), rises=False)
+    V, end = x["V_m"], few["V_m"]
+    level = p.V_th + p.Delta_T * jnp.log(_STEEP * p.C_m / (p.g_L * p.dt))  # there the upswing alone is _STEEP Δ_T/dt
+    steep = (jnp.maximum(V, end) > level) | (jnp.abs(end - V) > _MOVES * p.Delta_T)
+    steep &= ~p.refractory
+    # The choices share this condition, which seldom holds, so native code skips the substeps where it can.
+    many, spikes = _substeps(model, p, x, drive, n)
+    chosen = {name: jnp.where(steep, many[name], few[name]) for name in ("V_m", "w")}
+    return {**few, **chosen}, jnp.where(steep, spikes, quiet)
+
+
+def _substeps(
+    model: Any, p: Any, x: dict[str, Any], drive: Drive, n: int, rises: bool = True
+) -> tuple[dict[str, Any], Any]:
+    """The states after a step of n substeps, and its spikes."""
+
+    def substep(known: Any, _: None) -> tuple[Any, None]:
+        x, held, spikes = known
+        x, spike = _substep(model, p, x, drive, held, p.dt / n, rises)
+        return (x, held | ((spike > 0) & p.has_period), spikes + spike), None
+
+    (x, _, spikes), _ = jax.lax.scan(substep, (x, p.refractory, jnp.zeros_like(x["V_m"])), length=n)
+    return x, spikes
+
+
+def _substep(
+    model: Any, p: Any, x: dict[str, Any], drive: Drive, held: Any, h: Any, rises: bool
+) -> tuple[dict[str, Any], Any]:
+    """The states after a substep, and the spikes in it; there are none unless V_m `rises`."""
     new = _advanced(model, p, x, drive, held, h)
-    # The choices below share this condition, which seldom holds, so native code skips the upswing where it can.
+    if not rises:
+        return new, jnp.where(held, 0.0, p.spike_of((new["V_m"] - p.V_peak) / (p.V_peak - p.V_reset)))
     rising = (x["V_m"] > p.V_th) & ~held
     end = _upswing(model, p, x, new, drive, h)
     V, w = jnp.where(rising, end.V, new["V_m"]), jnp.where(rising, end.w, new["w"])

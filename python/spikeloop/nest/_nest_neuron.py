@@ -45,7 +45,8 @@ class NestNeuron(Neuron):
 
     def __init_subclass__(cls, **kwargs: Any):
         own = {k: v for k, v in vars(cls).items() if isinstance(v, (ParamList, VariableList))}
-        cls.lists = {**cls.lists, **own}
+        inherited = [getattr(base, "lists", {}) for base in reversed(cls.__bases__)]
+        cls.lists = {name: x for lists in (*inherited, own) for name, x in lists.items()}
         for name in own:
             delattr(cls, name)
         super().__init_subclass__(**kwargs)

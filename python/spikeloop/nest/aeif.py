@@ -45,9 +45,10 @@ class aeif_cond_exp(_AdaptiveCond):
     - g_\mathrm{ex} (V_m - E_\mathrm{ex}) - g_\mathrm{in} (V_m - E_\mathrm{in}) - w + I_e + I, \qquad
     \tau_w \dot w = a (V_m - E_L) - w$$
 
-    At V_peak V_m is reset, and w jumps by b. Integrated by RK4 with eight substeps, and a spike has its time inside of
-    the step; a neuron may spike more than once in a step. `integrator="rkf45(1e-6)"` is NEST's own method, with spikes
-    at the end of its steps. Weights of both ports are positive conductances; NEST takes negative weights for g_in.
+    At V_peak V_m is reset, and w jumps by b. Integrated by RK4 with eight substeps, four where V_m does not rise fast.
+    A spike has its time inside of the step, and a neuron may spike more than once in a step. NEST's own method, with
+    spikes at the end of its steps, is `integrator="rkf45(1e-6)"`. Weights of both ports are positive conductances; NEST
+    takes negative weights for g_in.
 
     Brette R, Gerstner W (2005) J. Neurophysiol. 94:3637.
     """

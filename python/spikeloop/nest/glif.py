@@ -118,7 +118,17 @@ def _follow(p: Any, s: Any, g: Any, current: Any) -> None:
     s.threshold_voltage = jnp.where(p.refractory, s.threshold_voltage, stepped)
 
 
-class glif_psc(_Glif):
+class _GlifPsc(_Glif):
+    """Base of the models with synaptic currents."""
+
+    g = param(9.43 * u.nS, positive=True)
+
+    @staticmethod
+    def leak(p: SimpleNamespace) -> Any:
+        return p.g
+
+
+class glif_psc(_GlifPsc):
     r"""Generalised leaky integrate-and-fire neuron with alpha-function currents, integrated exactly.
 
     $$C_m \dot V_m = -g (V_m - E_L) + I + \sum_j I_j + \sum_k I_{\mathrm{syn},k}, \qquad
@@ -138,7 +148,6 @@ class glif_psc(_Glif):
     Teeter C et al. (2018) Nat. Commun. 9:709.
     """
 
-    g = param(9.43 * u.nS, positive=True)
     tau_syn = param_list([2.0 * u.ms], "port", positive=True)
     dI_syn = variable_list(0.0 * u.pA / u.ms, u.pA / u.ms, "port")
     I_syn = variable_list(0.0 * u.pA, u.pA, "port")
@@ -146,16 +155,12 @@ class glif_psc(_Glif):
     port_list = ("port", Port("dI_syn", u.pA, alpha_jump, ("tau_syn",)))
 
     @staticmethod
-    def leak(p: SimpleNamespace) -> Any:
-        return p.g
-
-    @staticmethod
     def membrane(p: SimpleNamespace, s: SimpleNamespace, drive: Drive, mean: Any) -> None:
         _leaky(p, s, drive, mean)
         _alpha_currents(p, s, "I_syn", "tau_syn")
 
 
-class glif_psc_double_alpha(_Glif):
+class glif_psc_double_alpha(_GlifPsc):
     r"""`glif_psc` with currents that are the sum of a fast and a slow alpha function.
 
     A weight is the peak of the fast one, and `amp_slow` the peak of the slow one in units of it.
@@ -163,7 +168,6 @@ class glif_psc_double_alpha(_Glif):
     Teeter C et al. (2018) Nat. Commun. 9:709.
     """
 
-    g = param(9.43 * u.nS, positive=True)
     tau_syn_fast = param_list([2.0 * u.ms], "port", positive=True)
     tau_syn_slow = param_list([6.0 * u.ms], "port", positive=True)
     amp_slow = param_list([0.3], "port", positive=True)
@@ -173,10 +177,6 @@ class glif_psc_double_alpha(_Glif):
     I_syn_slow = variable_list(0.0 * u.pA, u.pA, "port")
 
     port_list = ("port", Port("dI_syn_fast", u.pA, alpha_jump, ("tau_syn_fast",)))
-
-    @staticmethod
-    def leak(p: SimpleNamespace) -> Any:
-        return p.g
 
     @staticmethod
     def membrane(p: SimpleNamespace, s: SimpleNamespace, drive: Drive, mean: Any) -> None:

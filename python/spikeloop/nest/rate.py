@@ -105,32 +105,75 @@ class _Transformer(_Rate):
         s.rate = cls.received_rate(p, drive) + 0.0 * s.rate
 
 
-def _linear(p: Any, h: Any) -> Any:
-    return p.g * h
+class _Linear(_Rate):
+    """Base of models with a linear function."""
+
+    g = param(1.0)
+
+    @staticmethod
+    def phi(p: SimpleNamespace, h: Any) -> Any:
+        return p.g * h
 
 
-def _tanh(p: Any, h: Any) -> Any:
-    return jnp.tanh(p.g * (h - p.theta))
+class _Tanh(_Rate):
+    """Base of models with a hyperbolic tangent."""
+
+    g = param(1.0)
+    theta = param(0.0)
+
+    @staticmethod
+    def phi(p: SimpleNamespace, h: Any) -> Any:
+        return jnp.tanh(p.g * (h - p.theta))
 
 
-def _threshold_linear(p: Any, h: Any) -> Any:
-    return jnp.minimum(jnp.maximum(p.g * (h - p.theta), 0.0), p.alpha)
+class _ThresholdLinear(_Rate):
+    """Base of models with a function that is linear between two bounds."""
+
+    g = param(1.0)
+    theta = param(0.0)
+    alpha = param(1e30)
+
+    @staticmethod
+    def phi(p: SimpleNamespace, h: Any) -> Any:
+        return jnp.minimum(jnp.maximum(p.g * (h - p.theta), 0.0), p.alpha)
 
 
-def _sigmoid(p: Any, h: Any) -> Any:
-    return p.g / (1 + jnp.exp(-p.beta * (h - p.theta)))
+class _Sigmoid(_Rate):
+    """Base of models with a sigmoid."""
+
+    g = param(1.0)
+    beta = param(1.0)
+    theta = param(0.0)
+
+    @staticmethod
+    def phi(p: SimpleNamespace, h: Any) -> Any:
+        return p.g / (1 + jnp.exp(-p.beta * (h - p.theta)))
 
 
-def _sigmoid_gg_1998(p: Any, h: Any) -> Any:
-    x = p.g * h
-    return x**4 / (0.1**4 + x**4)
+class _SigmoidGG1998(_Rate):
+    """Base of models with the sigmoid of Gancarz and Grossberg."""
+
+    g = param(1.0)
+
+    @staticmethod
+    def phi(p: SimpleNamespace, h: Any) -> Any:
+        x = p.g * h
+        return x**4 / (0.1**4 + x**4)
 
 
-def _gauss(p: Any, h: Any) -> Any:
-    return p.g * jnp.exp(-((h - p.mu) ** 2) / (2 * p.sigma**2))
+class _Gauss(_Rate):
+    """Base of models with a Gaussian."""
+
+    g = param(1.0)
+    mu = param(0.0)
+    sigma = param(1.0, positive=True)
+
+    @staticmethod
+    def phi(p: SimpleNamespace, h: Any) -> Any:
+        return p.g * jnp.exp(-((h - p.mu) ** 2) / (2 * p.sigma**2))
 
 
-class lin_rate_ipn(_InputNoise):
+class lin_rate_ipn(_Linear, _InputNoise):
     r"""Rate neuron with a linear function of its input and noise in the input.
 
     $$\tau \dot X = -\lambda X + \mu + \phi(h) + \sqrt{\tau}\, \sigma\, \xi(t), \qquad \phi(h) = g h, \qquad
@@ -148,11 +191,8 @@ class lin_rate_ipn(_InputNoise):
     Hahne J et al. (2017) Front. Neuroinform. 11:34.
     """
 
-    g = param(1.0)
-    phi = staticmethod(_linear)
 
-
-class lin_rate_opn(_OutputNoise):
+class lin_rate_opn(_Linear, _OutputNoise):
     r"""`lin_rate_ipn` with noise in the rate that it sends instead of noise in its input.
 
     $$\tau \dot X = -X + \mu + \phi(h), \qquad \text{sent: } X + \sqrt{\tau}\, \sigma\, \xi(t)$$
@@ -162,125 +202,67 @@ class lin_rate_opn(_OutputNoise):
     Hahne J et al. (2017) Front. Neuroinform. 11:34.
     """
 
-    g = param(1.0)
-    phi = staticmethod(_linear)
 
-
-class tanh_rate_ipn(_InputNoise):
+class tanh_rate_ipn(_Tanh, _InputNoise):
     r"""`lin_rate_ipn` with $\phi(h) = \tanh(g (h - \theta))$."""
 
-    g = param(1.0)
-    theta = param(0.0)
-    phi = staticmethod(_tanh)
 
-
-class tanh_rate_opn(_OutputNoise):
+class tanh_rate_opn(_Tanh, _OutputNoise):
     r"""`lin_rate_opn` with $\phi(h) = \tanh(g (h - \theta))$."""
 
-    g = param(1.0)
-    theta = param(0.0)
-    phi = staticmethod(_tanh)
 
-
-class threshold_lin_rate_ipn(_InputNoise):
+class threshold_lin_rate_ipn(_ThresholdLinear, _InputNoise):
     r"""`lin_rate_ipn` with $\phi(h) = \min(\max(g (h - \theta), 0), \alpha)$."""
 
-    g = param(1.0)
-    theta = param(0.0)
-    alpha = param(1e30)
-    phi = staticmethod(_threshold_linear)
 
-
-class threshold_lin_rate_opn(_OutputNoise):
+class threshold_lin_rate_opn(_ThresholdLinear, _OutputNoise):
     r"""`lin_rate_opn` with $\phi(h) = \min(\max(g (h - \theta), 0), \alpha)$."""
 
-    g = param(1.0)
-    theta = param(0.0)
-    alpha = param(1e30)
-    phi = staticmethod(_threshold_linear)
 
-
-class sigmoid_rate_ipn(_InputNoise):
+class sigmoid_rate_ipn(_Sigmoid, _InputNoise):
     r"""`lin_rate_ipn` with $\phi(h) = g / (1 + e^{-\beta (h - \theta)})$."""
 
-    g = param(1.0)
-    beta = param(1.0)
-    theta = param(0.0)
-    phi = staticmethod(_sigmoid)
 
-
-class sigmoid_rate_gg_1998_ipn(_InputNoise):
+class sigmoid_rate_gg_1998_ipn(_SigmoidGG1998, _InputNoise):
     r"""`lin_rate_ipn` with $\phi(h) = (g h)^4 / (0.1^4 + (g h)^4)$.
 
     Gancarz G, Grossberg S (1998) Neural Netw. 11:1159.
     """
 
-    g = param(1.0)
-    phi = staticmethod(_sigmoid_gg_1998)
 
-
-class gauss_rate_ipn(_InputNoise):
+class gauss_rate_ipn(_Gauss, _InputNoise):
     r"""`lin_rate_ipn` with $\phi(h) = g\, e^{-(h - \mu)^2 / 2 \sigma^2}$.
 
     The input is `mean`, and its noise has the strength `std`; in NEST mu and sigma are the names of both.
     """
 
-    g = param(1.0)
-    mu = param(0.0)
-    sigma = param(1.0, positive=True)
     mean = param(0.0)
     std = param(1.0)
-    phi = staticmethod(_gauss)
 
     @staticmethod
     def strength(p: SimpleNamespace) -> tuple[Any, Any]:
         return p.mean, p.std
 
 
-class rate_transformer_lin(_Transformer):
+class rate_transformer_lin(_Linear, _Transformer):
     r"""Node that sends a function of the rates that it receives, $\phi(h) = g h$."""
 
-    g = param(1.0)
-    phi = staticmethod(_linear)
 
-
-class rate_transformer_tanh(_Transformer):
+class rate_transformer_tanh(_Tanh, _Transformer):
     r"""Node that sends a function of the rates that it receives, $\phi(h) = \tanh(g (h - \theta))$."""
 
-    g = param(1.0)
-    theta = param(0.0)
-    phi = staticmethod(_tanh)
 
-
-class rate_transformer_threshold_lin(_Transformer):
+class rate_transformer_threshold_lin(_ThresholdLinear, _Transformer):
     r"""Node that sends a function of the rates that it receives, $\phi(h) = \min(\max(g (h - \theta), 0), \alpha)$."""
 
-    g = param(1.0)
-    theta = param(0.0)
-    alpha = param(1e30)
-    phi = staticmethod(_threshold_linear)
 
-
-class rate_transformer_sigmoid(_Transformer):
+class rate_transformer_sigmoid(_Sigmoid, _Transformer):
     r"""Node that sends a function of the rates that it receives, $\phi(h) = g / (1 + e^{-\beta (h - \theta)})$."""
 
-    g = param(1.0)
-    beta = param(1.0)
-    theta = param(0.0)
-    phi = staticmethod(_sigmoid)
 
-
-class rate_transformer_sigmoid_gg_1998(_Transformer):
+class rate_transformer_sigmoid_gg_1998(_SigmoidGG1998, _Transformer):
     r"""Node that sends a function of the rates that it receives, $\phi(h) = (g h)^4 / (0.1^4 + (g h)^4)$."""
 
-    g = param(1.0)
-    phi = staticmethod(_sigmoid_gg_1998)
 
-
-class rate_transformer_gauss(_Transformer):
+class rate_transformer_gauss(_Gauss, _Transformer):
     r"""Node that sends a function of the rates that it receives, $\phi(h) = g\, e^{-(h - \mu)^2 / 2 \sigma^2}$."""
-
-    g = param(1.0)
-    mu = param(0.0)
-    sigma = param(1.0, positive=True)
-    phi = staticmethod(_gauss)

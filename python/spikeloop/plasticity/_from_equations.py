@@ -18,6 +18,7 @@ def from_equations(
     on_post: str = "",
     *,
     weight: str = "w",
+    method: str | None = None,
     name: str = "TextSynapse",
     **values: Any,
 ) -> type[Any]:
@@ -33,14 +34,18 @@ def from_equations(
     | `on_pre` | statements for spikes of the source, `"x += 1; w = clip(w - y, 0*nS, w_high); g_post += w"` | none |
     | `on_post` | statements for spikes of the target | none |
     | `weight` | the name of the weight in the text | `"w"` |
+    | `method` | `"exact"`, `"exp_euler"`, `"euler"`, `"rk2"`, `"rk4"`, `"rk4(5)"` | exact if linear, else exp_euler |
     | `name` | the name of the class | `"TextSynapse"` |
     | `**values` | default values of the constants, with units; of a variable, what it starts from | 0 |
 
-    `g_post += …` says what a spike delivers, in the unit of the weight; without it, it delivers the new weight. Where
-    it goes is said by the projection. `v_post` is v of the target; any other State or constant of it is read likewise.
+    `g_post += …` says what a spike delivers, in the unit of the weight; without it, it delivers the new weight. An
+    equation `g_post = … : nS (summed)` instead is what all synapses deliver in every step. Where it goes is said by the
+    projection. `v_post` is v of the target; any other State or constant of it is read likewise. `t` is the time, and
+    `rand()`, `randn()` and `xi` are numbers of each synapse in each step.
 
     Where variables belong to neurons and a change of the weight is a product of what both sides give, native code runs,
-    on the synapses of neurons that spike. Other texts run as JAX code on all synapses, which a warning says.
+    on the synapses of neurons that spike. Other texts, those that draw among them, run as JAX code on all synapses,
+    which a warning says.
 
     Raises EquationError or UnitError, which show the line and mark the place.
 
@@ -53,7 +58,12 @@ def from_equations(
     >>> Pair(tau=10 * u.ms).tau
     Quantity(10, "ms")
     """
-    text = SynapseText(Source(model, on_pre, on_post, weight, values), NeuronwiseRule)
+    for path, statements in (("on_pre", on_pre), ("on_post", on_post)):
+        if not isinstance(statements, str):
+            raise TypeError(
+                f"{path} is one text; for several pathways make a projection for each. Given {statements!r}."
+            )
+    text = SynapseText(Source(model, on_pre, on_post, weight, method, values), NeuronwiseRule)
     constants = {name: param(value) for name, value in text.constants.items()}
     shared = {
         **constants,
@@ -64,10 +74,13 @@ def from_equations(
         sides = Sides(text)
     except NotBySides as error:
         reason = f"{error.message}, in {error.place.name} `{error.place.content.strip()}`"
-        attributes, base = {**shared, "reason": reason, "state_names": text.variables}, SynapsewiseRule
+        more = {"reason": reason, "state_names": text.variables, "delivers_else": text.delivers}
+        attributes, base = {**shared, **more}, SynapsewiseRule
     else:
         traces = {name: Trace(of, sides.decay_of(name) or "", "spikes") for name, of in sides.of.items()}
-        attributes = {**shared, **traces, "sides": sides, "lazy_trace": sides.lazy_trace, "limits": sides.bounds}
+        more = {"lazy_trace": sides.lazy_trace, "limits": sides.bounds, "delivers_else": sides.delivers_else}
+        attributes = {**shared, **traces, **more, "sides": sides}
         base = NeuronwiseRule
-    recipe = Recipe(from_equations, (model, on_pre, on_post), {"weight": weight, "name": name, **values})
+    options = {"weight": weight, "method": method, "name": name}
+    recipe = Recipe(from_equations, (model, on_pre, on_post), {**options, **values})
     return made(name, base, attributes, recipe)

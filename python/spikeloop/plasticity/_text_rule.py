@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import brainunit as u
 import jax.numpy as jnp
 
-from .. import environ
+from .. import environ, random
 from .._errors import UnitError
 from .._flushed_state import flushed
 from .._state import HiddenState, value_of
@@ -21,8 +21,10 @@ from ..connect import Connection
 from ..connect._connectivity import plain_spikes
 from ..equations._expression import Expression
 from ..equations._units import factor
+from ..kernels._draws import fraction
 from ..kernels._event import Rows, sources_of
 from ..kernels._plastic import ADDITIVE, LINEAR
+from ..kernels._random import words
 from ..kernels._record import number_of
 from ._plasticity import Change, Plasticity
 from ._synapse_text import SynapseText
@@ -72,14 +74,20 @@ class TextRule(WeightRule):
         return {name: getattr(p, name) * factor(self.text.units[name]) for name in self.params}
 
     def known(self, p: SimpleNamespace) -> dict[str, Any]:
-        """Constants and dt in coherent units, and the values of targets."""
+        """Constants, dt and t in coherent units, and the values of targets."""
         assert self._sizes is not None
         known = self._constants(p)
         for name in self.text.of_target:
             attribute, unit = self._of_target(self._post, name)
             value = number_in(value_of(getattr(self._post, attribute)), unit, f"{self.path}: {name}")
             known[name] = jnp.broadcast_to(jnp.reshape(value, -1), self._sizes[1:]) * factor(unit)
-        return {**known, "dt": p.dt}
+        return {**known, "dt": p.dt, "t": p.t}
+
+    def time(self) -> Any:
+        """The time in ms, where the text reads it."""
+        if not self.text.uses_t:
+            return 0.0
+        return number_in(environ.get("t", desc="the time, which the text contains"), u.ms, "environ t")
 
     def numbers(self) -> SimpleNamespace:
         """All constants as plain numbers, and the bounds in the unit of the weight."""
@@ -89,6 +97,10 @@ class TextRule(WeightRule):
             known = self._constants(p)
             p.w_min, p.w_max = (expression.value_of(end, known) / factor(self._unit) for end in ends)
         return p
+
+    def sent(self, spikes: Any) -> Any:
+        """Which sources deliver: those that spike, or all if the text has something (summed)."""
+        return spikes if self.text.summed is None else jnp.ones_like(spikes)
 
     def make_variables(self, size_of: Callable[[str], int]) -> None:
         """Make the States of the variables."""
@@ -115,18 +127,13 @@ class NeuronwiseRule(TextRule, Plasticity):
     def prepare(self, connection: Connection, where: str, line: Any) -> None:
         """Refuse delays with which a spike is delivered in another way than the text says."""
         super().prepare(connection, where, line)
-        if self._is_plain:
+        if not self.delivers_else:
             return
         if connection.has_own_delays or self.delay_in == "dendrite":
             raise ValueError(
                 f"{where}: with a delay for each synapse, or in the dendrite, a spike delivers the weight after on_pre."
                 " Write `g_post += w` as the last statement of on_pre, or leave it out."
             )
-
-    @property
-    def _is_plain(self) -> bool:
-        """Whether a spike delivers the weight that it leaves behind."""
-        return self.sides.release is None and not self.sides.delivers_first
 
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
         """Make the variables."""
@@ -138,7 +145,7 @@ class NeuronwiseRule(TextRule, Plasticity):
 
     def add_into(self, connection: Connection, spikes: Any, target: Any, weight: Callable[[], Any]) -> Any:
         """A step, and `target` plus what the spikes deliver, in the order of the text."""
-        if self._is_plain:
+        if not self.delivers_else:
             return super().add_into(connection, spikes, target, weight)
         spikes = plain_spikes(spikes, connection.n_pre, connection.path)
         step = self._begin(connection, spikes)
@@ -146,18 +153,19 @@ class NeuronwiseRule(TextRule, Plasticity):
         synapses = self._put(connection, post, pre)
         found = self._after_targets(synapses, post, step.p, step.weight)
         left = self._after_sources(synapses, pre, step.p, found)
-        released = self._released(step.pre) * jnp.asarray(spikes, found.dtype)
+        released = self._released(step.pre) * self.sent(jnp.asarray(spikes, found.dtype))
         self._end(connection, step, left)
         delivered = found if self.sides.delivers_first else left
         return connection.add_undelayed(released, target, with_unit(delivered, self._unit))
 
     def _decay(self, p: SimpleNamespace, pre: SimpleNamespace, post: SimpleNamespace) -> None:
+        p.t = self.time()
         shared = self.known(p)
         for side, values in (("pre", pre), ("post", post)):
             names = [name for name, of in self.sides.of.items() if of == side]
             known = {**shared, **{name: self.variable(name) for name in names}}
             vars(values).update(known)
-            vars(values).update(self.text.advanced(known, p.dt, names))
+            vars(values).update(self.text.advanced(known, p, names))
 
     def _follow(self, p: SimpleNamespace, pre: SimpleNamespace, post: SimpleNamespace) -> None:
         for side, values in (("pre", pre), ("post", post)):
@@ -199,7 +207,7 @@ class NeuronwiseRule(TextRule, Plasticity):
 
     def _silent(self) -> list[SimpleNamespace]:
         sides, p = super()._silent(), self.numbers()
-        p.dt = self.dt()
+        p.dt, p.t = self.dt(), 0.0
         for values in sides:
             vars(values).update(self.known(p))
         return sides
@@ -230,7 +238,10 @@ class SynapsewiseRule(TextRule):
     reason: ClassVar[str] = ""  # why the text is not computed by neurons
 
     def prepare(self, connection: Connection, where: str, line: Any) -> None:
-        """Refuse a delay for each synapse, and say what this costs."""
+        """Refuse a delay for each synapse and a mesh, and say what this costs."""
+        if getattr(connection, "parts", None) is not None:
+            raise NotImplementedError(f"{where}: a text with variables or random numbers of each synapse "
+                                      f"({self.reason}) does not run in sl.parallel.mesh().")  # fmt: skip
         if connection.has_own_delays:
             raise ValueError(f"{where}: a text with variables of each synapse ({self.reason}) takes one delay for all.")
         warnings.warn(
@@ -252,22 +263,31 @@ class SynapsewiseRule(TextRule):
     def update(self, connection: Connection, spikes: Any) -> Any:
         """One step; returns what a spike delivers at each synapse, in the unit of the weight."""
         weight, p = u.get_mantissa(stored(connection.weight)), self.numbers()
-        p.dt = self.dt()
+        p.dt, p.t = self.dt(), self.time()
+        if self.text.noise.count:
+            p.uniform = self._drawn(weight.dtype)
         sources = sources_of(connection.indices, connection.indptr, Rows(0, connection.n_pre))
         arrived, fired = (number_of(x).astype(weight.dtype) for x in (spikes, self._post.get_spike().reshape(-1)))
         known = self.known(p)
         known |= {name: known[name][connection.indices] for name in self.text.of_target}
-        known |= {name: self.variable(name) for name in self.text.variables}
+        known |= {name: self.variable(name) for name in self.text.variables} | self.text.noise.values(p)
         known[name := self.text.source.weight] = weight * factor(self._unit)
-        known |= self.text.advanced(known, p.dt)
+        known |= self.text.advanced(known, p)
         after, delivered = self.text.after_spikes(known, arrived[sources], fired[connection.indices])
-        changed = jnp.clip(after[name] / factor(self._unit), p.w_min, p.w_max) if name in self.text.changed else weight
+        moves = name in self.text.changed or self.text.declared[name].kind == "differential"
+        changed = jnp.clip(after[name] / factor(self._unit), p.w_min, p.w_max) if moves else weight
         store(connection.weight, with_unit(jnp.asarray(changed, weight.dtype), self._unit))
         for name in self.text.variables:
             self.keep(name, after[name])
         return with_unit(jnp.broadcast_to(delivered / factor(self._unit), weight.shape), self._unit)
 
+    def _drawn(self, dtype: Any) -> Callable[[int], Any]:
+        """Number k of each synapse in this step: of synapse i of S, word i + k S of those of the step's key."""
+        numbers = fraction(words(random.split_key(), (self.text.noise.count, self._synapses)), dtype)
+        return lambda k: numbers[k]
+
     def add_into(self, connection: Connection, spikes: Any, target: Any, weight: Callable[[], Any]) -> Any:
         """A step, and `target` plus what the spikes deliver."""
         spikes = plain_spikes(spikes, connection.n_pre, connection.path)
-        return connection.add_undelayed(spikes, target, self(connection, spikes))
+        delivered = self(connection, spikes)
+        return connection.add_undelayed(self.sent(spikes), target, delivered)

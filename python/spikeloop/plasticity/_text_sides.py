@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from .._integrators import EXACT
 from ..equations._expression import Expression
+from ..equations._noise import XI
 from ..equations._place import Place
 from ..equations._text import Statement
 from ._synapse_text import SynapseText
@@ -73,10 +75,20 @@ class Sides:
 
     def __init__(self, text: SynapseText):
         self.text = text
+        self._check_neuronwise()
         self.of = self._sides()
         self.changes = {side: self._change(side) for side in OTHER}
         self.delivery, self.release, self.delivers_first = self._delivery()
         self._check_bounds()
+
+    def _check_neuronwise(self) -> None:
+        """Leave to each synapse what it draws, and a weight that moves without spikes."""
+        for expression in self.text.expressions:
+            if expression.draws or XI in expression.names:
+                raise NotBySides(expression.place, "each synapse draws numbers of its own")
+        weight = self.text.declared[self.text.source.weight]
+        if weight.kind == "differential":
+            raise NotBySides(weight.place, f"{weight.name} has an equation of its own")
 
     # --- variables ---------------------------------------------------------------------------------------------------
 
@@ -173,7 +185,8 @@ class Sides:
                 sides = {self._side_of_name(name) for name in names} - {None}
                 if self.text.source.weight in names or len(sides) > 1:
                     raise NotBySides(product.expression.at(factor), "it is no product of one side and the other")
-                parts[sides == {side}][divides].append(factor)
+                # A factor of the time alone is read in the step of the spikes, so it belongs to their side.
+                parts[sides == {side} or (not sides and "t" in names)][divides].append(factor)
         own, other = ((tuple(a), tuple(b)) for a, b in (parts[True], parts[False]))
         return Product(product.expression, *own), Product(product.expression, *other, product.sign)
 
@@ -198,29 +211,40 @@ class Sides:
 
     def _delivery(self) -> tuple[Statement | None, Product | None, bool]:
         """(the statement that delivers, what of the weight it releases, whether before it changes the weight)."""
-        path, weight = self.text.paths["pre"], self.text.source.weight
+        path, summed = self.text.paths["pre"], self.text.summed
+        if summed is not None and summed.expression is not None:
+            return None, self._release(summed.place, summed.expression, 1.0), False
         found = [k for k, statement in enumerate(path) if statement.name.endswith("_post")]
         if not found:
             return None, None, False
         if len(found) > 1:
             raise NotBySides(path[found[1]].place, "a spike delivers twice")
         statement = path[found[0]]
-        product = _product(statement.expression, statement.expression.tree)
+        release = self._release(statement.place, statement.expression, 1.0 if statement.operator == "+=" else -1.0)
+        first = any(s.name == self.text.source.weight for s in path[found[0] :])
+        return statement, (release if release else None), first
+
+    def _release(self, place: Place, expression: Expression, sign: float) -> Product:
+        """What of the weight is delivered, by the source alone."""
+        product, weight = _product(expression, expression.tree, sign), self.text.source.weight
         factors = [f for f in product.factors if not (isinstance(f, ast.Name) and f.id == weight)]
         if len(factors) != len(product.factors) - 1:
-            raise NotBySides(statement.place, f"what a spike delivers is no multiple of {weight}")
+            raise NotBySides(place, f"what is delivered is no multiple of {weight}")
         own, other = self._split(Product(product.expression, tuple(factors), product.divides, product.sign), "pre")
         if any(map(self._varies, (*other.factors, *other.divides))):
-            raise NotBySides(statement.place, "what a spike delivers depends on the target")
-        release = Product(product.expression, own.factors + other.factors, own.divides + other.divides, product.sign)
-        first = any(s.name == weight for s in path[found[0] :])
-        return statement, (release if release else None), first
+            raise NotBySides(place, "what is delivered depends on the target")
+        return Product(product.expression, own.factors + other.factors, own.divides + other.divides, product.sign)
+
+    @property
+    def delivers_else(self) -> bool:
+        """Whether something else is delivered than the weight that a spike leaves behind."""
+        return self.release is not None or self.delivers_first
 
     @cached_property
     def lazy_trace(self) -> str | None:
         """The variable of the source that alone, but for constants, gives what spikes of the target change."""
         change = self.changes["post"]
-        if change is None or self.release is not None or self.delivers_first:
+        if change is None or self.delivers_else:
             return None
         own = [f for f in change.coefficient.factors if self._varies(f)]
         if len(own) != 1 or not isinstance(own[0], ast.Name) or any(map(self._varies, change.coefficient.divides)):
@@ -230,10 +254,12 @@ class Sides:
     def _varies(self, factor: ast.expr) -> bool:
         """Whether a factor is more than a constant."""
         names = self._resolved({n.id for n in ast.walk(factor) if isinstance(n, ast.Name)})
-        return any(name == self.text.source.weight or self._side_of_name(name) for name in names)
+        return any(name in (self.text.source.weight, "t") or self._side_of_name(name) for name in names)
 
     def decay_of(self, name: str) -> str | None:
-        """The time constant of a variable that only decays, dx/dt = −x/tau."""
+        """The time constant of a variable that only decays, dx/dt = −x/tau, and by the exact solution."""
+        if self.text.method.method not in (EXACT, "exp_euler"):
+            return None
         expression = self.text.declared[name].expression
         match expression.tree if expression is not None else None:
             case ast.BinOp(left=ast.UnaryOp(op=ast.USub(), operand=ast.Name(id=x)), op=ast.Div(),

@@ -34,6 +34,7 @@ class WeightRule(Form):
     rates: ClassVar[tuple[str, ...]] = ()  # constants that must not be negative
     acts_on_spikes: ClassVar[bool] = False  # of which a projection has one at most
     options: ClassVar[dict[str, Any]] = {"w_max": None, "w_min": None}
+    delivers_else: ClassVar[bool] = False  # something else than the weight that a step leaves behind
 
     delay: DelayLine | None = None  # of the spikes of targets on their way to the synapses
     delay_in: str = "axon"  # or "dendrite": where delays of the projection lie

@@ -85,7 +85,8 @@ def test_regions_do_not_nest(monkeypatch):
     made = same_bits_as_selects(monkeypatch, lambda x, y: jnp.where(x > 1, jnp.tanh(inner(x, y)), y))
     assert [ends for _, ends in regions(made)] == [1]
     made = same_bits_as_selects(monkeypatch, lambda x, y: jnp.where(x > 1, jnp.tanh(exprel(x * y)), y))
-    assert [ends for _, ends in regions(made)] == [1, 1]  # that of exprel comes before
+    ((size, ends),) = regions(made)  # that of exprel is a part of it
+    assert (size > 60, ends) == (True, 1)
 
 
 def chosen_at_random(rng):

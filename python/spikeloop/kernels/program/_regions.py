@@ -3,6 +3,7 @@
 A region begins with guards of one condition and closes with their ends; between them stands what only these ends need.
 Some functions make guards of their own. Others come from the choices of a model: what one takes where its condition
 holds becomes a region if it is expensive, since the condition is often rare, as that of several spikes in a step.
+Regions do not nest: the guards of functions within such a choice become plain choices, and all of it is one region.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from ._builder import Builder
-from ._ir import FREE, Value
+from ._ir import FREE, VARIES, Value
 
 # Operations that take as long as a jump that is foretold wrongly now and then; quotients and roots count for more.
 WORTH_A_JUMP = 24
@@ -45,13 +46,18 @@ class Graph:
         self.uses = Counter(id(arg) for value in self.values for arg in value.args)
         self.uses.update(id(result) for result in results)
 
-    def only_for(self, args: Iterable[Value], fixed: Collection[int] = ()) -> list[Value]:
-        """What these arguments of some values need and nothing else does, in order; `fixed` ones stay outside."""
+    def only_for(
+        self, args: Iterable[Value], fixed: Collection[int] = (), outside: Collection[str] = FREE
+    ) -> list[Value]:
+        """What these arguments of some values need and nothing else does, in order.
+
+        Values that are `fixed`, and operations that are named as `outside`, do not belong to it.
+        """
         left, found, stack = dict[int, int](), list[Value](), list(args)
         while stack:
             value = stack.pop()
             left[id(value)] = left.get(id(value), self.uses[id(value)]) - 1
-            if not left[id(value)] and not value.uniform and value.op not in FREE and id(value) not in fixed:
+            if not left[id(value)] and not value.uniform and value.op not in outside and id(value) not in fixed:
                 found.append(value)
                 stack += value.args
         return sorted(found, key=lambda value: self.position[id(value)])
@@ -66,25 +72,28 @@ def guarded(results: Sequence[Value]) -> list[Value]:
             choices.setdefault((id(value.args[0]), places[id(value)]), []).append(value)
     arms = lambda ends: (end.args[places[id(end)]] for end in ends)  # noqa: E731
     inside, chosen = set[int](), set[int]()
-    regions = [(graph.only_for(arms(ends)), ends) for ends in choices.values()]
+    needed = lambda ends: graph.only_for(arms(ends), chosen, VARIES)  # noqa: E731
+    regions = [(needed(ends), ends) for ends in choices.values()]
     for region, ends in sorted(regions, key=lambda pair: -_cost(pair[0])):
         if _cost(region) < WORTH_A_JUMP:
             break
-        # Regions do not nest: the largest has come first.
+        # The largest has come first.
         ends = [end for end in ends if id(end) not in inside.union(map(id, region))]
-        region = graph.only_for(arms(ends), chosen)
+        region = needed(ends)
         if _cost(region) >= WORTH_A_JUMP:
             inside |= {id(value) for value in region}
             chosen |= {id(end) for end in ends}
-    return _with_guards(graph.values, results, {end: places[end] for end in chosen}) if chosen else [*results]
+    return _with_guards(graph.values, results, {end: places[end] for end in chosen}, inside) if chosen else [*results]
 
 
 def _cost(values: Sequence[Value]) -> int:
     return sum(COSTS.get(value.op, 1) for value in values)
 
 
-def _with_guards(values: Sequence[Value], results: Sequence[Value], chosen: Mapping[int, int]) -> list[Value]:
-    """The results, in which the `chosen` selects are guards of the arms at these places."""
+def _with_guards(
+    values: Sequence[Value], results: Sequence[Value], chosen: Mapping[int, int], inside: Collection[int]
+) -> list[Value]:
+    """The results, in which the `chosen` selects are guards of the arms at these places, and guards `inside` none."""
     builder = Builder(results[0].builder.dtype.name)
     new: dict[int, Value] = {}
     for value in values:
@@ -93,6 +102,11 @@ def _with_guards(values: Sequence[Value], results: Sequence[Value], chosen: Mapp
             condition, yes, no = args if chosen[id(value)] == 1 else (builder.plain("bnot", args[0]), args[2], args[1])
             guard = builder.plain("guard", condition, no, number=len(new))  # the number makes it that of one end
             new[id(value)] = builder.plain("endguard", guard, condition, yes)
+        elif id(value) in inside and value.op == "guard":
+            new[id(value)] = args[1]
+        elif id(value) in inside and value.op == "endguard":
+            near, condition, exact = args
+            new[id(value)] = builder.plain("sel", condition, exact, near)
         else:
             new[id(value)] = builder.plain(value.op, *args, number=value.number)
     return [new[id(result)] for result in results]
