@@ -36,6 +36,7 @@ MODELS = {
         snn.LIF(6, tau=2.0, decay_input=False, threshold=0.4),
         nn.OneToOne(6, each(0.5, 1, 6)),
         snn.PLIF(6, tau=3.0, threshold=0.2),
+        snn.EventPropLIF(6, threshold=0.1),
         snn.Leaky(6, beta=1.0, **ZERO),
         snn.LeakyIntegrator(6),
         snn.LeakyIntegrator(6, beta=1.0),

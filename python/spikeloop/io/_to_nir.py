@@ -25,7 +25,7 @@ def to_nir(model: Module, dt: float = 1e-4) -> Any:
     |---|---|
     | `Linear`, `OneToOne` without bias | `Affine` or `Linear`, `Scale` |
     | `Conv1d`, `Conv2d`, `AvgPool2d`, `Flatten` | the same; channels come first in NIR, and weights follow |
-    | `Leaky`, `LIF`, `PLIF`; `CubaLIF`, all with `reset_mechanism="zero"` | `LIF`, or `IF` if \
+    | `Leaky`, `LIF`, `PLIF`; `CubaLIF`, `EventPropLIF`, all with `reset_mechanism="zero"` | `LIF`, or `IF` if \
     `beta` is 1; `CubaLIF` |
     | `LeakyIntegrator` | `LI`, or `I` if `beta` is 1 |
     | `RecurrentLIF` of these | a graph of its own, `lif` and `w_rec` |
@@ -236,6 +236,7 @@ _NODES: dict[type, Callable[[_Writer, Any], Any]] = {
     snn.LIF: _decaying,
     snn.PLIF: _decaying,
     snn.CubaLIF: _cuba_lif,
+    snn.EventPropLIF: _cuba_lif,
     snn.LeakyIntegrator: _leaky_integrator,
     snn.RecurrentLIF: _recurrent,
 }
