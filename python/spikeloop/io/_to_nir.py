@@ -25,8 +25,8 @@ def to_nir(model: Module, dt: float = 1e-4) -> Any:
     |---|---|
     | `Linear`, `OneToOne` without bias | `Affine` or `Linear`, `Scale` |
     | `Conv1d`, `Conv2d`, `AvgPool2d`, `Flatten` | the same; channels come first in NIR, and weights follow |
-    | `Leaky`, `LIF`, `PLIF`; `CubaLIF`, `EventPropLIF`, all with `reset_mechanism="zero"` | `LIF`, or `IF` if \
-    `beta` is 1; `CubaLIF` |
+    | `Leaky`, `LIF`, `PLIF` with `reset_mechanism="zero"` | `LIF`, or `IF` if `beta` is 1 |
+    | `CubaLIF` with `reset_mechanism="zero"`, `EventPropLIF` | `CubaLIF` |
     | `LeakyIntegrator` | `LI`, or `I` if `beta` is 1 |
     | `RecurrentLIF` of these | a graph of its own, `lif` and `w_rec` |
     | `Dropout` | none |

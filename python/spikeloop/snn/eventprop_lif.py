@@ -40,8 +40,7 @@ class EventPropLIF(Cell):
     | `in_size` | shape of the population | |
     | `tau_syn`, `tau` | time constants of I and V, in steps | 5, 10 |
     | `threshold` | ϑ | 1 |
-    | `least_slope` | smaller slopes $\dot V$ count as this one, in ϑ per step; it bounds gradients of spikes that \
-    hardly happen | 1e-3 |
+    | `least_slope` | smaller slopes $\dot V$ count as this one, in ϑ per step, which bounds gradients | 1e-3 |
 
     Wunderlich TC, Pehle C (2021) Sci. Rep. 11:12829.
 
