@@ -11,6 +11,7 @@ import numpy as np
 from .. import nn, snn
 from .._module import Module
 from ..record._convert import need
+from . import _channels
 
 
 def from_nir(graph: Any, dt: float = 1e-4) -> nn.Sequential:
@@ -141,7 +142,7 @@ def _scale(reader: _Reader, name: str, node: Any) -> list[Any]:
 
 
 def _conv(reader: _Reader, name: str, node: Any) -> list[Any]:
-    weight = np.moveaxis(np.asarray(node.weight), (0, 1), (-1, -2))
+    weight = _channels.kernel_here(np.asarray(node.weight))
     axes = weight.ndim - 2
     padding = node.padding
     if not isinstance(padding, str):
@@ -166,10 +167,10 @@ def _pool(reader: _Reader, name: str, node: Any) -> list[Any]:
 
 
 def _flatten(reader: _Reader, name: str, node: Any) -> list[Any]:
-    size = (reader.shape[-1], *reader.shape[:-1])
+    size = _channels.first(reader.shape)
     if (int(node.start_dim) != 0 and size[0] != 1) or int(node.end_dim) not in (-1, len(size) - 1):
         raise ValueError(f"from_nir: {name!r} flattens only some axes of {size}; all are expected.")
-    reader.order = np.moveaxis(np.arange(np.prod(size)).reshape(reader.shape), -1, 0).ravel()
+    reader.order = _channels.flat_order(reader.shape)
     return [nn.Flatten(reader.shape)]
 
 

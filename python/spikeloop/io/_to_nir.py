@@ -13,6 +13,7 @@ from .. import nn, snn
 from .._module import Module
 from .._state import value_of
 from ..record._convert import need
+from . import _channels
 
 
 def to_nir(model: Module, dt: float = 1e-4) -> Any:
@@ -56,12 +57,12 @@ class _Writer:
         self.nodes: dict[str, Any] = {}
 
     def add_input(self) -> None:
-        self.nodes["input"] = self.nir.Input({"input": np.array(_channels_first(self.shape))})
+        self.nodes["input"] = self.nir.Input({"input": np.array(_channels.first(self.shape))})
 
     def graph(self) -> Any:
         if self.order is not None:
             raise ValueError("to_nir: a model that ends flat has features in an order that is not NIR's; add a Linear.")
-        self.nodes["output"] = self.nir.Output({"output": np.array(_channels_first(self.shape))})
+        self.nodes["output"] = self.nir.Output({"output": np.array(_channels.first(self.shape))})
         names = [*self.nodes]
         return self.nir.NIRGraph(self.nodes, [*pairwise(names)])
 
@@ -84,19 +85,15 @@ class _Writer:
 
     def _check(self, layer: Module, found: Any, shape: Any) -> None:
         """Refuse what `nir.read` refuses: it knows neither groups of channels nor kernels that are not square."""
-        if found is not None and tuple(found) != _channels_first(shape):
+        if found is not None and tuple(found) != _channels.first(shape):
             raise ValueError(
-                f"{layer.path}: the package nir takes {_channels_first(shape)} for {tuple(map(int, found))}."
+                f"{layer.path}: the package nir takes {_channels.first(shape)} for {tuple(map(int, found))}."
             )
 
     def per_neuron(self, value: Any) -> np.ndarray:
         """One number for each neuron, in NIR's order."""
         numbers = np.broadcast_to(np.asarray(value_of(value), float), self.shape)
         return np.moveaxis(numbers, -1, 0).copy() if self.order is None else numbers[self.order]
-
-
-def _channels_first(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return (shape[-1], *shape[:-1])
 
 
 def _parameters(layer: Any) -> tuple[np.ndarray, np.ndarray | None]:
@@ -127,7 +124,7 @@ def _scale(writer: _Writer, layer: Any) -> Any:
 
 def _conv(writer: _Writer, layer: Any) -> Any:
     weight, bias = _parameters(layer)
-    weight = np.moveaxis(weight, (-1, -2), (0, 1)).copy()
+    weight = _channels.kernel_there(weight)
     bias = np.zeros(len(weight), weight.dtype) if bias is None else bias
     stride, dilation = layer.stride, layer.rhs_dilation
     padding, size = _padding(layer), layer.in_size[:-1]
@@ -158,8 +155,8 @@ def _avg_pool(writer: _Writer, layer: Any) -> Any:
 
 def _flatten(writer: _Writer, layer: Any) -> Any:
     if len(layer.in_size) > 1:
-        writer.order = np.moveaxis(np.arange(np.prod(layer.in_size)).reshape(layer.in_size), -1, 0).ravel()
-    return writer.nir.Flatten({"input": np.array(_channels_first(layer.in_size))}, start_dim=0, end_dim=-1)
+        writer.order = _channels.flat_order(layer.in_size)
+    return writer.nir.Flatten({"input": np.array(_channels.first(layer.in_size))}, start_dim=0, end_dim=-1)
 
 
 def _decay_constant(writer: _Writer, cell: Any, left: np.ndarray) -> np.ndarray:
