@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 PEERS ?= .venv-peers
+TORCH ?= .venv-torch
 # pytest's own options, e.g. make test-python PYTEST="-k lif"
 PYTEST ?=
 BENCH ?=
@@ -27,7 +28,7 @@ EMULATION := $(KERNELS) $(wildcard csrc/cuda/emu/*)
 CUDA_INCLUDE = $$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/nvidia/cu13/include
 
 .DEFAULT_GOAL := help
-.PHONY: help demo develop test test-rust test-python test-peers test-cuda cuda bench lint format docs wheel sdist clean
+.PHONY: help demo develop test test-rust test-python test-peers test-torch test-cuda cuda bench lint format docs wheel sdist clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +50,9 @@ test-python: $(VENV)/.test ## Python tests, against the installed wheel
 
 test-peers: $(VENV)/.test $(PEERS)/.installed ## tests against NEST, Brian2 and brainpy.state, which get .venv-peers
 	SPIKELOOP_PEERS_PYTHON=$(abspath $(PEERS)/bin/python) $(PY) -m pytest tests/peers $(PYTEST)
+
+test-torch: $(VENV)/.test $(TORCH)/.installed ## tests against snnTorch and Norse, which get .venv-torch
+	SPIKELOOP_TORCH_PYTHON=$(abspath $(TORCH)/bin/python) $(PY) -m pytest tests/peers/test_nir.py $(PYTEST)
 
 test-cuda: $(VENV)/.test target/cuda/emu/libcuda.so.1 target/cuda/asan/libcuda.so.1 ## the CUDA kernels, on an emulated GPU
 	.ci/test_cuda.sh $(PY) $(CUDA_INCLUDE)
@@ -81,7 +85,7 @@ sdist: $(VENV)/.build ## a source distribution in dist/
 	$(BIN)/maturin sdist --out dist
 
 clean: ## remove everything that this file makes
-	rm -rf $(VENV) $(PEERS) dist site target raster.png
+	rm -rf $(VENV) $(PEERS) $(TORCH) dist site target raster.png
 	find python -name '*.so' -delete
 
 $(PY):
@@ -122,6 +126,11 @@ $(VENV)/.wheel: $(VENV)/.built | $(PY)
 $(PEERS)/.installed: tests/peers/requirements.txt benches/requirements-brainpy.txt benches/requirements-brian2.txt
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/pip install --quiet --requirement $<
+	@touch $@
+
+$(TORCH)/.installed: benches/requirements-torch.txt
+	$(PYTHON) -m venv $(TORCH)
+	$(TORCH)/bin/pip install --quiet --requirement $<
 	@touch $@
 
 # An extra: the wheel (installed above, so already satisfied) with what the extra adds.

@@ -1,7 +1,8 @@
 """The other simulators, each in a process of its own, run by the interpreter that has it.
 
 SPIKELOOP_PEERS_PYTHON names an interpreter with NEST, Brian2 and brainpy.state; `make test-peers` makes one. Without it
-they are looked for here, and skipped if they are missing. What is missing there is an error.
+they are looked for here, and skipped if they are missing. What is missing there is an error. SPIKELOOP_TORCH_PYTHON
+does the same for snnTorch and Norse; `make test-torch` makes one.
 """
 
 import importlib.util
@@ -16,17 +17,18 @@ import numpy as np
 import pytest
 import spikeloop as sl
 
-NAMED = os.environ.get("SPIKELOOP_PEERS_PYTHON")
+PEERS, TORCH = "SPIKELOOP_PEERS_PYTHON", "SPIKELOOP_TORCH_PYTHON"
 
 
 class Peer:
     """A simulator that answers requests, as `_serve.py` has them."""
 
-    def __init__(self, module: str, script: str):
-        if NAMED is None and importlib.util.find_spec(module) is None:
-            pytest.skip(f"{module} is not installed and SPIKELOOP_PEERS_PYTHON is not set")
+    def __init__(self, module: str, script: str, variable: str):
+        named = os.environ.get(variable)
+        if named is None and importlib.util.find_spec(module) is None:
+            pytest.skip(f"{module} is not installed and {variable} is not set")
         env = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-        command = [NAMED or sys.executable, "-W", "ignore", Path(__file__).with_name("_serve.py"), script]
+        command = [named or sys.executable, "-W", "ignore", Path(__file__).with_name("_serve.py"), script]
         self.process = subprocess.Popen(command, env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._answer()
 
@@ -52,8 +54,8 @@ class Peer:
         self.process.wait(timeout=30)
 
 
-def _peer(module: str, script: str):
-    peer = Peer(module, script)
+def _peer(module: str, script: str, variable: str = PEERS):
+    peer = Peer(module, script, variable)
     yield peer
     peer.close()
 
@@ -76,6 +78,11 @@ def brian2_stdp():
 @pytest.fixture(scope="module")
 def brainpy():
     yield from _peer("brainpy", "_brainpy")
+
+
+@pytest.fixture(scope="module")
+def torch_libraries():
+    yield from _peer("snntorch", "_nir", TORCH)
 
 
 @pytest.fixture

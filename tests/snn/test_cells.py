@@ -163,6 +163,9 @@ def test_recurrent_neurons_see_their_spikes_one_step_later():
     W = RNG.normal(size=(N, N))
     layer = sl.nn.init_all_states(snn.RecurrentLIF(N, beta=0.8, w_init=W), batch_size=BATCH)
     ours = sl.transform.for_loop(layer, jnp.asarray(X))
+    sl.nn.init_all_states(layer, batch_size=BATCH)
+    np.testing.assert_array_equal(layer.run_steps(jnp.asarray(X)), ours)
+    assert not any("fused" in name for name in sl.info()["fallbacks"])
     V = spike = np.zeros((BATCH, N))
     for x, found in zip(X, ours, strict=True):
         V = 0.8 * V + x + spike @ W - spike

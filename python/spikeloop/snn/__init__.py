@@ -3,6 +3,7 @@
 from ._cell import Cell as Cell
 from .cuba_lif import CubaLIF as CubaLIF
 from .cuba_lif import Synaptic as Synaptic
+from .eventprop_lif import EventPropLIF as EventPropLIF
 from .leaky import ALIF as ALIF
 from .leaky import Leaky as Leaky
 from .leaky_integrator import LeakyIntegrator as LeakyIntegrator

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
+
 from .. import init
 from .._module import Module
 from ..nn import Linear
 from ..nn._run_steps import RunsSteps
+from ..transform._by_layer import RECURRENT
 from ._cell import ARCTAN, Cell
 from .leaky import Leaky
 
@@ -51,4 +54,5 @@ class RecurrentLIF(RunsSteps, Module):
 
     def update(self, x: Any) -> Any:
         """One step with the input `x`; returns the spikes."""
-        return self.cell(x + self.recurrent(self.cell.spike.value))
+        with jax.named_scope(RECURRENT):
+            return self.cell(x + self.recurrent(self.cell.spike.value))

@@ -4,6 +4,7 @@ from ._encoders import delta as delta
 from ._encoders import latency as latency
 from ._encoders import population as population
 from ._encoders import rate as rate
+from ._eprop import eprop as eprop
 from ._fit import Batches as Batches
 from ._fit import EarlyStop as EarlyStop
 from ._fit import History as History

@@ -26,6 +26,7 @@ from ..kernels import _library
 from ..kernels._neuron import step_p
 from ..kernels._neuron_steps import steps_p
 
+RECURRENT = "recurrent layer"  # the name scope of steps that are known to need their last results: nobody is told
 _RESHAPES = ("reshape", "squeeze", "expand_dims", "copy", "copy_p")
 
 
@@ -231,7 +232,7 @@ class _Loop:
         values = [self._value(var) for var in inputs]
         closed = self._function(part, [*inner, *inputs], [*(self.next[c] for c in inner), *outs])
         for k in part:
-            if self.eqns[k].primitive is step_p.primitive:
+            if self.eqns[k].primitive is step_p.primitive and not _is_recurrent(self.eqns[k]):
                 others = sorted({self.eqns[j].primitive.name for j in part if j != k} - {*_RESHAPES})
                 name = self.eqns[k].params["config"].model.__name__
                 _tell(name, f"its next step needs results of {', '.join(others)}, which need its last step")
@@ -305,6 +306,10 @@ def _run(closed: ClosedJaxpr, *args: Any) -> list[Any]:
 
 def _variables(atoms: Iterable[Any]) -> list[Any]:
     return [atom for atom in atoms if not isinstance(atom, Literal)]
+
+
+def _is_recurrent(eqn: Any) -> bool:
+    return RECURRENT in str(eqn.source_info.name_stack)
 
 
 def _operands(eqn: Any) -> dict[str, Any]:
