@@ -101,6 +101,7 @@ def by_reference(monkeypatch):
 @pytest.mark.parametrize(("graded", "wide"), [(False, False), (True, True)])
 @pytest.mark.parametrize("dependence", [*((d, d) for d in DEPENDENCES), (0, 1)])
 def test_native_equals_reference_and_changes_at_once(graded, dependence, wide, by_reference):
+    # each dependence and each kind of events in both precisions
     dtype = [np.float32, np.float64][(sum(dependence) // 2 + graded) % 2]
     c = Case(dtype=dtype, graded=graded, dependence=dependence, wide=wide)
     pending, target, weight = jax.jit(c.end)(c.weight)

@@ -96,13 +96,10 @@ def assert_close(ours, wanted, ulps, dtype, least=1e-3):
         np.testing.assert_allclose(a, b, rtol=0, atol=bound, err_msg=f"result {i}")
 
 
-# A model and its variant with a refractory period have the same equations: of the two cases each takes one.
+# Of a model and its variant with a refractory period, which have the same equations, each takes one of the two cases.
 ONE_OF_EACH = [cls for cls in ALL_NEURONS if not hasattr(sl, f"{cls.__name__}Ref")]
 CASES = {"f32": (jnp.float32, "soft", (37,)), "f64": (jnp.float64, "hard", (3, 19))}
-OF_CASE = {
-    "f32": [cls for cls in ALL_NEURONS if not cls.__name__.endswith("Ref")],
-    "f64": ONE_OF_EACH,
-}
+OF_CASE = {"f32": [cls for cls in ALL_NEURONS if not cls.__name__.endswith("Ref")], "f64": ONE_OF_EACH}
 
 
 @needs_native
