@@ -14,7 +14,8 @@ pytestmark = pytest.mark.skipif(_library.native is None, reason="the native libr
 
 MODELS = "stdp", "dopamine", "delays", "delays and stdp"
 
-# Runs networks in two halves: from their start, and from the States that were saved in the middle, if there are any.
+# Runs networks in two halves, once for each of STARTS: from their start ("-"), or the second half alone, from the
+# States in the middle that the first run of this process ("own") saved, or that of another process, whose file it is.
 PROGRAM = """
 import pickle, sys, warnings
 warnings.simplefilter("ignore")
@@ -22,7 +23,7 @@ import brainunit as u, jax, jax.numpy as jnp, numpy as np
 import spikeloop as sl
 from spikeloop.connect import Connection, _stored
 
-SAVED, OUT, *MODELS = sys.argv[1:]
+OUT, STARTS, *MODELS = sys.argv[1:]
 N, STEPS = 12, 400
 _stored.PIECE = 0  # a spike queue, however short the rows are
 sl.environ.set(dt=0.5 * u.ms, precision=64)
@@ -64,36 +65,35 @@ def result(model, saved):
     return found
 
 drive = jnp.asarray(np.random.default_rng(5).uniform(0, 6, (STEPS, N)))
-saved = None if SAVED == "-" else pickle.load(open(SAVED, "rb"))
-pickle.dump({model: result(model, saved) for model in MODELS}, open(OUT, "wb"))
+runs = []
+for start in STARTS.split(","):
+    saved = None if start == "-" else pickle.load(open(OUT if start == "own" else start, "rb"))[0]
+    runs.append({model: result(model, saved) for model in MODELS})
+    pickle.dump(runs, open(OUT, "wb"))
 """
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def runs(tmp_path_factory):
+    """Runs with native code, the same without it, and the second halves of both from what either saved."""
     folder = tmp_path_factory.mktemp("runs")
-    done = {}
 
-    def run(native, saved=None):
-        key = native, saved
-        if key not in done:
-            out, start = folder / f"{len(done)}.pkl", "-" if saved is None else folder / f"{saved}.pkl"
-            env = {
-                **os.environ,
-                "SPIKELOOP_NATIVE": str(int(native)),
-                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-            }
-            subprocess.run([sys.executable, "-c", textwrap.dedent(PROGRAM), start, out, *MODELS], env=env, check=True)
-            done[key] = out.stem, pickle.loads(out.read_bytes())
-        return done[key]
+    def run(native, out, *starts):
+        path = os.pathsep.join(filter(None, sys.path))
+        env = {**os.environ, "SPIKELOOP_NATIVE": str(int(native)), "PYTHONPATH": path}
+        arguments = folder / out, ",".join(map(str, starts)), *MODELS
+        subprocess.run([sys.executable, "-c", textwrap.dedent(PROGRAM), *arguments], env=env, check=True)
+        return pickle.loads((folder / out).read_bytes())
 
-    return run
+    (native,) = run(True, "native", "-")
+    reference, here, again = run(False, "reference", "-", folder / "native", "own")
+    (there,) = run(True, "there", folder / "reference")
+    return native, reference, here, there, again
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_saved_run_goes_on_with_and_without_native_code(run, model):
-    (with_it, native), (without_it, reference) = run(True), run(False)
-    (_, here), (_, there), (_, again) = run(False, with_it), run(True, without_it), run(False, without_it)
+def test_a_saved_run_goes_on_with_and_without_native_code(runs, model):
+    native, reference, here, there, again = runs
     assert native[model]["shapes"] == reference[model]["shapes"]
     assert native[model]["spikes"].sum() > 200
     for one, other in ((native, here), (reference, there)):

@@ -1,5 +1,6 @@
 """What the declaration of a kernel promises, and what is derived from it, for every kernel that is declared."""
 
+import functools
 import inspect
 import os
 import subprocess
@@ -28,6 +29,13 @@ def case(name):
     """The kernel, its example's operands in order, and the structure."""
     kernel, (operands, structure) = KERNELS[name], EXAMPLES[name]
     return kernel, [operands[x] for x in kernel.names(structure)], structure
+
+
+@functools.cache
+def compiled(name):
+    """The kernel of an example, compiled once for all tests."""
+    kernel, _, structure = case(name)
+    return jax.jit(lambda *x: kernel.bind(*x, **structure))
 
 
 def assert_close(ours, wanted):
@@ -85,7 +93,7 @@ def test_operands_go_by_name_in_any_order(name):
 @every
 def test_native_runs_in_place_and_equals_the_reference(name, native):
     kernel, operands, structure = case(name)
-    run = jax.jit(lambda *x: kernel.bind(*x, **structure))
+    run = compiled(name)
     text = run.lower(*operands).as_text()
     target = kernel.target
     (call,) = (line for line in text.splitlines() if f"@spikeloop.{target}(" in line)
@@ -99,7 +107,7 @@ def test_vmap_over_an_operand_of_each_group_is_a_loop_over_lanes(name):
     kernel, operands, structure = case(name)
     if name == "event_enqueue":
         pytest.skip("its lanes go into the input ring buffer, which tests/kernels/test_spike_queue.py compares")
-    run = jax.jit(lambda x, i: kernel.bind(*operands[:i], x, *operands[i + 1 :], **structure), static_argnums=1)
+    run = lambda x, i: compiled(name)(*operands[:i], x, *operands[i + 1 :])  # noqa: E731
     groups = [x.group for x in kernel.declared(structure)]
     for i in sorted({groups.index(group) for group in groups} | {len(groups) - 1}):  # one of each group, and the last
         x = operands[i]

@@ -62,11 +62,17 @@ def close(ours, wanted, dtype=np.float64):
 CURSOR, FULL = jnp.asarray(2, jnp.int32), jnp.asarray(1, jnp.int32)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("delay", "index"), [(np.uint8, np.uint16), (np.uint16, np.uint32)])
 @pytest.mark.parametrize("k", [3, None, 0])
-@pytest.mark.parametrize("single", [False, True])
-def test_each_synapse_adds_to_the_slot_of_its_delay(dtype, delay, index, k, single):
+@pytest.mark.parametrize(
+    ("dtype", "single", "delay", "index"),  # each two of a dtype, a kind of weight and a kind of integers
+    [
+        (np.float32, False, np.uint8, np.uint16),
+        (np.float64, True, np.uint8, np.uint16),
+        (np.float32, True, np.uint16, np.uint32),
+        (np.float64, False, np.uint16, np.uint32),
+    ],
+)
+def test_each_synapse_adds_to_the_slot_of_its_delay(dtype, single, delay, index, k):
     c = Synapses(k, dtype, single, delay, index)
     s, ring = c.spikes(total=N_PRE + 3), c.array(SLOTS, N_POST)
     close(c.scatter(s, c.weight, ring, CURSOR, 2), c.wanted(s, c.weight, ring, CURSOR, 2), dtype)
