@@ -24,3 +24,13 @@ class ByTarget:
     synapses: tuple[str, ...] = ()
     spikes: tuple[str, ...] = ()
     sums: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AsWhole:
+    """Every device runs the kernel for all neurons, with zeros in place of what others have, and keeps its own.
+
+    `own` are the operands that are cut by neuron, on their last axis; the first of them is what the result replaces.
+    """
+
+    own: tuple[str, ...]

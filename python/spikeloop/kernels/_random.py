@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ._kernel import FLOATS, Kernel, inputs, params, state
+from ._mesh_axes import AsWhole
 from ._philox import PURPOSE, philox
 from ._rules import constant, lane_axis, lane_count, leading_axes
 
@@ -129,6 +130,7 @@ add_p = Kernel(
     linear={"weight": _cotangent_of_weight},
     adds_to="target",
     batch=_add_to_lanes,
+    mesh=AsWhole(("target", "weight")),  # the word of a neuron follows from its number among all
     dtypes={"target": FLOATS},
     attributes=lambda o: {"purpose": PURPOSE},
 )

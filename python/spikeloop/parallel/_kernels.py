@@ -8,8 +8,8 @@ import jax
 
 from ..kernels._draws import KEYS
 from ..kernels._kernel import KERNELS, Kernel
-from ..kernels._mesh_axes import ByTarget
-from ._value import AXIS, Layout, Value
+from ..kernels._mesh_axes import AsWhole, ByTarget
+from ._value import AXIS, Layout, Value, embedded
 
 if TYPE_CHECKING:
     from ._partition import Partition
@@ -20,7 +20,9 @@ def rule(equation: Any) -> Any:
     kernel = kernel_of(equation)
     if kernel is None:
         return None
-    return _elementwise if kernel.elementwise else _by_target if kernel.mesh else None
+    if kernel.elementwise:
+        return _elementwise
+    return _as_whole if isinstance(kernel.mesh, AsWhole) else _by_target if kernel.mesh else None
 
 
 def kernel_of(equation: Any) -> Kernel | None:
@@ -53,6 +55,26 @@ def _elementwise(partition: Partition, equation: Any, values: list[Value]) -> li
     ]
 
 
+def _as_whole(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
+    """The kernel runs for all neurons, on what this device has of them."""
+    kernel, structure = kernel_of(equation), equation.params
+    assert kernel is not None
+    assert isinstance(kernel.mesh, AsWhole)
+    own, given = kernel.mesh.own, dict(zip(kernel.names(structure), values, strict=True))
+    layout = given[own[0]].layout
+    if layout is None or layout.axis != len(given[own[0]].shape) - 1 or layout.before > 1:
+        return None
+
+    def whole(name: str, value: Value) -> Any:
+        on_last = value.layout is not None and value.layout.axis == len(value.shape) - 1
+        if name in own and on_last and value.layout.before == 1:
+            return embedded(value.array, value.layout, partition.shards)
+        return partition.whole(value)
+
+    (out,) = kernel.bind(*(whole(name, value) for name, value in given.items()), **structure)
+    return [Value(partition.part(Value(out), layout), layout)]
+
+
 # --- event kernels ---------------------------------------------------------------------------------------------------
 
 
@@ -62,7 +84,7 @@ def _by_target(partition: Partition, equation: Any, values: list[Value]) -> list
         return None
     kernel, structure = kernel_of(equation), equation.params
     assert kernel is not None
-    assert kernel.mesh is not None
+    assert isinstance(kernel.mesh, ByTarget)
     mesh, given = kernel.mesh, dict(zip(kernel.names(structure), values, strict=True))
     synapses = [name for name in mesh.synapses if name in given and _is_cut(given[name])]
     if mesh.synapses and not synapses:
