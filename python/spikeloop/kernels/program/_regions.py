@@ -3,7 +3,8 @@
 A region begins with guards of one condition and closes with their ends; between them stands what only these ends need.
 Some functions make guards of their own. Others come from the choices of a model: what one takes where its condition
 holds becomes a region if it is expensive, since the condition is often rare, as that of several spikes in a step.
-Regions do not nest: the guards of functions within such a choice become plain choices, and all of it is one region.
+Regions do not nest: in a very expensive choice the guards of functions become plain choices, and all of it is one
+region; else they come before it, since they are rarer than the choice may be.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ._ir import FREE, VARIES, Value
 
 # Operations that take as long as a jump that is foretold wrongly now and then; quotients and roots count for more.
 WORTH_A_JUMP = 24
+WORTH_ALL = 512  # operations that would stand outside of a region because of guards of functions
 COSTS = {"div": 4, "sqrt": 4}
 
 Needs = Callable[[Value], Sequence[Value]]
@@ -72,7 +74,11 @@ def guarded(results: Sequence[Value]) -> list[Value]:
             choices.setdefault((id(value.args[0]), places[id(value)]), []).append(value)
     arms = lambda ends: (end.args[places[id(end)]] for end in ends)  # noqa: E731
     inside, chosen = set[int](), set[int]()
-    needed = lambda ends: graph.only_for(arms(ends), chosen, VARIES)  # noqa: E731
+
+    def needed(ends: Sequence[Value]) -> list[Value]:
+        part, whole = (graph.only_for(arms(ends), chosen, outside) for outside in (FREE, VARIES))
+        return whole if _cost(whole) - _cost(part) > WORTH_ALL else part
+
     regions = [(needed(ends), ends) for ends in choices.values()]
     for region, ends in sorted(regions, key=lambda pair: -_cost(pair[0])):
         if _cost(region) < WORTH_A_JUMP:
