@@ -163,6 +163,8 @@ def test_other_refusals_of_layers():
 
 def test_graphs_that_have_no_counterpart_are_refused_by_name():
     one = np.ones(2)
+    with pytest.raises(ValueError, match="from_nir: dt must be a positive number of seconds"):
+        sl.io.from_nir(graph([2], nir.Scale(one)), dt=0.1 * u.ms)
     leak = nir.LIF(tau=one, r=one, v_leak=one, v_threshold=one)
     with pytest.raises(ValueError, match=r"v_leak of 'lif' must be 0; given \[1. 1.\]"):
         sl.io.from_nir(graph([2], leak))

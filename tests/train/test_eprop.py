@@ -102,6 +102,8 @@ def test_other_networks_are_refused_by_path():
     with pytest.raises(TypeError, match=r"layers\[1\]\.cell\.beta: eprop trains weights"):
         cell = snn.Leaky(N, beta=sl.ParamState(jnp.full(N, 0.9)))
         sl.train.eprop(network(snn.RecurrentLIF(N, cell=cell)), loss, X, TARGETS)
+    with pytest.raises(TypeError, match=r"layers\[1\]: the gradients of EventProp belong to two steps"):
+        sl.train.eprop(network(snn.EventPropLIF(N)), loss, X, TARGETS)
     net = nn.Sequential(nn.Linear(N_IN, N), snn.Leaky(N), nn.Linear(N, 2), snn.LeakyIntegrator(2, np.array([0.8, 0.9])))
     with pytest.raises(TypeError, match=r"beta: eprop takes one number for all outputs"):
         sl.train.eprop(net, loss, X, TARGETS)

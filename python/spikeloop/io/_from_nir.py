@@ -12,6 +12,7 @@ from .. import nn, snn
 from .._module import Module
 from ..record._convert import need
 from . import _channels
+from ._to_nir import check_step
 
 
 def from_nir(graph: Any, dt: float = 1e-4) -> nn.Sequential:
@@ -33,6 +34,7 @@ def from_nir(graph: Any, dt: float = 1e-4) -> nn.Sequential:
     (2,)
     """
     nir = need("nir", "nir")
+    check_step(dt, "from_nir")
     if isinstance(graph, (str, Path)):
         graph = nir.read(graph)
     order, returning = _chain(graph)

@@ -40,12 +40,19 @@ def to_nir(model: Module, dt: float = 1e-4) -> Any:
     ['input', 'layers_0', 'layers_1', 'output']
     """
     nir = need("nir", "nir")
+    check_step(dt, "to_nir")
     if model.in_size is None:
         raise ValueError(f"{model.path}: its in_size is unknown; NIR needs the shape of the input.")
     writer = _Writer(nir, dt, model.in_size)
     writer.add_input()
     writer.add(model, "")
     return writer.graph()
+
+
+def check_step(dt: Any, where: str) -> None:
+    """Refuse a step that is no positive number of seconds."""
+    if not isinstance(dt, (int, float)) or not dt > 0:
+        raise ValueError(f"{where}: dt must be a positive number of seconds, such as 1e-4; given {dt!r}.")
 
 
 class _Writer:

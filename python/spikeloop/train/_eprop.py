@@ -12,7 +12,7 @@ from .._errors import ShapeError
 from .._init_states import join
 from .._state import ParamState, value_of
 from ..nn import Linear, Sequential
-from ..snn import Cell, LeakyIntegrator, RecurrentLIF
+from ..snn import Cell, EventPropLIF, LeakyIntegrator, RecurrentLIF
 from ..transform import jvp, scan
 
 
@@ -103,6 +103,8 @@ def _parts(net: Any) -> _Parts:
     for cell in (parts.cell, readout):
         if trained := [join(name) for name in cell.states(ParamState)]:
             raise TypeError(f"{cell.path}.{trained[0]}: eprop trains weights; give the constant as a number.")
+    if isinstance(parts.cell, EventPropLIF):
+        raise TypeError(f"{parts.cell.path}: the gradients of EventProp belong to two steps; use CubaLIF for e-prop.")
     if jnp.ndim(value_of(readout.beta)):
         raise TypeError(f"{readout.path}.beta: eprop takes one number for all outputs.")
     return parts
