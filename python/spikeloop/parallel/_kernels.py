@@ -66,9 +66,9 @@ def _as_whole(partition: Partition, equation: Any, values: list[Value]) -> list[
         return None
 
     def whole(name: str, value: Value) -> Any:
-        on_last = value.layout is not None and value.layout.axis == len(value.shape) - 1
-        if name in own and on_last and value.layout.before == 1:
-            return embedded(value.array, value.layout, partition.shards)
+        cut = value.layout
+        if name in own and cut is not None and cut.axis == len(value.shape) - 1 and cut.before == 1:
+            return embedded(value.array, cut, partition.shards)
         return partition.whole(value)
 
     (out,) = kernel.bind(*(whole(name, value) for name, value in given.items()), **structure)
