@@ -99,6 +99,7 @@ def examples():
         "event_deliver": ({**weighted, **begins, "cursor": cursor, **listed, "target": target}, rows),
         "procedural_scatter": ({"values": pre, "target": target}, {**rows, **drawn}),
         "procedural_gather": ({"ct": target}, {**rows, **drawn}),
+        "random_split": ({"keys": jax.random.key_data(jax.random.key(1))}, {}),
         "random_words": ({"keys": jax.random.key_data(jax.random.key(1))}, {"n": 9}),
         "random_counts": (
             {"keys": jax.random.key_data(jax.random.key(1)), "bounds": jnp.asarray([1 << 30, 1 << 31], jnp.uint32)},

@@ -5,7 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from spikeloop.kernels._philox import PURPOSE
-from spikeloop.kernels._random import _counts_reference, _reference, add, counts, counts_p, words, words_p
+from spikeloop.kernels._random import (
+    _counts_reference,
+    _reference,
+    add,
+    counts,
+    counts_p,
+    split,
+    split_p,
+    words,
+    words_p,
+)
 
 
 def philox(counter, key):
@@ -116,3 +126,26 @@ def test_the_sum_is_differentiable_in_weight_and_target(native):
         np.testing.assert_array_equal(past, ct)
         tangent = jax.jvp(lambda w: add(key, PARTS, w, target), (weight,), (jnp.ones_like(weight),))[1]
         np.testing.assert_allclose(tangent, numbers, rtol=1e-6)
+
+
+def test_keys_are_split_as_jax_splits_them(native, pass_tools):
+    keys = jax.random.split(jax.random.key(8), (2, 3))
+    for first, second in (
+        split_p.bind(jax.random.key_data(keys)),
+        jax.vmap(jax.vmap(split))(jax.random.key_data(keys)),
+    ):
+        wanted = jax.random.key_data(jax.vmap(jax.vmap(jax.random.split))(keys))
+        np.testing.assert_array_equal(first, wanted[:, :, 0])
+        np.testing.assert_array_equal(second, wanted[:, :, 1])
+    assert pass_tools.native_runs(lambda: split(jax.random.key_data(keys[0, 0]))) == ["random_split"]
+    words_of_key = words(keys[0, 0], (5,))
+    np.testing.assert_array_equal(words(jax.random.key_data(keys[0, 0]), (5,)), words_of_key)
+
+
+def test_another_generator_of_keys_is_left_to_jax(pass_tools):
+    key = jax.random.key_data(jax.random.key(9))
+    with jax.threefry_partitionable(False):
+        assert pass_tools.native_runs(lambda: split(key)) == []
+        first, second = split(key)
+        wanted = jax.random.key_data(jax.random.split(jax.random.wrap_key_data(key)))
+    np.testing.assert_array_equal([first, second], wanted)

@@ -55,7 +55,7 @@ def events(mean: Any, shape: tuple[int, ...], key: Any = None) -> Any:
 
     For a mean that is none (see `is_mean`) an error if it is known, else 0.
     """
-    key = random.DEFAULT.next_key(key)
+    key = random.DEFAULT.next_words(key)
     if is_tracer(mean):
         return _inverted(mean, shape, key, True)
     known = np.asarray(mean, np.float64)
@@ -72,7 +72,11 @@ def _inverted(means: Any, shape: tuple[int, ...], key: Any, may_be_large: bool) 
     def more(carry: Any) -> Any:
         rest, number, k = carry
         part = jnp.minimum(rest, _PART)
-        return rest - part, number + _inverse(part, words(jax.random.fold_in(key, k), shape)), k + 1
+        return (
+            rest - part,
+            number + _inverse(part, words(jax.random.fold_in(jax.random.wrap_key_data(key), k), shape)),
+            k + 1,
+        )
 
     # A program takes an array of 64 bits that it captures for one of 32.
     means = jax.lax.stop_gradient(jnp.asarray(means, jnp.promote_types(environ.dftype(), jnp.float32)))
@@ -106,7 +110,7 @@ def _inverse(mean: Any, bits: Any) -> Any:
 
 def happens(probability: Any, shape: tuple[int, ...], key: Any = None) -> Any:
     """True with this probability, to 2⁻³² of 1: a float32 on [0, 1) knows 2⁻²³, too little for rare spikes."""
-    bits = words(random.DEFAULT.next_key(key), shape)
+    bits = words(random.DEFAULT.next_words(key), shape)
     threshold = jnp.asarray(probability, jnp.promote_types(environ.dftype(), jnp.float32)) * _WORDS
     return bits < jnp.minimum(threshold, _LARGEST).astype(jnp.uint32)
 
@@ -115,7 +119,7 @@ def binomial(n: int, p: Any, shape: tuple[int, ...]) -> Any:
     """Numbers of successes in `n` trials of probability `p`, exactly distributed up to 2⁻³²."""
     if is_tracer(p) or np.ndim(p):
         return random.binomial(n, p, shape, check_valid=False)
-    return _tabulated(*_binomial_table(n, float(p)), shape, random.DEFAULT.next_key(None))
+    return _tabulated(*_binomial_table(n, float(p)), shape, random.DEFAULT.next_words(None))
 
 
 def add_binomial(target: Any, weight: Any, parts: Sequence[tuple[int, int]], p: Any) -> Any:
@@ -126,7 +130,7 @@ def add_binomial(target: Any, weight: Any, parts: Sequence[tuple[int, int]], p: 
     known = not is_tracer(p) and not np.ndim(p)
     tables = [(size, *_binomial_table(n, float(p))) for size, n in parts] if known else []
     if known and max(table.size for *_, table in tables) <= _COMPARED:
-        return add(random.DEFAULT.next_key(None), tables, weight, target)
+        return add(random.DEFAULT.next_words(None), tables, weight, target)
     batch = target.shape[:-1]
     numbers = jnp.concatenate([binomial(n, p, (*batch, size)) for size, n in parts], axis=-1)
     return target + weight * numbers.astype(target.dtype)

@@ -3,6 +3,7 @@
     word k of block i = Philox(counter (i, purpose, 0, 0), key)[k]   stands at k ⌈n/4⌉ + i
 
 `counts` says for each word how many of some bounds lie at or below it: the inverse of a distribution of whole numbers.
+`split` makes keys of a key as JAX does, within the step's native call.
 `add` adds such numbers, times a weight, to an array of neurons, whose parts have distributions of their own.
 
 Salmon JK et al. (2011) Parallel random numbers: as easy as 1, 2, 3. SC '11.
@@ -23,17 +24,25 @@ from ._philox import PURPOSE, philox
 from ._rules import constant, lane_axis, lane_count, leading_axes
 
 
+def split(data: Any) -> tuple[Any, Any]:
+    """Two keys of a key, all as their two words: those of `jax.random.split`."""
+    if not jax.config.jax_threefry_partitionable:  # another generator of keys, which only JAX has
+        return tuple(_split_reference(data))
+    first, second = split_p(keys=data)
+    return first, second
+
+
 def words(key: Any, shape: tuple[int, ...]) -> Any:
-    """Uniform 32-bit words of a JAX key of two words."""
+    """Uniform 32-bit words of a JAX key, or of its two words."""
     n = int(np.prod(shape, dtype=int))
-    return words_p(keys=jax.random.key_data(key), n=n)[0].reshape(shape)
+    return words_p(keys=_data(key), n=n)[0].reshape(shape)
 
 
 def counts(key: Any, bounds: Any, shape: tuple[int, ...]) -> Any:
     """For each of such words, how many of the bounds, ascending whole numbers below 2³², lie at or below it."""
     n = int(np.prod(shape, dtype=int))
     bounds = jnp.asarray(bounds, jnp.uint32)
-    return counts_p(keys=jax.random.key_data(key), bounds=bounds, n=n)[0].reshape(shape)
+    return counts_p(keys=_data(key), bounds=bounds, n=n)[0].reshape(shape)
 
 
 def add(key: Any, distributions: Sequence[tuple[int, int, Any]], weight: Any, target: Any) -> Any:
@@ -46,13 +55,23 @@ def add(key: Any, distributions: Sequence[tuple[int, int, Any]], weight: Any, ta
     ends = np.cumsum([sizes, [len(b) for b in bounds]], axis=1)
     weight = jnp.asarray(weight, target.dtype)
     (result,) = add_p(
-        keys=jax.random.key_data(key),
+        keys=_data(key),
         bounds=np.concatenate(bounds).astype(np.uint32),
         parts=np.stack([*ends, least], axis=1).astype(np.int32),
         weight=_fitting(weight, target.shape),
         target=target,
     )
     return result
+
+
+def _data(key: Any) -> Any:
+    """The two words of a key, if it is not these."""
+    return key if key.dtype == np.uint32 else jax.random.key_data(key)
+
+
+def _split_reference(keys: Any) -> list[Any]:
+    found = jax.vmap(jax.random.split)(jax.random.wrap_key_data(keys.reshape(-1, 2), impl="threefry2x32"))
+    return [jax.random.key_data(found[:, k]).reshape(keys.shape) for k in range(2)]
 
 
 def _counts_reference(keys: Any, bounds: Any, *, n: int) -> list[Any]:
@@ -103,6 +122,15 @@ def _cotangent_of_weight(ct: Any, o: Any) -> Any:
     return product.sum() if o.weight.aval.size == 1 else product.reshape(-1, *o.weight.aval.shape).sum(0)
 
 
+split_p = Kernel(
+    "random_split",
+    _split_reference,
+    operands=inputs("keys"),
+    outputs=lambda o: {name: jax.ShapeDtypeStruct(o.keys.shape, o.keys.dtype) for name in ("first", "second")},
+    jvp=constant,
+    batch=leading_axes("keys"),
+    platforms=("cpu",),  # where XLA makes a loop of it
+)
 words_p = Kernel(
     "random_words",
     _reference,

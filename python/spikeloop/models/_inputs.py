@@ -77,4 +77,4 @@ def current_of(neuron: Population, x: Any) -> Any:
 
 def key_of(neuron: Population) -> dict[str, Any]:
     """The words of a new key, for a model that draws."""
-    return dict(zip(KEYS, jax.random.key_data(random.split_key()), strict=True)) if neuron.draws else {}
+    return dict(zip(KEYS, random.DEFAULT.next_words(), strict=True)) if neuron.draws else {}

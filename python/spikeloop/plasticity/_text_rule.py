@@ -283,7 +283,7 @@ class SynapsewiseRule(TextRule):
 
     def _drawn(self, dtype: Any) -> Callable[[int], Any]:
         """Number k of each synapse in this step: of synapse i of S, word i + k S of those of the step's key."""
-        numbers = fraction(words(random.split_key(), (self.text.noise.count, self._synapses)), dtype)
+        numbers = fraction(words(random.DEFAULT.next_words(), (self.text.noise.count, self._synapses)), dtype)
         return lambda k: numbers[k]
 
     def add_into(self, connection: Connection, spikes: Any, target: Any, weight: Callable[[], Any]) -> Any:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._state import State
+from ..kernels._random import split
 
 _IMPL = "threefry2x32"
 _lock = threading.Lock()  # two threads that split one key must not receive the same numbers
@@ -49,7 +50,7 @@ class KeyState(State):
             if backup:
                 self.backup_key()
             self.value, keys = _split(self.value, n)
-        return keys
+        return as_key(keys)
 
     def split_keys(self, n: int, backup: bool = False) -> jax.Array:
         """`n` new keys."""
@@ -84,18 +85,28 @@ class KeyState(State):
     @staticmethod
     def split_lanes(value: Any, n: int) -> tuple[jax.Array, jax.Array]:
         """(the value to hold afterwards, the values of `n` lanes stacked) for a State that holds `value`."""
-        after, keys = _split(value, n)
-        return after, jax.random.key_data(keys)
+        return _split(value, n)
 
     def next_key(self, key: Any) -> jax.Array:
         """The key of one draw: a new one, or `key` if given."""
-        return self.split_key() if key is None else as_key(key_data(key))
+        return as_key(self.next_words(key))
+
+    def next_words(self, key: Any = None) -> Any:
+        """The two words of the key of one draw, which native code takes: of a new one, or of `key` if given."""
+        if key is not None:
+            return key_data(key)
+        with _lock:
+            self.value, words = _split(self.value, None)
+        return words
 
 
 @functools.partial(jax.jit, static_argnums=1, inline=True)  # one call to JAX for every number drawn outside loops
 def _split(data: Any, n: int | None) -> tuple[jax.Array, jax.Array]:
-    keys = jax.random.split(as_key(data), 2 if n is None else n + 1)
-    return jax.random.key_data(keys[0]), keys[1] if n is None else keys[1:]
+    """(the words of the key to hold, those of a new one, or of `n`)."""
+    if n is None:
+        return split(jnp.asarray(data))
+    keys = jax.random.key_data(jax.random.split(as_key(data), n + 1))
+    return keys[0], keys[1:]
 
 
 def as_key(data: Any) -> jax.Array:

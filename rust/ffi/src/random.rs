@@ -1,6 +1,6 @@
 //! Handlers of random words.
 
-use crate::buffer::{Buffer, Element};
+use crate::buffer::{Buffer, Dtype, Element};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::operand::{by_float, in_place, operand, result};
@@ -22,6 +22,30 @@ pub(crate) fn counts(frame: Frame) -> Result<()> {
     let (keys, bounds) = (operand::<u32>(&keys, "keys")?, operand::<u32>(&bounds, "bounds")?);
     let purpose = frame.count("purpose")? as u32;
     Ok(random::counts(keys, purpose, bounds, result::<i32>(frame)?)?)
+}
+
+/// `keys`, two words each, to two new keys for each.
+pub(crate) fn split(frame: Frame) -> Result<()> {
+    frame.expect_counts(1, 2)?;
+    let keys = operand::<u32>(&frame.arg(0), "keys")?;
+    let [first, second] = [frame.ret(0), frame.ret(1)];
+    for result in [&first, &second] {
+        result.expect(Dtype::U32, "result")?;
+        if result.len() != keys.len() || keys.len() % 2 != 0 {
+            let (keys, result) = (keys.len(), result.len());
+            return Err(Error::invalid(format!(
+                "'keys' has {keys} words, which does not fit a result of {result}"
+            )));
+        }
+    }
+    // SAFETY: they are memory of their own, and asked for once a call.
+    let (first, second) = unsafe { (first.slice_mut::<u32>(), second.slice_mut::<u32>()) };
+    for ((key, a), b) in keys.chunks_exact(2).zip(first.chunks_exact_mut(2)).zip(second.chunks_exact_mut(2)) {
+        let [x, y] = random::split([key[0], key[1]]);
+        a.copy_from_slice(&x);
+        b.copy_from_slice(&y);
+    }
+    Ok(())
 }
 
 /// `keys, bounds, parts, weight, target` to the target plus the weight times random whole numbers.

@@ -36,6 +36,7 @@ handlers! {
     enqueue, "event_enqueue": spike_queue::enqueue;
     deliver, "event_deliver": spike_queue::deliver;
     starts, "event_starts": spike_queue::starts;
+    split, "random_split": random::split;
     words, "random_words": random::words;
     counts, "random_counts": random::counts;
     add, "random_add": random::add;

@@ -2,9 +2,11 @@
 //! threads.
 
 mod add;
+mod threefry;
 mod words;
 
 pub use add::{Part, add};
+pub use threefry::split;
 pub use words::{counts, words};
 
 /// Multipliers of a round.

@@ -152,6 +152,12 @@ pub(super) const KERNELS: &[Kernel] = &[
         free: &[("indptr", 0, &[0]), ("starts", 1, &[5])], // room for more delays
     },
     Kernel {
+        name: "random_split",
+        call: || Call::default().vector(&[1_u32, 2]).ret(&[0_u32; 2], &[2]).ret(&[0_u32; 2], &[2]),
+        operands: &["keys", "result", "result"],
+        free: &[],
+    },
+    Kernel {
         name: "random_words",
         call: || Call::default().vector(&[1_u32, 2]).int("purpose", 5).ret(&[0_u32; 3], &[3]),
         operands: &["keys", "result"],
