@@ -180,7 +180,7 @@ pub(super) const KERNELS: &[Kernel] = &[
             call.int("purpose", 5).vector(&[0.0_f32; 3]).alias(4)
         },
         operands: &["keys", "bounds", "parts", "weight", "target"],
-        free: &[],
+        free: &[("weight", 0, &[1])],
     },
     Kernel {
         name: "procedural_scatter",

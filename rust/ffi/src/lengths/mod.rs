@@ -92,7 +92,7 @@ fn with_scratch(name: &str, call: Call) -> Call {
 }
 
 /// Operands whose length the CPU finds wrong by an index that it reads.
-const READ: &[&str] = &["target", "cotangent", "starts", "coefficient", "ring"];
+const READ: &[&str] = &["target", "cotangent", "starts", "coefficient", "ring", "bounds", "parts"];
 
 /// By shapes alone: no test here has a driver, whose absence would be another error.
 #[test]

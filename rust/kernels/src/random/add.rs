@@ -42,7 +42,10 @@ pub fn add<T: Float>(
     if !weight.len().is_multiple_of(whole) || !target.len().is_multiple_of(weight.len()) {
         length("weight", weight.len(), target.len())?;
     }
-    let row = target.len() / (keys.len() / 2).max(1);
+    let rows = (keys.len() / 2).max(1);
+    let row = target.len() / rows;
+    length("keys", keys.len(), 2 * rows)?;
+    length("target", target.len(), rows * row)?;
     for (k, (key, target)) in keys.chunks_exact(2).zip(target.chunks_exact_mut(row.max(1))).enumerate() {
         fill(key, purpose, target, &Add { parts, neurons, bounds, weight, first: k * row })?;
     }
