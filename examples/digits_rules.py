@@ -53,11 +53,11 @@ def train(rule: str, epochs: int) -> list[float]:
 
     accuracies = []
     for _ in range(epochs):
-        for batch in sl.train.Batches(images[:1400], labels[:1400], 64, axis=0):
+        for batch in sl.train.Batches(images[:1408], labels[:1408], 64, axis=0):
             step(*batch)
-        sl.nn.init_all_states(net, batch_size=len(images[1400:]))
-        V = net.run_steps(spikes(images[1400:]))
-        accuracies.append(float(sl.train.accuracy(V, jnp.asarray(labels[1400:]))))
+        sl.nn.init_all_states(net, batch_size=len(images[1408:]))
+        V = net.run_steps(spikes(images[1408:]))
+        accuracies.append(float(sl.train.accuracy(V, jnp.asarray(labels[1408:]))))
     return accuracies
 
 

@@ -32,30 +32,41 @@ def test_a_spike_acts_in_the_order_of_nest():
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_every_port_adds_to_its_state(model):
-    neuron = model(1)
-    projections = [kick(neuron, name, 2.0) for name in neuron.ports]
+def test_every_port_adds_to_its_state_in_batches_by_native_code(model):
+    """Each sample but the last has spikes at one port, all in one program of single precision."""
+    neurons = model(3)
+    projections = [kick(neurons, name, 2.0) for name in neurons.ports]
     net = sl.nn.Module()
-    net.parts = [neuron, projections]
+    net.parts = [neurons, projections]
+    batch = len(projections) + 1
+    sl.nn.init_all_states(net, batch_size=batch)
 
     @sl.transform.jit
     def step(spikes):
         for k, projection in enumerate(projections):
-            projection(spikes[k : k + 1])
-        neuron()
+            projection(spikes[k])
+        return neurons()
 
-    def after(spikes):
-        sl.nn.init_all_states(net)
-        step(jnp.asarray(spikes))
-        return {name: u.get_mantissa(getattr(neuron, name).value) for name in neuron.state_vars}
+    def values():
+        return {name: np.asarray(u.get_mantissa(getattr(neurons, name).value)) for name in neurons.state_vars}
 
-    silent = after(np.zeros(len(projections)))
-    for k, port in enumerate(neuron.ports.values()):
-        reached = after(np.eye(len(projections))[k])
-        grown = {name for name in silent if (np.abs(reached[name] - silent[name]) > 1e-6).any()}
+    spikes = jnp.repeat(jnp.eye(batch)[:-1, :, None], 3, axis=2)
+    step(spikes)
+    first = values()
+    for k, port in enumerate(neurons.ports.values()):
+        grown = {name for name, x in first.items() if (np.abs(x[k] - x[-1]) > 1e-6).any()}
         assert port.state in grown
-        # V_m follows in the next step, of gif_psc_exp at once; noise is another one in each run
+        # V_m follows in the next step, of gif_psc_exp at once; noise is another one in each sample
         assert grown <= {port.state, port.state.replace("fast", "slow"), "V_m", "S", "noisy_rate"}
+
+    for _ in range(4):
+        out = step(spikes)
+    assert out.shape == (batch, 3)
+    V = u.get_mantissa(neurons.V.value)
+    assert V.dtype == jnp.float32
+    assert np.isfinite(V).all()
+    assert any((x[0] != x[-1]).any() for x in values().values())
+    assert sl.kernels.fallbacks() == []
 
 
 def test_lists_give_ports():
@@ -83,30 +94,6 @@ def test_what_is_wrong_is_named():
         sl.nest.iaf_cond_exp(4, tau_syn_exc=1.0 * u.ms)
     with pytest.raises(ValueError, match="t_ref_tot − t_ref_abs"):
         sl.nest.iaf_psc_exp_htum(4, t_ref_abs=3.0 * u.ms)
-
-
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_single_precision_batches_and_native_code(model):
-    neurons = model(3)
-    projections = [kick(neurons, name, 1.0) for name in neurons.ports]
-    net = sl.nn.Module()
-    net.parts = [neurons, projections]
-    sl.nn.init_all_states(net, batch_size=2)
-
-    def step(spikes):
-        for projection in projections:
-            projection(spikes)
-        return neurons()
-
-    spikes = jnp.ones((5, 2, 3)).at[:, 1].set(0.0)
-    out = sl.transform.for_loop(step, spikes)
-    assert out.shape == (5, 2, 3)
-    V = u.get_mantissa(neurons.V.value)
-    assert V.dtype == jnp.float32
-    assert np.isfinite(V).all()
-    values = [u.get_mantissa(getattr(neurons, name).value) for name in neurons.state_vars]
-    assert any((x[0] != x[1]).any() for x in values)
-    assert sl.kernels.fallbacks() == []
 
 
 @pytest.mark.parametrize("name", ["iaf_psc_exp", "iaf_cond_exp", "aeif_cond_exp", "hh_psc_alpha"])

@@ -20,9 +20,9 @@ def ran(command, **env):
 
 @pytest.fixture(scope="module")
 def run(native, tmp_path_factory):
-    """Four processes, one of which is killed at the end."""
+    """Two processes, one of which is killed at the end."""
     folder = tmp_path_factory.mktemp("records") / "run"
-    return ran([sys.executable, "-m", "spikeloop", "launch", "-n", "4", str(SCRIPT)], RUN=str(folder))
+    return ran([sys.executable, "-m", "spikeloop", "launch", "-n", "2", str(SCRIPT)], RUN=str(folder))
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_one_process_goes_on_with_the_run_of_several(found):
 def test_a_process_never_has_the_synapses_of_others(found):
     whole = [n_pre * 40 for n_pre in (162, 41)]
     assert len(found["synapses"]) == len(whole)
-    assert all(0.2 * n < own < 0.3 * n for own, n in zip(found["synapses"], whole, strict=True))
+    assert all(0.4 * n < own < 0.6 * n for own, n in zip(found["synapses"], whole, strict=True))
 
 
 def test_a_state_that_processes_made_differently_is_named(found):
