@@ -26,7 +26,8 @@ from ._rules import constant, lane_axis, lane_count, leading_axes
 
 def split(data: Any) -> tuple[Any, Any]:
     """Two keys of a key, all as their two words: those of `jax.random.split`."""
-    if not jax.config.jax_threefry_partitionable:  # another generator of keys, which only JAX has
+    as_native = jax.config.jax_threefry_partitionable  # pyright: ignore[reportAttributeAccessIssue]
+    if not as_native:  # another generator of keys, which only JAX has
         return tuple(_split_reference(data))
     first, second = split_p(keys=data)
     return first, second
