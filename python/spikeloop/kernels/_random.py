@@ -3,8 +3,8 @@
     word k of block i = Philox(counter (i, purpose, 0, 0), key)[k]   stands at k ⌈n/4⌉ + i
 
 `counts` says for each word how many of some bounds lie at or below it: the inverse of a distribution of whole numbers.
-`split` makes keys of a key as JAX does, within the step's native call.
 `add` adds such numbers, times a weight, to an array of neurons, whose parts have distributions of their own.
+`split` makes two keys of a key as JAX does, but natively: XLA's loop for it takes longer than most native calls.
 
 Salmon JK et al. (2011) Parallel random numbers: as easy as 1, 2, 3. SC '11.
 """
@@ -40,7 +40,7 @@ def words(key: Any, shape: tuple[int, ...]) -> Any:
 
 
 def counts(key: Any, bounds: Any, shape: tuple[int, ...]) -> Any:
-    """For each of such words, how many of the bounds, ascending whole numbers below 2³², lie at or below it."""
+    """For each of such words, how many of the bounds, whole numbers below 2³², lie at or below it."""
     n = int(np.prod(shape, dtype=int))
     bounds = jnp.asarray(bounds, jnp.uint32)
     return counts_p(keys=_data(key), bounds=bounds, n=n)[0].reshape(shape)
@@ -49,8 +49,8 @@ def counts(key: Any, bounds: Any, shape: tuple[int, ...]) -> Any:
 def add(key: Any, distributions: Sequence[tuple[int, int, Any]], weight: Any, target: Any) -> Any:
     """`target` plus the weight times a random number for each element, which stands for the element's word.
 
-    The last axis of `target` is cut into parts, each with its (neurons, least number, bounds): a word stands for the
-    least number plus the bounds at or below it.
+    The last axis of `target` is cut into parts, each with its (neurons, least number, bounds in ascending order): a
+    word stands for the least number plus how many of the bounds lie at or below it.
     """
     sizes, least, bounds = zip(*distributions, strict=True)
     ends = np.cumsum([sizes, [len(b) for b in bounds]], axis=1)
