@@ -32,11 +32,11 @@ with warnings.catch_warnings(record=True) as second:
     sl.transform.for_loop(lambda: net.update(), length=301)
     sl.nn.init_all_states(sl.LIF(3))(1.0 * u.mA)
 lines = [str(w.message) for w in first if w.category is RuntimeWarning]
-assert sorted(line.split("'")[1] for line in lines) == ["event_scatter", "neuron"], lines
+assert sorted(line.split("'")[1] for line in lines) == ["event_scatter", "neuron", "random_split"], lines
 assert all("SPIKELOOP_NATIVE=0" in line and "pip install" in line for line in lines), lines
 assert not [w for w in second if "Kernel" in str(w.message)], second
 info = sl.info()
-assert info["fallbacks"] == "event_scatter, neuron" and "SPIKELOOP_NATIVE=0" in info["native"], info
+assert info["fallbacks"] == "event_scatter, neuron, random_split" and "SPIKELOOP_NATIVE=0" in info["native"], info
 assert "fallbacks" in repr(info)
 assert info["kernels"]["event_scatter"] == () and "reference only: dense_outer, " in repr(info)
 assert sl.get_num_threads() == 1

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._jax import default_device, ffi_call
+from .._jax import default_device, ffi_call, has_started
 from . import _library
 
 _DRAW = np.dtype([("family", "u8"), ("a", "f8"), ("b", "f8"), ("part", "f8", 2), ("bounds", "f8", 2)])
@@ -39,9 +39,12 @@ _BLOCKS, _SCRATCH = 1024, 2**24  # blocks for the sources of a group at most; wo
 
 def is_native() -> bool:
     """Whether new arrays lie on a GPU and connectivity is built there; tells once if only the kernels are missing."""
+    holds_kernels = "cuda" in _library.targets.get("connect_fill", ())
+    if not (holds_kernels or has_started()):  # to ask for the device would start JAX's threads
+        return False
     if default_device().platform != "gpu":
         return False
-    if "cuda" in _library.targets.get("connect_fill", ()):
+    if holds_kernels:
         return True
     _library.tell_once("connect_fill", "Connectivity is built on the CPU and copied to the GPU: the library holds no "
                        "kernels for GPUs. docs/gpu.md says how to build them.")  # fmt: skip

@@ -122,6 +122,29 @@ def test_a_state_that_is_read_after_it_is_replaced_keeps_its_value(monkeypatch):
         assert np.array_equal(a, b)
 
 
+def test_a_state_that_a_call_returns_as_it_is_does_not_end_the_sequence(monkeypatch):
+    def net():
+        sl.environ.set(dt=0.1 * u.ms)
+        N = sl.LIFRef(100, tau=20.0 * u.ms, V_th=20.0 * u.mV, tau_ref=2.0 * u.ms)
+        delay = sl.init.Uniform(0.1 * u.ms, 1.0 * u.ms)
+        rule = sl.connect.FixedOutDegree(600, 0.05 * u.mV, delay=delay, seed=1)  # long rows: spikes wait in a queue
+        return sl.nn.init_all_states(sl.Network(P=sl.DeltaProj(N.prefetch("spike"), comm=rule, pre=N, post=N), N=N))
+
+    def step(net):
+        net.P()
+        return net.N(30.0 * u.mA)
+
+    def both():
+        made = net()
+        spikes = sl.transform.for_loop(lambda: step(made), length=400)
+        return [np.asarray(x) for x in jax.tree.leaves((spikes, [s.value for s in made.states().values()]))]
+
+    made = net()
+    assert outer_calls(loop_body(lambda: step(made))) == ["sequence"]
+    for a, b in zip(separately(monkeypatch, both), both(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_unused_results_leave_their_calls_out():
     net = build()
 

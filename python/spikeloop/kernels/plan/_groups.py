@@ -73,8 +73,24 @@ def variables(atoms: Sequence[Any]) -> set[Any]:
     return {atom for atom in atoms if not isinstance(atom, Literal)}
 
 
+def direct(jaxpr: Any) -> Any:
+    """The same program, in which an operand that a native call returns as it is stands for that result."""
+    same: dict[Any, Any] = {}
+
+    def found(atom: Any) -> Any:
+        return atom if isinstance(atom, Literal) else same.get(atom, atom)
+
+    equations = []
+    for equation in jaxpr.eqns:
+        changed = equation.replace(invars=[found(atom) for atom in equation.invars])
+        call = native_call(changed)
+        same |= {changed.outvars[k]: changed.invars[i] for k, i in call.passed.items()} if call else {}
+        equations.append(changed)
+    return jaxpr.replace(eqns=equations, outvars=[found(atom) for atom in jaxpr.outvars])
+
+
 def plan_of(jaxpr: Any, fixed: Collection[Any]) -> Plan:
-    """The plan of a program; `fixed` are variables that have the same value in every step."""
+    """The plan of a `direct` program; `fixed` are variables that have the same value in every step."""
     found: Plan = []
     group, late = Group(), []
     made, waiting, constant = set[Any](), set[Any](), {*fixed}
@@ -112,7 +128,7 @@ def native_call(equation: Any) -> NativeCall | None:
         return None
     given, made = ([atom.aval for atom in atoms] for atoms in (equation.invars, equation.outvars))
     call = kernel.native_call(given, made, equation.params, PLATFORM)
-    fits = call and not call.passed and max(len(call.operands), len(call.outs)) <= _MOST
+    fits = call and max(len(call.operands), len(call.outs)) <= _MOST
     return call if fits else None
 
 

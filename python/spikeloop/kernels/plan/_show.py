@@ -7,7 +7,7 @@ from typing import Any
 
 from ..._jax import ClosedJaxpr, Literal, source_line
 from ._forms import TARGET as BITS
-from ._groups import Group, kernel_of, native_call, plan_of, variables
+from ._groups import Group, direct, kernel_of, native_call, plan_of, variables
 from ._step import step_p
 
 FREE = ("slice", "reshape", "squeeze", "broadcast_in_dim", "stop_gradient")  # XLA reads another view of the same memory
@@ -39,7 +39,7 @@ def _has_step(jaxpr: Any) -> bool:
 
 
 def _describe(jaxpr: Any, fixed: list[Any]) -> str:
-    plan = [item for item in plan_of(jaxpr, fixed) if isinstance(item, Group) or not _is_free(item, fixed)]
+    plan = [item for item in plan_of(direct(jaxpr), fixed) if isinstance(item, Group) or not _is_free(item, fixed)]
     groups = [item for item in plan if isinstance(item, Group)]
     calls, others = sum(len(group.calls) for group in groups), len(plan) - len(groups)
     lines = [f"A step: {_number(calls, 'native call')} in {len(groups)}, {_number(others, 'operation')} of XLA"]
@@ -96,16 +96,16 @@ def _traffic(groups: list[Group]) -> str:
     """What the calls read and write in a step, and what they read in part."""
     whole, parameters = 0, 0
     for group in groups:
-        for base, equation in zip(group.bases, group.equations, strict=True):
+        for base, equation, call in zip(group.bases, group.equations, group.calls, strict=True):
             kernel = kernel_of(base.primitive)
             kinds = [operand.group for operand in kernel.declared(base.params)] if kernel else []
             kinds += ["input"] * (len(equation.invars) - len(kinds))
-            for kind, atom in zip(kinds, equation.invars, strict=True):
-                nbytes = 0 if isinstance(atom, Literal) else _nbytes(atom)
+            for k, (kind, atom) in enumerate(zip(kinds, equation.invars, strict=True)):
+                nbytes = 0 if isinstance(atom, Literal) or k in call.passed.values() else _nbytes(atom)
                 whole, parameters = (
                     (whole, parameters + nbytes) if kind == "parameter" else (whole + nbytes, parameters)
                 )
-            whole += sum(map(_nbytes, equation.outvars))
+            whole += sum(_nbytes(v) for k, v in enumerate(equation.outvars) if k not in call.passed)
     return f"bytes a step: {whole:,} of states and inputs; rows of neurons that spike, of {parameters:,} of parameters"
 
 

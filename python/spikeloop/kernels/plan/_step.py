@@ -12,7 +12,7 @@ from typing import Any
 
 from ..._jax import ClosedJaxpr, Literal, mlir, new_program_primitive, new_variable, run_jaxpr
 from .. import _library
-from ._groups import Group, native_call, plan_of, variables
+from ._groups import Group, direct, native_call, plan_of, variables
 from ._sequence import TARGET, equation_of
 from ._sums import PLATFORM
 
@@ -39,7 +39,7 @@ def as_step(closed: ClosedJaxpr, fixed: Sequence[bool]) -> ClosedJaxpr:
 
 def planned(closed: ClosedJaxpr, fixed: Sequence[bool]) -> ClosedJaxpr:
     """The same program, in which native calls that follow each other are one."""
-    jaxpr = closed.jaxpr
+    jaxpr = direct(closed.jaxpr)
     plan = plan_of(jaxpr, [v for v, same in zip(jaxpr.invars, fixed, strict=True) if same])
     readers = [item for item in plan if not isinstance(item, Group)]
     equations = []
