@@ -44,7 +44,6 @@ __all__ = [
     "current_trace",
     "default_device",
     "differ_between_lanes",
-    "ffi_call",
     "ffi_lowering",
     "flat_program",
     "has_started",
@@ -389,11 +388,6 @@ def source_line(equation: Any) -> str:
 def ffi_lowering(target: str, aliases: dict[int, int]) -> Callable:
     """The lowering to the custom call `target`, with operands updated in place as `aliases` {operand: result} says."""
     return jax.ffi.ffi_lowering(target, operand_output_aliases=aliases)
-
-
-def ffi_call(target: str, results: Sequence[jax.ShapeDtypeStruct], *operands: Any, **attributes: Any) -> list[Any]:
-    """The results of the custom call `target`."""
-    return list(jax.ffi.ffi_call(target, list(results))(*operands, **attributes))
 
 
 def register_target(name: str, capsule: Any, platform: str) -> None:

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._jax import default_device, ffi_call, has_started
+from .._jax import default_device, has_started
 from . import _library
 
 _DRAW = np.dtype([("family", "u8"), ("a", "f8"), ("b", "f8"), ("part", "f8", 2), ("bounds", "f8", 2)])
@@ -88,4 +88,4 @@ def _words(rules: np.ndarray) -> Any:
 
 def _call(target: str, results: list[Any], *operands: Any, **attributes: Any) -> list[Any]:
     shapes = [jax.ShapeDtypeStruct(np.atleast_1d(shape), dtype) for shape, dtype in results]
-    return ffi_call(_library.xla_name(target, "cuda"), shapes, *operands, **attributes)
+    return list(jax.ffi.ffi_call(_library.xla_name(target, "cuda"), shapes)(*operands, **attributes))

@@ -61,18 +61,22 @@ def _as_whole(partition: Partition, equation: Any, values: list[Value]) -> list[
     assert kernel is not None
     assert isinstance(kernel.mesh, AsWhole)
     own, given = kernel.mesh.own, dict(zip(kernel.names(structure), values, strict=True))
-    layout = given[own[0]].layout
-    if layout is None or layout.axis != len(given[own[0]].shape) - 1 or layout.before > 1:
+    if (layout := _by_neuron(given[own[0]])) is None:
         return None
 
     def whole(name: str, value: Value) -> Any:
-        cut = value.layout
-        if name in own and cut is not None and cut.axis == len(value.shape) - 1 and cut.before == 1:
-            return embedded(value.array, cut, partition.shards)
-        return partition.whole(value)
+        cut = _by_neuron(value) if name in own else None
+        return partition.whole(value) if cut is None else embedded(value.array, cut, partition.shards)
 
     (out,) = kernel.bind(*(whole(name, value) for name, value in given.items()), **structure)
     return [Value(partition.part(Value(out), layout), layout)]
+
+
+def _by_neuron(value: Value) -> Layout | None:
+    """The layout of a value that is cut along its last axis as a whole."""
+    layout = value.layout
+    is_last = layout is not None and layout.axis == len(value.shape) - 1 and layout.before == 1
+    return layout if is_last else None
 
 
 # --- event kernels ---------------------------------------------------------------------------------------------------

@@ -31,21 +31,10 @@ pub(crate) fn split(frame: Frame) -> Result<()> {
     let [first, second] = [frame.ret(0), frame.ret(1)];
     for result in [&first, &second] {
         result.expect(Dtype::U32, "result")?;
-        if result.len() != keys.len() || keys.len() % 2 != 0 {
-            let (keys, result) = (keys.len(), result.len());
-            return Err(Error::invalid(format!(
-                "'keys' has {keys} words, which does not fit a result of {result}"
-            )));
-        }
     }
     // SAFETY: they are memory of their own, and asked for once a call.
-    let (first, second) = unsafe { (first.slice_mut::<u32>(), second.slice_mut::<u32>()) };
-    for ((key, a), b) in keys.chunks_exact(2).zip(first.chunks_exact_mut(2)).zip(second.chunks_exact_mut(2)) {
-        let [x, y] = random::split([key[0], key[1]]);
-        a.copy_from_slice(&x);
-        b.copy_from_slice(&y);
-    }
-    Ok(())
+    let (first, second) = unsafe { (first.slice_mut(), second.slice_mut()) };
+    Ok(random::split(keys, first, second)?)
 }
 
 /// `keys, bounds, parts, weight, target` to the target plus the weight times random whole numbers.

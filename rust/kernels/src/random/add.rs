@@ -43,13 +43,9 @@ pub fn add<T: Float>(
         length("weight", weight.len(), target.len())?;
     }
     let rows = (keys.len() / 2).max(1);
-    let row = target.len() / rows;
     length("keys", keys.len(), 2 * rows)?;
-    length("target", target.len(), rows * row)?;
-    for (k, (key, target)) in keys.chunks_exact(2).zip(target.chunks_exact_mut(row.max(1))).enumerate() {
-        fill(key, purpose, target, &Add { parts, neurons, bounds, weight, first: k * row })?;
-    }
-    Ok(())
+    length("target", target.len(), target.len() / rows * rows)?;
+    fill(keys, purpose, target, &Add { parts, neurons, bounds, weight })
 }
 
 struct Add<'a, T> {
@@ -57,11 +53,10 @@ struct Add<'a, T> {
     neurons: usize,
     bounds: &'a [u32],
     weight: &'a [T],
-    first: usize, // of the elements of the row
 }
 
 impl<T: Float> Add<'_, T> {
-    /// The part of the neuron at a place of the row, where its bounds begin, and the neurons from there on.
+    /// The part of the neuron at a place, where its bounds begin, and the neurons from there on.
     #[inline(always)]
     fn part(&self, at: usize) -> (Part, usize, usize) {
         let neuron = wrapped(at, self.neurons);
@@ -70,11 +65,11 @@ impl<T: Float> Add<'_, T> {
         (self.parts[k], first, self.parts[k].end - neuron)
     }
 
-    /// The weights of `n` neurons of one sample from a place of the row on, if each has its own.
+    /// The weights of `n` neurons of one sample from a place on, if each has its own.
     #[inline(always)]
     fn weights(&self, at: usize, n: usize) -> Option<&[T]> {
         let each = self.weight.len();
-        (each != 1).then(|| &self.weight[wrapped(self.first + at, each)..][..n])
+        (each != 1).then(|| &self.weight[wrapped(at, each)..][..n])
     }
 }
 

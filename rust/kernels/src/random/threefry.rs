@@ -1,5 +1,8 @@
 //! Keys from keys, as JAX makes them: Threefry 2×32 in 20 rounds (Salmon et al. 2011).
 
+use crate::error::Result;
+use crate::event::length;
+
 /// How far each round of two groups turns the second word.
 const TURNS: [[u32; 4]; 2] = [[13, 15, 26, 6], [17, 29, 16, 24]];
 
@@ -19,10 +22,19 @@ fn threefry([mut a, mut b]: [u32; 2], [k, l]: [u32; 2]) -> [u32; 2] {
     [a, b]
 }
 
-/// Two new keys of a key: those of `jax.random.split`.
-#[must_use]
-pub fn split(key: [u32; 2]) -> [[u32; 2]; 2] {
-    [threefry([0, 0], key), threefry([0, 1], key)]
+/// Two new keys of each key of two words: those of `jax.random.split`.
+///
+/// # Errors
+/// If the lengths do not fit.
+pub fn split(keys: &[u32], first: &mut [u32], second: &mut [u32]) -> Result<()> {
+    length("keys", keys.len(), keys.len() / 2 * 2)?;
+    for (number, result) in [first, second].into_iter().enumerate() {
+        length("result", result.len(), keys.len())?;
+        for (key, new) in keys.chunks_exact(2).zip(result.chunks_exact_mut(2)) {
+            new.copy_from_slice(&threefry([0, number as u32], [key[0], key[1]]));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ pub fn counts(keys: &[u32], purpose: u32, bounds: &[u32], out: &mut [i32]) -> Re
 // Closures would be compiled without the lanes of their caller.
 pub(super) trait Use: Sync {
     type Out: Copy + Send;
-    /// Writes what becomes of the words from place `at` of a row on; there may be more words than room in `out`.
+    /// Writes what becomes of the words from place `at` of all rows on; there may be more words than room in `out`.
     fn put(&self, at: usize, words: [u32; TOGETHER], out: &mut [Self::Out]);
 }
 
@@ -81,7 +81,7 @@ pub(super) fn fill<U: Use>(keys: &[u32], purpose: u32, out: &mut [U::Out], made:
     length("keys", keys.len(), 2 * rows)?;
     length("result", out.len(), rows * n)?;
     let blocks = n.div_ceil(4);
-    for (key, row) in keys.chunks_exact(2).zip(out.chunks_exact_mut(n.max(1))) {
+    for (r, (key, row)) in keys.chunks_exact(2).zip(out.chunks_exact_mut(n.max(1))).enumerate() {
         let (key, row) = ([key[0], key[1]], &Shared::new(row));
         threads::ranges(blocks, n >= PARALLEL, |range| {
             let column = |k: usize| {
@@ -91,7 +91,7 @@ pub(super) fn fill<U: Use>(keys: &[u32], purpose: u32, out: &mut [U::Out], made:
                 unsafe { row.part(start, end - start) }
             };
             let out = [column(0), column(1), column(2), column(3)];
-            dispatch(Fill { key, purpose, blocks, first: range.start, out, made });
+            dispatch(Fill { key, purpose, row_start: r * n, blocks, first: range.start, out, made });
         });
     }
     Ok(())
@@ -100,6 +100,7 @@ pub(super) fn fill<U: Use>(keys: &[u32], purpose: u32, out: &mut [U::Out], made:
 struct Fill<'a, U: Use> {
     key: [u32; 2],
     purpose: u32,
+    row_start: usize,
     blocks: usize,
     first: usize,
     out: [&'a mut [U::Out]; 4],
@@ -121,7 +122,7 @@ impl<U: Use> Job<f32> for Fill<'_, U> {
             }
             for (k, (out, words)) in [&mut *a, &mut *b, &mut *c, &mut *d].into_iter().zip(block).enumerate() {
                 let end = out.len().min(start + TOGETHER);
-                let at = k * self.blocks + self.first + start;
+                let at = self.row_start + k * self.blocks + self.first + start;
                 self.made.put(at, words, &mut out[start.min(end)..end]);
             }
         }
