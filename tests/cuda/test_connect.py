@@ -60,9 +60,9 @@ def same(monkeypatch):
 
     def run(target, results, *operands, **attributes):
         calls.append(target)
-        shapes = [np.zeros(x.shape, x.dtype) for x in results]
+        shapes = [np.zeros(shape, dtype) for shape, dtype in results]
         named = {str(k): np.asarray(x) for k, x in enumerate(operands)}
-        return call_frame.on_gpu(target.removeprefix("spikeloop.cuda."), named, shapes, attributes)
+        return call_frame.on_gpu(target, named, shapes, attributes)
 
     def made(rule, *populations):
         sl.random.seed(7)
@@ -75,9 +75,9 @@ def same(monkeypatch):
         wanted = made(*what)
         with monkeypatch.context() as patch:
             patch.setattr(_connect, "is_native", lambda: True)
-            patch.setattr(_connect, "ffi_call", run)
+            patch.setattr(_connect, "_call", run)
             ours = made(*what)
-        assert calls == ["spikeloop.cuda.connect_count", "spikeloop.cuda.connect_fill"]
+        assert calls == ["connect_count", "connect_fill"]
         calls.clear()
         for a, b in zip(ours, wanted, strict=True):
             assert (a.dtype, a.shape) == (b.dtype, b.shape)
@@ -139,7 +139,7 @@ def _blocks(delay, weight):
 
 def test_other_rules_are_built_on_the_cpu(monkeypatch):
     monkeypatch.setattr(_connect, "is_native", lambda: True)
-    monkeypatch.setattr(_connect, "ffi_call", lambda *args, **more: pytest.fail("built on the GPU"))
+    monkeypatch.setattr(_connect, "_call", lambda *args, **more: pytest.fail("built on the GPU"))
     population = sl.LIF(20)
     connect.FixedProb(0.3, np.ones((9, 9)))(9, 9)
     connect.FixedProb(0.3, lambda i, j: i + j)(9, 9)
