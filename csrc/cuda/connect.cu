@@ -1,36 +1,79 @@
 // Builds connectivity: counts the synapses of cells, then fills in targets, weights and delays.
-#include "connect.cuh"
 #include "lists.cuh"
+#include "warp_draw.cuh"
+
+// The rules, and what their draws need besides.
+struct Drawing {
+  const BuiltRule *rules;
+  const double *positions;
+  uint32_t *numbers;  // synapses of the sources of each rule, where a total number is fixed
+  uint32_t *drawn;    // scratch: a list for each warp
+  uint64_t length;    // of such a list
+
+  __device__ uint32_t *list() const {
+    const uint64_t block = uint64_t(blockIdx.y) * gridDim.x + blockIdx.x;
+    return drawn + (block * WARPS + threadIdx.x / WARP) * length;
+  }
+};
+
+// Calls `visit(k)` for each of `n` items, a warp for one at a time; a row of the grid has the items of a rule.
+template <class Visit> __device__ void each_of_warp(uint64_t n, const Visit &visit) {
+  const uint64_t warps = uint64_t(gridDim.x) * WARPS;
+  for (uint64_t k = uint64_t(blockIdx.x) * WARPS + threadIdx.x / WARP; k < n; k += warps) visit(k);
+}
 
 struct CellsCall {
-  const BuiltRule *rules;
-  uint32_t *starts;   // of cells, and the end of the last; their numbers at first
-  uint32_t *numbers;  // scratch: synapses of the sources of each rule
-  uint32_t *tiles;    // scratch: synapses of the cells that a block takes
+  Drawing by;
+  uint32_t *starts;  // of cells, and the end of the last; their numbers at first
+  uint32_t *tiles;   // scratch: synapses of the cells that a block takes
   uint64_t n_cells;
 };
 
 // A row of the grid has the sources of a rule.
 __device__ inline void draw_numbers(const CellsCall &c) {
-  const BuiltRule &r = c.rules[blockIdx.y];
+  const BuiltRule &r = c.by.rules[blockIdx.y];
   if (r.rows.rule != DrawnRows::FIXED_TOTAL_NUMBER) return;
   for (uint64_t i = thread_in_grid(); i < r.rows.n_pre; i += threads_in_grid())
-    c.numbers[r.first_number + i] = uint32_t(r.number_of_source(i));
+    c.by.numbers[r.first_number + i] = uint32_t(r.number_of_source(i));
 }
 DEFINE_KERNEL(connect_numbers, CellsCall, draw_numbers)
 
-// A row of the grid has the cells of a rule.
+// The cells whose numbers are drawn; a row of the grid has those of a rule.
 __device__ inline void count_cells(const CellsCall &c) {
-  const BuiltRule &r = c.rules[blockIdx.y];
-  const bool by_total = r.rows.rule == DrawnRows::FIXED_TOTAL_NUMBER;
-  for (uint64_t k = thread_in_grid(); k < r.rows.n_pre * r.rows.parts; k += threads_in_grid()) {
-    const uint64_t i = k / r.rows.parts, part = k % r.rows.parts, cell = r.cell(i, part);
-    const uint64_t all = by_total ? c.numbers[r.first_number + i] : r.rows.num;
-    const uint64_t number = r.rows.number(i, r.rows.own(i), part, all);
-    if (cell < c.n_cells) c.starts[cell] = uint32_t(r.rows.width == 1 ? number : smaller(number, CELL));
+  const BuiltRule &r = c.by.rules[blockIdx.y];
+  if (!r.is_block_drawn()) return;
+  for (uint64_t k = thread_in_grid(); k < r.rows.n_pre * r.parts; k += threads_in_grid()) {
+    const uint64_t i = k / r.parts, part = k % r.parts, cell = r.cell(i, part);
+    if (cell < c.n_cells && r.is_whole(part)) c.starts[cell] = uint32_t(r.number_in_block(c.by.numbers, i, part));
   }
 }
 DEFINE_KERNEL(connect_count, CellsCall, count_cells)
+
+// The cells whose synapses have to be listed to count them.
+__device__ inline void count_listed(const CellsCall &c) {
+  SHARED(uint32_t, drawn, [WARPS][BuiltRule::CELL]);
+  SHARED(uint32_t, chosen, [WARPS][BuiltRule::CELL]);
+  const BuiltRule &r = c.by.rules[blockIdx.y];
+  const unsigned warp = threadIdx.x / WARP;
+  if (r.rows.rule == DrawnRows::FIXED_IN_DEGREE) {
+    each_of_warp(r.wanted.end - r.wanted.start, [&](uint64_t k) {
+      each_source(r, r.wanted.start + k, c.by.list(), [&](uint64_t source, uint64_t part) {
+        if (r.cell(source, part) < c.n_cells) atomicAdd(&c.starts[r.cell(source, part)], 1u);
+      });
+    });
+    return;
+  }
+  each_of_warp(r.rows.n_pre * r.parts, [&](uint64_t k) {
+    const uint64_t i = k / r.parts, part = k % r.parts;
+    if (r.is_block_drawn() && r.is_whole(part)) return;
+    const uint64_t number = r.is_block_drawn() ? r.number_in_block(c.by.numbers, i, part) : 0;
+    const CellDraw cell{r, c.by.positions, i, part, drawn[warp], chosen[warp], c.by.list()};
+    const uint64_t count = cell.each(number, [](uint64_t, uint64_t) {});
+    if (threadIdx.x % WARP == 0 && r.cell(i, part) < c.n_cells) c.starts[r.cell(i, part)] = uint32_t(count);
+    __syncwarp();  // the lists are used again
+  });
+}
+DEFINE_KERNEL(connect_count_listed, CellsCall, count_listed)
 
 constexpr uint64_t CELLS_EACH = 8;  // cells of a thread
 
@@ -63,13 +106,14 @@ struct RuleGroup {
 };
 
 struct FillCall {
-  const BuiltRule *rules;
+  Drawing by;
   const RuleGroup *groups;
   const uint32_t *starts;
   void *indices, *weight, *delay;
-  uint32_t *listed;  // scratch: targets in ascending order, where delays order them anew
-  uint32_t *places;  // scratch: (warps, delays)
-  uint64_t index_bytes, weight_bytes, delay_bytes, delays, nnz;
+  uint32_t *cursors;  // scratch: synapses that stand in each cell, while the sources of targets are drawn
+  uint32_t *listed;   // scratch: targets in ascending order, where delays order them anew
+  uint32_t *places;   // scratch: (warps, delays)
+  uint64_t index_bytes, weight_bytes, delay_bytes, delays, nnz, n_cells;
 
   __device__ uint64_t target(uint64_t j) const {
     return listed ? listed[j]
@@ -78,6 +122,14 @@ struct FillCall {
   __device__ void put_index(uint64_t j, uint64_t target) const {
     if (index_bytes == 2) static_cast<uint16_t *>(indices)[j] = uint16_t(target);
     else static_cast<uint32_t *>(indices)[j] = uint32_t(target);
+  }
+  __device__ void put_target(uint64_t j, uint64_t target) const {
+    if (listed) listed[j] = uint32_t(target);
+    else put_index(j, target);
+  }
+  // Where the synapses of a cell stand.
+  __device__ Range of_cell(uint64_t cell) const {
+    return {smaller(uint64_t(starts[cell]), nnz), smaller(uint64_t(starts[cell + 1]), nnz)};
   }
   __device__ void put_weight(uint64_t j, double x) const {
     if (weight_bytes == 4) static_cast<float *>(weight)[j] = float(x);
@@ -89,28 +141,60 @@ struct FillCall {
   }
 };
 
-// A row of the grid has the cells of a rule, a warp one of them at a time.
+// The targets of rules that draw by source.
 __device__ inline void fill_targets(const FillCall &c) {
-  SHARED(uint32_t, drawn, [WARPS][CELL]);
-  SHARED(uint32_t, chosen, [WARPS][CELL]);
-  const BuiltRule &r = c.rules[blockIdx.y];
+  SHARED(uint32_t, drawn, [WARPS][BuiltRule::CELL]);
+  SHARED(uint32_t, chosen, [WARPS][BuiltRule::CELL]);
+  const BuiltRule &r = c.by.rules[blockIdx.y];
   const unsigned warp = threadIdx.x / WARP;
-  for (uint64_t k = uint64_t(blockIdx.x) * WARPS + warp; k < r.rows.n_pre * r.rows.parts;
-       k += uint64_t(gridDim.x) * WARPS) {
-    const uint64_t i = k / r.rows.parts, part = k % r.rows.parts, cell = r.cell(i, part);
-    const uint64_t start = c.starts[cell], number = smaller(uint64_t(c.starts[cell + 1]), c.nnz) - start;
-    const auto put = [&](uint64_t place, uint64_t target) {
-      if (c.listed) c.listed[start + place] = uint32_t(r.first_target + target);
-      else c.put_index(start + place, r.first_target + target);
-    };
-    if (r.rows.width == 1) {
-      for (uint64_t place = threadIdx.x % WARP; place < number; place += WARP) put(place, part);
-    } else {
-      WarpDraw{r.rows, i, part, uint32_t(number), drawn[warp], chosen[warp]}.each(put);
-    }
-  }
+  if (r.rows.rule == DrawnRows::FIXED_IN_DEGREE) return;
+  each_of_warp(r.rows.n_pre * r.parts, [&](uint64_t k) {
+    const uint64_t i = k / r.parts, part = k % r.parts;
+    const Range room = c.of_cell(r.cell(i, part));
+    const bool is_known = r.is_whole(part) || !r.is_block_drawn();
+    const uint64_t number = is_known ? room.end - room.start : r.number_in_block(c.by.numbers, i, part);
+    CellDraw{r, c.by.positions, i, part, drawn[warp], chosen[warp], c.by.list()}.each(
+        number, [&](uint64_t place, uint64_t target) {
+          if (room.start + place < room.end) c.put_target(room.start + place, target + r.offset);
+        });
+    __syncwarp();  // the lists are used again
+  });
 }
 DEFINE_KERNEL(connect_targets, FillCall, fill_targets)
+
+// The targets of rules that draw the sources of a target: into their cells, in any order.
+__device__ inline void fill_by_target(const FillCall &c) {
+  const BuiltRule &r = c.by.rules[blockIdx.y];
+  if (r.rows.rule != DrawnRows::FIXED_IN_DEGREE) return;
+  each_of_warp(r.wanted.end - r.wanted.start, [&](uint64_t k) {
+    const uint64_t target = r.wanted.start + k;
+    each_source(r, target, c.by.list(), [&](uint64_t source, uint64_t part) {
+      const uint64_t cell = r.cell(source, part);
+      if (cell >= c.n_cells) return;
+      const uint64_t at = uint64_t(c.starts[cell]) + atomicAdd(&c.cursors[cell], 1u);
+      if (at < c.nnz) c.put_target(at, target + r.offset);
+    });
+  });
+}
+DEFINE_KERNEL(connect_by_target, FillCall, fill_by_target)
+
+// Brings the cells of these rules into order.
+__device__ inline void order_cells(const FillCall &c) {
+  SHARED(uint32_t, list, [WARPS][BuiltRule::CELL]);
+  const BuiltRule &r = c.by.rules[blockIdx.y];
+  uint32_t *targets = list[threadIdx.x / WARP];
+  if (r.rows.rule != DrawnRows::FIXED_IN_DEGREE || r.rows.width == 1) return;  // those of one target are equal
+  each_of_warp(r.rows.n_pre * r.parts, [&](uint64_t k) {
+    const Range room = c.of_cell(r.cell(k / r.parts, k % r.parts));
+    const uint32_t number = uint32_t(smaller(room.end - room.start, BuiltRule::CELL));
+    for (uint32_t j = threadIdx.x % WARP; j < number; j += WARP) targets[j] = uint32_t(c.target(room.start + j));
+    __syncwarp();
+    each_in_order(targets, number, {0, DrawnRows::NOBODY},
+                  [&](uint64_t place, uint64_t target) { c.put_target(room.start + place, target); });
+    __syncwarp();  // the list is used again
+  });
+}
+DEFINE_KERNEL(connect_order, FillCall, order_cells)
 
 // The row of a source, whose targets are there in ascending order, by the threads of a warp.
 struct RowFiller {
@@ -122,8 +206,8 @@ struct RowFiller {
   // Calls `visit(rule, j, is there)` for all lanes, 32 synapses at a time.
   template <class Visit> __device__ void each_tile(const Visit &visit) const {
     for (uint32_t k = group.first; k < group.end; ++k) {
-      const BuiltRule &r = c.rules[k];
-      const uint64_t start = c.starts[r.cell(source, 0)], end = c.starts[r.cell(source, r.rows.parts)];
+      const BuiltRule &r = c.by.rules[k];
+      const uint64_t start = c.starts[r.cell(source, 0)], end = c.starts[r.cell(source, r.parts)];
       for (uint64_t tile = start; tile < end; tile += WARP) {
         const uint64_t j = tile + threadIdx.x % WARP;
         visit(r, start, j, j < end);
@@ -140,7 +224,7 @@ struct RowFiller {
         if (c.target(middle) < target) low = middle + 1;
         else first = middle;
       }
-    return r.rows.words_of_synapse(source, target - r.first_target, j - first);
+    return r.rows.words_of_synapse(source, target - r.offset, j - first);
   }
   __device__ uint64_t delay(const BuiltRule &r, const Words &w) const {
     return smaller(r.rows.delay_of(w), c.delays - 1);
@@ -184,7 +268,7 @@ struct RowFiller {
       if (is_there) atomicAdd(&places[delay(r, words(r, start, j))], 1u);
     });
     __syncwarp();
-    uint32_t before = c.starts[c.rules[group.first].cell(source, 0)];
+    uint32_t before = c.starts[c.by.rules[group.first].cell(source, 0)];
     for (uint64_t first = 0; first < c.delays; first += WARP) {
       const uint64_t k = first + lane;
       const uint32_t number = k < c.delays ? places[k] : 0, up_to = scan_warp(number);
@@ -195,16 +279,15 @@ struct RowFiller {
   }
 };
 
-// A row of the grid has the sources of a group, a warp one of them at a time.
+// A row of the grid has the sources of a group.
 __device__ inline void fill_synapses(const FillCall &c) {
   const RuleGroup group = c.groups[blockIdx.y];
-  const uint64_t warp = threadIdx.x / WARP, row = uint64_t(blockIdx.y) * gridDim.x + blockIdx.x;
-  uint32_t *places = c.places + (row * WARPS + warp) * c.delays;
-  for (uint64_t i = uint64_t(blockIdx.x) * WARPS + warp; i < c.rules[group.first].rows.n_pre;
-       i += uint64_t(gridDim.x) * WARPS) {
+  const uint64_t warp = threadIdx.x / WARP, block = uint64_t(blockIdx.y) * gridDim.x + blockIdx.x;
+  uint32_t *places = c.places + (block * WARPS + warp) * c.delays;
+  each_of_warp(c.by.rules[group.first].rows.n_pre, [&](uint64_t i) {
     const RowFiller row_of_source{c, group, i, places};
     if (c.delay_bytes) row_of_source.fill_in_order();
     else row_of_source.fill();
-  }
+  });
 }
 DEFINE_KERNEL(connect_synapses, FillCall, fill_synapses)

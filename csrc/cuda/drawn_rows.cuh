@@ -10,14 +10,21 @@ struct DrawnRows {
   Draw weight, delay;
   uint64_t width, parts;  // targets of a block, and how many blocks there are
 
-  enum : uint64_t { ONE_TO_ONE, ALL_TO_ALL, FIXED_PROB, FIXED_OUT_DEGREE, FIXED_TOTAL_NUMBER };
-  enum : uint32_t { OF_OUT_DEGREE = 1, OF_PROB = 3, OF_TOTAL = 4, OF_SOURCES = 5, OF_SPLIT = 8, OF_SYNAPSE = 9 };
+  enum : uint64_t {
+    ONE_TO_ONE, ALL_TO_ALL, FIXED_PROB, FIXED_OUT_DEGREE, FIXED_TOTAL_NUMBER, FIXED_IN_DEGREE, DISTANCE_DEPENDENT,
+    SMALL_WORLD
+  };
+  enum : uint32_t {
+    OF_OUT_DEGREE = 1, OF_IN_DEGREE, OF_PROB, OF_TOTAL, OF_SOURCES, OF_DISTANCE, OF_SMALL_WORLD, OF_SPLIT, OF_SYNAPSE
+  };
   static constexpr uint64_t NOBODY = ~uint64_t(0);
 
   // The target that source `i` is itself and that is left out.
-  __device__ uint64_t own(uint64_t i) const {
-    const uint64_t target = own_first + i * own_step;  // a negative number is beyond all targets
-    return has_own && target < n_post ? target : NOBODY;
+  __device__ uint64_t own(uint64_t i) const { return own_among(n_post, i); }
+  // As above, of `size` partners of neuron `i`.
+  __device__ uint64_t own_among(uint64_t size, uint64_t i) const {
+    const uint64_t partner = own_first + i * own_step;  // a negative number is beyond all partners
+    return has_own && partner < size ? partner : NOBODY;
   }
   __device__ Range targets(uint64_t part) const { return {part * width, smaller((part + 1) * width, n_post)}; }
 

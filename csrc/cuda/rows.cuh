@@ -7,6 +7,8 @@ constexpr int BLOCK = 256, WARPS = BLOCK / int(WARP);
 
 struct Range {
   uint64_t start, end;
+
+  __device__ bool has(uint64_t x) const { return start <= x && x < end; }
 };
 
 // Compressed rows of connectivity; without `indptr` all are equally long.

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import spikeloop as sl
 from spikeloop import connect, init
+from spikeloop.connect._view import own_places
 from spikeloop.kernels import _connect
 
 WEIGHTS = {
@@ -35,6 +36,14 @@ RULES = {
     "often": lambda n, *x, **y: connect.FixedOutDegree(3 * n * (n > 1), *x, **y),
     "total": lambda n, *x, **y: connect.FixedTotalNumber(6 * n * (n > 1), *x, **y),
     "different": lambda n, *x, **y: connect.FixedTotalNumber(n * n // 3, *x, multapses=False, **y),
+    "in": lambda n, *x, **y: connect.FixedInDegree(7 * (n > 1), *x, **y),
+    "distinct in": lambda n, *x, **y: connect.FixedInDegree(min(n // 2, 11), *x, multapses=False, **y),
+    "near": lambda n, *x, **y: connect.DistanceDependent(connect.GaussianProfile(0.2), *x, **y),
+    "periodic": lambda n, *x, **y: connect.DistanceDependent(
+        connect.ExponentialProfile(0.1, p_max=0.7, cutoff=0.4), *x, periodic=True, **y
+    ),
+    "box": lambda n, *x, **y: connect.DistanceDependent(connect.BoxProfile(0.3), *x, **y),
+    "all": lambda n, *x, **y: connect.AllToAll(*x, **y),
 }
 PARTS = {
     "a part and all": (slice(10, 90), slice(None)),
@@ -64,19 +73,19 @@ def same(monkeypatch):
         named = {str(k): np.asarray(x) for k, x in enumerate(operands)}
         return call_frame.on_gpu(target, named, shapes, attributes)
 
-    def made(rule, *populations):
+    def made(rule, *populations, **targets):
         sl.random.seed(7)
-        found = rule(*populations)
+        found = rule(*populations, **targets)
         weight = u.get_mantissa(found.weight.value)
         delay = -1 if found.delay is None else found.delay
         return [np.asarray(x) for x in (found.indices, found.indptr, weight, delay, found.longest_delay, found.dt or 0)]
 
-    def compare(*what):
-        wanted = made(*what)
+    def compare(*what, **targets):
+        wanted = made(*what, **targets)
         with monkeypatch.context() as patch:
             patch.setattr(_connect, "is_native", lambda: True)
             patch.setattr(_connect, "_call", run)
-            ours = made(*what)
+            ours = made(*what, **targets)
         assert calls == ["connect_count", "connect_fill"]
         calls.clear()
         for a, b in zip(ours, wanted, strict=True):
@@ -97,8 +106,17 @@ def test_rules(name, same):
         own = {"seed": 2**63 + kind, "delay": DELAYS[delay], "autapses": n == 33 or name in ("often", "total")}
         found.append(same(RULES[name](n, WEIGHTS[weight], **own), n, n))
     assert found[0] == 0 < found[2] < found[4]
-    several = RULES[name](40, WEIGHTS["normal"], delay=DELAYS["short"], seed=9)
-    assert same(several, 12, 2100) > 0  # of blocks
+    several = RULES[name](40, WEIGHTS["normal"], delay=DELAYS["short"], seed=9, autapses=False)
+    whole = same(several, 12, 2100)  # of blocks
+    assert 0 < same(several, 12, 2100, targets=(70, 1900)) < whole
+    assert same(several, 12, 2100, targets=(5, 5)) == 0
+
+
+@pytest.mark.parametrize("rule", [connect.OneToOne, lambda *x, **y: connect.SmallWorld(34, 0.4, *x, **y)])
+def test_rules_of_populations_of_one_size(rule, same):
+    for n, delay in ((77, "short"), (35, "one")):  # with 34 neighbours of 34 there is nowhere to rewire to
+        made = rule(WEIGHTS["normal"], delay=DELAYS[delay], seed=2**63 + n)
+        assert 21 <= same(made, n, n, targets=(9, 30)) < same(made, n, n)
 
 
 @pytest.mark.parametrize("weight", WEIGHTS)
@@ -113,17 +131,27 @@ def test_many_targets(same):
         assert same(connect.FixedOutDegree(20_000, 1.0, multapses=multapses, seed=4), 1, 1_000_000) == 20_000
 
 
+def test_sources_that_reach_a_target_often(same):
+    rule = connect.FixedInDegree(70, WEIGHTS["normal"], delay=DELAYS["short"], seed=5)
+    assert same(rule, 2, 40) == 40 * 70
+    assert same(rule, 2, 40, targets=(3, 9)) == 6 * 70
+
+
 @pytest.mark.parametrize("parts", PARTS)
 def test_autapses_of_parts_are_left_out(parts, same):
     population = sl.LIF(300)
     of, to = (population[part] for part in PARTS[parts])
-    for name in ("prob", "different", "distinct"):
+    names = ["prob", "different", "distinct", "near", "all"]
+    if isinstance(own_places(to, of, ""), range):
+        names.append("distinct in")
+    for name in names:
         assert same(RULES[name](40, WEIGHTS["normal"], delay=DELAYS["short"], seed=9, autapses=False), of, to) > 0
 
 
 @pytest.mark.parametrize("delay", ["none", "short", "long"])
 def test_blocks(delay, same):
-    assert same(_blocks(delay, "normal"), 60, 64) > 900
+    assert same(_blocks(delay, "normal"), 80, 64) > 900
+    assert same(_blocks(delay, "normal"), 80, 64, targets=(20, 50)) > 400
 
 
 def _blocks(delay, weight):
@@ -132,9 +160,12 @@ def _blocks(delay, weight):
         (2, 0): connect.FixedProb(0.4, WEIGHTS["cut"], delay=other),
         (0, 2): connect.FixedOutDegree(30, WEIGHTS["exponential"], delay=DELAYS[delay]),
         (0, 0): connect.FixedTotalNumber(900, WEIGHTS[weight], delay=DELAYS[delay], seed=1),
+        (1, 2): connect.FixedInDegree(12, WEIGHTS["cut"], delay=other),
+        (1, 0): connect.SmallWorld(4, 0.3, WEIGHTS["cut"], delay=other),
+        (2, 2): connect.DistanceDependent(connect.BoxProfile(0.4), WEIGHTS["cut"], delay=other),
         (3, 1): connect.FixedProb(0.4, WEIGHTS["cut"], delay=other),
     }
-    return connect.Blocks([33, 20, 7, 0], [40, 3, 21], rules)
+    return connect.Blocks([33, 40, 7, 0], [40, 3, 21], rules)
 
 
 def test_other_rules_are_built_on_the_cpu(monkeypatch):
@@ -143,10 +174,8 @@ def test_other_rules_are_built_on_the_cpu(monkeypatch):
     population = sl.LIF(20)
     connect.FixedProb(0.3, np.ones((9, 9)))(9, 9)
     connect.FixedProb(0.3, lambda i, j: i + j)(9, 9)
-    connect.FixedInDegree(3, 1.0)(9, 9)
-    connect.FixedProb(0.3, 1.0)(9, 9, targets=(2, 5))
     connect.FixedProb(0.5, 1.0, autapses=False)(population[[1, 2, 5]], population[[2, 9, 1]])
-    _blocks("short", "one")(60, 64)
+    _blocks("short", "one")(80, 64)
     with pytest.raises(ValueError, match="99 distinct targets asked for, but there are only 81"):
         connect.FixedTotalNumber(99, 1.0, multapses=False)(9, 9)
     with pytest.raises(MemoryError, match="about 1e\\+09 synapses"):

@@ -86,15 +86,22 @@ class Blocks(Rule):
             layout.dt,
         )
 
-    def parts(self, source: View, target: View) -> list[Part]:
+    def parts(self, source: View, target: View, wanted: range) -> list[Part]:
         self._check_sizes(source, target)
         if any(type(rule).build is not Rule.build for rule in self.rules.values()):
             return []
         sources, targets = _cut(source, self.sources), _cut(target, self.targets)
-        return [
-            Part(self.rules[i, j], sources[i], targets[j], sum(self.sources[:i]), sum(self.targets[:j]))
-            for i, j in sorted(self.rules)
-        ]
+        starts = list(itertools.accumulate(self.targets, initial=0))
+        found = []
+        for i, j in sorted(self.rules):
+            first, end = max(wanted.start, starts[j]), min(wanted.stop, starts[j + 1])
+            if first >= end and len(wanted) < starts[-1] and (i, j) != min(self.rules):
+                continue
+            some = range(first - starts[j], end - starts[j]) if first < end else range(0)
+            found.append(
+                Part(self.rules[i, j], sources[i], targets[j], some, sum(self.sources[:i]), first - wanted.start)
+            )
+        return found
 
     def _check_sizes(self, source: View, target: View) -> None:
         for what, parts, n in (("sources", self.sources, source.size), ("targets", self.targets, target.size)):

@@ -17,7 +17,7 @@ from ._draws import Draw
 from ._memory import check_fits
 from ._pairs import Pairs
 from ._reference import block_width, most_steps
-from ._spec import Spec, Synapses
+from ._spec import Space, Spec, Synapses
 from ._view import View
 
 if TYPE_CHECKING:
@@ -25,39 +25,50 @@ if TYPE_CHECKING:
 
 _MOST = 1 << 30  # synapses to expect; places have 32 bits
 _LONGEST = 65535
+_WIDE = 4096  # targets of a block whose synapses are not drawn together
 
 
 class Part(NamedTuple):
-    """A rule between some sources and targets of a connection, which begin at these places."""
+    """A rule between some sources and targets of a connection.
+
+    `wanted` are the targets whose synapses are built. The sources begin at `first_source` in the connection, the wanted
+    targets at `first_target`.
+    """
 
     rule: Rule
     source: View
     target: View
+    wanted: range
     first_source: int
     first_target: int
 
 
-def built_on_gpu(rule: Rule, source: View, target: View) -> Synapses | None:
-    """The synapses of a rule, on the GPU; None where this is another device, or the builders of the CPU are needed."""
-    if _mesh.current() is not None or not kernel.is_native():
+def built_on_gpu(rule: Rule, source: View, target: View, targets: range | None = None) -> Synapses | None:
+    """The synapses of a rule, on the GPU; with `targets`, those that reach this range of targets.
+
+    None where this is another device, or the builders of the CPU are needed.
+    """
+    if (targets is None and _mesh.current() is not None) or not kernel.is_native():
         return None
-    parts = rule.parts(source, target)
+    wanted = range(target.size) if targets is None else targets
+    parts = rule.parts(source, target, wanted)
     values = [(part.rule.weights(), part.rule.delays()) for part in parts]
     alone = len(parts) == 1 and parts[0].rule is rule
     if not parts or not all(map(_is_built, parts)) or not _go_together(values, alone):
         return None
-    if (expected := rule.expected(source, target)) > _MOST:
+    expected = rule.expected(source, target) * len(wanted) / max(target.size, 1)
+    if expected > _MOST:
         return None
     weight, delay = values[0]
     bytes_of_delay = delay.bytes and delay.bytes + 4  # targets are held twice until they are in the order of delays
     what = f"{rule!r} from {source.varshape} to {target.varshape}"
-    check_fits(what, expected, source.size, target.size, weight.bytes, bytes_of_delay, _free_bytes())
+    check_fits(what, expected, source.size, len(wanted), weight.bytes, bytes_of_delay, _free_bytes())
     specs = [
         part.rule.spec(part.source, part.target, *(x.draw for x in drawn))
         for part, drawn in zip(parts, values, strict=True)
     ]
     with jax.ensure_compile_time_eval():  # also within a trace the synapses are known
-        found = _filled(_Layout(parts, specs, source.size), specs, target.size, alone)
+        found = _filled(_Layout(parts, specs, source.size), specs, len(wanted), alone)
     if alone:
         return rule.completed(found, Pairs(source, target, found.indices.size, _not_listed))
     return found._replace(weight=attach(found.weight, weight.unit), dt=delay.unit)
@@ -67,32 +78,35 @@ class _Layout:
     """Where the synapses of each rule and source stand."""
 
     def __init__(self, parts: list[Part], specs: list[Spec], n_pre: int):
-        self.rules = np.zeros(len(specs), kernel.RULE)
-        for rule, part, spec in zip(self.rules, parts, specs, strict=True):
-            _write(rule, spec)
-            rule["first_target"] = part.first_target
-        self.n_sources = int(self.rules["n_pre"].sum())
-        self.rules["first_number"] = np.cumsum(self.rules["n_pre"]) - self.rules["n_pre"]
+        rules, positions = np.zeros(len(specs), kernel.RULE), [np.zeros(0)]
+        for rule, part, spec in zip(rules, parts, specs, strict=True):
+            _write(rule, spec, part)
+            if spec.space is not None:
+                _write_space(rule["space"], spec.space, positions)
+        rules["first_number"] = np.cumsum(rules["n_pre"]) - rules["n_pre"]
         self.rows = np.zeros(n_pre + 1, np.int64)  # the first cell of each source
         groups, self.n_cells = [], 0
         for _, members in itertools.groupby(range(len(parts)), lambda k: id(parts[k].source)):
             first, *others = members
             end = first + len(others) + 1
             groups.append((first, end))
-            self._place(self.rules[first:end], parts[first].first_source)
+            self._place(rules[first:end], parts[first].first_source)
         self.groups = np.array(groups, np.uint32).reshape(-1, 2)
+        longest = max((spec.num for spec in specs if spec.rule in ("fixed_in_degree", "small_world")), default=0)
+        sources = int(rules["n_pre"].sum())
+        self.drawing = kernel.Drawing(rules, np.concatenate(positions), longest, self.n_cells, sources)
 
     def _place(self, rules: np.ndarray, first_source: int) -> None:
         """Put the cells of rules of the same sources behind those that are there."""
-        before = np.cumsum(rules["blocks"]) - rules["blocks"]
-        cells, n = int(rules["blocks"].sum()), int(rules["n_pre"][0])
+        before = np.cumsum(rules["parts"]) - rules["parts"]
+        cells, n = int(rules["parts"].sum()), int(rules["n_pre"][0])
         rules["first_cell"], rules["cells"] = self.n_cells + before, cells
         self.rows[first_source : first_source + n] = self.n_cells + cells * np.arange(n)
         self.n_cells += cells * n
         self.rows[first_source + n :] = self.n_cells
 
 
-def _write(rule: np.void, spec: Spec) -> None:
+def _write(rule: np.void, spec: Spec, part: Part) -> None:
     """Write a specification into the record that kernels read."""
     rule["rule"] = kernel.RULES[spec.rule]
     for name in ("num", "multapses", "seed", "n_pre", "n_post", "wide", "prob"):
@@ -103,36 +117,61 @@ def _write(rule: np.void, spec: Spec) -> None:
         draw: Draw | None = getattr(spec, name)
         if draw is not None:
             rule[name] = draw.family, draw.a, draw.b, draw.part, draw.bounds
-    rule["width"] = block_width(spec.n_post, _mean(spec))
-    rule["blocks"] = -(-spec.n_post // int(rule["width"]))
+    width, wanted = _width(spec), part.wanted
+    first = wanted.start // width
+    rule["width"], rule["blocks"], rule["first_part"] = width, -(-spec.n_post // width), first
+    rule["parts"] = -(-wanted.stop // width) - first if len(wanted) else 0
+    rule["wanted"] = wanted.start, wanted.stop
+    rule["offset"] = (part.first_target - wanted.start) % (1 << 64)
 
 
-def _mean(spec: Spec) -> float:
-    """The number of synapses of a pair of neurons, on average."""
+def _write_space(record: np.void, space: Space, positions: list[np.ndarray]) -> None:
+    """Write where neurons are; positions go behind those that are there."""
+    record["profile"], record["axes"] = kernel.PROFILES.index(space.profile), space.source.shape[1]
+    record["scale"], record["cutoff"], record["period"] = space.scale, space.cutoff, space.period
+    for name in ("source", "target"):
+        record[name] = sum(x.size for x in positions)
+        positions.append(getattr(space, name).ravel())
+
+
+def _width(spec: Spec) -> int:
+    """The targets of a block."""
+    if spec.rule in ("one_to_one", "small_world"):
+        return max(spec.n_post, 1)
+    if spec.rule in ("all_to_all", "distance_dependent"):
+        return _WIDE
     if spec.rule == "fixed_prob":
-        return spec.prob
-    each = 1 if spec.rule == "fixed_out_degree" else spec.n_pre
-    return spec.num / max(float(each) * spec.n_post, 1.0)
+        return block_width(spec.n_post, spec.prob)
+    neurons = {"fixed_out_degree": spec.n_post, "fixed_in_degree": spec.n_pre}
+    return block_width(spec.n_post, spec.num / max(neurons.get(spec.rule, spec.n_pre * spec.n_post), 1))
 
 
 def _filled(layout: _Layout, specs: list[Spec], n_post: int, alone: bool) -> Synapses:
     """The synapses in the types of the builders of the CPU, for one rule `alone` or for `Blocks`."""
-    starts = kernel.count(layout.rules, layout.n_cells, layout.n_sources)
+    counted = kernel.count(layout.drawing)
     spec, delays = specs[0], [spec.delay for spec in specs if spec.delay is not None]
     longest = max(map(most_steps, delays), default=0)
     indices, weight, delay = kernel.fill(
-        layout.rules,
+        layout.drawing,
         layout.groups,
-        starts,
+        counted,
         np.uint16 if n_post <= 1 << 16 else np.uint32,
         None if spec.weight is None else np.float64 if spec.wide else np.float32,
         None if not delays else np.uint8 if longest <= 255 else np.uint16,
         longest,
     )
-    if alone and spec.rule == "fixed_out_degree":
+    if alone and n_post == spec.n_post and _has_equal_rows(spec):
         return Synapses(indices, np.zeros(0, np.int32), weight, delay)
-    indptr = starts[jnp.asarray(layout.rows)].astype(np.int32)
+    indptr = counted[0][jnp.asarray(layout.rows)].astype(np.int32)
     return Synapses(indices, indptr, weight, delay if alone else _narrow(delay))
+
+
+def _has_equal_rows(spec: Spec) -> bool:
+    """Whether all sources have the same number of synapses, whatever is drawn."""
+    if spec.rule == "all_to_all":
+        own = np.asarray([] if spec.own is None else spec.own)
+        return int(((own >= 0) & (own < spec.n_post)).sum()) in (0, spec.n_pre)
+    return spec.rule in ("one_to_one", "fixed_out_degree", "small_world")
 
 
 def _narrow(delay: Any) -> Any:
@@ -152,7 +191,7 @@ def _is_built(part: Part) -> bool:
     if isinstance(own, np.ndarray) or (delay is not None and most_steps(delay) > _LONGEST):
         return False
     if rule.rule != "fixed_total_number":
-        return True
+        return rule.rule != "small_world" or source.size > 0
     places, num = np.asarray([] if own is None else own), numbers["num"]
     pairs = source.size * target.size - int(((places >= 0) & (places < target.size)).sum())
     return num == 0 or (pairs > 0 and (numbers["multapses"] or num <= pairs))

@@ -106,11 +106,10 @@ class Rule(NamesKeywords):
         source, target = as_view(source, "source size"), as_view(target, "target size")
         for what, neurons in (("source", source), ("target", target)):
             check_population(neurons.size, f"{self!r}: {what} size")
-        if targets is not None:
-            return self.build(source, target, check_range(targets, target.size, f"{self!r}: targets"))
-        synapses = built_on_gpu(self, source, target)
-        synapses = self.build(source, target) if synapses is None else synapses
-        if synapses.indices.size == 0:
+        wanted = None if targets is None else check_range(targets, target.size, f"{self!r}: targets")
+        synapses = built_on_gpu(self, source, target, wanted)
+        synapses = self.build(source, target, wanted) if synapses is None else synapses
+        if targets is None and synapses.indices.size == 0:
             self.warn_of_none(source, target)
         return synapses
 
@@ -157,9 +156,12 @@ class Rule(NamesKeywords):
         found = found._replace(delay=steps, dt=dt)
         return found if np.ndim(found.delay) == 0 else ordered(found, pairs.source.size)
 
-    def parts(self, source: View, target: View) -> list[Part]:
-        """The rules that make the synapses, by source, then by target; empty if this kind of rule builds otherwise."""
-        return [Part(self, source, target, 0, 0)] if type(self).build is Rule.build else []
+    def parts(self, source: View, target: View, wanted: range) -> list[Part]:
+        """The rules that make the synapses to these targets, by source, then by target.
+
+        Empty if this kind of rule builds otherwise.
+        """
+        return [Part(self, source, target, wanted, 0, 0)] if type(self).build is Rule.build else []
 
     def spec(self, source: View, target: View, weight: Draw | None, delay: Draw | None) -> Spec:
         """The specification for the builder."""

@@ -93,7 +93,7 @@ class Mesh:
 
         def build(lo: int, hi: int) -> Synapses:
             first, end = np.searchsorted(target.indices, (lo, hi)).tolist()
-            found = seeded.synapses(source, target, targets=(first, end))
+            found = jax.device_get(seeded.synapses(source, target, targets=(first, end)))
             return found._replace(indices=target.numbers(found.indices + np.uint32(first), np.uint32) - np.uint32(lo))
 
         parts = Parts(self.devices, source.size, math.prod(target.shape), build)
