@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Confirms on a machine with an NVIDIA GPU what was tested without one, and times it: runs the tests that need a GPU, then
-# the construction of PD14, and COBA with native kernels and with their references. A log lies in benches/results/gpu.
+# Confirms on a machine with an NVIDIA GPU what was tested without one, and times it, within ten minutes: kernels and
+# networks beside those of the CPU, times of steps and of PD14's construction, all models, and, where CUDA's
+# compute-sanitizer is there, kernels under it. A log lies in benches/results/gpu; what fails does not keep the rest.
 #   benches/gpu_check.sh           builds a wheel with CUDA kernels and an environment for it, .venv-gpu
 #   benches/gpu_check.sh PYTHON    takes an interpreter that has such a wheel, JAX for CUDA and the extra `test`
 # For a machine that has JAX for CUDA, but neither Rust nor a network:
@@ -30,21 +31,51 @@ build() {
   "$python" -m pip install --quiet "$(newest_wheel)[cuda,test]"
 }
 
-tests() { REQUIRE_GPU=1 "$python" -m pytest -m gpu tests/gpu -q; }
+machine() {
+  git log -1 --format='commit %h %cs' || true # a copy may have no history
+  nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
+  "$python" -m spikeloop info
+}
 
-timings() {
-  for scale in 0.1 1; do "$python" -m benches.gpu_build "$scale"; done
-  for kernels in native reference; do
-    for size in 4000 40000 400000; do "$python" -m benches.gpu_coba "$size" "$kernels"; done
-  done
+tests() { REQUIRE_GPU=1 "$python" -m pytest -p no:cacheprovider -m gpu -q --tb=short --maxfail=10 "$@"; }
+kernels() { tests tests/gpu/test_gpu.py; }
+models() { tests tests/gpu/test_programs.py; }
+
+step() { "$python" -m benches.gpu_step "$@"; }
+steps() { # what matters most comes first
+  for size in 4000 40000 400000; do step COBA "$size"; done
+  step PD14 1
+  step COBA 4000000
+  step BrunelSTDP 12500
+  step PD14 0.1
+  step COBA 4000 reference
+}
+construction() { for scale in 0.1 1; do "$python" -m benches.gpu_build "$scale"; done; }
+
+memcheck() {
+  command -v compute-sanitizer || { echo "no compute-sanitizer on the path" && return; }
+  REQUIRE_GPU=1 XLA_PYTHON_CLIENT_PREALLOCATE=false compute-sanitizer --tool memcheck --error-exitcode 1 \
+    "$python" -m pytest -p no:cacheprovider -q tests/gpu/test_gpu.py -k "a_kernel or synapses"
+}
+
+# part NAME SECONDS: runs it for so long at most, says how long it took, and takes note if it failed.
+failed=
+part() {
+  local start=$SECONDS status=0
+  echo "== $1"
+  timeout "$2" bash -c "set -eo pipefail; $(declare -f "$1" tests step); python='$python'; $1" || status=$?
+  echo "== $1: $((SECONDS - start)) s, status $status"
+  [ $status = 0 ] || failed+=" $1"
 }
 
 {
-  git log -1 --format='commit %h %cs' || true # a copy may have no history
-  nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
   [ $# -gt 0 ] || build
-  "$python" -m spikeloop info
-  tests || failed=1 # timings come all the same
-  timings
-  [ -z "${failed:-}" ]
+  part machine 30
+  part kernels 120
+  part steps 200
+  part construction 40
+  part models 150
+  part memcheck 60
+  echo "failed:${failed:- none}"
+  [ -z "$failed" ]
 } 2>&1 | tee "$log"

@@ -42,6 +42,10 @@ def test_synapses_are_built_there_and_are_those_of_the_cpu(gpu):
     for make in (
         lambda: sl.connect.FixedProb(0.02, weight, seed=1)(900, 70_000),
         lambda: sl.connect.FixedOutDegree(300, weight, delay=delay, multapses=False, seed=2)(900, 5000),
+        lambda: sl.connect.FixedInDegree(300, weight, delay=delay, multapses=False, seed=3)(5000, 900),
+        lambda: sl.connect.FixedInDegree(300, weight, seed=4)(5000, 9000, targets=(100, 2000)),
+        lambda: sl.connect.DistanceDependent(sl.connect.GaussianProfile(0.1), weight, seed=5)((60, 60), (50, 50)),
+        lambda: sl.connect.SmallWorld(40, 0.3, weight, delay=delay, seed=6)(3000, 3000),
         lambda: sl.networks.PD14(0.02).recurrent.comm,
     ):
         found = []
