@@ -227,3 +227,15 @@ RATES = {
     "sigmoid_rate_ipn": {**_QUIET, "theta": 0.1, "beta": 4.0},
     "sigmoid_rate_gg_1998_ipn": _QUIET,
 }
+# Populations in mean-field theory, all of them connected: `drift` and `diffusion` are weights of the mean and of the
+# variance of their input.
+MEAN_FIELD = {"params": {"mean": 12.0, "tau": 3.0, "tau_syn": 0.5, "theta": 12.0}, "start": (9.0, 10.0),
+              "drift": [[0.9, -0.3], [0.8, -0.4]], "diffusion": [[1.3, 1.6], [1.2, 1.4]]}  # fmt: skip
+# An astrocyte, fast for one, with spikes at the steps `kicks`, and a neuron with its slow inward current.
+ASTROCYTE = {
+    "params": {"delta_IP3": 0.05, "k_IP3R": 0.02, "rate_IP3R": 0.6, "rate_L": 0.011, "rate_SERCA": 0.09,
+               "tau_IP3": 70.0, "SIC_scale": 2.0},
+    "target": TIGHT, "kicks": (50, 90, 91, 400), "weight": 2.0, "slow": 60.0, "steps": 900,
+    "record": (("Ca_astro", "IP3", "h_IP3R"), ("I_SIC", "V_m", "w")),
+}  # fmt: skip
+OTHERS = ("siegert_neuron", "astrocyte_lr_1994", "aeif_cond_alpha_astro")  # models with a test of their own

@@ -35,7 +35,8 @@ def test_a_spike_acts_in_the_order_of_nest():
 def test_every_port_adds_to_its_state_in_batches_by_native_code(model):
     """Each sample but the last has spikes at one port, all in one program of single precision."""
     neurons = model(3)
-    projections = [kick(neurons, name, 2.0) for name in neurons.ports]
+    weight = 200.0 if model is sl.nest.siegert_neuron else 2.0
+    projections = [kick(neurons, name, weight) for name in neurons.ports]
     net = sl.nn.Module()
     net.parts = [neurons, projections]
     batch = len(projections) + 1

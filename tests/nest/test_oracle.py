@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 import spikeloop as sl
 from nest_cases import (
+    ASTROCYTE,
     CASES,
     DT,
     IN_SHORT,
     LATE,
+    MEAN_FIELD,
+    OTHERS,
     POPULATION,
     RANDOM,
     RATE_STEPS,
@@ -161,7 +164,74 @@ def test_rates_as_nest(model, oracle):
     np.testing.assert_allclose(found, oracle[f"{model}/rates"], rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("model", sorted({*RANDOM, *RATES, *(case.model for case in CASES)}))
+def test_populations_in_mean_field_theory_as_nest(oracle):
+    sl.environ.set(precision=64, dt=DT * u.ms)
+    cls, start = sl.nest.siegert_neuron, MEAN_FIELD["start"]
+    cells = cls(len(start), rate_initializer=start * u.Hz, **constants(cls, MEAN_FIELD["params"]))
+    loops = [into(cells, name, np.array(MEAN_FIELD[name])) for name in ("drift", "diffusion")]
+    sl.nn.init_all_states(cells)
+
+    def step():
+        rate = cells.get_spike()
+        for loop in loops:
+            loop(rate)
+        cells()
+        return cells.rate.value
+
+    found = u.get_mantissa(sl.transform.for_loop(step, length=RATE_STEPS))
+    np.testing.assert_allclose(found, oracle["siegert_neuron/rates"], rtol=1e-13)
+
+
+def test_a_mean_field_rate_without_noise_is_that_of_a_regular_neuron():
+    sl.environ.set(precision=64, dt=DT * u.ms)
+    cells = sl.nest.siegert_neuron(3, tau=0.001 * u.ms)
+    sl.nn.init_all_states(cells)
+    cells([14.0, 16.0, 40.0] * u.mV)
+    mu = np.array([16.0, 40.0])
+    regular = 1e3 / (2 + 5 * np.log(mu / (mu - 15)))
+    np.testing.assert_allclose(u.get_mantissa(cells.rate.value), [0.0, *regular], rtol=1e-12)
+
+
+def into(target, name, weight):
+    """A projection to a port that multiplies what is sent by a weight or by a matrix of them."""
+    weight = u.Quantity(weight, unit=target.ports[name].unit)
+    comm = lambda x: weight @ x if np.ndim(weight) else x * weight  # noqa: E731
+    return sl.AlignPostProj(comm=comm, post=target, **target.port(name))
+
+
+def test_an_astrocyte_and_its_slow_inward_current_as_nest(oracle):
+    sl.environ.set(precision=64, dt=DT * u.ms)
+    astrocyte = sl.nest.astrocyte_lr_1994(1, **constants(sl.nest.astrocyte_lr_1994, ASTROCYTE["params"]))
+    neuron = sl.nest.aeif_cond_alpha_astro(1)
+    kicks, slow = into(astrocyte, "IP3", ASTROCYTE["weight"]), into(neuron, "SIC", ASTROCYTE["slow"])
+    net = sl.nn.Module()
+    net.parts = [astrocyte, neuron, kicks, slow]
+    sl.nn.init_all_states(net)
+    spikes = np.isin(np.arange(ASTROCYTE["steps"]), ASTROCYTE["kicks"])[:, None]
+
+    def step(spike):
+        kicks(spike)
+        slow(astrocyte.get_spike())
+        astrocyte()
+        neuron()
+        cells = zip((astrocyte, neuron), ASTROCYTE["record"], strict=True)
+        return {name: u.get_mantissa(getattr(cell, name).value)[0] for cell, names in cells for name in names}
+
+    found = sl.transform.for_loop(step, jnp.asarray(spikes, float))
+    assert found["w"].max() > neuron.b.mantissa  # the current makes the neuron spike
+    for name, tolerance in {
+        "IP3": 1e-13,
+        "Ca_astro": 1e-9,
+        "h_IP3R": 1e-10,
+        "I_SIC": 1e-5,
+        "V_m": 1e-5,
+        "w": 1e-5,
+    }.items():
+        theirs = oracle[f"astrocyte_lr_1994/{name}"]
+        np.testing.assert_allclose(kept(name, found[name]), theirs, rtol=0, atol=tolerance, err_msg=name)
+
+
+@pytest.mark.parametrize("model", sorted({*OTHERS, *RANDOM, *RATES, *(case.model for case in CASES)}))
 def test_defaults_are_those_of_nest(model, oracle):
     cls = getattr(sl.nest, model)
     theirs = {key.rpartition("/")[2]: x for key, x in oracle.items() if key.startswith(f"{model}/default/")}

@@ -6,11 +6,13 @@ from ._lists import variable_list as variable_list
 from ._nest_neuron import NestNeuron as NestNeuron
 from ._ports import Port as Port
 from .aeif import aeif_cond_alpha as aeif_cond_alpha
+from .aeif import aeif_cond_alpha_astro as aeif_cond_alpha_astro
 from .aeif import aeif_cond_alpha_multisynapse as aeif_cond_alpha_multisynapse
 from .aeif import aeif_cond_beta_multisynapse as aeif_cond_beta_multisynapse
 from .aeif import aeif_cond_exp as aeif_cond_exp
 from .aeif import aeif_psc_alpha as aeif_psc_alpha
 from .aeif import aeif_psc_exp as aeif_psc_exp
+from .astrocyte_lr_1994 import astrocyte_lr_1994 as astrocyte_lr_1994
 from .binary import erfc_neuron as erfc_neuron
 from .binary import ginzburg_neuron as ginzburg_neuron
 from .binary import mcculloch_pitts_neuron as mcculloch_pitts_neuron
@@ -62,3 +64,4 @@ from .rate import tanh_rate_ipn as tanh_rate_ipn
 from .rate import tanh_rate_opn as tanh_rate_opn
 from .rate import threshold_lin_rate_ipn as threshold_lin_rate_ipn
 from .rate import threshold_lin_rate_opn as threshold_lin_rate_opn
+from .siegert_neuron import siegert_neuron as siegert_neuron
