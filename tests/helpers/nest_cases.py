@@ -82,6 +82,10 @@ EXACT = [
          ("V_m", "I_syn_ex", "I_syn_in")),
     Case("iaf_tum_2000", psc(900.0, -60.0), {"I_e": 350.0, "tau_fac": 200.0, "tau_rec": 50.0, **UNEQUAL}, STEP,
          ("V_m", "I_syn_ex", "I_syn_in"), loop=("ex", 1, 500.0)),
+    Case("iaf_psc_exp_ps", psc(900.0, -60.0), {"I_e": 350.0, **UNEQUAL}, STEP),
+    Case("iaf_psc_alpha_ps", psc(200.0, -150.0), {"I_e": 350.0, "tau_syn_ex": 10.0, "tau_syn_in": 8.0}, STEP,
+         ("V_m", "I_syn_ex", "I_syn_in")),
+    Case("iaf_psc_delta_ps", delta(6.0), {"I_e": 350.0, "t_ref": 0.7}, STEP),
     Case("iaf_chs_2007", {"ex": (0, 1, 0.9, 0.4)}),
     Case("izhikevich", delta(8.0), {"I_e": 3.0}, ((200, 6.0), (700, 0.0), (1000, 10.0)), ("V_m", "U_m")),
 ]  # fmt: skip
@@ -200,7 +204,7 @@ IN_SHORT = [case for case in ADAPTIVE if case.key in _FEW]
 
 def kept(name, values):
     """What is stored of the values of all steps: of States other than V_m every third."""
-    return values if name in ("V_m", "V_m.s", "spikes") else values[::3]
+    return values if name in ("V_m", "V_m.s", "spikes", "offset") else values[::3]
 
 
 # Neurons that spike at random: how often they do in the steps of a run, in the mean and with what spread.

@@ -90,14 +90,16 @@ def run(case):
     for at, value in case.current:
         current[at:] = value
 
+    names = (*case.record, *["offset"] * hasattr(neuron, "offset"))
+
     def step(x, arriving):
         deliver(arriving)
         spike = neuron(x * neuron.current_unit)
-        found = [getattr(neuron, name.replace(".", "_")) for name in case.record]
+        found = [getattr(neuron, name.replace(".", "_")) for name in names]
         return spike[0], [u.get_mantissa(getattr(x, "value", x))[0] for x in found]
 
     spikes, recorded = sl.transform.for_loop(step, jnp.asarray(current), jnp.asarray(case.trains(), float))
-    return np.flatnonzero(spikes), dict(zip(case.record, map(np.asarray, recorded), strict=True))
+    return np.flatnonzero(spikes), dict(zip(names, map(np.asarray, recorded), strict=True))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.key)
@@ -119,6 +121,8 @@ def compare(case, oracle):
     off = np.abs(recorded[first] - oracle[f"{case.key}/{first}"])
     assert len(expected) >= case.spikes
     np.testing.assert_array_equal(spikes, expected)
+    if "offset" in recorded:
+        np.testing.assert_allclose(recorded["offset"][spikes], oracle[f"{case.key}/offset"], rtol=0, atol=1e-10)
     rises = np.isin(np.arange(STEPS) + 1, expected)
     assert off[~rises].max() <= case.tolerance
     assert off[rises].max(initial=0.0) <= max(case.tolerance, case.upswing)

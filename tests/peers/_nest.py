@@ -64,6 +64,8 @@ def driven(model, params, ports, trains, late, current, record, dt, loop=None):
     recorded = {name: meter.events[name][:steps] for name in record}
     if model == "iaf_psc_exp_htum":
         recorded["V_m"] = recorded["V_m"] + cell.E_L  # NEST records it without E_L
+    if model.endswith("_ps"):
+        recorded["offset"] = recorder.events["offsets"][spiked < steps]
     return {**recorded, "spikes": spiked[spiked < steps]}
 
 

@@ -49,6 +49,9 @@ from .mat import amat2_psc_exp as amat2_psc_exp
 from .mat import mat2_psc_exp as mat2_psc_exp
 from .parrot_neuron import parrot_neuron as parrot_neuron
 from .pp_psc_delta import pp_psc_delta as pp_psc_delta
+from .precise import iaf_psc_alpha_ps as iaf_psc_alpha_ps
+from .precise import iaf_psc_delta_ps as iaf_psc_delta_ps
+from .precise import iaf_psc_exp_ps as iaf_psc_exp_ps
 from .rate import gauss_rate_ipn as gauss_rate_ipn
 from .rate import lin_rate_ipn as lin_rate_ipn
 from .rate import lin_rate_opn as lin_rate_opn
