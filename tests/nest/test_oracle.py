@@ -67,11 +67,27 @@ def of_itself(neuron, name, _, weight):
 
 def constants(model, params):
     """The constants of NEST as arguments of a model; those of compartments have their first letters as endings."""
+    if model is sl.nest.cm_default:
+        return tree(params)
     flat = {}
     for name, value in params.items():
         inner = {f"{k}_{name[0]}": x for k, x in value.items()} if isinstance(value, dict) else {name: value}
         flat |= {"lambda_" if k == "lambda" else k: x for k, x in inner.items() if k != "gsl_error_tol"}
     return {name: in_unit(model, name, value) for name, value in flat.items()}
+
+
+def tree(params):
+    """The compartments and receptors of NEST, with units."""
+    units = {"C": u.nF, "g": u.uS, "e": u.mV, "V": u.mV, "t": u.ms, "N": u.UNITLESS}
+
+    def with_units(values):
+        return {name: u.Quantity(x, unit=units[name[0]]) for name, x in values.items() if name != "v_comp"}
+
+    parts = {
+        kind: [{**x, "params": with_units(x.get("params", {}))} for x in params[kind]]
+        for kind in ("compartments", "receptors")
+    }
+    return {**parts, "V_th": params["V_th"] * u.mV}
 
 
 def in_unit(model, name, value):

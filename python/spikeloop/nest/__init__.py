@@ -16,6 +16,7 @@ from .astrocyte_lr_1994 import astrocyte_lr_1994 as astrocyte_lr_1994
 from .binary import erfc_neuron as erfc_neuron
 from .binary import ginzburg_neuron as ginzburg_neuron
 from .binary import mcculloch_pitts_neuron as mcculloch_pitts_neuron
+from .cm_default import cm_default as cm_default
 from .gif import gif_cond_exp as gif_cond_exp
 from .gif import gif_cond_exp_multisynapse as gif_cond_exp_multisynapse
 from .gif import gif_psc_exp as gif_psc_exp

@@ -86,9 +86,9 @@ def described(cls: Any) -> str:
     rows = ["| constant | meaning | unit | default |", "|---|---|---|---|"]
     rows += [_row(name, param.default, param.unit) for name, param in cls.params.items()]
     rows += [_row(name, x.default, x.unit) for name, x in cls.lists.items() if isinstance(x, ParamList)]
-    states = ", ".join(f"`{name}`" for name in cls.state_vars)
+    states = [f"`{name}`" for name in cls.state_vars]
     listed = [f"`{name}_1`, …" for name, x in cls.lists.items() if not isinstance(x, ParamList)]
-    lines = ["States: " + ", ".join([states, *listed]) + "."]
+    lines = ["States: " + ", ".join([*states, *listed]) + "."] if [*states, *listed] else []
     if cls.port_list is not None:
         _, port = cls.port_list
         lines.append(f"Ports 1, 2, …: weights in {port.unit} that add to `{port.state}_1`, `{port.state}_2`, …")
