@@ -251,6 +251,12 @@ RATES = {
     "sigmoid_rate_ipn": {**_QUIET, "theta": 0.1, "beta": 4.0},
     "sigmoid_rate_gg_1998_ipn": _QUIET,
 }
+# The same with other sums, or with excitation and inhibition that depend on the rate: model -> constants.
+COUPLED = {
+    "lin_rate_ipn": {**_QUIET, "mult_coupling": True, "g_ex": 0.8, "g_in": 1.1, "theta_ex": 1.5, "theta_in": 0.7},
+    "tanh_rate_opn": {**_QUIET, "theta": 0.1, "linear_summation": False},
+    "sigmoid_rate_ipn": {**_QUIET, "linear_summation": False, "mult_coupling": True},
+}
 # Populations in mean-field theory, all of them connected: `drift` and `diffusion` are weights of the mean and of the
 # variance of their input.
 MEAN_FIELD = {"params": {"mean": 12.0, "tau": 3.0, "tau_syn": 0.5, "theta": 12.0}, "start": (9.0, 10.0),

@@ -26,6 +26,8 @@ for case in CASES:
 for model, params in RATES.items():
     arrays[f"{model}/rates"] = _nest.rates(model, params, WEIGHTS, START, RATE_STEPS, DT)["rate"]
     arrays |= {f"{model}/default/{name}": value for name, value in _nest.defaults(model).items()}
+for model, params in table.COUPLED.items():
+    arrays[f"{model}/coupled"] = _nest.rates(model, params, WEIGHTS, START, RATE_STEPS, DT)["rate"]
 for model, params in RANDOM.items():
     count = _nest.counts(model, params, POPULATION, RUN, DT)["count"]
     print(model, count.mean(), "spikes in the mean")

@@ -10,6 +10,7 @@ import spikeloop as sl
 from nest_cases import (
     ASTROCYTE,
     CASES,
+    COUPLED,
     DT,
     IN_SHORT,
     LATE,
@@ -169,36 +170,43 @@ def test_spikes_at_random_as_often_as_nest(model, oracle):
 
 @pytest.mark.parametrize("model", RATES)
 def test_rates_as_nest(model, oracle):
-    sl.environ.set(precision=64, dt=DT * u.ms)
     cls = getattr(sl.nest, model)
-    neurons = cls(len(START), rate_initializer=np.array(START), **constants(cls, RATES[model]))
-    loop = sl.AlignPostProj(comm=lambda rate: WEIGHTS @ rate, post=neurons, **neurons.port("rate"))
+    found = rates(cls(len(START), rate_initializer=np.array(START), **constants(cls, RATES[model])), {"rate": WEIGHTS})
+    np.testing.assert_allclose(found, oracle[f"{model}/rates"], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("model", COUPLED)
+def test_sums_and_couplings_as_nest(model, oracle):
+    cls = getattr(sl.nest, model)
+    neurons = cls(len(START), rate_initializer=np.array(START), **constants(cls, COUPLED[model]))
+    couples = {"ex": np.maximum(WEIGHTS, 0), "in": np.minimum(WEIGHTS, 0)}
+    found = rates(neurons, couples if neurons.mult_coupling else {"rate": WEIGHTS})
+    np.testing.assert_allclose(found, oracle[f"{model}/coupled"], rtol=0, atol=1e-12)
+    with pytest.raises(ValueError, match="chosen when the population is made"):
+        neurons.mult_coupling = not neurons.mult_coupling
+
+
+def rates(neurons, weights):
+    """The rates after each step of neurons that are connected by these weights, by port."""
+    sl.environ.set(precision=64, dt=DT * u.ms)
+    loops = [into(neurons, name, w) for name, w in weights.items()]
     sl.nn.init_all_states(neurons)
 
     def step():
-        loop(neurons.get_spike())
+        rate = neurons.get_spike()
+        for loop in loops:
+            loop(rate)
         neurons()
-        return neurons.rate.value
+        return u.get_mantissa(neurons.rate.value)
 
-    found = sl.transform.for_loop(step, length=RATE_STEPS)
-    np.testing.assert_allclose(found, oracle[f"{model}/rates"], rtol=0, atol=1e-12)
+    return sl.transform.for_loop(step, length=RATE_STEPS)
 
 
 def test_populations_in_mean_field_theory_as_nest(oracle):
     sl.environ.set(precision=64, dt=DT * u.ms)
     cls, start = sl.nest.siegert_neuron, MEAN_FIELD["start"]
     cells = cls(len(start), rate_initializer=start * u.Hz, **constants(cls, MEAN_FIELD["params"]))
-    loops = [into(cells, name, np.array(MEAN_FIELD[name])) for name in ("drift", "diffusion")]
-    sl.nn.init_all_states(cells)
-
-    def step():
-        rate = cells.get_spike()
-        for loop in loops:
-            loop(rate)
-        cells()
-        return cells.rate.value
-
-    found = u.get_mantissa(sl.transform.for_loop(step, length=RATE_STEPS))
+    found = rates(cells, {name: np.array(MEAN_FIELD[name]) for name in ("drift", "diffusion")})
     np.testing.assert_allclose(found, oracle["siegert_neuron/rates"], rtol=1e-13)
 
 
@@ -214,7 +222,8 @@ def test_a_mean_field_rate_without_noise_is_that_of_a_regular_neuron():
 
 def into(target, name, weight):
     """A projection to a port that multiplies what is sent by a weight or by a matrix of them."""
-    weight = u.Quantity(weight, unit=target.ports[name].unit)
+    unit = target.ports[name].unit
+    weight = weight if unit.is_unitless else u.Quantity(weight, unit=unit)
     comm = lambda x: weight @ x if np.ndim(weight) else x * weight  # noqa: E731
     return sl.AlignPostProj(comm=comm, post=target, **target.port(name))
 

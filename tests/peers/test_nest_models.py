@@ -13,6 +13,7 @@ from nest_cases import (
     ADAPTIVE,
     ASTROCYTE,
     CASES,
+    COUPLED,
     DT,
     LATE,
     MEAN_FIELD,
@@ -40,11 +41,13 @@ def test_stored_results_are_those_of_nest(case, nest):
     np.testing.assert_allclose(found[first], expected[first], rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("model", RATES)
-def test_rates(model, nest):
+@pytest.mark.parametrize(
+    ("model", "params", "name"), [(*x, "rates") for x in RATES.items()] + [(*x, "coupled") for x in COUPLED.items()]
+)
+def test_rates(model, params, name, nest):
     with np.load(oracle.ORACLE) as stored:
-        expected = stored[f"{model}/rates"]
-    found = nest("rates", model=model, params=RATES[model], weights=WEIGHTS, start=START, steps=RATE_STEPS, dt=DT)
+        expected = stored[f"{model}/{name}"]
+    found = nest("rates", model=model, params=params, weights=WEIGHTS, start=START, steps=RATE_STEPS, dt=DT)
     np.testing.assert_allclose(found["rate"], expected, rtol=0, atol=1e-12)
 
 

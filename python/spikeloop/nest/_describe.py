@@ -69,6 +69,8 @@ MEANINGS = {
     "conc_Mg2": "concentration of magnesium in mM", "g_Kv1": "conductance of the potassium channels Kv1",
     "g_Kv3": "conductance of the potassium channels Kv3", "g_sp": "conductance between soma and proximal dendrite",
     "g_pd": "conductance between proximal and distal dendrite",
+    "g_ex": "factor of excitation, with mult_coupling", "g_in": "factor of inhibition, with mult_coupling",
+    "theta_ex": "rate at which excitation has no effect", "theta_in": "the same of inhibition, with the other sign",
     "Ca_tot": "calcium of the cell, as if all were in the cytosol", "IP3_0": "IP3 at rest",
     "Kd_IP3_1": "dissociation constant of IP3 and its receptor", "delta_IP3": "jump of IP3 at a spike of weight 1",
     "Kd_IP3_2": "the same of an inactivated receptor", "Kd_act": "dissociation constant of calcium, activation",
