@@ -63,6 +63,23 @@ def delta(weight):
 
 UNEQUAL = {"tau_syn_ex": 0.5, "tau_syn_in": 8.0}
 STEP = ((200, 300.0), (700, 0.0), (1000, 500.0))
+# In NEST a compartment starts at v_comp, ours at e_L.
+TREE = {
+    "V_th": -50.0,
+    "compartments": [
+        {"parent_idx": -1, "params": {"C_m": 0.4, "g_L": 0.02, "e_L": -75.0, "v_comp": -75.0, "gbar_Na": 1.5,
+                                      "e_Na": 55.0, "gbar_K": 0.4, "e_K": -88.0}},
+        {"parent_idx": 0, "params": {"C_m": 0.05, "g_C": 0.03, "g_L": 0.002}},
+        {"parent_idx": 1},
+        {"parent_idx": 0, "params": {"C_m": 0.06, "g_C": 0.05, "g_L": 0.003, "gbar_K": 0.01}},
+    ],
+    "receptors": [
+        {"comp_idx": 0, "receptor_type": "AMPA", "params": {"tau_d_AMPA": 1.5}},
+        {"comp_idx": 0, "receptor_type": "GABA"},
+        {"comp_idx": 1, "receptor_type": "NMDA", "params": {"e_NMDA": 5.0}},
+        {"comp_idx": 3, "receptor_type": "AMPA_NMDA", "params": {"NMDA_ratio": 1.2, "tau_r_NMDA": 1.0}},
+    ],
+}  # fmt: skip
 EXACT = [
     Case("iaf_psc_exp", psc(900.0, -60.0), {"I_e": 250.0, **UNEQUAL}, STEP, ("V_m", "I_syn_ex", "I_syn_in")),
     Case("iaf_psc_exp", psc(300.0, -200.0), {"I_e": 250.0, "tau_syn_ex": 10.0, "tau_syn_in": 10.0}, STEP,
@@ -82,6 +99,13 @@ EXACT = [
          ("V_m", "I_syn_ex", "I_syn_in")),
     Case("iaf_tum_2000", psc(900.0, -60.0), {"I_e": 350.0, "tau_fac": 200.0, "tau_rec": 50.0, **UNEQUAL}, STEP,
          ("V_m", "I_syn_ex", "I_syn_in"), loop=("ex", 1, 500.0)),
+    Case("iaf_psc_exp_ps", psc(900.0, -60.0), {"I_e": 350.0, **UNEQUAL}, STEP),
+    Case("iaf_psc_alpha_ps", psc(200.0, -150.0), {"I_e": 350.0, "tau_syn_ex": 10.0, "tau_syn_in": 8.0}, STEP,
+         ("V_m", "I_syn_ex", "I_syn_in")),
+    Case("iaf_psc_delta_ps", delta(6.0), {"I_e": 350.0, "t_ref": 0.7}, STEP),
+    Case("cm_default", {str(k): (k, 1, w, 0.5 * w) for k, w in enumerate((0.12, 0.03, 0.006, 0.06))}, TREE,
+         record=("v_comp0", "v_comp1", "v_comp2", "v_comp3", "m_Na_0", "h_Na_0", "n_K_3", "g_d_AMPA_0",
+                 "g_r_AN_NMDA_3")),
     Case("iaf_chs_2007", {"ex": (0, 1, 0.9, 0.4)}),
     Case("izhikevich", delta(8.0), {"I_e": 3.0}, ((200, 6.0), (700, 0.0), (1000, 10.0)), ("V_m", "U_m")),
 ]  # fmt: skip
@@ -200,7 +224,7 @@ IN_SHORT = [case for case in ADAPTIVE if case.key in _FEW]
 
 def kept(name, values):
     """What is stored of the values of all steps: of States other than V_m every third."""
-    return values if name in ("V_m", "V_m.s", "spikes") else values[::3]
+    return values if name in ("V_m", "V_m.s", "v_comp0", "spikes", "offset") else values[::3]
 
 
 # Neurons that spike at random: how often they do in the steps of a run, in the mean and with what spread.
@@ -227,3 +251,21 @@ RATES = {
     "sigmoid_rate_ipn": {**_QUIET, "theta": 0.1, "beta": 4.0},
     "sigmoid_rate_gg_1998_ipn": _QUIET,
 }
+# The same with other sums, or with excitation and inhibition that depend on the rate: model -> constants.
+COUPLED = {
+    "lin_rate_ipn": {**_QUIET, "mult_coupling": True, "g_ex": 0.8, "g_in": 1.1, "theta_ex": 1.5, "theta_in": 0.7},
+    "tanh_rate_opn": {**_QUIET, "theta": 0.1, "linear_summation": False},
+    "sigmoid_rate_ipn": {**_QUIET, "linear_summation": False, "mult_coupling": True},
+}
+# Populations in mean-field theory, all of them connected: `drift` and `diffusion` are weights of the mean and of the
+# variance of their input.
+MEAN_FIELD = {"params": {"mean": 12.0, "tau": 3.0, "tau_syn": 0.5, "theta": 12.0}, "start": (9.0, 10.0),
+              "drift": [[0.9, -0.3], [0.8, -0.4]], "diffusion": [[1.3, 1.6], [1.2, 1.4]]}  # fmt: skip
+# An astrocyte, fast for one, with spikes at the steps `kicks`, and a neuron with its slow inward current.
+ASTROCYTE = {
+    "params": {"delta_IP3": 0.05, "k_IP3R": 0.02, "rate_IP3R": 0.6, "rate_L": 0.011, "rate_SERCA": 0.09,
+               "tau_IP3": 70.0, "SIC_scale": 2.0},
+    "target": TIGHT, "kicks": (50, 90, 91, 400), "weight": 2.0, "slow": 60.0, "steps": 900,
+    "record": (("Ca_astro", "IP3", "h_IP3R"), ("I_SIC", "V_m", "w")),
+}  # fmt: skip
+OTHERS = ("siegert_neuron", "astrocyte_lr_1994", "aeif_cond_alpha_astro")  # models with a test of their own

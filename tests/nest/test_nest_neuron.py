@@ -10,6 +10,12 @@ MODELS = [getattr(sl.nest, name) for name in sorted(vars(sl.nest)) if name[0].is
 MODELS = [model for model in MODELS if isinstance(model, type)]
 
 
+TREE = {
+    "compartments": [{"parent_idx": -1, "params": {"gbar_Na": 1.5 * u.uS}}, {"parent_idx": 0}],
+    "receptors": [{"comp_idx": 0, "receptor_type": "AMPA"}, {"comp_idx": 1, "receptor_type": "GABA"}],
+}
+
+
 @pytest.fixture(autouse=True)
 def dt():
     sl.environ.set(dt=0.1 * u.ms)
@@ -34,8 +40,9 @@ def test_a_spike_acts_in_the_order_of_nest():
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_every_port_adds_to_its_state_in_batches_by_native_code(model):
     """Each sample but the last has spikes at one port, all in one program of single precision."""
-    neurons = model(3)
-    projections = [kick(neurons, name, 2.0) for name in neurons.ports]
+    neurons = model(3, **(TREE if model is sl.nest.cm_default else {}))
+    weight = 200.0 if model is sl.nest.siegert_neuron else 2.0
+    projections = [kick(neurons, name, weight) for name in neurons.ports]
     net = sl.nn.Module()
     net.parts = [neurons, projections]
     batch = len(projections) + 1
@@ -56,8 +63,9 @@ def test_every_port_adds_to_its_state_in_batches_by_native_code(model):
     for k, port in enumerate(neurons.ports.values()):
         grown = {name for name, x in first.items() if (np.abs(x[k] - x[-1]) > 1e-6).any()}
         assert port.state in grown
-        # V_m follows in the next step, of gif_psc_exp at once; noise is another one in each sample
-        assert grown <= {port.state, port.state.replace("fast", "slow"), "V_m", "S", "noisy_rate"}
+        # V_m follows in the next step, of gif_psc_exp and cm_default at once; noise is another one in each sample
+        together = {port.state.replace("fast", "slow"), port.state.replace("g_d", "g_r")}
+        assert grown <= {port.state, *together, "V_m", "v_comp0", "v_comp1", "S", "noisy_rate"}
 
     for _ in range(4):
         out = step(spikes)
@@ -78,6 +86,40 @@ def test_lists_give_ports():
     assert type(same) is type(neurons)  # one program for all populations with as many ports
     with pytest.raises(ValueError, match="E_rev has 1 elements and tau_syn 2"):
         sl.nest.aeif_cond_alpha_multisynapse(2, E_rev=[0.0] * u.mV, tau_syn=[1.0, 2.0] * u.ms)
+
+
+def test_a_tree_of_compartments_makes_a_class():
+    neurons = sl.nest.cm_default(2, **TREE)
+    assert type(sl.nest.cm_default(5, **TREE)) is type(neurons)  # one program for all populations with this tree
+    assert [*neurons.state_vars][:4] == ["v_comp0", "m_Na_0", "h_Na_0", "v_comp1"]
+    sl.nn.init_all_states(neurons)
+    sl.transform.for_loop(lambda: neurons([0.0, 20.0] * u.nA), length=100)
+    root, dendrite = (u.get_mantissa(v.value) for v in (neurons.v_comp0, neurons.v_comp1))
+    assert root[0] == pytest.approx(-70, abs=1)
+    assert root[1] > dendrite[1] > dendrite[0]
+
+
+@pytest.mark.parametrize(
+    ("compartments", "receptors", "message"),
+    [
+        ([], [], "at least the root"),
+        ([{"parent_idx": -1}, {"parent_idx": 2}, {"parent_idx": 0}], [], "compartment 1 has the parent 2"),
+        ([{"parent_idx": -1, "parms": {}}], [], "did you mean 'params'"),
+        ([{"parent_idx": -1}], [{"comp_idx": 0}], "receptor 0 has no 'receptor_type'"),
+        ([{"parent_idx": -1, "params": {"gbar_NA": 1 * u.uS}}], [], "did you mean 'gbar_Na'"),
+        ([{"parent_idx": -1, "params": {"g_L": 1 * u.mV}}], [], "g_L_0"),
+        ([{"parent_idx": -1}], [{"comp_idx": 1, "receptor_type": "AMPA"}], "receptor 0 is at compartment 1"),
+        ([{"parent_idx": -1}], [{"comp_idx": 0, "receptor_type": "AMPAR"}], "did you mean 'AMPA'"),
+        (
+            [{"parent_idx": -1}],
+            [{"comp_idx": 0, "receptor_type": "AMPA", "params": {"tau_d_AMPA": 0.2 * u.ms}}],
+            "tau_d_AMPA_0",
+        ),
+    ],
+)
+def test_a_tree_that_is_wrong_is_named(compartments, receptors, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        sl.nest.cm_default(2, compartments=compartments, receptors=receptors)
 
 
 def test_what_is_wrong_is_named():
@@ -106,6 +148,20 @@ def test_spikes_have_derivatives(name):
     slope = sl.transform.grad(loss)(jnp.asarray([900.0]))
     assert np.isfinite(slope).all()
     assert (slope != 0).all()
+
+
+def test_the_time_of_a_spike_inside_of_a_step_has_a_derivative():
+    def first(current):
+        neuron = sl.nest.iaf_psc_exp_ps(1)
+        sl.nn.init_all_states(neuron)
+        spikes, offsets = sl.transform.for_loop(lambda: (neuron(current * u.pA), neuron.offset.value), length=110)
+        step = spikes[:, 0].argmax()
+        return (step + 1) * 0.1 - u.get_mantissa(offsets)[step, 0]
+
+    sl.environ.set(precision=64)
+    slope, time = sl.transform.grad(first, return_value=True)(jnp.asarray([600.0]))
+    assert time == pytest.approx(10 * np.log(24 / 9), abs=1e-12)  # V_m − E_L goes to 24 mV, the threshold is at 15
+    assert slope == pytest.approx(10 * (1 / 24 - 1 / 9) * 10 / 250, rel=1e-9)
 
 
 def test_several_spikes_in_a_step_count():

@@ -64,6 +64,8 @@ def driven(model, params, ports, trains, late, current, record, dt, loop=None):
     recorded = {name: meter.events[name][:steps] for name in record}
     if model == "iaf_psc_exp_htum":
         recorded["V_m"] = recorded["V_m"] + cell.E_L  # NEST records it without E_L
+    if model.endswith("_ps"):
+        recorded["offset"] = recorder.events["offsets"][spiked < steps]
     return {**recorded, "spikes": spiked[spiked < steps]}
 
 
@@ -75,11 +77,44 @@ def rates(model, params, weights, start, steps, dt):
     cells.rate = list(start)
     spec = {"synapse_model": "rate_connection_instantaneous", "weight": np.asarray(weights)}
     nest.Connect(cells, cells, "all_to_all", spec)
+    return {"rate": rates_of(cells, steps, dt)}
+
+
+def mean_field(params, drift, diffusion, start, steps, dt):
+    """The rates after each step of `siegert_neuron`s that are all connected, without a delay."""
+    nest.ResetKernel()
+    nest.set(resolution=dt, use_wfr=False)
+    cells = nest.Create("siegert_neuron", len(start), params=params)
+    cells.rate = list(start)
+    spec = {"synapse_model": "diffusion_connection", "drift_factor": np.asarray(drift)}
+    nest.Connect(cells, cells, "all_to_all", {**spec, "diffusion_factor": np.asarray(diffusion)})
+    return {"rate": rates_of(cells, steps, dt)}
+
+
+def rates_of(cells, steps, dt):
+    """The rates after each of the next steps."""
     meter = nest.Create("multimeter", {"record_from": ["rate"], "interval": dt})
     nest.Connect(meter, cells, syn_spec={"delay": dt})
     nest.Simulate(grid(steps + 1, dt))
     order = np.lexsort((meter.events["senders"], meter.events["times"]))
-    return {"rate": meter.events["rate"][order].reshape(-1, len(start))[:steps]}
+    return meter.events["rate"][order].reshape(-1, len(cells))[:steps]
+
+
+def astrocyte(params, kicks, weight, slow, target, record, dt, steps):
+    """What an astrocyte with spikes of a weight at some steps, and a neuron with its slow inward current, do."""
+    nest.ResetKernel()
+    nest.resolution = dt
+    cells = nest.Create("astrocyte_lr_1994", params=params), nest.Create("aeif_cond_alpha_astro", params=target)
+    source = nest.Create("spike_generator", {"spike_times": [grid(at, dt) for at in kicks]})
+    nest.Connect(source, cells[0], syn_spec={"weight": weight, "delay": dt})
+    nest.Connect(*cells, syn_spec={"synapse_model": "sic_connection", "weight": slow, "delay": dt})
+    found = {}
+    for cell, names in zip(cells, record, strict=True):
+        meter = nest.Create("multimeter", {"record_from": names, "interval": dt})
+        nest.Connect(meter, cell, syn_spec={"delay": dt})
+        found |= dict.fromkeys(names, meter)
+    nest.Simulate(grid(steps + 1, dt))
+    return {name: meter.events[name][:steps] for name, meter in found.items()}
 
 
 def counts(model, params, n, steps, dt):

@@ -9,7 +9,23 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "nest"))
 
 import test_oracle as oracle
-from nest_cases import ADAPTIVE, CASES, DT, LATE, POPULATION, RANDOM, RATE_STEPS, RATES, RUN, START, WEIGHTS
+from nest_cases import (
+    ADAPTIVE,
+    ASTROCYTE,
+    CASES,
+    COUPLED,
+    DT,
+    LATE,
+    MEAN_FIELD,
+    POPULATION,
+    RANDOM,
+    RATE_STEPS,
+    RATES,
+    RUN,
+    START,
+    WEIGHTS,
+    kept,
+)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.key)
@@ -25,12 +41,28 @@ def test_stored_results_are_those_of_nest(case, nest):
     np.testing.assert_allclose(found[first], expected[first], rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("model", RATES)
-def test_rates(model, nest):
+@pytest.mark.parametrize(
+    ("model", "params", "name"), [(*x, "rates") for x in RATES.items()] + [(*x, "coupled") for x in COUPLED.items()]
+)
+def test_rates(model, params, name, nest):
     with np.load(oracle.ORACLE) as stored:
-        expected = stored[f"{model}/rates"]
-    found = nest("rates", model=model, params=RATES[model], weights=WEIGHTS, start=START, steps=RATE_STEPS, dt=DT)
+        expected = stored[f"{model}/{name}"]
+    found = nest("rates", model=model, params=params, weights=WEIGHTS, start=START, steps=RATE_STEPS, dt=DT)
     np.testing.assert_allclose(found["rate"], expected, rtol=0, atol=1e-12)
+
+
+def test_mean_field(nest):
+    with np.load(oracle.ORACLE) as stored:
+        expected = stored["siegert_neuron/rates"]
+    found = nest("mean_field", **MEAN_FIELD, steps=RATE_STEPS, dt=DT)
+    np.testing.assert_allclose(found["rate"], expected, rtol=1e-12)
+
+
+def test_astrocyte(nest):
+    found = nest("astrocyte", **ASTROCYTE, dt=DT)
+    with np.load(oracle.ORACLE) as stored:
+        for name, values in found.items():
+            np.testing.assert_allclose(kept(name, values), stored[f"astrocyte_lr_1994/{name}"], rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("model", RANDOM)

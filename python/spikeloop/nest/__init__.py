@@ -6,14 +6,17 @@ from ._lists import variable_list as variable_list
 from ._nest_neuron import NestNeuron as NestNeuron
 from ._ports import Port as Port
 from .aeif import aeif_cond_alpha as aeif_cond_alpha
+from .aeif import aeif_cond_alpha_astro as aeif_cond_alpha_astro
 from .aeif import aeif_cond_alpha_multisynapse as aeif_cond_alpha_multisynapse
 from .aeif import aeif_cond_beta_multisynapse as aeif_cond_beta_multisynapse
 from .aeif import aeif_cond_exp as aeif_cond_exp
 from .aeif import aeif_psc_alpha as aeif_psc_alpha
 from .aeif import aeif_psc_exp as aeif_psc_exp
+from .astrocyte_lr_1994 import astrocyte_lr_1994 as astrocyte_lr_1994
 from .binary import erfc_neuron as erfc_neuron
 from .binary import ginzburg_neuron as ginzburg_neuron
 from .binary import mcculloch_pitts_neuron as mcculloch_pitts_neuron
+from .cm_default import cm_default as cm_default
 from .gif import gif_cond_exp as gif_cond_exp
 from .gif import gif_cond_exp_multisynapse as gif_cond_exp_multisynapse
 from .gif import gif_psc_exp as gif_psc_exp
@@ -47,6 +50,9 @@ from .mat import amat2_psc_exp as amat2_psc_exp
 from .mat import mat2_psc_exp as mat2_psc_exp
 from .parrot_neuron import parrot_neuron as parrot_neuron
 from .pp_psc_delta import pp_psc_delta as pp_psc_delta
+from .precise import iaf_psc_alpha_ps as iaf_psc_alpha_ps
+from .precise import iaf_psc_delta_ps as iaf_psc_delta_ps
+from .precise import iaf_psc_exp_ps as iaf_psc_exp_ps
 from .rate import gauss_rate_ipn as gauss_rate_ipn
 from .rate import lin_rate_ipn as lin_rate_ipn
 from .rate import lin_rate_opn as lin_rate_opn
@@ -62,3 +68,4 @@ from .rate import tanh_rate_ipn as tanh_rate_ipn
 from .rate import tanh_rate_opn as tanh_rate_opn
 from .rate import threshold_lin_rate_ipn as threshold_lin_rate_ipn
 from .rate import threshold_lin_rate_opn as threshold_lin_rate_opn
+from .siegert_neuron import siegert_neuron as siegert_neuron

@@ -62,7 +62,12 @@ class _Adaptive(NestNeuron):
     @classmethod
     def after(cls, t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
         """The States of the synapses after a time."""
-        return cls.course.after(t, s, cls.course.name, p, tuple(cls.ports))
+        return cls.course.after(t, s, cls.course.name, p, cls.synapses())
+
+    @classmethod
+    def synapses(cls) -> tuple[str, ...]:
+        """What the names of the States of the synapses end in."""
+        return tuple(cls.ports)
 
     @classmethod
     def integrate(cls, p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -90,7 +95,7 @@ def _adaptive_steps(model: Any, p: Any, s: Any, x: dict[str, Any], drive: Drive)
         held, _ = more
         V, w = _rates(model, p, x, drive, held)
         course = model.course
-        return {"V_m": V, "w": w, **course.rates(SimpleNamespace(**x), course.name, p, tuple(model.ports))}
+        return {"V_m": V, "w": w, **course.rates(SimpleNamespace(**x), course.name, p, model.synapses())}
 
     def then(x: Any, more: Any) -> tuple[dict[str, Any], Any]:
         held, spikes = more

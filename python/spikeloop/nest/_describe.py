@@ -69,6 +69,16 @@ MEANINGS = {
     "conc_Mg2": "concentration of magnesium in mM", "g_Kv1": "conductance of the potassium channels Kv1",
     "g_Kv3": "conductance of the potassium channels Kv3", "g_sp": "conductance between soma and proximal dendrite",
     "g_pd": "conductance between proximal and distal dendrite",
+    "g_ex": "factor of excitation, with mult_coupling", "g_in": "factor of inhibition, with mult_coupling",
+    "theta_ex": "rate at which excitation has no effect", "theta_in": "the same of inhibition, with the other sign",
+    "Ca_tot": "calcium of the cell, as if all were in the cytosol", "IP3_0": "IP3 at rest",
+    "Kd_IP3_1": "dissociation constant of IP3 and its receptor", "delta_IP3": "jump of IP3 at a spike of weight 1",
+    "Kd_IP3_2": "the same of an inactivated receptor", "Kd_act": "dissociation constant of calcium, activation",
+    "Kd_inh": "dissociation constant of calcium, inhibition", "Km_SERCA": "calcium at which the pump is half active",
+    "SIC_scale": "factor of what is sent", "SIC_th": "calcium above which a slow inward current is sent",
+    "k_IP3R": "rate of the inhibition of the receptor by calcium", "rate_IP3R": "maximal rate of release by IP3",
+    "rate_L": "rate of the leak from the endoplasmic reticulum", "rate_SERCA": "maximal rate of the pump",
+    "ratio_ER_cyt": "volume of the endoplasmic reticulum by that of the cytosol", "tau_IP3": "time constant of IP3",
 }  # fmt: skip
 
 
@@ -78,9 +88,9 @@ def described(cls: Any) -> str:
     rows = ["| constant | meaning | unit | default |", "|---|---|---|---|"]
     rows += [_row(name, param.default, param.unit) for name, param in cls.params.items()]
     rows += [_row(name, x.default, x.unit) for name, x in cls.lists.items() if isinstance(x, ParamList)]
-    states = ", ".join(f"`{name}`" for name in cls.state_vars)
+    states = [f"`{name}`" for name in cls.state_vars]
     listed = [f"`{name}_1`, …" for name, x in cls.lists.items() if not isinstance(x, ParamList)]
-    lines = ["States: " + ", ".join([states, *listed]) + "."]
+    lines = ["States: " + ", ".join([*states, *listed]) + "."] if [*states, *listed] else []
     if cls.port_list is not None:
         _, port = cls.port_list
         lines.append(f"Ports 1, 2, …: weights in {port.unit} that add to `{port.state}_1`, `{port.state}_2`, …")

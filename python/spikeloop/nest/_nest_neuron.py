@@ -53,7 +53,8 @@ class NestNeuron(Neuron):
         if cls.lengths is not None:
             cls.__signature__ = inspect.signature(cls.__mro__[1])
             return
-        cls.__signature__ = signature(cls)
+        if cls.__init__ is NestNeuron.__init__:
+            cls.__signature__ = signature(cls)
         if not cls.__name__.startswith("_"):
             cls.__doc__ = described(cls)
 

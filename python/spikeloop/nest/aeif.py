@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import brainunit as u
 
@@ -73,6 +73,32 @@ class aeif_cond_alpha(_AdaptiveCond):
 
     ports = ex_and_in("dg", u.nS, alpha_jump, ("tau_syn",))
     course = Course("g", alphas, alphas_after)
+
+
+class aeif_cond_alpha_astro(aeif_cond_alpha):
+    r"""`aeif_cond_alpha` with a slow inward current from astrocytes, `I_SIC`.
+
+    The port `SIC` takes what an `astrocyte_lr_1994` sends, with weights in pA; its sum flows through the next step.
+
+    Brette R, Gerstner W (2005) J. Neurophysiol. 94:3637; Nadkarni S, Jung P (2003) Phys. Rev. Lett. 91:268101.
+    """
+
+    I_SIC = variable(0.0 * u.pA, u.pA)
+
+    ports: ClassVar[dict[str, Port]] = {**aeif_cond_alpha.ports, "SIC": Port("I_SIC", u.pA)}
+
+    @staticmethod
+    def synaptic(p: SimpleNamespace, s: SimpleNamespace) -> Any:
+        return conductances(p, s) + s.I_SIC
+
+    @classmethod
+    def synapses(cls) -> tuple[str, ...]:
+        return tuple(aeif_cond_alpha.ports)
+
+    @classmethod
+    def arrive(cls, p: SimpleNamespace, s: SimpleNamespace) -> None:
+        s.I_SIC = 0.0 * s.I_SIC
+        super().arrive(p, s)
 
 
 class _AdaptivePsc(_Adaptive):

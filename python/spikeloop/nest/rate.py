@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -28,9 +30,9 @@ class _Rate(NestNeuron):
         raise NotImplementedError
 
     @classmethod
-    def received_rate(cls, p: SimpleNamespace, drive: Drive) -> Any:
+    def received_rate(cls, p: SimpleNamespace, rate: Any, drive: Drive) -> Any:
         """`phi` of the summed input."""
-        return cls.phi(p, p.arrived.get("rate", 0.0) + drive.current + drive.synaptic)
+        return cls.phi(p, p.arrived.get("rate", 0.0 * rate) + drive.current + drive.synaptic)
 
     @classmethod
     def arrive(cls, p: SimpleNamespace, s: SimpleNamespace) -> Any:
@@ -38,7 +40,62 @@ class _Rate(NestNeuron):
         return s.rate
 
 
-class _InputNoise(_Rate):
+class _Neuron(_Rate):
+    """Base of rate neurons, which choose what becomes of their input when they are made.
+
+    `of_each`: `phi` is a function of each rate, so a neuron sends `phi` of its own; `couples`: excitation and
+    inhibition are multiplied by functions of the rate that receives them.
+    """
+
+    options: ClassVar[dict[str, Any]] = {"linear_summation": True, "mult_coupling": False}
+    of_each: ClassVar[bool] = False
+    couples: ClassVar[bool] = False
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """A population of the class for these options."""
+        given = inspect.signature(cls).bind_partial(*args, **kwargs).arguments
+        of_each, couples = not given.get("linear_summation", True), bool(given.get("mult_coupling", False))
+        return object.__new__(_variant(cls, of_each, couples) if of_each or couples else cls)
+
+    def _check(self) -> None:
+        super()._check()
+        if (not self.linear_summation, bool(self.mult_coupling)) != (self.of_each, self.couples):
+            raise ValueError(f"{self.path}: linear_summation and mult_coupling are chosen when the population is made.")
+
+    @staticmethod
+    def coupling(p: SimpleNamespace, rate: Any) -> tuple[Any, Any]:
+        """The factors of excitation and inhibition."""
+        del p, rate
+        return 1.0, 1.0
+
+    @classmethod
+    def received_rate(cls, p: SimpleNamespace, rate: Any, drive: Drive) -> Any:
+        f = (lambda h: h) if cls.of_each else (lambda h: cls.phi(p, h))
+        excitation = p.arrived.get("ex" if cls.couples else "rate", 0.0 * rate) + drive.current + drive.synaptic
+        if not cls.couples:
+            return f(excitation)
+        of_excitation, of_inhibition = cls.coupling(p, rate)
+        return of_excitation * f(excitation) + of_inhibition * f(p.arrived.get("in", 0.0 * rate))
+
+    @classmethod
+    def sent(cls, p: SimpleNamespace, rate: Any) -> Any:
+        """What is sent of a rate."""
+        return cls.phi(p, rate) if cls.of_each else rate
+
+    @classmethod
+    def arrive(cls, p: SimpleNamespace, s: SimpleNamespace) -> Any:
+        return cls.sent(p, s.rate)
+
+
+@lru_cache(256)
+def _variant(cls: Any, of_each: bool, couples: bool) -> Any:
+    """The model with these options."""
+    members = {"__doc__": cls.__doc__, "__module__": cls.__module__, "lengths": {}, "of_each": of_each}
+    ports = {name: Port("rate", u.UNITLESS) for name in ("ex", "in")} if couples else cls.ports
+    return type(cls.__name__, (cls,), {**members, "couples": couples, "ports": ports})
+
+
+class _InputNoise(_Neuron):
     r"""Base of rate neurons with noise in their input, integrated exactly between steps (exponential Euler)."""
 
     tau = param(10.0 * u.ms, positive=True)
@@ -68,11 +125,11 @@ class _InputNoise(_Rate):
         mu, sigma = cls.strength(p)
         decay, step = p.lambda_ * p.dt / p.tau, p.dt / p.tau
         noise = sigma * jnp.sqrt(step * exprel(-2 * decay)) * normal(p.uniform(0), p.uniform(1))
-        rate = s.rate * exp(-decay) + step * exprel(-decay) * (mu + cls.received_rate(p, drive)) + noise
+        rate = s.rate * exp(-decay) + step * exprel(-decay) * (mu + cls.received_rate(p, s.rate, drive)) + noise
         s.rate = jnp.maximum(rate, p.rectify_rate)
 
 
-class _OutputNoise(_Rate):
+class _OutputNoise(_Neuron):
     """Base of rate neurons that send their rate with white noise added, `noisy_rate`."""
 
     tau = param(10.0 * u.ms, positive=True)
@@ -87,12 +144,12 @@ class _OutputNoise(_Rate):
     def integrate(cls, p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         step = p.dt / p.tau
         s.noisy_rate = s.rate + p.sigma * jnp.sqrt(1 / step) * normal(p.uniform(0), p.uniform(1))
-        s.rate = s.rate * exp(-step) + step * exprel(-step) * (p.mu + cls.received_rate(p, drive))
+        received = cls.received_rate(p, s.noisy_rate, drive)
+        s.rate = s.rate * exp(-step) + step * exprel(-step) * (p.mu + received)
 
     @classmethod
     def arrive(cls, p: SimpleNamespace, s: SimpleNamespace) -> Any:
-        del p
-        return s.noisy_rate
+        return cls.sent(p, s.noisy_rate)
 
 
 class _Transformer(_Rate):
@@ -102,13 +159,22 @@ class _Transformer(_Rate):
 
     @classmethod
     def integrate(cls, p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        s.rate = cls.received_rate(p, drive) + 0.0 * s.rate
+        s.rate = cls.received_rate(p, s.rate, drive)
 
 
 class _Linear(_Rate):
     """Base of models with a linear function."""
 
     g = param(1.0)
+    g_ex = param(1.0)
+    g_in = param(1.0)
+    theta_ex = param(0.0)
+    theta_in = param(0.0)
+
+    @staticmethod
+    def coupling(p: SimpleNamespace, rate: Any) -> tuple[Any, Any]:
+        """The factors of excitation and inhibition, with `mult_coupling`."""
+        return p.g_ex * (p.theta_ex - rate), p.g_in * (p.theta_in + rate)
 
     @staticmethod
     def phi(p: SimpleNamespace, h: Any) -> Any:
@@ -181,7 +247,13 @@ class lin_rate_ipn(_Linear, _InputNoise):
 
     It sends its rate in each step; a projection without a delay is NEST's `rate_connection_instantaneous`, one with a
     delay its `rate_connection_delayed`. Projections need to name no port. With `rectify_output=True` the rate is at
-    least `rectify_rate`. NEST's `lambda` is `lambda_`. Its `mult_coupling` and `linear_summation=False` are left out.
+    least `rectify_rate`. NEST's `lambda` is `lambda_`.
+
+    With `linear_summation=False` the function is one of each rate instead of their sum: a neuron sends φ of its own
+    rate, where NEST's takes φ of each rate that it receives. With `mult_coupling=True` there are two ports, `ex` and
+    `in` with negative weights, and the input is $g_\mathrm{ex} (\theta_\mathrm{ex} - X) \phi(h_\mathrm{ex}) +
+    g_\mathrm{in} (\theta_\mathrm{in} + X) \phi(h_\mathrm{in})$; models with another function have no such factors, but
+    still take it of both sums.
 
     >>> neurons = sl.nest.lin_rate_ipn(10, sigma=0.1)
     >>> loop = sl.project(neurons, neurons, sl.connect.FixedInDegree(3, -0.2))
