@@ -16,19 +16,20 @@ from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
 
 
-class LongRows(sl.nn.Module):
-    """Neurons with so many synapses of few delays that spikes are queued."""
+class OwnDelays(sl.nn.Module):
+    """Neurons whose synapses have a delay each, of `shortest` to `longest` ms, in two projections."""
 
-    def __init__(self):
+    def __init__(self, out_degree, shortest, longest):
         super().__init__()
         self.N = sl.LIFRef(103, V_th=1 * u.mV, tau_ref=1 * u.ms, V_initializer=sl.init.Uniform(0 * u.mV, 1 * u.mV))
-        delay = sl.init.Uniform(0.1 * u.ms, 0.3 * u.ms)
-        rule = sl.connect.FixedOutDegree(80, sl.init.Uniform(0 * u.mV, 0.02 * u.mV), delay=delay, seed=1)
-        self.P = sl.project(self.N, self.N, rule)
+        drawn = {"weight": sl.init.Uniform(0 * u.mV, 0.02 * u.mV), "delay": sl.init.Uniform(shortest, longest)}
+        self.P = sl.project(self.N, self.N, sl.connect.FixedOutDegree(out_degree, **drawn, seed=1))
+        self.Q = sl.project(self.N, self.N, sl.connect.FixedOutDegree(10, **drawn, seed=2))
 
     def update(self):
         """One step."""
         self.P()
+        self.Q()
         return self.N(1.5 * u.mA)
 
 
@@ -37,7 +38,8 @@ NETWORKS = {
     "Brunel": (lambda: sl.networks.Brunel(303, out_degree=60), 47),  # three blocks of 14 steps, and five steps
     "BrunelSTDP": (lambda: sl.networks.BrunelSTDP(203, out_degree=40), 60),
     "PD14": (lambda: sl.networks.PD14(0.006), 60),
-    "LongRows": (LongRows, 30),
+    "OwnDelays": (lambda: OwnDelays(20, 0.6 * u.ms, 2.0 * u.ms), 40),  # five blocks of seven steps, and five steps
+    "LongRows": (lambda: OwnDelays(80, 0.1 * u.ms, 0.3 * u.ms), 30),  # so many of few delays that spikes are queued
 }
 FOUND = {}
 
@@ -186,12 +188,33 @@ def same_synapses(rule, index):
     )
 
 
-def check_program():
-    """The collectives of the compiled loop of a network whose spikes travel for 14 steps."""
-    with devices(2):
-        net = sl.nn.init_all_states(NETWORKS["Brunel"][0]())
-        text = sl.transform.jit(lambda: sl.transform.for_loop(net.update, length=42)).compile().as_text()
-    FOUND["gathers"] = gathers(text)
+def check_exchanges():
+    """Recorders tell the same of all devices, and what each loop of the compiled program gathers."""
+    for name in ("Brunel", "COBA", "OwnDelays"):
+        sl.random.seed(3)
+        wanted, _ = recorded(NETWORKS[name][0])
+        with devices(2):
+            sl.random.seed(3)
+            ours, text = recorded(NETWORKS[name][0])
+        same = [np.array_equal(*pair) for pair in zip(ours, wanted, strict=True)]
+        FOUND[f"recorded {name}"] = {"spikes": int(wanted[0].sum()), "same": same, "gathers": gathers(text)}
+
+
+def recorded(make):
+    """(what recorders tell of a run, its program)."""
+    net = sl.nn.init_all_states(make())
+    few = {"some": slice(0, 50), "few": [3, 5, 70]}
+    recorders = [sl.record.Spikes(net.N), sl.record.Rate(net.N, groups=few), sl.record.States(net.N, "V")]
+    events = sl.nn.init_all_states(sl.record.Events(net.N, 5000))
+
+    def step():
+        spikes = net.update()
+        events()
+        return spikes, *(recorder() for recorder in recorders)
+
+    run = sl.transform.jit(lambda: sl.transform.for_loop(step, length=37))
+    rows = [sl.parallel.gather(x) for x in run()]
+    return [*rows, *jax.tree.leaves(sl.nn.save_states(events))], run.compile().as_text()
 
 
 def gathers(text):
@@ -297,7 +320,7 @@ if __name__ == "__main__":
     sl.environ.set(dt=0.1 * u.ms)
     check_networks()
     check_rules()
-    check_program()
+    check_exchanges()
     check_gradient()
     check_batch()
     check_shard_map()

@@ -56,10 +56,12 @@ def _scan(partition: Partition, equation: Any, values: list[Value]) -> list[Valu
     body, joins = flat_program(p["jaxpr"]), _runs_step(p["jaxpr"].jaxpr)
     consts, init, xs = _split(values, p["num_consts"], p["num_carry"])
     xs = [Value(partition.whole(x)) if x.layout is not None and x.layout.axis == 0 else x for x in xs]
+    before = len(partition.exchanges)
     loop = Scan(partition, body, (consts, init, xs), joins)
-    interval = None if p["reverse"] else _interval.find(loop)
-    if interval is not None and (outs := interval.run(p["length"])) is not None:
-        return outs
+    noted, length = partition.exchanges[before:], p["length"]
+    if noted and not p["reverse"] and (blocks := _interval.find(loop, length, noted)) is not None:
+        del partition.exchanges[before:]
+        return blocks.run(length)
     carry, ys = jax.lax.scan(loop.step, loop.start(), [x.array for x in xs], p["length"], p["reverse"], p["unroll"])
     return loop.results(carry, ys)
 
@@ -93,13 +95,7 @@ class Scan:
         local = Local(self.partition, self.body.jaxpr, [*(c.layout for c in self.consts), *self.layouts, *slices])
         local.wanted[: len(self.init)] = self.layouts
         examples = [c.array for c in self.consts], self.start(), [_slice(x.array) for x in self.xs]
-        deferred = self.partition.deferred
-
-        def step(consts: Any, carry: Any, x: Any) -> list[Any]:
-            outs = local(*consts, *carry, *x)
-            return outs if deferred is None else [*outs, *deferred.noted()]
-
-        traced = jax.make_jaxpr(step)(*examples)
+        traced = jax.make_jaxpr(lambda consts, carry, x: local(*consts, *carry, *x))(*examples)
         if self.joins:
             traced = as_step(traced, [True] * len(self.consts) + [False] * (len(self.init) + len(self.xs)))
         return traced, local.found
