@@ -280,6 +280,53 @@ def check_batch():
     }
 
 
+class Sparse(sl.nn.Module):
+    """Neurons with projections without a delay, with one for all, and with one for each synapse."""
+
+    def __init__(self):
+        super().__init__()
+        self.N = sl.LIFRef(43, V_th=1 * u.mV, tau_ref=1 * u.ms, V_initializer=sl.init.Uniform(0 * u.mV, 1 * u.mV))
+        delays = {"P": None, "Q": 0.2 * u.ms, "R": sl.init.Uniform(0.1 * u.ms, 0.3 * u.ms)}
+        for seed, (name, delay) in enumerate(delays.items()):
+            rule = sl.connect.FixedOutDegree(10, sl.init.Uniform(0 * u.mV, 0.2 * u.mV), delay=delay, seed=seed)
+            setattr(self, name, sl.project(self.N, self.N, rule))
+
+    def update(self, x):
+        """One step."""
+        for projection in (self.P, self.Q, self.R):
+            projection()
+        return self.N(x * u.mA)
+
+
+def check_sparse_batch():
+    """Sparse connections deliver the spikes of the samples of each device, forward and backward."""
+    x = np.random.default_rng(0).random((9, 8, 43), np.float32) * 3
+
+    def slopes(split):
+        sl.random.seed(1)
+        net = sl.nn.init_all_states(Sparse(), batch_size=8)
+        net.N.V.value = jax.tree.map(lambda v: split(v, 0), net.N.V.value)
+
+        def loss(x):
+            return (sl.transform.for_loop(net.update, x) * (1 + u.get_mantissa(net.N.V.value))).sum()
+
+        weights = {name: getattr(net, name).comm.weight for name in "PQR"}
+        found = sl.transform.jit(lambda x: sl.transform.grad(lambda: loss(x), weights)())(split(x, 1))
+        return jax.tree.leaves(found), net
+
+    wanted, _ = slopes(lambda x, axis: jnp.asarray(x))
+    with sl.parallel.mesh(("batch",)):
+        ours, net = slopes(sl.parallel.split)
+    states = [state.value for path, state in net.states().items() if path[-1] in ("V", "past", "ring")]
+    cut = [not x.sharding.is_fully_replicated for x in jax.tree.leaves(states)]
+    errors = [float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(ours, wanted, strict=True)]
+    with sl.parallel.mesh(("batch",)):
+        ordered = sl.transform.jit(lambda x: jax.lax.map(jnp.sort, x))(sl.parallel.split(x[0]))
+    cut.append(not ordered.sharding.is_fully_replicated)
+    errors.append(float(np.abs(ordered - np.sort(x[0], 1)).max()))
+    FOUND["sparse batch"] = {"errors": errors, "cut": cut}
+
+
 def check_shard_map():
     """A function of parts of a population, and a State that is written differently by devices that share it."""
     mesh = jax.make_mesh((4,), ("x",), axis_types=(AxisType.Auto,))
@@ -323,6 +370,7 @@ if __name__ == "__main__":
     check_exchanges()
     check_gradient()
     check_batch()
+    check_sparse_batch()
     check_shard_map()
     check_errors()
     json.dump(FOUND, sys.stdout)

@@ -69,6 +69,12 @@ def test_training_by_batches_that_devices_share_is_that_of_one_device(found):
     assert found["batch"]["States are cut"]
 
 
+def test_sparse_connections_and_loops_over_samples_run_on_the_samples_of_each_device(found):
+    assert len(found["sparse batch"]["errors"]) == 4
+    assert max(found["sparse batch"]["errors"]) < 1e-5
+    assert found["sparse batch"]["cut"] == [True] * 4
+
+
 @pytest.mark.parametrize(
     ("what", "says"),
     [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 
-from .._jax import ClosedJaxpr, flat_program, inner_program, run_jaxpr
+from .._jax import ClosedJaxpr, bind_equation, flat_program, inner_program, run_jaxpr
 from ..kernels.plan import as_step, step_p
 from . import _interval
 from ._value import Layout, Value
@@ -55,6 +55,8 @@ def _scan(partition: Partition, equation: Any, values: list[Value]) -> list[Valu
     p = equation.params
     body, joins = flat_program(p["jaxpr"]), _runs_step(p["jaxpr"].jaxpr)
     consts, init, xs = _split(values, p["num_consts"], p["num_carry"])
+    if partition.of_batch and (outs := _map(partition, equation, consts, init, xs)) is not None:
+        return outs
     xs = [Value(partition.whole(x)) if x.layout is not None and x.layout.axis == 0 else x for x in xs]
     before = len(partition.exchanges)
     loop = Scan(partition, body, (consts, init, xs), joins)
@@ -64,6 +66,20 @@ def _scan(partition: Partition, equation: Any, values: list[Value]) -> list[Valu
         return blocks.run(length)
     carry, ys = jax.lax.scan(loop.step, loop.start(), [x.array for x in xs], p["length"], p["reverse"], p["unroll"])
     return loop.results(carry, ys)
+
+
+def _map(
+    partition: Partition, equation: Any, consts: list[Value], init: list[Value], xs: list[Value]
+) -> list[Value] | None:
+    """A loop over samples, which do not depend on each other: every device runs its own. None of any other loop."""
+    layouts = {x.layout for x in xs} - {None}
+    if init or len(layouts) != 1 or any(value.layout is not None for value in consts):
+        return None
+    (layout,) = layouts
+    if layout is None or layout.axis != 0 or layout.before > 1:
+        return None
+    parts = [*(value.array for value in consts), *(partition.part(x, layout) for x in xs)]
+    return [Value(out, layout) for out in bind_equation(equation, parts, length=parts[-1].shape[0])]
 
 
 class Scan:
