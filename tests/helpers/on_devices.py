@@ -16,19 +16,20 @@ from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
 
 
-class LongRows(sl.nn.Module):
-    """Neurons with so many synapses of few delays that spikes are queued."""
+class OwnDelays(sl.nn.Module):
+    """Neurons whose synapses have a delay each, of `shortest` to `longest` ms, in two projections."""
 
-    def __init__(self):
+    def __init__(self, out_degree, shortest, longest):
         super().__init__()
         self.N = sl.LIFRef(103, V_th=1 * u.mV, tau_ref=1 * u.ms, V_initializer=sl.init.Uniform(0 * u.mV, 1 * u.mV))
-        delay = sl.init.Uniform(0.1 * u.ms, 0.3 * u.ms)
-        rule = sl.connect.FixedOutDegree(80, sl.init.Uniform(0 * u.mV, 0.02 * u.mV), delay=delay, seed=1)
-        self.P = sl.project(self.N, self.N, rule)
+        drawn = {"weight": sl.init.Uniform(0 * u.mV, 0.02 * u.mV), "delay": sl.init.Uniform(shortest, longest)}
+        self.P = sl.project(self.N, self.N, sl.connect.FixedOutDegree(out_degree, **drawn, seed=1))
+        self.Q = sl.project(self.N, self.N, sl.connect.FixedOutDegree(10, **drawn, seed=2))
 
     def update(self):
         """One step."""
         self.P()
+        self.Q()
         return self.N(1.5 * u.mA)
 
 
@@ -37,7 +38,8 @@ NETWORKS = {
     "Brunel": (lambda: sl.networks.Brunel(303, out_degree=60), 47),  # three blocks of 14 steps, and five steps
     "BrunelSTDP": (lambda: sl.networks.BrunelSTDP(203, out_degree=40), 60),
     "PD14": (lambda: sl.networks.PD14(0.006), 60),
-    "LongRows": (LongRows, 30),
+    "OwnDelays": (lambda: OwnDelays(20, 0.6 * u.ms, 2.0 * u.ms), 40),  # five blocks of seven steps, and five steps
+    "LongRows": (lambda: OwnDelays(80, 0.1 * u.ms, 0.3 * u.ms), 30),  # so many of few delays that spikes are queued
 }
 FOUND = {}
 
@@ -186,12 +188,33 @@ def same_synapses(rule, index):
     )
 
 
-def check_program():
-    """The collectives of the compiled loop of a network whose spikes travel for 14 steps."""
-    with devices(2):
-        net = sl.nn.init_all_states(NETWORKS["Brunel"][0]())
-        text = sl.transform.jit(lambda: sl.transform.for_loop(net.update, length=42)).compile().as_text()
-    FOUND["gathers"] = gathers(text)
+def check_exchanges():
+    """Recorders tell the same of all devices, and what each loop of the compiled program gathers."""
+    for name in ("Brunel", "COBA", "OwnDelays"):
+        sl.random.seed(3)
+        wanted, _ = recorded(NETWORKS[name][0])
+        with devices(2):
+            sl.random.seed(3)
+            ours, text = recorded(NETWORKS[name][0])
+        same = [np.array_equal(*pair) for pair in zip(ours, wanted, strict=True)]
+        FOUND[f"recorded {name}"] = {"spikes": int(wanted[0].sum()), "same": same, "gathers": gathers(text)}
+
+
+def recorded(make):
+    """(what recorders tell of a run, its program)."""
+    net = sl.nn.init_all_states(make())
+    few = {"some": slice(0, 50), "few": [3, 5, 70]}
+    recorders = [sl.record.Spikes(net.N), sl.record.Rate(net.N, groups=few), sl.record.States(net.N, "V")]
+    events = sl.nn.init_all_states(sl.record.Events(net.N, 5000))
+
+    def step():
+        spikes = net.update()
+        events()
+        return spikes, *(recorder() for recorder in recorders)
+
+    run = sl.transform.jit(lambda: sl.transform.for_loop(step, length=37))
+    rows = [sl.parallel.gather(x) for x in run()]
+    return [*rows, *jax.tree.leaves(sl.nn.save_states(events))], run.compile().as_text()
 
 
 def gathers(text):
@@ -257,6 +280,53 @@ def check_batch():
     }
 
 
+class Sparse(sl.nn.Module):
+    """Neurons with projections without a delay, with one for all, and with one for each synapse."""
+
+    def __init__(self):
+        super().__init__()
+        self.N = sl.LIFRef(43, V_th=1 * u.mV, tau_ref=1 * u.ms, V_initializer=sl.init.Uniform(0 * u.mV, 1 * u.mV))
+        delays = {"P": None, "Q": 0.2 * u.ms, "R": sl.init.Uniform(0.1 * u.ms, 0.3 * u.ms)}
+        for seed, (name, delay) in enumerate(delays.items()):
+            rule = sl.connect.FixedOutDegree(10, sl.init.Uniform(0 * u.mV, 0.2 * u.mV), delay=delay, seed=seed)
+            setattr(self, name, sl.project(self.N, self.N, rule))
+
+    def update(self, x):
+        """One step."""
+        for projection in (self.P, self.Q, self.R):
+            projection()
+        return self.N(x * u.mA)
+
+
+def check_sparse_batch():
+    """Sparse connections deliver the spikes of the samples of each device, forward and backward."""
+    x = np.random.default_rng(0).random((9, 8, 43), np.float32) * 3
+
+    def slopes(split):
+        sl.random.seed(1)
+        net = sl.nn.init_all_states(Sparse(), batch_size=8)
+        net.N.V.value = jax.tree.map(lambda v: split(v, 0), net.N.V.value)
+
+        def loss(x):
+            return (sl.transform.for_loop(net.update, x) * (1 + u.get_mantissa(net.N.V.value))).sum()
+
+        weights = {name: getattr(net, name).comm.weight for name in "PQR"}
+        found = sl.transform.jit(lambda x: sl.transform.grad(lambda: loss(x), weights)())(split(x, 1))
+        return jax.tree.leaves(found), net
+
+    wanted, _ = slopes(lambda x, axis: jnp.asarray(x))
+    with sl.parallel.mesh(("batch",)):
+        ours, net = slopes(sl.parallel.split)
+    states = [state.value for path, state in net.states().items() if path[-1] in ("V", "past", "ring")]
+    cut = [not x.sharding.is_fully_replicated for x in jax.tree.leaves(states)]
+    errors = [float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(ours, wanted, strict=True)]
+    with sl.parallel.mesh(("batch",)):
+        ordered = sl.transform.jit(lambda x: jax.lax.map(jnp.sort, x))(sl.parallel.split(x[0]))
+    cut.append(not ordered.sharding.is_fully_replicated)
+    errors.append(float(np.abs(ordered - np.sort(x[0], 1)).max()))
+    FOUND["sparse batch"] = {"errors": errors, "cut": cut}
+
+
 def check_shard_map():
     """A function of parts of a population, and a State that is written differently by devices that share it."""
     mesh = jax.make_mesh((4,), ("x",), axis_types=(AxisType.Auto,))
@@ -297,9 +367,10 @@ if __name__ == "__main__":
     sl.environ.set(dt=0.1 * u.ms)
     check_networks()
     check_rules()
-    check_program()
+    check_exchanges()
     check_gradient()
     check_batch()
+    check_sparse_batch()
     check_shard_map()
     check_errors()
     json.dump(FOUND, sys.stdout)

@@ -24,7 +24,7 @@ def found(native):
     return json.loads(done.stdout)
 
 
-RUNS = ["COBA 4", "Brunel 2", "Brunel 4", "BrunelSTDP 4", "PD14 2", "LongRows 4"]
+RUNS = ["COBA 4", "Brunel 2", "Brunel 4", "BrunelSTDP 4", "PD14 2", "OwnDelays 4", "LongRows 4"]
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -45,8 +45,12 @@ def test_synapses_drawn_for_each_device_alone_are_those_of_the_whole(found):
     assert found["wrong rules"] == []
 
 
-def test_spikes_are_exchanged_once_in_the_shortest_delay(found):
-    assert [n for n in found["gathers"] if n] == [1], "the loop over blocks of steps"
+@pytest.mark.parametrize("name", ["Brunel", "COBA", "OwnDelays"])
+def test_spikes_of_recorded_networks_are_exchanged_once_in_the_shortest_delay(found, name):
+    run = found[f"recorded {name}"]
+    assert run["spikes"] > 0
+    assert all(run["same"])
+    assert [n for n in run["gathers"] if n] == [1], "the loop over blocks of steps"
 
 
 def test_saved_states_are_those_of_one_device_and_load_on_another_number_of_them(found):
@@ -63,6 +67,12 @@ def test_the_gradient_through_a_loop_is_that_of_one_device(found):
 def test_training_by_batches_that_devices_share_is_that_of_one_device(found):
     assert found["batch"]["error"] < 1e-5
     assert found["batch"]["States are cut"]
+
+
+def test_sparse_connections_and_loops_over_samples_run_on_the_samples_of_each_device(found):
+    assert len(found["sparse batch"]["errors"]) == 4
+    assert max(found["sparse batch"]["errors"]) < 1e-5
+    assert found["sparse batch"]["cut"] == [True] * 4
 
 
 @pytest.mark.parametrize(

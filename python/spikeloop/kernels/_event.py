@@ -39,6 +39,7 @@ class Rows(NamedTuple):
     sorted: bool = False  # each row ascends, by delay if there are delays, then by target: threads may share it
     slots: int | None = None  # the axis of the slots of a ring; axes before it are lanes, with a cursor each or one
     exact: bool = False  # whether sums on a GPU are exact, so that they do not depend on the order of additions
+    shortest: int = 0  # no delay of a synapse has fewer steps
 
     def lanes(self, ring: Sequence[int]) -> int:
         """The number of rings that turn on their own in a target of this shape."""

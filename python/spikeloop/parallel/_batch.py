@@ -6,13 +6,15 @@ Sums then have another order than on one device, so that losses and gradients ag
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
 
 from .._jax import bind_equation
+from ..kernels import _event, _procedural, _ring
 from ..kernels._dense import outer_p, product_p
+from ..kernels._kernel import Kernel
 from ._value import AXIS, Layout, Value
 
 if TYPE_CHECKING:
@@ -118,6 +120,64 @@ def _reshape(partition: Partition, equation: Any, values: list[Value]) -> list[V
     return None
 
 
+# --- sparse connections ----------------------------------------------------------------------------------------------
+
+# The arrays of samples of each kernel: those without and those that may have an axis of slots.
+_SAMPLES: dict[Kernel, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    _event.scatter_p: (("spikes",), ("target",)),
+    _event.gather_p: ((), ("ct",)),
+    _event.outer_p: (("spikes",), ("ct",)),
+    _procedural.scatter_p: (("values",), ("target",)),
+    _procedural.gather_p: ((), ("ct",)),
+    _ring.relay_p: (("spikes", "target"), ("past",)),
+    _ring.collect_p: (("target",), ("ring",)),
+}
+
+
+def _sparse(kernel: Kernel) -> Rule:
+    """A kernel of a connection, which does the same with each sample; weights get a sum over all of them."""
+    plain, turning = _SAMPLES[kernel]
+
+    def run(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
+        structure = equation.params
+        given = dict(zip(kernel.names(structure), values, strict=True))
+        slots = structure["slots"] if "slots" in structure else structure["rows"].slots
+        layouts = _of_samples({name: given[name] for name in (*plain, *turning)}, turning, slots)
+        if layouts is None:
+            return None
+        result = layouts[turning[0]]
+        if slots is not None and result.axis > slots:
+            result = result._replace(axis=result.axis - 1)
+        if "cursor" in given and math.prod(given["cursor"].shape) > 1:  # one for each sample
+            layouts["cursor"] = Layout(0, result.n)
+        others = [value for name, value in given.items() if name not in layouts]
+        if any(value.layout is not None for value in others):
+            return None
+        parts = [partition.in_layout(value, layouts.get(name)) for name, value in given.items()]
+        names = [*kernel.replaced(structure), *[""] * len(equation.outvars)]
+        outs = zip(names, kernel.bind(*parts, **structure), strict=False)
+        if kernel is _event.outer_p:
+            return [Value(jax.lax.psum(out, AXIS)) for _, out in outs]
+        return [Value(out, layouts.get(name, result)) for name, out in outs]
+
+    return run
+
+
+def _of_samples(arrays: dict[str, Value], turning: Sequence[str], slots: int | None) -> dict[str, Layout] | None:
+    """The layouts of arrays that are cut by sample; with slots, samples are lanes or stand behind. None if none is."""
+    name, first = next(((name, v.layout) for name, v in arrays.items() if v.layout is not None), ("", None))
+    if first is None or (slots is not None and first.before > 1):
+        return None
+    rings = () if slots is None else turning
+    axis = first.axis - (name in rings and first.axis > (slots or 0))
+    layouts = {k: first._replace(axis=axis + (k in rings and axis >= (slots or 0))) for k in arrays}
+    fits = all(
+        v.layout in (None, layouts[k]) and len(v.shape) > layouts[k].axis + 1 and v.shape[layouts[k].axis] == first.n
+        for k, v in arrays.items()
+    )
+    return layouts if fits else None
+
+
 _RULES: dict[str, Rule] = {
     "reduce_sum": _combined(jax.lax.psum),
     "reduce_max": _combined(jax.lax.pmax),
@@ -129,4 +189,5 @@ _RULES: dict[str, Rule] = {
     "reshape": _reshape,
     product_p.primitive.name: _dense_product,
     outer_p.primitive.name: _dense_outer,
+    **{kernel.primitive.name: _sparse(kernel) for kernel in _SAMPLES},
 }

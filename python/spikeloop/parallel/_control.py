@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 
-from .._jax import ClosedJaxpr, flat_program, inner_program, run_jaxpr
+from .._jax import ClosedJaxpr, bind_equation, flat_program, inner_program, run_jaxpr
 from ..kernels.plan import as_step, step_p
 from . import _interval
 from ._value import Layout, Value
@@ -55,13 +55,31 @@ def _scan(partition: Partition, equation: Any, values: list[Value]) -> list[Valu
     p = equation.params
     body, joins = flat_program(p["jaxpr"]), _runs_step(p["jaxpr"].jaxpr)
     consts, init, xs = _split(values, p["num_consts"], p["num_carry"])
-    xs = [Value(partition.whole(x)) if x.layout is not None and x.layout.axis == 0 else x for x in xs]
-    loop = Scan(partition, body, (consts, init, xs), joins)
-    interval = None if p["reverse"] else _interval.find(loop)
-    if interval is not None and (outs := interval.run(p["length"])) is not None:
+    if partition.of_batch and (outs := _map(partition, equation, consts, init, xs)) is not None:
         return outs
+    xs = [Value(partition.whole(x)) if x.layout is not None and x.layout.axis == 0 else x for x in xs]
+    before = len(partition.exchanges)
+    loop = Scan(partition, body, (consts, init, xs), joins)
+    noted, length = partition.exchanges[before:], p["length"]
+    if noted and not p["reverse"] and (blocks := _interval.find(loop, length, noted)) is not None:
+        del partition.exchanges[before:]
+        return blocks.run(length)
     carry, ys = jax.lax.scan(loop.step, loop.start(), [x.array for x in xs], p["length"], p["reverse"], p["unroll"])
     return loop.results(carry, ys)
+
+
+def _map(
+    partition: Partition, equation: Any, consts: list[Value], init: list[Value], xs: list[Value]
+) -> list[Value] | None:
+    """A loop over samples, which do not depend on each other: every device runs its own. None of any other loop."""
+    layouts = {x.layout for x in xs} - {None}
+    if init or len(layouts) != 1 or any(value.layout is not None for value in consts):
+        return None
+    (layout,) = layouts
+    if layout is None or layout.axis != 0 or layout.before > 1:
+        return None
+    parts = [*(value.array for value in consts), *(partition.part(x, layout) for x in xs)]
+    return [Value(out, layout) for out in bind_equation(equation, parts, length=parts[-1].shape[0])]
 
 
 class Scan:
@@ -93,13 +111,7 @@ class Scan:
         local = Local(self.partition, self.body.jaxpr, [*(c.layout for c in self.consts), *self.layouts, *slices])
         local.wanted[: len(self.init)] = self.layouts
         examples = [c.array for c in self.consts], self.start(), [_slice(x.array) for x in self.xs]
-        deferred = self.partition.deferred
-
-        def step(consts: Any, carry: Any, x: Any) -> list[Any]:
-            outs = local(*consts, *carry, *x)
-            return outs if deferred is None else [*outs, *deferred.noted()]
-
-        traced = jax.make_jaxpr(step)(*examples)
+        traced = jax.make_jaxpr(lambda consts, carry, x: local(*consts, *carry, *x))(*examples)
         if self.joins:
             traced = as_step(traced, [True] * len(self.consts) + [False] * (len(self.init) + len(self.xs)))
         return traced, local.found

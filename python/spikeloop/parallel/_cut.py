@@ -64,6 +64,10 @@ class CutConnection(Connection):
         )
 
     @property
+    def _rows(self) -> Rows:
+        return super()._rows._replace(shortest=self.parts.shortest_delay)
+
+    @property
     def has_own_delays(self) -> bool:
         """Whether each synapse has a delay of its own."""
         return self.parts.has_own_delays

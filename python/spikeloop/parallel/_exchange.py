@@ -7,6 +7,7 @@ is decided from what all have received, so that all decide alike.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -27,19 +28,28 @@ def list_length(neurons: int) -> int:
     return max(_SHORTEST, neurons // _NEURONS_PER_ENTRY)
 
 
-def exchange(rows: Any, n: int, shards: int, length: int | None = None) -> Any:
-    """The spikes (steps, n) of all devices, from those (steps, neurons of a device) of this one."""
-    steps, size = rows.shape
-    length = min(list_length(steps * size) if length is None else length, steps * size)
+def exchange(spikes: Sequence[tuple[Any, int]], shards: int, length: int | None = None) -> list[Any]:
+    """The spikes (steps, n) of all devices, for each pair of those (steps, neurons) of this device and n."""
+    lengths = [min(list_length(rows.size) if length is None else length, rows.size) for rows, _ in spikes]
+    own = [_message(rows, entries) for (rows, _), entries in zip(spikes, lengths, strict=True)]
+    received = jax.lax.all_gather(jnp.concatenate(own), AXIS)
+    parts = jnp.split(received, np.cumsum([1 + entries for entries in lengths])[:-1], axis=1)
+    return [_read(rows, part, shards)[:, :n] for (rows, n), part in zip(spikes, parts, strict=True)]
+
+
+def _message(rows: Any, length: int) -> Any:
+    """How many spikes there are, and the first `length` of them."""
     count, listed = _listed(rows, length)
     plain = ((rows == 0) | (rows == 1)).all()
-    message = jnp.concatenate([jnp.where(plain, count, _OTHER)[None], listed])
-    received = jax.lax.all_gather(message, AXIS)  # (shards, 1 + length)
-    counts, lists = received[:, 0], received[:, 1:]
-    choice = jnp.where((counts == _OTHER).any(), 2, (counts > length).any().astype(jnp.int32))
+    return jnp.concatenate([jnp.where(plain, count, _OTHER)[None], listed])
+
+
+def _read(rows: Any, received: Any, shards: int) -> Any:
+    """The spikes of all, whose messages are `received`."""
+    (steps, size), counts, lists = rows.shape, received[:, 0], received[:, 1:]
+    choice = jnp.where((counts == _OTHER).any(), 2, (counts > lists.shape[1]).any().astype(jnp.int32))
     branches = [_from_lists, _from_bits, _from_numbers]
-    return jax.lax.switch(choice, [lambda *o, f=f: f(*o, steps, size, shards)[:, :n] for f in branches],
-                          rows, counts, lists)  # fmt: skip
+    return jax.lax.switch(choice, [lambda *o, f=f: f(*o, steps, size, shards) for f in branches], rows, counts, lists)
 
 
 def _listed(rows: Any, length: int) -> tuple[Any, Any]:

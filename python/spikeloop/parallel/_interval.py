@@ -1,144 +1,256 @@
 """Loops in which spikes travel for several steps: their devices exchange them once in that time.
 
-A projection with a delay of d steps delivers what it was given d steps before. So d steps can run on what is known at
-their start; the spikes made meanwhile are exchanged together afterwards, and put into the rings of past spikes.
+Where the first spikes arrive d steps after they were delivered, a device can run d steps on what it knows at their
+start: it notes the spikes that it makes, and all devices exchange, deliver and record them together afterwards. If it
+knows the spikes that the first of these steps delivers, those of the last step before, it can run d + 1 steps.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 
 from ..kernels._event import Rows, scatter_p
 from ..kernels._ring import look, put, relay_p
+from ._split import Split, Step
 from ._value import Layout, Value
 
 if TYPE_CHECKING:
     from ._control import Scan
-    from ._partition import Partition
+    from ._partition import Exchanged, Partition
 
 
-class Relay(NamedTuple):
-    """A delivery of past spikes in the step of a loop."""
-
-    equation: Any
-    carried: int  # the place of its ring in what the loop carries
-    steps: int  # of the delay
-
-
-class Deferred:
-    """Deliveries whose spikes are exchanged after several steps."""
-
-    def __init__(self, relays: list[Relay]):
-        self._relays = {id(relay.equation): relay for relay in relays}
-        self.rows: list[tuple[Any, Layout]] = []  # spikes of this device in one step
-        self.puts: list[tuple[Relay, int, Any]] = []  # (delivery, which of the rows, slot of the ring)
-
-    def takes(self, equation: Any) -> bool:
-        """Whether this delivery is one of them."""
-        return id(equation) in self._relays
-
-    def relay(
-        self, partition: Partition, equation: Any, given: dict[str, Value], layouts: dict[str, Layout]
-    ) -> list[Value]:
-        """A delivery by what the ring holds already; what is to be put into it is noted."""
-        rows: Rows = equation.params["rows"]
-        past, cursor = partition.whole(given["past"]), partition.whole(given["cursor"])
-        self.puts.append((self._relays[id(equation)], self._row(partition, given["spikes"]), cursor))
-        (target,) = scatter_p(
-            spikes=look(past, (cursor + 1) % past.shape[0]),
-            weight=given["weight"].array,
-            indices=given["indices"].array,
-            indptr=given["indptr"].array,
-            target=partition.part(given["target"], layouts["target"]),
-            rows=rows._replace(offset=0, slots=None),
-        )
-        return [Value(past), Value(target, layouts["target"])]
-
-    def _row(self, partition: Partition, spikes: Value) -> int:
-        n = spikes.shape[-1]
-        array = partition.part(spikes, Layout(0, n))
-        for k, (known, _) in enumerate(self.rows):
-            if known is array:
-                return k
-        self.rows.append((array, Layout(0, n)))
-        return len(self.rows) - 1
-
-    def noted(self) -> list[Any]:
-        """What a step returns beside its results: spikes, and the slots where they belong."""
-        return [*(array for array, _ in self.rows), *(cursor for *_, cursor in self.puts)]
+def find(loop: Scan, length: int, exchanges: Sequence[Exchanged]) -> Blocks | None:
+    """How the loop runs in blocks of steps, if this saves some of the `exchanges` of a step."""
+    if loop.body.jaxpr.effects:
+        return None
+    step, partition = Step(loop), loop.partition
+    before, halves = len(partition.exchanges), partition.halves
+    try:
+        found = _of_several_steps(loop, step, length) or _of_one_step(loop, step, exchanges)
+    finally:
+        partition.halves = halves
+        del partition.exchanges[before:]
+    return found
 
 
-def find(loop: Scan) -> Blocks | None:
-    """How the loop runs in blocks of steps, if it has projections whose spikes travel for more than one step."""
-    jaxpr, first = loop.body.jaxpr, len(loop.consts) - len(loop.body.consts)
-    carried = jaxpr.invars[first : first + len(loop.init)]
-    uses = [atom for e in jaxpr.eqns for atom in e.invars if not hasattr(atom, "val")]
-    uses += [atom for atom in jaxpr.outvars if not hasattr(atom, "val")]
-    relays = []
-    for equation in jaxpr.eqns:
-        if equation.primitive is not relay_p.primitive:
-            continue
-        place = relay_p.names(equation.params).index("past")
-        ring, new = equation.invars[place], equation.outvars[0]
-        if equation.params["rows"].slots != 0 or ring.aval.ndim != 2 or ring not in carried:
-            continue
-        k = carried.index(ring)
-        if jaxpr.outvars[k] is new and uses.count(ring) == uses.count(new) == 1:
-            relays.append(Relay(equation, k, ring.aval.shape[0] - 1))
-    steps = min((relay.steps for relay in relays), default=1)
-    return Blocks(loop, relays, steps) if steps > 1 else None
+def _of_several_steps(loop: Scan, step: Step, length: int) -> Blocks | None:
+    """Blocks of as many steps as spikes travel."""
+    ahead = length > step.delay and all(step.next(delivery.spikes) is not None for delivery in step.deliveries)
+    if not step.delay or min(step.delay + ahead, length) < 2:
+        return None
+    blocks = Blocks(loop, step, step.delay + ahead, ahead)
+    return blocks if blocks.settle() else None
+
+
+def _of_one_step(loop: Scan, step: Step, exchanges: Sequence[Exchanged]) -> Blocks | None:
+    """Blocks of one step, for records of spikes that the next step needs: they are exchanged once for both."""
+    asked = {x.variable for x in exchanges} - {None}
+    at_once = [(x.equation, x.variable) for x in exchanges if step.next(x.variable) in asked and x.steps is not None]
+    if not at_once:
+        return None
+    step.deliveries = []
+    blocks = Blocks(loop, step, 1, True, at_once)
+    return blocks if blocks.settle() else None
 
 
 class Blocks:
-    """A loop that runs in blocks of `steps`, after each of which spikes are exchanged."""
+    """A loop that runs in blocks of `steps`, after each of which spikes are exchanged.
 
-    def __init__(self, loop: Scan, relays: list[Relay], steps: int):
-        self.loop, self.relays, self.steps = loop, relays, steps
+    `ahead`: a block knows the spikes that its first step needs, which are the last ones of the block before. `at_once`
+    are operations that need these, with their variables, beside deliveries.
+    """
 
-    def run(self, length: int) -> list[Value] | None:
-        """The results of the loop; None if its steps need spikes of other devices at once, too."""
-        partition, loop = self.loop.partition, self.loop
-        before, partition.deferred = len(partition.exchanges), Deferred(self.relays)
-        settled = loop.traced, loop.found
-        try:
-            loop.traced, loop.found = loop.trace()
-            self.deferred = partition.deferred
-        finally:
-            partition.deferred = None
-        if len(partition.exchanges) > before or not self.deferred.puts:
-            loop.traced, loop.found = settled
-            return None
-        whole, rest = divmod(length, self.steps)
-        xs = [x.array for x in loop.xs]
-        blocks = [x[: whole * self.steps].reshape(whole, self.steps, *x.shape[1:]) for x in xs]
-        carry, parts = loop.start(), []
-        if whole:
-            carry, ys = jax.lax.scan(lambda c, x: self._block(c, x, self.steps), carry, blocks, whole)
-            parts.append([y.reshape(whole * self.steps, *y.shape[2:]) for y in ys])
+    first: Scan
+    early: Scan
+
+    def __init__(self, loop: Scan, step: Step, steps: int, ahead: bool, at_once: Sequence[tuple[Any, Any]] = ()):
+        self.loop, self.partition, self.step, self.steps, self.ahead = loop, loop.partition, step, steps, ahead
+        self._asked: dict[tuple[int, Any], tuple[Any, Any]] = {}  # what records need of all devices
+        self._at_once = [*at_once]
+        spikes = [*(delivery.spikes for delivery in step.deliveries), *(v for _, v in at_once)]
+        self._spikes = {self._sent(v) for v in spikes}
+
+    def _sent(self, v: Any) -> Any:
+        """The variable of the spikes that a block tells to others, for those that a delivery has."""
+        return self.step.next(v) if self.ahead else v
+
+    # --- programs ----------------------------------------------------------------------------------------------------
+
+    def settle(self) -> bool:
+        """Find the programs of the parts; False if steps need more of other devices at once."""
+        own = {*map(id, self.step.equations)}
+        while True:
+            self.split = Split(self.step, [*self._asked.values()], self._at_once)
+            if not self.split.is_possible:
+                return False
+            asked = self._programs()
+            if not asked:
+                return self._fits()
+            known = {*self._asked, *((id(equation), v) for equation, v in self._at_once)}
+            for x in asked:
+                key = id(x.equation), x.variable
+                if x.variable is None or id(x.equation) not in own or key in known:
+                    return False
+                if x.variable in {v for _, v in self._at_once}:
+                    self._at_once.append((x.equation, x.variable))
+                    continue
+                self._asked[key] = x.equation, x.variable
+                if x.steps is not None or self.step.is_spike(x.variable):
+                    self._spikes.add(x.variable)
+
+    def _programs(self) -> list[Any]:
+        """Make the programs of the parts; returns notes of what they would exchange in every step."""
+        split, exchanges = self.split, self.partition.exchanges
+        self.sent = [*dict.fromkeys([*map(self._sent, split.spikes), *split.asked])]
+        self.noted = [*dict.fromkeys([*self.sent, *split.timing, *split.recorded])]
+        self.partition.halves = dict.fromkeys(map(id, split.relays), deliver_past)
+        self.partition.halves |= dict.fromkeys(map(id, split.puts), keep_past)
+        xs = [_stacked(jax.ShapeDtypeStruct(x.array.shape[1:], x.array.dtype), x.layout, 0) for x in self.loop.xs]
+        before = len(exchanges)
+        whole = lambda names: [_stacked(v.aval) for v in names]  # noqa: E731
+        if self.ahead:
+            self.first = self._scan(split.first(self.noted), split.places, [*xs, *whole(split.spikes)])
+        self.early = self._scan(split.early(self.noted), split.places, xs) if self.steps > 1 else self.first
+        if asked := exchanges[before:]:
+            return asked
+        number = len(self.noted)
+        self.layouts = dict(zip(self.noted, self.early.found[-number:], strict=True))
+        avals = dict(zip(self.noted, self.early.traced.out_avals[-number:], strict=True))
+        parts = lambda names: [_stacked(avals[v], self.layouts[v]) for v in names]  # noqa: E731
+        self.deliver = self._scan(split.deliver(), split.filled, [*whole(split.spikes), *parts(split.timing)])
+        self.record = self._scan(split.record(), split.late_places, [*whole(split.asked), *parts(split.recorded)])
+        return exchanges[before:]
+
+    def _scan(self, program: Any, places: Sequence[int], xs: Sequence[Value]) -> Scan:
+        loop = self.loop
+        start = dict(enumerate(zip(loop.start(), loop.layouts, strict=True)))
+        return type(loop)(self.partition, program, (loop.consts, [Value(*start[k]) for k in places], [*xs]), loop.joins)
+
+    def _fits(self) -> bool:
+        """Whether devices share what the loop carries as they do in single steps, and spikes are cut by neuron."""
+        split = self.split
+        parts = [(self.early, split.places), (self.deliver, split.filled), (self.record, split.late_places)]
+        parts += [(self.first, split.places)] if self.ahead else []
+        kept = all(scan.layouts == [self.loop.layouts[k] for k in places] for scan, places in parts)
+        rows = [self.layouts[v] for v in self.sent if v in self._spikes]
+        cut = all(layout is None or (layout.axis, layout.before) == (0, 1) for layout in rows)
+        return kept and cut and (not self.ahead or self.first.found == self.early.found)
+
+    # --- the run -----------------------------------------------------------------------------------------------------
+
+    def run(self, length: int) -> list[Value]:
+        """The results of the loop."""
+        loop, split = self.loop, self.split
+        start, xs = loop.start(), [x.array for x in loop.xs]
+        heads = [*map(self.step.carried.index, split.spikes)] if self.ahead else []
+        known = [self.partition.spikes(Value(start[k], loop.layouts[k])) for k in heads]
+        carry = [start[k] for k in split.places], [start[k] for k in split.late_places], known
+        blocks, rest = divmod(length, self.steps)
+        end, parts = blocks * self.steps, []
+        if blocks:
+            cut = [x[:end].reshape(blocks, self.steps, *x.shape[1:]) for x in xs]
+            carry, ys = jax.lax.scan(lambda c, x: self._block(c, x, self.steps), carry, cut, blocks)
+            parts.append([y.reshape(end, *y.shape[2:]) for y in ys])
         if rest:
-            carry, ys = self._block(carry, [x[whole * self.steps :] for x in xs], rest)
+            carry, ys = self._block(carry, [x[end:] for x in xs], rest)
             parts.append(ys)
-        ys = parts[0] if len(parts) == 1 else [jnp.concatenate(pair) for pair in zip(*parts, strict=True)]
-        return loop.results(carry, ys)
+        return self._results(carry, parts[0] if len(parts) == 1 else [*map(_joined, *parts)])
 
-    def _block(self, carry: Any, xs: Any, steps: int) -> tuple[list[Any], list[Any]]:
-        """Some steps, and the exchange after them."""
-        loop, rows, puts = self.loop, self.deferred.rows, self.deferred.puts
-        carry, ys = jax.lax.scan(loop.step, carry, xs, steps)
-        results = len(loop.found) - len(loop.init)
-        ys, made, slots = ys[:results], ys[results : results + len(rows)], ys[results + len(rows) :]
-        spikes = [loop.partition.exchanged(x, layout) for x, (_, layout) in zip(made, rows, strict=True)]
-        carry = list(carry)
-        for (relay, row, _), at in zip(puts, slots, strict=True):
-            own: Rows = relay.equation.params["rows"]
-            part = jax.lax.slice_in_dim(spikes[row], own.offset, own.offset + own.n_pre, axis=1)
-            carry[relay.carried] = _filled(carry[relay.carried], at, part)
-        return carry, ys
+    def _block(self, carry: Any, xs: Sequence[Any], steps: int) -> tuple[Any, list[Any]]:
+        """Some steps, and the exchange, deliveries and records after them."""
+        own, late, heads = carry
+        split = self.split
+        own, rows = self._alone(own, heads, xs, steps)
+        ys, noted = rows[: len(split.ys)], dict(zip(self.noted, rows[len(split.ys) :], strict=True))
+        sent = self._exchanged(noted)
+        own = self._delivered(own, sent, noted, steps)
+        records = [*(sent[v] for v in split.asked), *(noted[v] for v in split.recorded)]
+        late, more = jax.lax.scan(self.record.step, late, records, steps)
+        heads = [sent[self.step.next(v)][-1] for v in split.spikes] if self.ahead else []
+        return ([*own], [*late], heads), [*ys, *more]
+
+    def _alone(self, own: Any, heads: Sequence[Any], xs: Sequence[Any], steps: int) -> tuple[Any, list[Any]]:
+        """The steps of a device, and what it has noted in each."""
+        if not self.ahead:
+            return jax.lax.scan(self.early.step, own, xs, steps)
+        own, row = self.first.step(own, [*(x[0] for x in xs), *heads])
+        if steps == 1:
+            return own, [x[None] for x in row]
+        own, rows = jax.lax.scan(self.early.step, [*own], [x[1:] for x in xs], steps - 1)
+        return own, [_joined(x[None], more) for x, more in zip(row, rows, strict=True)]
+
+    def _exchanged(self, noted: dict[Any, Any]) -> dict[Any, Any]:
+        """What all devices have noted: spikes in one message, other arrays as they are."""
+        found = {v: noted[v] for v in self.sent if self.layouts[v] is None}
+        spikes = [v for v in self.sent if v in self._spikes and v not in found]
+        rows = self.partition.exchanged([Value(noted[v], self.layouts[v]) for v in spikes])
+        found |= dict(zip(spikes, rows, strict=True))
+        for v in self.sent:
+            if v not in found and (layout := self.layouts[v]) is not None:
+                found[v] = self.partition.whole(Value(noted[v], layout._replace(axis=layout.axis + 1)))
+        return found
+
+    def _delivered(self, own: Sequence[Any], sent: dict[Any, Any], noted: dict[Any, Any], steps: int) -> list[Any]:
+        """What the loop carries, with the spikes of all devices delivered."""
+        split, late = self.split, steps - self.ahead
+        if not late:
+            return [*own]
+        rows = [*(sent[self._sent(v)][:late] for v in split.spikes), *(noted[v][steps - late :] for v in split.timing)]
+        places = [split.places.index(k) for k in split.filled]
+        filled, _ = jax.lax.scan(self.deliver.step, [own[k] for k in places], rows, late)
+        changed = dict(zip(places, filled, strict=True))
+        return [changed.get(k, x) for k, x in enumerate(own)]
+
+    def _results(self, carry: Any, ys: list[Any]) -> list[Value]:
+        """The values of the loop in their order."""
+        split, (own, late, _) = self.split, carry
+        early = self.early.results(own, ys[: len(split.ys)] + [None] * len(self.noted))
+        record = self.record.results(late, ys[len(split.ys) :])
+        carried = dict(zip(split.places, early, strict=False)) | dict(zip(split.late_places, record, strict=False))
+        made = dict(zip(split.ys, early[len(split.places) :], strict=False))
+        made |= dict(zip(split.late_ys, record[len(split.late_places) :], strict=True))
+        return [*(carried[k] for k in sorted(carried)), *(made[k] for k in sorted(made))]
 
 
-def _filled(ring: Any, slots: Any, rows: Any) -> Any:
-    """The ring with rows in these slots."""
-    return jax.lax.fori_loop(0, rows.shape[0], lambda k, ring: put(ring, slots[k], rows[k]), ring)
+def _joined(before: Any, after: Any) -> Any:
+    return jnp.concatenate([before, after])
+
+
+def _stacked(aval: Any, layout: Layout | None = None, axis: int = 1) -> Value:
+    """An array of all steps of a block, of which only the form is known; the `layout` is that of one step."""
+    array = jax.ShapeDtypeStruct((1, *aval.shape), aval.dtype)
+    return Value(array, None if layout is None else layout._replace(axis=layout.axis + axis))
+
+
+# --- the two halves of a delivery of past spikes ---------------------------------------------------------------------
+
+
+def deliver_past(partition: Partition, equation: Any, values: list[Value]) -> list[Value]:
+    """The delivery of what the ring holds already."""
+    given, rows = _named(equation, values)
+    past, cursor, target = partition.whole(given["past"]), partition.whole(given["cursor"]), given["target"]
+    layout = Layout(0, target.shape[-1]) if (of := given["indices"].layout) and of.of_synapses else None
+    (target,) = scatter_p(
+        spikes=look(past, (cursor + 1) % past.shape[0]),
+        weight=given["weight"].array,
+        indices=given["indices"].array,
+        indptr=given["indptr"].array,
+        target=partition.in_layout(target, layout),
+        rows=rows._replace(offset=0, slots=None),
+    )
+    return [Value(past), Value(target, layout)]
+
+
+def keep_past(partition: Partition, equation: Any, values: list[Value]) -> list[Value]:
+    """New spikes go into the ring; nothing is delivered."""
+    given, rows = _named(equation, values)
+    own = jax.lax.slice_in_dim(partition.whole(given["spikes"]), rows.offset, rows.offset + rows.n_pre)
+    return [Value(put(partition.whole(given["past"]), partition.whole(given["cursor"]), own)), given["target"]]
+
+
+def _named(equation: Any, values: Sequence[Value]) -> tuple[dict[str, Value], Rows]:
+    return dict(zip(relay_p.names(equation.params), values, strict=True)), equation.params["rows"]

@@ -98,9 +98,6 @@ def _by_target(partition: Partition, equation: Any, values: list[Value]) -> list
         for name, value in given.items()
         if name in mesh.targets
     }
-    deferred = partition.deferred
-    if deferred is not None and deferred.takes(equation):
-        return deferred.relay(partition, equation, given, layouts)
     outs = kernel.bind(*(operand(partition, mesh, name, value, layouts) for name, value in given.items()), **structure)
     names = _results(kernel, equation)
     return [_result(mesh, name, out, layouts, partition.shards) for name, out in zip(names, outs, strict=True)]

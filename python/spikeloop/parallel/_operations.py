@@ -158,10 +158,18 @@ def _dynamic_update_slice(partition: Partition, equation: Any, values: list[Valu
     layout = ring.layout or new.layout
     if layout is None or ring.shape[layout.axis] != layout.n or new.shape[layout.axis] != layout.n:
         return None
-    if ring.layout is None or layout.of_synapses:
-        return None  # a ring that is whole stays so
+    if layout.of_synapses or (ring.layout is None and not partition.of_batch):
+        return None  # a ring that all devices have whole stays so
     parts = [partition.part(ring, layout), partition.part(new, layout), *map(partition.whole, starts)]
     return _cut(equation, parts, layout)
+
+
+def _pad(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
+    """Padding of other axes."""
+    value, layout = values[0], values[0].layout
+    if layout is None or layout.of_synapses or tuple(equation.params["padding_config"][layout.axis]) != (0, 0, 0):
+        return None
+    return _cut(equation, [value.array, partition.whole(values[1])], layout)
 
 
 def _scatter_add(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
@@ -182,5 +190,6 @@ _RULES: dict[str, Rule] = {
     "slice": _slice,
     "dynamic_slice": _dynamic_slice,
     "dynamic_update_slice": _dynamic_update_slice,
+    "pad": _pad,
     "scatter-add": _scatter_add,
 }

@@ -8,13 +8,12 @@ as on one device, in the same order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._jax import Literal, bind_equation
 from . import _batch, _control, _kernels, _operations
 from ._exchange import exchange
-from ._interval import Deferred
 from ._value import Layout, Value, cut, gather
 
 
@@ -28,7 +27,8 @@ class Partition:
     def __init__(self, shards: int, list_length: int | None = None, of_batch: bool = False):
         self.shards, self.list_length, self.of_batch = shards, list_length, of_batch
         self.exchanges: list[Exchanged] = []
-        self.deferred: Deferred | None = None  # spikes that are exchanged after several steps
+        # Operations of which a part comes later, by `id`: rules for what remains of them.
+        self.halves: dict[int, Callable[[Partition, Any, list[Value]], list[Value]]] = {}
 
     def run(self, jaxpr: Any, values: Sequence[Value]) -> list[Value]:
         """The results of `jaxpr`, whose inputs, constants first, are `values`."""
@@ -38,12 +38,17 @@ class Partition:
             return Value(atom.val) if isinstance(atom, Literal) else known[atom]
 
         for equation in jaxpr.eqns:
-            outs = self.apply(equation, [read(atom) for atom in equation.invars])
+            before, given = len(self.exchanges), [read(atom) for atom in equation.invars]
+            outs = self.apply(equation, given)
+            for exchanged in self.exchanges[before:]:
+                exchanged.ask(equation, given)
             known.update(zip(equation.outvars, outs, strict=True))
         return [read(atom) for atom in jaxpr.outvars]
 
     def apply(self, equation: Any, values: list[Value]) -> list[Value]:
         """The results of one operation."""
+        if half := self.halves.get(id(equation)):
+            return half(self, equation, values)
         if equation.primitive.name == "reshard":  # where whole arrays would lie
             return values
         if equation.params.get("sharding") is not None:
@@ -73,7 +78,7 @@ class Partition:
     def whole(self, value: Value) -> Any:
         """All of an array, on every device."""
         if value.layout is not None and value.whole is None:
-            self.exchanges.append(Exchanged(value.array, None))
+            self.exchanges.append(Exchanged(value, None))
             value.whole = gather(value.array, value.layout)
         return value.whole
 
@@ -81,14 +86,18 @@ class Partition:
         """The spikes of all neurons, (..., n): what `whole` gives, exchanged as lists where these are short."""
         if value.layout is not None and value.whole is None:
             rows = value.array.reshape(-1, value.array.shape[-1])
-            whole = self.exchanged(rows, value.layout)
+            self.exchanges.append(Exchanged(value, rows.shape[0]))
+            (whole,) = exchange([(rows, value.layout.n)], self.shards, self.list_length)
             value.whole = whole.reshape(*value.array.shape[:-1], whole.shape[-1])
         return value.whole
 
-    def exchanged(self, rows: Any, layout: Layout) -> Any:
-        """The spikes (steps, n) of all devices, from those of this one."""
-        self.exchanges.append(Exchanged(rows, rows.shape[0]))
-        return exchange(rows, layout.n, self.shards, self.list_length)
+    def exchanged(self, spikes: Sequence[Value]) -> list[Any]:
+        """The spikes (steps, n) of all devices, each from those of this one, in one message."""
+        if not spikes:
+            return []
+        self.exchanges.extend(Exchanged(value, value.array.shape[0]) for value in spikes)
+        rows = [(value.array, value.layout.n) for value in spikes if value.layout is not None]
+        return exchange(rows, self.shards, self.list_length)
 
     def part(self, value: Value, layout: Layout) -> Any:
         """What this device has of an array in `layout`."""
@@ -102,7 +111,19 @@ class Partition:
 
 
 class Exchanged:
-    """A note of what a program gathers: an array of one device, and of how many steps its spikes are."""
+    """A note of what a program gathers: an array of one device, and of how many steps its spikes are.
 
-    def __init__(self, array: Any, steps: int | None):
-        self.shape, self.dtype, self.steps = array.shape, array.dtype, steps
+    `variable` is what the operation `equation`, which needs it, knows it by; None if that is something else.
+    """
+
+    equation: Any = None
+    variable: Any = None
+
+    def __init__(self, value: Value, steps: int | None):
+        self.value, self.steps = value, steps
+        self.shape, self.dtype = value.array.shape, value.array.dtype
+
+    def ask(self, equation: Any, given: Sequence[Value]) -> None:
+        """Note the operation that needs it, and by which of the values that it is given."""
+        named = zip(equation.invars, given, strict=True)
+        self.equation, self.variable = equation, next((atom for atom, v in named if v is self.value), None)

@@ -50,13 +50,14 @@ class Parts:
 
     def _agree(self, own: dict[int, Synapses]) -> None:
         """Learn from all processes how many synapses the devices have, and of which kind."""
-        told = np.zeros((self.shards, 4), np.int64)
+        told = np.zeros((self.shards, 5), np.int64)
         for shard, synapses in own.items():
             told[shard] = _told(synapses)
         told = of_all(told.view(np.uint32)).view(np.int64).sum(0)  # JAX takes 32 bits
         self.numbers = told[:, 0]
         self.longest, self.total = int(self.numbers.max()), int(self.numbers.sum())
         self.longest_delay = int(told[:, 1].max())
+        self.shortest_delay = int(told[told[:, 0] > 0, 4].min(initial=self.longest_delay))
         self.has_own_delays = bool((told[:, 2] > 1).any())
         self.has_own_weights = bool((told[:, 3] > 1).any() or (told[:, 3] == 1).all())
         self.dt = next((synapses.dt for synapses in own.values() if synapses.dt is not None), None)
@@ -152,12 +153,13 @@ class Parts:
         return note_synapses(made)
 
 
-def _told(synapses: Synapses) -> tuple[int, int, int, int]:
-    """(number, longest delay, delays, weights); 0 is one for all, 2 one for each, and 1 may be either."""
+def _told(synapses: Synapses) -> tuple[int, int, int, int, int]:
+    """(number, longest delay, delays, weights, shortest delay); 0 is one for all, 2 one for each, 1 may be either."""
     n, weight = synapses.indices.size, u.get_mantissa(synapses.weight)
-    longest = 0 if synapses.delay is None else int(np.max(synapses.delay, initial=0))
+    delay = np.asarray(0 if synapses.delay is None else synapses.delay)
+    longest, shortest = int(np.max(delay, initial=0)), int(np.min(delay)) if delay.size else 0
     weights = 0 if np.ndim(weight) == 0 else 1 if np.size(weight) == n == 1 else 2 * (np.size(weight) == n)
-    return n, longest, 2 * (synapses.delay is not None and np.ndim(synapses.delay) > 0), weights
+    return n, longest, 2 * (synapses.delay is not None and np.ndim(synapses.delay) > 0), weights, shortest
 
 
 def _shard_of(index: Any, length: int) -> int:

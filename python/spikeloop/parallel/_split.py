@@ -1,0 +1,250 @@
+"""The step of a loop in parts: what a device does alone, what spikes of other devices deliver, and what records them.
+
+Spikes that arrive some steps later need not be delivered at once, and no step waits for a record of them. So a device
+can run several steps first, and then, step by step, deliver and record the spikes of all devices.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .._jax import ClosedJaxpr, Literal, new_variable
+from ..kernels._event import scatter_p
+from ..kernels._neuron import SPIKE
+from ..kernels._neuron import step_p as neuron_p
+from ..kernels._ring import collect_p, relay_p
+from ..kernels._spike_queue import deliver_p, enqueue_p
+
+if TYPE_CHECKING:
+    from ._control import Scan
+
+# What deliveries put spikes into, and the operations that take out what has arrived.
+_FILLED = {relay_p: ("past",), scatter_p: ("target",), enqueue_p: ("ring", "count", "sources", "values")}
+_TAKERS = (collect_p, deliver_p, scatter_p, enqueue_p)
+
+
+class Delivery(NamedTuple):
+    """An operation of a step that puts spikes into what holds them until they arrive."""
+
+    equation: Any
+    spikes: Any  # the variable of the spikes
+    filled: tuple[tuple[int, Any], ...]  # (place in what the loop carries, the variable with the spikes in it)
+    steps: int  # until the first of them arrive
+
+
+def variables(atoms: Iterable[Any]) -> list[Any]:
+    """Those of some atoms that are no numbers."""
+    return [atom for atom in atoms if not isinstance(atom, Literal)]
+
+
+class Step:
+    """The step of a loop: its operations and variables."""
+
+    def __init__(self, loop: Scan):
+        jaxpr, consts, carried = loop.body.jaxpr, len(loop.consts), len(loop.init)
+        given = [*jaxpr.constvars, *jaxpr.invars]
+        self.consts, self.carried, self.xs = given[:consts], given[consts : consts + carried], given[consts + carried :]
+        self.new, self.ys = jaxpr.outvars[:carried], jaxpr.outvars[carried:]
+        self.equations, self._jaxpr = jaxpr.eqns, jaxpr
+        self.fixed, self.of_constants = {*self.consts}, []  # what is the same in every step
+        for equation in self.equations:
+            if {*variables(equation.invars)} <= self.fixed:
+                self.fixed |= {*equation.outvars}
+                self.of_constants.append(equation)
+        self.deliveries = self._deliveries()
+        self.delay = min((delivery.steps for delivery in self.deliveries), default=0)
+
+    def program(self, equations: Sequence[Any], operands: Sequence[Any], results: Sequence[Any]) -> ClosedJaxpr:
+        """Operations of the step as a program of its constants and these operands."""
+        info = self._jaxpr.debug_info._replace(arg_names=None, result_paths=None)
+        names = {"constvars": [], "invars": [*self.consts, *operands], "outvars": [*results], "debug_info": info}
+        return ClosedJaxpr(self._jaxpr.replace(**names, eqns=[*equations]), [])
+
+    def next(self, v: Any) -> Any:
+        """The variable whose value stands in the place of `v` in the next step; None if the loop does not carry it."""
+        return self.new[self.carried.index(v)] if v in self.carried else None
+
+    def is_spike(self, v: Any) -> bool:
+        """Whether a variable holds the spikes of a population as it makes them."""
+        made = next((e for e in self.equations if v in e.outvars and e.primitive is neuron_p.primitive), None)
+        if made is None:
+            return False
+        names = neuron_p.replaced(made.params)
+        return SPIKE in names and made.outvars.index(v) == names.index(SPIKE)
+
+    def _deliveries(self) -> list[Delivery]:
+        uses = Counter(v for e in self.equations for v in variables(e.invars)) + Counter(variables(self.new + self.ys))
+        places = {v: k for k, v in enumerate(self.carried)}  # of what the loop carries, and of what is put into it
+        found = []
+        for equation in self.equations:
+            kernel = next((kernel for kernel in _FILLED if kernel.primitive is equation.primitive), None)
+            steps = 0 if kernel is None else _steps(kernel, equation)
+            if kernel is None or not steps or not self._stored(kernel, equation):
+                continue
+            given, made = _named(kernel, equation)
+            pairs = [(given[name], made[name]) for name in _FILLED[kernel]]
+            if all(old in places and uses[old] == 1 and self._waits(new, places[old]) for old, new in pairs):
+                filled = tuple((places[old], new) for old, new in pairs)
+                found.append(Delivery(equation, given["spikes"], filled, steps))
+                places |= {new: place for place, new in filled}
+        return found
+
+    def _stored(self, kernel: Any, equation: Any) -> bool:
+        """Whether synapses are the same in every step."""
+        given, _ = _named(kernel, equation)
+        synapses = [given[name] for name in ("weight", "indices", "indptr", "delay") if name in given]
+        return all(v in self.fixed or v.aval.size == 1 for v in variables(synapses))
+
+    def _waits(self, new: Any, place: int) -> bool:
+        """Whether nothing but what takes spikes out looks at what has been put in."""
+        takers = [kernel.primitive for kernel in _TAKERS]
+        readers = [e for e in self.equations if new in variables(e.invars)]
+        elsewhere = [*self.ys, *self.new[:place], *self.new[place + 1 :]]
+        return all(e.primitive in takers for e in readers) and new not in variables(elsewhere)
+
+
+def _named(kernel: Any, equation: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(operands, results that replace some of them) by name."""
+    replaced = kernel.replaced(equation.params)
+    given = dict(zip(kernel.names(equation.params), equation.invars, strict=True))
+    return given, dict(zip(replaced, equation.outvars, strict=False))
+
+
+def _steps(kernel: Any, equation: Any) -> int:
+    """For how many steps spikes wait at least; 0 if that is not known."""
+    rows, state = equation.params["rows"], equation.outvars[0].aval
+    if rows.slots != 0 and kernel is not enqueue_p:
+        return 0
+    if kernel is relay_p:
+        return state.shape[0] - 1 if state.ndim == 2 else 0
+    return rows.shortest if state.ndim == 2 else 0
+
+
+class Split:
+    """A step in programs that take the constants of the loop and more.
+
+    | program | takes | makes |
+    |---|---|---|
+    | `early` | what the loop carries but records; inputs | the same; outputs; `noted` |
+    | `first` | the same; the `spikes` of all | the same |
+    | `deliver` | what deliveries fill; `spikes` of all, `timing` | what deliveries fill |
+    | `record` | the records; `asked`, of all, and `recorded` | the records; outputs |
+
+    `asked` are (operation, variable that it needs of all devices) of operations that come late, and what needs their
+    results comes late, too. Those of `at_once` need spikes of the step before, and cannot wait.
+    """
+
+    def __init__(self, step: Step, asked: Sequence[tuple[Any, Any]], at_once: Sequence[tuple[Any, Any]] = ()):
+        self.step, self._own = step, {id(d.equation) for d in step.deliveries}
+        self._at_once = {id(equation) for equation, _ in at_once}
+        self._same = _replacements(step)
+        self.relays = [d.equation for d in step.deliveries if d.equation.primitive is relay_p.primitive]
+        self.puts = [_put(equation) for equation in self.relays]  # they only fill the rings of past spikes
+        self.late, self._made = _followers(step, {id(equation) for equation, _ in asked})
+        self.places = [k for k, v in enumerate(step.carried) if v not in self._made]
+        self.late_places = [k for k, v in enumerate(step.carried) if v in self._made]
+        self.ys = [k for k, v in enumerate(step.ys) if not self._is_late(v)]
+        self.late_ys = [k for k, v in enumerate(step.ys) if self._is_late(v)]
+        self.spikes = [*dict.fromkeys([*(d.spikes for d in step.deliveries), *(v for _, v in at_once)])]
+        self.asked = [*dict.fromkeys(v for _, v in asked)]
+        self.filled = [*dict.fromkeys(place for d in step.deliveries for place, _ in d.filled)]
+        puts = dict(zip(map(id, self.relays), self.puts, strict=True))
+        self._deliveries = [puts.get(id(d.equation), d.equation) for d in step.deliveries]
+        rings = [step.carried[k] for k in self.filled]
+        self.timing = self._needed(self._deliveries, {*self.spikes, *rings, *self._same, *self._filled().values()})
+        self.recorded = self._needed(self.late, {*self._made, *self.asked})
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether the steps can run without what comes late."""
+        early = [*self.spikes, *self.asked, *self.timing, *(self.step.carried[k] for k in self.filled)]
+        return self._made.isdisjoint(early) and not {*map(id, self.late)} & (self._own | self._at_once)
+
+    def early(self, noted: Sequence[Any]) -> ClosedJaxpr:
+        """The step of a device alone, whose deliveries take out, but put nothing in."""
+        dropped = {id(e) for e in self.late} | (self._own - {*map(id, self.relays)})
+        kept = [e for e in self.step.equations if id(e) not in dropped]
+        changed = [e.replace(invars=[*map(self._before, e.invars)]) if self._same.keys() & {*variables(e.invars)} else e
+                   for e in kept]  # fmt: skip
+        return self._program(changed, [], [*map(self._before, self._results(noted))])
+
+    def first(self, noted: Sequence[Any]) -> ClosedJaxpr:
+        """The step of a device where the spikes of the step before are known."""
+        late, heads = {id(e) for e in self.late}, {v: new_variable(v.aval) for v in self.spikes}
+        change = lambda e: e.replace(invars=[v if isinstance(v, Literal) else heads.get(v, v) for v in e.invars])  # noqa: E731
+        takes = self._own | self._at_once
+        kept = [change(e) if id(e) in takes else e for e in self.step.equations if id(e) not in late]
+        return self._program(kept, [*heads.values()], self._results(noted))
+
+    def deliver(self) -> ClosedJaxpr:
+        """The deliveries."""
+        step, rings = self.step, [self.step.carried[k] for k in self.filled]
+        equations, filled = [*step.of_constants, *self._deliveries], self._filled()
+        return step.program(equations, [*rings, *self.spikes, *self.timing], [filled[k] for k in self.filled])
+
+    def record(self) -> ClosedJaxpr:
+        """The records."""
+        step = self.step
+        results = [*(step.new[k] for k in self.late_places), *(step.ys[k] for k in self.late_ys)]
+        operands = [*(step.carried[k] for k in self.late_places), *self.asked, *self.recorded]
+        return step.program([*step.of_constants, *self.late], operands, results)
+
+    def _program(self, equations: Sequence[Any], more: Sequence[Any], results: Sequence[Any]) -> ClosedJaxpr:
+        carried = [self.step.carried[k] for k in self.places]
+        return self.step.program(equations, [*carried, *self.step.xs, *more], results)
+
+    def _results(self, noted: Sequence[Any]) -> list[Any]:
+        step = self.step
+        return [*(step.new[k] for k in self.places), *(step.ys[k] for k in self.ys), *noted]
+
+    def _filled(self) -> dict[int, Any]:
+        """The last variable of each place that deliveries fill."""
+        return dict(pair for delivery in self.step.deliveries for pair in delivery.filled)
+
+    def _is_late(self, v: Any) -> bool:
+        return not isinstance(v, Literal) and v in self._made
+
+    def _needed(self, equations: Sequence[Any], inside: set[Any]) -> list[Any]:
+        """Variables that operations need from the step."""
+        needed = dict.fromkeys(v for e in equations for v in variables(e.invars))
+        return [v for v in needed if v not in inside and v not in self.step.fixed]
+
+    def _before(self, v: Any) -> Any:
+        """What stands for a variable where deliveries put nothing in."""
+        while not isinstance(v, Literal) and v in self._same:
+            v = self._same[v]
+        return v
+
+
+def _put(equation: Any) -> Any:
+    """A delivery of past spikes that needs only those that it stores."""
+    given, _ = _named(relay_p, equation)
+    needed = ("spikes", "cursor", "past")
+    return equation.replace(invars=[v if name in needed else given["spikes"] for name, v in given.items()])
+
+
+def _replacements(step: Step) -> dict[Any, Any]:
+    """The operand that each result of a delivery replaces; a ring of past spikes is read as well as filled."""
+    same = {}
+    for delivery in step.deliveries:
+        kernel = next(kernel for kernel in _FILLED if kernel.primitive is delivery.equation.primitive)
+        given, made = _named(kernel, delivery.equation)
+        same |= {} if kernel is relay_p else {v: given[name] for name, v in made.items()}
+    return same
+
+
+def _followers(step: Step, starts: set[int]) -> tuple[list[Any], set[Any]]:
+    """(operations that need results of these, also from one step to the next, and all that they make)."""
+    places = set[int]()
+    while True:
+        made, late = {step.carried[k] for k in places}, []
+        for equation in step.equations:
+            if id(equation) in starts or not made.isdisjoint(variables(equation.invars)):
+                late.append(equation)
+                made |= {*equation.outvars}
+        found = {k for k, v in enumerate(step.new) if not isinstance(v, Literal) and v in made}
+        if found == places:
+            return late, made
+        places = found
