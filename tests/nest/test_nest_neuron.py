@@ -154,14 +154,14 @@ def test_the_time_of_a_spike_inside_of_a_step_has_a_derivative():
     def first(current):
         neuron = sl.nest.iaf_psc_exp_ps(1)
         sl.nn.init_all_states(neuron)
-        spikes, offsets = sl.transform.for_loop(lambda: (neuron(current * u.pA), neuron.offset.value), length=110)
+        spikes, offsets = sl.transform.for_loop(lambda: (neuron(current * u.pA), neuron.offset.value), length=30)
         step = spikes[:, 0].argmax()
         return (step + 1) * 0.1 - u.get_mantissa(offsets)[step, 0]
 
     sl.environ.set(precision=64)
-    slope, time = sl.transform.grad(first, return_value=True)(jnp.asarray([600.0]))
-    assert time == pytest.approx(10 * np.log(24 / 9), abs=1e-12)  # V_m − E_L goes to 24 mV, the threshold is at 15
-    assert slope == pytest.approx(10 * (1 / 24 - 1 / 9) * 10 / 250, rel=1e-9)
+    slope, time = sl.transform.grad(first, return_value=True)(jnp.asarray([1500.0]))
+    assert time == pytest.approx(10 * np.log(60 / 45), abs=1e-12)  # V_m − E_L goes to 60 mV, the threshold is at 15
+    assert slope == pytest.approx(10 * (1 / 60 - 1 / 45) * 10 / 250, rel=1e-9)
 
 
 def test_several_spikes_in_a_step_count():

@@ -184,6 +184,8 @@ def test_sums_and_couplings_as_nest(model, oracle):
     np.testing.assert_allclose(found, oracle[f"{model}/coupled"], rtol=0, atol=1e-12)
     with pytest.raises(ValueError, match="chosen when the population is made"):
         neurons.mult_coupling = not neurons.mult_coupling
+    with pytest.raises(TypeError, match="did you mean 'sigma'"):
+        cls(2, sigmma=0.1)
 
 
 def rates(neurons, weights):

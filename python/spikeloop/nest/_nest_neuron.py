@@ -60,14 +60,14 @@ class NestNeuron(Neuron):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """A population, of a class with lists of the lengths given, and with the step of `rkf45` as State."""
-        given = _given(cls, args, kwargs)
+        given = arguments(cls, args, kwargs)
         carries_step = str(given.get("integrator", cls.integrator)).startswith(ADAPTIVE)
         is_made = cls.lengths is not None or not (cls.lists or carries_step)
         return object.__new__(cls if is_made else of_lengths(cls, lengths_of(cls, given), carries_step))
 
     def __init__(self, *args: Any, **kwargs: Any):
         if self.lists:
-            args, kwargs = (), split(type(self), _given(type(self), args, kwargs))
+            args, kwargs = (), split(type(self), arguments(type(self), args, kwargs))
         super().__init__(*args, **kwargs)
 
     @classmethod
@@ -150,7 +150,7 @@ class NestNeuron(Neuron):
         return self.state_numbers()[0]  # the reset belongs to the step of the spike
 
 
-def _given(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+def arguments(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a constructor by name."""
     names = [*inspect.signature(cls).parameters]
     return {**dict(zip(names, args, strict=False)), **kwargs}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from functools import lru_cache
 from types import SimpleNamespace
@@ -16,7 +15,7 @@ from .._keywords import check_choice, check_names, guess
 from .._units import check_positive, number_in
 from ..kernels import Drive
 from . import _compartments as parts
-from ._nest_neuron import NestNeuron
+from ._nest_neuron import NestNeuron, arguments
 from ._ports import Port
 
 Parts = Sequence[dict[str, Any]]
@@ -72,7 +71,7 @@ class cm_default(NestNeuron):
         """A population of the class with these compartments and receptors."""
         if cls.tree.parents:
             return object.__new__(cls)
-        given = inspect.signature(cls).bind_partial(*args, **kwargs).arguments
+        given = arguments(cls, args, kwargs)
         return object.__new__(_of_tree(cls, _tree(given.get("compartments", ()), given.get("receptors", ()))))
 
     def __init__(self, in_size: Any, compartments: Parts, receptors: Parts = (), **kwargs: Any):

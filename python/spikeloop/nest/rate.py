@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -13,7 +12,7 @@ import jax.numpy as jnp
 from .._form import param, variable
 from .._math import exp, exprel, normal
 from ..kernels import Drive
-from ._nest_neuron import NestNeuron
+from ._nest_neuron import NestNeuron, arguments
 from ._ports import Port
 
 
@@ -53,7 +52,7 @@ class _Neuron(_Rate):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """A population of the class for these options."""
-        given = inspect.signature(cls).bind_partial(*args, **kwargs).arguments
+        given = arguments(cls, args, kwargs)
         of_each, couples = not given.get("linear_summation", True), bool(given.get("mult_coupling", False))
         return object.__new__(_variant(cls, of_each, couples) if of_each or couples else cls)
 
