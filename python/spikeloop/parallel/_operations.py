@@ -144,6 +144,15 @@ def _slice(partition: Partition, equation: Any, values: list[Value]) -> list[Val
     return _cut(equation, [value.array], layout, limit_indices=limits)
 
 
+def _pad(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
+    """Padding of other axes."""
+    value, filling = values
+    layout = value.layout
+    if layout is None or any(equation.params["padding_config"][layout.axis]):
+        return None
+    return _cut(equation, [value.array, filling.array], layout)
+
+
 def _dynamic_slice(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
     value, layout = values[0], values[0].layout
     if layout is None or equation.params["slice_sizes"][layout.axis] != layout.n:
@@ -180,6 +189,7 @@ _RULES: dict[str, Rule] = {
     "transpose": _transpose,
     "concatenate": _concatenate,
     "slice": _slice,
+    "pad": _pad,
     "dynamic_slice": _dynamic_slice,
     "dynamic_update_slice": _dynamic_update_slice,
     "scatter-add": _scatter_add,
