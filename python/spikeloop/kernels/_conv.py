@@ -9,6 +9,7 @@ The cotangent of s is a product with the mirrored kernel, in which outputs are i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -31,7 +32,7 @@ class Axis(NamedTuple):
     dilation: int
 
     @classmethod
-    def of(cls, n_in: int, window: int, stride: int, padding: tuple[int, int], dilation: int) -> Axis:
+    def of(cls, n_in: int, window: int, stride: int, padding: Sequence[int], dilation: int) -> Axis:
         """The windows over `n_in` inputs with zeros at both ends."""
         n_out = max((n_in + sum(padding) - (window - 1) * dilation - 1) // stride + 1, 0)
         return cls(n_in, n_out, window, stride, padding[0], 1, dilation)

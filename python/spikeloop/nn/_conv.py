@@ -59,7 +59,7 @@ class _Conv(Dense):
         if isinstance(padding, str):
             covered = [(n - 1) * d + 1 for n, d in zip(kernel, self.rhs_dilation, strict=True)]
             padding = jax.lax.padtype_to_pads(size, covered, self.stride, padding)
-        return tuple(map(Axis.of, size, kernel, self.stride, map(tuple, padding), self.rhs_dilation))
+        return tuple(map(Axis.of, size, kernel, self.stride, padding, self.rhs_dilation))
 
     def _product(self, x: Any, weight: Any) -> Any:
         """The convolution. Where few of the inputs of a sample are not 0, only their weights are touched."""
@@ -77,7 +77,8 @@ class _Conv(Dense):
 
 _DOCUMENTATION = """A convolution over {0}, {1}; batches and time stand in front.
 
-    y[p, k] = Σ W[q, c, k] x[p · stride + q · dilation − padding, c] + b[k], as in deep learning a correlation.
+    y[p, k] = Σ W[q, c, k] x[p · stride + q · dilation − padding, c] + b[k], as in deep learning a correlation. Of spikes,
+    bool or numbers, work grows with their number while it is small, as in `Linear`, but not in groups.
 
     | name | meaning | default |
     |---|---|---|
