@@ -77,8 +77,8 @@ class _Conv(Dense):
 
 _DOCUMENTATION = """A convolution over {0}, {1}; batches and time stand in front.
 
-    y[p, k] = Σ W[q, c, k] x[p · stride + q · dilation − padding, c] + b[k], as in deep learning a correlation. Of spikes,
-    bool or numbers, work grows with their number while it is small, as in `Linear`, but not in groups.
+    y[p, k] = Σ W[q, c, k] x[p · stride + q · dilation − padding, c] + b[k], as in deep learning a correlation.
+    Of spikes, bool or numbers, work grows with their number while it is small, as in `Linear`, but not in groups.
 
     | name | meaning | default |
     |---|---|---|
