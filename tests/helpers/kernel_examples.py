@@ -7,6 +7,7 @@ import spikeloop as sl
 from spikeloop.connect import Connection
 from spikeloop.connect._procedural import _Drawn
 from spikeloop.kernels import Pass, ReceptorKind, _neuron
+from spikeloop.kernels._conv import Axis
 from spikeloop.kernels._event import Rows
 from spikeloop.kernels._spike_queue import starts
 from spikeloop.models import LIF
@@ -86,6 +87,12 @@ def examples():
         "event_outer": ({"spikes": pre, "ct": target, **places}, {**rows, "single": False}),
         "dense_product": ({"spikes": pre, "weight": draw(N_PRE, N_POST)}, {}),
         "dense_outer": ({"spikes": pre, "ct": target}, {}),
+        "conv_product": (
+            {"spikes": pre.reshape(4, 2), "weight": draw(3, 2, 5)}, {"windows": (Axis.of(4, 3, 1, (1, 1), 1),)},
+        ),
+        "conv_outer": (
+            {"spikes": pre.reshape(4, 2), "ct": target.reshape(4, 4)}, {"windows": (Axis.of(4, 3, 1, (1, 1), 1),)},
+        ),
         "event_relay": (
             {"spikes": pre, **weighted, "cursor": cursor, "past": draw(SLOTS, N_PRE), "target": target}, timed,
         ),

@@ -17,7 +17,7 @@ def test_every_kernel_has_native_code_and_is_listed(native):
     held = on_gpu if native.cuda_targets() else {"program"}  # which brings its own code
     for name, platforms in shown.items():
         assert platforms == (("cpu", "cuda") if KERNELS[name].target in held else ("cpu",))
-    assert "cpu: dense_outer, " in repr(sl.info())
+    assert "cpu: conv_outer, " in repr(sl.info())
 
 
 def test_kernels_for_gpus_are_kernels_of_the_cpu_too(native):

@@ -38,7 +38,7 @@ assert not [w for w in second if "Kernel" in str(w.message)], second
 info = sl.info()
 assert info["fallbacks"] == "event_scatter, neuron, random_split" and "SPIKELOOP_NATIVE=0" in info["native"], info
 assert "fallbacks" in repr(info)
-assert info["kernels"]["event_scatter"] == () and "reference only: dense_outer, " in repr(info)
+assert info["kernels"]["event_scatter"] == () and "reference only: conv_outer, " in repr(info)
 assert sl.get_num_threads() == 1
 np.savez(OUT, V=spikes, E=net.E.comm.indices)
 """

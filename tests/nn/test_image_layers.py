@@ -1,6 +1,7 @@
 """Convolutions, pooling, normalisation and dropout against NumPy and SciPy."""
 
 import brainunit as u
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -65,6 +66,19 @@ def test_pooling():
     np.testing.assert_allclose(same[:, 0], [0.5, 1, 2, 3, 3.5])
     assert sl.nn.MaxPool3d((4, 4, 4, 1))(jnp.arange(64).reshape(4, 4, 4, 1))[..., 0].tolist()[0][0] == [21, 23]
     assert sl.nn.AvgPool2d((6, 4, 2))(x * u.mV).unit == u.mV
+
+
+@pytest.mark.parametrize(("window", "stride", "padding"), [(2, None, "VALID"), ((3, 2), (2, 1), "SAME"), (2, 3, 1)])
+def test_the_gradient_of_a_maximum_is_that_of_its_first_element(window, stride, padding):
+    layer = sl.nn.MaxPool2d((7, 6, 2), window, stride, padding)
+    x = jnp.asarray(RNG.random((3, 7, 6, 2)) < 0.4, float)  # many are equal
+    ct = jnp.asarray(RNG.normal(size=(3, *layer.out_size)), float)
+    by_xla = lambda x: layer._reduced(x, -jnp.inf, jax.lax.max)  # noqa: E731
+    (y, found), (expected_y, expected) = (
+        (value, pull(ct)[0]) for value, pull in (jax.vjp(f, x) for f in (layer, by_xla))
+    )
+    np.testing.assert_array_equal(y, expected_y)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 def test_a_network_finds_its_sizes():

@@ -4,6 +4,7 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 import spikeloop as sl
 
@@ -42,6 +43,50 @@ def test_van_rossum_of_one_spike_is_a_half_and_of_two_as_their_distance():
     assert sl.train.van_rossum(trains, later, 10 * u.ms, dt=1.0 * u.ms) == pytest.approx(expected, rel=1e-5)
     gradient = jax.grad(lambda x: sl.train.van_rossum(x, later, 10 * u.ms, dt=1.0 * u.ms))(jnp.asarray(trains))
     assert float(gradient[7, 0]) > 0 > float(gradient[12, 0])
+
+
+def test_time_constants_are_times_or_numbers_of_steps():
+    losses = {
+        "latency_cross_entropy": (SPIKES, np.array([1, 2])),
+        "van_rossum": (SPIKES, np.roll(SPIKES, 1, axis=0)),
+    }
+    for name, given in losses.items():
+        loss = getattr(sl.train, name)
+        in_steps = loss(*given, tau=20.0)  # which asks nothing of `environ`
+        assert in_steps == pytest.approx(float(loss(*given, tau=10 * u.ms, dt=500 * u.us)), rel=1e-6)
+        with sl.environ.context(dt=0.5 * u.ms):
+            assert loss(*given, tau=10 * u.ms) == loss(*given, tau=20.0) == in_steps
+        with pytest.raises(sl.errors.UnitError, match=f"{name}: a tau without unit is a number of steps"):
+            loss(*given, tau=10.0, dt=1.0 * u.ms)
+        with pytest.raises(sl.errors.UnitError, match=f"{name}: tau"):
+            loss(*given, tau=10 * u.mV, dt=1.0 * u.ms)
+
+
+@pytest.mark.parametrize("name", ["latency_cross_entropy", "van_rossum"])
+def test_losses_of_spike_times_train_layers_without_units(name):
+    rng = np.random.default_rng(0)
+    net = sl.nn.Sequential(sl.nn.Linear(8, 4, rng.normal(0.4, 0.2, (8, 4))), sl.snn.LIF(4, tau=5.0))
+    x, labels = jnp.asarray(rng.random((20, 3, 8)) < 0.4, float), jnp.asarray([0, 1, 3])
+    wanted = jnp.zeros((20, 3, 4)).at[5, jnp.arange(3), labels].set(1.0)
+
+    def loss():
+        sl.nn.init_all_states(net, batch_size=3)
+        spikes = sl.transform.for_loop(net, x, fused=True)
+        given = labels if name == "latency_cross_entropy" else wanted
+        return getattr(sl.train, name)(spikes, given, tau=5.0)
+
+    optimizer = sl.train.Optimizer(optax.adam(0.05), net)
+    with pytest.raises(ValueError, match=r"gradients of \('layers', 0, 'weight'\) were given; it trains"):
+        optimizer.update(sl.transform.grad(loss, net.states(sl.ParamState))())
+
+    @sl.transform.jit
+    def step():
+        gradients, value = sl.transform.grad(loss, optimizer.states_to_train, return_value=True)()
+        optimizer.update(gradients)
+        return value
+
+    losses = [float(step()) for _ in range(15)]
+    assert losses[-1] < 0.8 * losses[0], losses
 
 
 def test_penalty_and_fractions():

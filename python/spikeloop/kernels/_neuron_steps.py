@@ -31,8 +31,9 @@ from .program._trace import program_of
 _LARGEST_CACHE = 1024
 
 # Bytes of saved states beyond which they are computed again, to save memory. Below it is slower to compute them again:
-# of a training step of 64 × 256 neurons over 250 steps (33 MB) that takes 136 ms in place of 102.
-_MOST_SAVED = 64 << 20
+# of a training step of 64 × 256 neurons over 250 steps (33 MB) that takes 136 ms in place of 102, and of one of two
+# convolutions (80 MB) 520 in place of 370, in as much memory.
+_MOST_SAVED = 256 << 20
 
 Names = tuple[str, ...]
 

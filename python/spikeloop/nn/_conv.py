@@ -11,6 +11,7 @@ from .. import init
 from .._errors import ShapeError
 from .._module import Module
 from .._state import ParamState
+from ..kernels._conv import Axis, Windows, convolution
 from ._layer import SHAPES, check_window, image_size, pads, windows
 from ._linear import Dense
 
@@ -21,6 +22,7 @@ class _Conv(Dense):
     """Base of convolutions over `axes` axes."""
 
     axes: ClassVar[int]
+    in_size: tuple[int, ...]
 
     def __init__(
         self,
@@ -48,24 +50,35 @@ class _Conv(Dense):
         self.padding, self.groups = pads(padding, self.axes, what), groups
         self._shape = *windows(kernel_size, self.axes, what), size[-1] // groups, out_channels
         self._hold(param_type, self._parameters(w_init, b_init, (out_channels,)))
-        kernel = jax.ShapeDtypeStruct(self._shape, float)
-        self.out_size = jax.eval_shape(self._product, jax.ShapeDtypeStruct(size, float), kernel).shape
+        self.out_size = *(axis.n_out for axis in self._windows()), out_channels
         check_window(self.out_size, f"{what}: a kernel of {self._shape[: self.axes]} is larger than the input {size}")
 
+    def _windows(self) -> Windows:
+        size, kernel = self.in_size[:-1], self._shape[: self.axes]
+        padding = self.padding
+        if isinstance(padding, str):
+            covered = [(n - 1) * d + 1 for n, d in zip(kernel, self.rhs_dilation, strict=True)]
+            padding = jax.lax.padtype_to_pads(size, covered, self.stride, padding)
+        return tuple(map(Axis.of, size, kernel, self.stride, padding, self.rhs_dilation))
+
     def _product(self, x: Any, weight: Any) -> Any:
-        size, spatial = self.in_size or (), "DHW"[-self.axes :]
-        many = jnp.reshape(x.astype(weight.dtype) if x.dtype == jnp.bool_ else x, (-1, *size))
+        """The convolution. Where few of the inputs of a sample are not 0, only their weights are touched."""
+        if self.groups == 1 and x.dtype in (jnp.bool_, weight.dtype):
+            return convolution(x, weight, self._windows())
+        spatial = "DHW"[-self.axes :]
+        many = jnp.reshape(x.astype(weight.dtype) if x.dtype == jnp.bool_ else x, (-1, *self.in_size))
         layout = f"N{spatial}C", f"{spatial}IO", f"N{spatial}C"
         y = jax.lax.conv_general_dilated(
             many, weight, self.stride, self.padding, rhs_dilation=self.rhs_dilation, dimension_numbers=layout,
             feature_group_count=self.groups,
         )  # fmt: skip
-        return y.reshape(*x.shape[: x.ndim - len(size)], *y.shape[1:])
+        return y.reshape(*x.shape[: x.ndim - len(self.in_size)], *y.shape[1:])
 
 
 _DOCUMENTATION = """A convolution over {0}, {1}; batches and time stand in front.
 
     y[p, k] = Σ W[q, c, k] x[p · stride + q · dilation − padding, c] + b[k], as in deep learning a correlation.
+    Of spikes, bool or numbers, work grows with their number while it is small, as in `Linear`, but not in groups.
 
     | name | meaning | default |
     |---|---|---|

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any, ClassVar
 
 import jax
@@ -27,7 +28,8 @@ class _Pool(Module):
         self.kernel_size = windows(kernel_size, self.axes, what)
         self.stride = self.kernel_size if stride is None else windows(stride, self.axes, what)
         self.padding = pads(padding, self.axes, what)
-        self.out_size = jax.eval_shape(self._pooled, jax.ShapeDtypeStruct(size, float)).shape
+        sums = partial(self._reduced, start=0.0, operation=jax.lax.add)
+        self.out_size = jax.eval_shape(sums, jax.ShapeDtypeStruct(size, float)).shape
         check_window(self.out_size, f"{what}: a window of {self.kernel_size} is larger than the input {size}")
 
     def update(self, x: Any) -> Any:
@@ -59,8 +61,43 @@ class _MaxPool(_Pool):
     def _pooled(self, x: Any) -> Any:
         if x.dtype == bool:
             return self._reduced(x, False, jax.lax.bitwise_or)
-        least = -jnp.inf if jnp.issubdtype(x.dtype, jnp.inexact) else jnp.iinfo(x.dtype).min
-        return self._reduced(x, least, jax.lax.max)
+        if not jnp.issubdtype(x.dtype, jnp.inexact):
+            return self._reduced(x, jnp.iinfo(x.dtype).min, jax.lax.max)
+        front = x.ndim - self.axes - 1
+        size, widths = x.shape[front:-1], self.padding
+        if isinstance(widths, str):
+            widths = jax.lax.padtype_to_pads(size, self.kernel_size, self.stride, widths)
+        if any(map(any, widths)):
+            x = jnp.pad(x, [(0, 0)] * front + [*widths, (0, 0)], constant_values=-jnp.inf)
+        for axis in reversed(range(self.axes)):
+            x = _maxima(x, front + axis, self.kernel_size[axis], self.stride[axis])
+        return x
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1, 2, 3))
+def _maxima(x: Any, axis: int, window: int, stride: int) -> Any:
+    """The greatest value of each window along one axis. Its gradient is that of the first element that has it."""
+    first, *others = _elements(x, axis, window, stride)
+    for other in others:
+        first = jnp.maximum(first, other)
+    return first
+
+
+@_maxima.defjvp
+def _slopes_of_maxima(axis: int, window: int, stride: int, primals: Any, tangents: Any) -> tuple[Any, Any]:
+    # XLA's own derivative is a scatter, several times as slow on a CPU.
+    y = _maxima(*primals, axis, window, stride)
+    elements, slopes = (_elements(x, axis, window, stride) for x in (*primals, *tangents))
+    slope = slopes[-1]
+    for element, own in zip(elements[-2::-1], slopes[-2::-1], strict=True):
+        slope = jnp.where(element == y, own, slope)
+    return y, slope
+
+
+def _elements(x: Any, axis: int, window: int, stride: int) -> list[Any]:
+    """The first elements of all windows along an axis, the second ones, and so on."""
+    last = (x.shape[axis] - window) // stride * stride
+    return [jax.lax.slice_in_dim(x, k, k + last + 1, stride, axis) for k in range(window)]
 
 
 _DOCUMENTATION = """The {kind} of each window of {0}, {1}; batches and time stand in front. {more}

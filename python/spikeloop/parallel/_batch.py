@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 import jax
 
 from .._jax import bind_equation
-from ..kernels import _event, _procedural, _ring
-from ..kernels._dense import outer_p, product_p
-from ..kernels._kernel import Kernel
+from ..kernels import _conv, _dense, _event, _procedural, _ring
 from ._value import AXIS, Layout, Value
 
 if TYPE_CHECKING:
+    from ..kernels._kernel import Kernel
     from ._partition import Partition
 
 Rule = Callable[["Partition", Any, list[Value]], "list[Value] | None"]
@@ -88,20 +87,37 @@ def _is_apart(p: dict[str, Any], axis: int) -> bool:
     return single and tuple(p["padding"][axis]) == (0, 0)
 
 
-def _dense_product(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
-    spikes, weight = values
-    if spikes.layout is None or spikes.layout.axis == len(spikes.shape) - 1:
-        return None
-    (out,) = product_p.bind(spikes.array, partition.whole(weight), **equation.params)
-    return [Value(out, spikes.layout)]
+def _product(kernel: Kernel) -> Rule:
+    """A product of samples, cut along one of the axes before those of a sample."""
+
+    def rule(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
+        spikes, weight = values
+        if spikes.layout is None or not _is_of_samples(equation, spikes):
+            return None
+        (out,) = kernel.bind(spikes.array, partition.whole(weight), **equation.params)
+        return [Value(out, spikes.layout)]
+
+    return rule
 
 
-def _dense_outer(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
-    layout = next(value.layout for value in values if value.layout is not None)
-    if layout.axis == len(values[0].shape) - 1:
-        return None
-    (out,) = outer_p.bind(*(partition.part(value, layout) for value in values), **equation.params)
-    return [Value(jax.lax.psum(out, AXIS))]
+def _outer(kernel: Kernel) -> Rule:
+    """The sum over samples that is the gradient of the weights of a product."""
+
+    def rule(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
+        cut = next(value for value in values if value.layout is not None)
+        assert cut.layout is not None
+        if not _is_of_samples(equation, cut):
+            return None
+        (out,) = kernel.bind(*(partition.part(value, cut.layout) for value in values), **equation.params)
+        return [Value(jax.lax.psum(out, AXIS))]
+
+    return rule
+
+
+def _is_of_samples(equation: Any, value: Value) -> bool:
+    """Whether an operand of a product is cut along an axis of samples or steps: those of a sample come after."""
+    assert value.layout is not None
+    return value.layout.axis < len(value.shape) - 1 - len(equation.params.get("windows", ()))
 
 
 def _reshape(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
@@ -187,7 +203,9 @@ _RULES: dict[str, Rule] = {
     "reduce_window_sum": _pooled,
     "reduce_window_max": _pooled,
     "reshape": _reshape,
-    product_p.primitive.name: _dense_product,
-    outer_p.primitive.name: _dense_outer,
+    _dense.product_p.primitive.name: _product(_dense.product_p),
+    _dense.outer_p.primitive.name: _outer(_dense.outer_p),
+    _conv.product_p.primitive.name: _product(_conv.product_p),
+    _conv.outer_p.primitive.name: _outer(_conv.outer_p),
     **{kernel.primitive.name: _sparse(kernel) for kernel in _SAMPLES},
 }

@@ -8,7 +8,7 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 
-from .._errors import ShapeError
+from .._errors import ShapeError, UnitError
 from .._keywords import check_choice
 from .._units import number_in, time_step
 
@@ -47,11 +47,16 @@ def count_loss(spikes: Any, labels: Any, correct: float = 0.8, incorrect: float 
 def latency_cross_entropy(spikes: Any, labels: Any, tau: Any, dt: Any = None) -> jax.Array:
     r"""The cross-entropy of scores $\sum_t s(t)\, e^{-t/\tau}$, in which early spikes count most.
 
-    `tau` and `dt`, by default that of `environ`, are times.
+    `tau` is a time, `dt` that of a step, by default that of `environ`. A plain number is a `tau` in steps, as those of
+    `sl.snn`.
+
+    >>> early, late = jnp.zeros((2, 10, 1, 2)).at[0, 2, 0, 1].set(1.0).at[1, 7, 0, 1].set(1.0)
+    >>> loss = lambda spikes: sl.train.latency_cross_entropy(spikes, jnp.array([1]), tau=5.0)
+    >>> bool(loss(early) < loss(late))
+    True
     """
     spikes = _over_time(spikes, "latency_cross_entropy")
-    step = time_step("latency_cross_entropy") if dt is None else number_in(dt, u.ms, "latency_cross_entropy: dt")
-    weights = jnp.exp(-jnp.arange(len(spikes)) * step / number_in(tau, u.ms, "latency_cross_entropy: tau"))
+    weights = jnp.exp(-jnp.arange(len(spikes)) / _in_steps(tau, dt, "latency_cross_entropy"))
     return _cross_entropy(jnp.tensordot(weights.astype(spikes.dtype), spikes, 1), labels, "latency_cross_entropy")
 
 
@@ -61,12 +66,12 @@ def van_rossum(spikes: Any, wanted: Any, tau: Any, dt: Any = None) -> jax.Array:
     $$D^2 = \frac{1}{\tau} \int_0^\infty \Big[\sum_i H(t - t_i) e^{-(t - t_i)/\tau} - \sum_j H(t - u_j)
     e^{-(t - u_j)/\tau}\Big]^2 dt$$
 
-    It is 1/2 for one spike more in one of two trains. `tau` and `dt`, by default that of `environ`, are times.
+    It is 1/2 for one spike more in one of two trains. `tau` is a time, `dt` that of a step, by default that of
+    `environ`. A plain number is a `tau` in steps, as those of `sl.snn`.
 
     van Rossum MCW (2001) Neural Comput. 13:751.
     """
-    step = time_step("van_rossum") if dt is None else number_in(dt, u.ms, "van_rossum: dt")
-    decay = jnp.exp(-step / number_in(tau, u.ms, "van_rossum: tau"))
+    decay = jnp.exp(-1 / _in_steps(tau, dt, "van_rossum"))
     difference = jnp.asarray(spikes, float) - jnp.asarray(wanted, float)
 
     def filtered(trace: Any, x: Any) -> tuple[Any, Any]:
@@ -86,6 +91,16 @@ def rate_penalty(spikes: Any, low: float = 0.0, high: float = 1.0) -> jax.Array:
     """
     mean = _over_time(spikes, "rate_penalty").mean((0, 1))
     return (jnp.maximum(low - mean, 0) ** 2 + jnp.maximum(mean - high, 0) ** 2).mean()
+
+
+def _in_steps(tau: Any, dt: Any, where: str) -> Any:
+    """A time constant in steps."""
+    if u.get_unit(tau) == u.UNITLESS:
+        if dt is not None:
+            raise UnitError(f"{where}: a tau without unit is a number of steps; give one with a unit, or no dt.")
+        return tau
+    step = time_step(where) if dt is None else number_in(dt, u.ms, f"{where}: dt")
+    return number_in(tau, u.ms, f"{where}: tau") / step
 
 
 def _over_time(x: Any, where: str) -> jax.Array:

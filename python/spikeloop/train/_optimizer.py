@@ -55,7 +55,7 @@ class Optimizer(Module):
         """Change the States by their gradients, a dict with the same names."""
         states = self._trained.states
         if gradients.keys() != states.keys():
-            raise ValueError(f"{self.path}: gradients of {', '.join(gradients)} were given; it trains "
+            raise ValueError(f"{self.path}: gradients of {', '.join(map(str, gradients))} were given; it trains "
                              f"{', '.join(states)}. Write grad(loss, optimizer.states_to_train).")  # fmt: skip
         present = self._trained.numbers()
         changes, self.memory.value = self.transformation.update(_plain(dict(gradients)), self.memory.value, present)

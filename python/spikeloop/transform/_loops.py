@@ -51,7 +51,7 @@ def for_loop(
     one native call, a product with weights one product. What cannot be taken apart runs step by step, and a warning \
     says so once. The results are the same; `f` must not print or call back | False |
     | `memory` | with `fused`, how gradients get the states of a population: "save" keeps those of all steps, \
-    "recompute" those of every √steps-th step, and the others are computed again; "auto" keeps up to 64 MiB | 'auto' |
+    "recompute" those of every √steps-th step, and the others are computed again; "auto" keeps up to 256 MiB | 'auto' |
 
     >>> count = sl.State(jnp.zeros((), int))
     >>> def step(x):

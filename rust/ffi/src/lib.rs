@@ -4,6 +4,7 @@
 pub mod abi;
 mod attributes;
 mod buffer;
+mod conv;
 mod cuda;
 mod delayed;
 mod dense;

@@ -1,6 +1,7 @@
 //! The list of everything that Python registers with XLA.
 
 use crate::abi::Handler;
+use crate::conv;
 use crate::delayed;
 use crate::dense;
 use crate::eligibility;
@@ -31,6 +32,8 @@ handlers! {
     outer, "event_outer": event::outer;
     dense_product, "dense_product": dense::product;
     dense_outer, "dense_outer": dense::outer;
+    conv_product, "conv_product": conv::product;
+    conv_outer, "conv_outer": conv::outer;
     relay, "event_relay": event::relay;
     collect, "event_collect": event::collect;
     enqueue, "event_enqueue": spike_queue::enqueue;

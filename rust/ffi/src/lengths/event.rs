@@ -120,6 +120,24 @@ pub(super) const KERNELS: &[Kernel] = &[
         free: &[],
     },
     Kernel {
+        name: "conv_product",
+        call: || {
+            let call = Call::default().arg(&[1.0_f32; 8], &[4, 2]).arg(&[0.5_f32; 18], &[3, 2, 3]);
+            call.ret(&[0.0_f32; 12], &[4, 3]).ints("windows", &[4, 4, 3, 1, 1, 1, 1])
+        },
+        operands: &["spikes", "weight", "result"],
+        free: &[],
+    },
+    Kernel {
+        name: "conv_outer",
+        call: || {
+            let call = Call::default().arg(&[1_u8; 8], &[4, 2]).arg(&[0.5_f32; 12], &[4, 3]);
+            call.ret(&[0.0_f32; 18], &[3, 2, 3]).ints("windows", &[4, 4, 3, 1, 1, 1, 1])
+        },
+        operands: &["spikes", "cotangent", "result"],
+        free: &[],
+    },
+    Kernel {
         name: "event_relay",
         call: relay,
         operands: &["spikes", "weight", "indices", "indptr", "cursor", "ring", "target"],

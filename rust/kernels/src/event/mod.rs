@@ -4,6 +4,8 @@ use crate::error::{Error, Result};
 use crate::lane::Float;
 
 mod collect;
+mod conv;
+mod conv_outer;
 mod dense;
 mod dense_outer;
 mod gather;
@@ -17,8 +19,11 @@ mod scatter;
 mod spike_queue;
 mod spikes;
 mod tile;
+mod windows;
 
 pub use collect::collect;
+pub use conv::conv_product;
+pub use conv_outer::conv_outer;
 pub use dense::{Dense, dense_product};
 pub use dense_outer::dense_outer;
 pub use gather::gather;
@@ -31,6 +36,7 @@ pub use rows::{Bounded, Index, Indices, Indptr, Names, Rows};
 pub use scatter::{scatter, scatter_found};
 pub use spike_queue::{SpikeQueue, Starts, deliver, enqueue, starts};
 pub use spikes::{Spikes, find_ones};
+pub use windows::{Axis, Conv};
 
 // What plasticity walks synapses with, and recorders look for spikes with.
 pub(crate) use rows::{prefetch, prefetch_one};

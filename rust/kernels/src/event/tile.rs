@@ -1,5 +1,7 @@
 //! Products of dense matrices: sums in the order of the summed index, to the same bits as event by event.
 
+use std::ops::Range;
+
 use crate::lane::{Float, Lane};
 
 /// Rows of a tile: with two lanes each, their sums fill the registers.
@@ -48,9 +50,25 @@ pub(super) struct Row<T> {
 /// wide can be read and written at each `out`; no two of these overlap.
 #[inline(always)]
 pub(super) unsafe fn add_product<L: Lane>(rows: &[Row<L::Elem>], step: usize, panels: &Panels<L::Elem>) {
+    // SAFETY: promised to this function.
+    unsafe { add_part::<L>(rows, step, panels, 0..panels.depth) };
+}
+
+/// As [`add_product`], with the rows `depth` of the matrix alone.
+///
+/// # Safety
+/// As for [`add_product`], where each `left` has an element for each of these rows.
+#[inline(always)]
+pub(super) unsafe fn add_part<L: Lane>(
+    rows: &[Row<L::Elem>],
+    step: usize,
+    panels: &Panels<L::Elem>,
+    depth: Range<usize>,
+) {
     let width = 2 * L::WIDTH;
-    for start in (0..panels.depth).step_by(DEPTH) {
-        let end = panels.depth.min(start + DEPTH);
+    for start in depth.clone().step_by(DEPTH) {
+        let end = depth.end.min(start + DEPTH);
+        let before = start - depth.start;
         for (k, panel) in panels.data.chunks_exact(panels.depth * width).enumerate() {
             let part = Part {
                 panel: &panel[start * width..end * width],
@@ -63,11 +81,11 @@ pub(super) unsafe fn add_product<L: Lane>(rows: &[Row<L::Elem>], step: usize, pa
             for tile in whole {
                 let tile: [Row<L::Elem>; ROWS] = tile.try_into().expect("a whole tile");
                 // SAFETY: promised to this function; the part lies in the depth and the width.
-                unsafe { part.add::<L, ROWS>(tile, start) };
+                unsafe { part.add::<L, ROWS>(tile, before) };
             }
             for &row in rest {
                 // SAFETY: as above.
-                unsafe { part.add::<L, 1>([row], start) };
+                unsafe { part.add::<L, 1>([row], before) };
             }
         }
     }
