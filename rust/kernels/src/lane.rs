@@ -47,6 +47,15 @@ pub unsafe trait Lane: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Outp
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
     /// The sum: the halves are added, then their halves, to the last.
     fn sum(self) -> Self::Elem;
+    /// The sums of eight lanes, each to the bits of [`Lane::sum`].
+    #[inline(always)]
+    fn sums(lanes: [Self; 8]) -> [Self::Elem; 8] {
+        let mut sums = [Self::Elem::ZERO; 8];
+        for (sum, lane) in sums.iter_mut().zip(lanes) {
+            *sum = lane.sum();
+        }
+        sums
+    }
     /// Bitwise or with the bits of `other`.
     #[must_use]
     fn or(self, other: Self) -> Self;
@@ -245,4 +254,33 @@ fn detect(cap: &str) -> Level {
 #[cfg(not(target_arch = "x86_64"))]
 fn detect(_cap: &str) -> Level {
     Level::Baseline
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::array::from_fn;
+
+    #[derive(Clone, Copy)]
+    struct Sums;
+
+    impl Job<f32> for Sums {
+        type Out = ([f32; 8], [f32; 8]);
+
+        #[inline(always)]
+        fn run<L: Lane<Elem = f32>>(self) -> Self::Out {
+            // Any other order of additions rounds otherwise.
+            let numbers: Vec<f32> = (0..8 * L::WIDTH).map(|k| 1.0 / (k as f32 + 3.0)).collect();
+            // SAFETY: there are eight lanes.
+            let lanes: [L; 8] = from_fn(|k| unsafe { L::load(numbers[k * L::WIDTH..].as_ptr()) });
+            (L::sums(lanes), lanes.map(L::sum))
+        }
+    }
+
+    #[test]
+    fn sums_of_eight_lanes_are_those_of_each() {
+        for (together, each) in dispatch_all(Sums) {
+            assert_eq!(together, each);
+        }
+    }
 }

@@ -39,8 +39,12 @@ pub trait Index: Copy + Ord + Default + TryFrom<usize> + Send + Sync + 'static {
         // In the type of the indices, of which a lane holds many.
         let (mut least, mut greatest) = (first, first);
         for &index in indices {
-            least = least.min(index);
             greatest = greatest.max(index);
+        }
+        if part.start > 0 {
+            for &index in indices {
+                least = least.min(index);
+            }
         }
         if least.get() < part.start || greatest.get() >= part.end { Err(Error::Order) } else { Ok(()) }
     }
@@ -274,13 +278,13 @@ impl<'a> Rows<'a> {
     pub(super) fn prefetch_ends(&self, row: usize) {
         match self.indptr {
             Indptr::Fixed => {}
-            Indptr::I32(p) => prefetch(&p[row..=row]),
-            Indptr::I64(p) => prefetch(&p[row..=row]),
+            Indptr::I32(p) => prefetch_one(&raw const p[row]),
+            Indptr::I64(p) => prefetch_one(&raw const p[row]),
         }
     }
 
     /// The synapses of a row.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn row(&self, row: usize) -> Result<Range<usize>> {
         let [start, end] = self.ends(row);
         match (usize::try_from(start), usize::try_from(end)) {
@@ -324,18 +328,24 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
 /// Cache lines of a slice that are fetched ahead.
 const LINES: usize = 6;
 
 /// Fetches the first lines of a slice into the cache; the processor does the rest by itself.
 #[inline(always)]
 pub(crate) fn prefetch<I>(slice: &[I]) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    for line in slice.chunks(64 / size_of::<I>()).take(LINES) {
-        prefetch_one(line.as_ptr());
+    let Range { start, end } = slice.as_ptr_range();
+    let mut line = start.map_addr(|at| at / LINE * LINE);
+    for _ in 0..LINES {
+        if line >= end {
+            break;
+        }
+        prefetch_one(line);
+        line = line.wrapping_byte_add(LINE);
     }
-    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = slice;
 }
 
 /// Fetches the cache line of an element.

@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use super::ring::check_cursor;
-use super::rows::{Bounded, prefetch};
+use super::rows::{Bounded, prefetch, prefetch_one};
 use super::scatter::{ALIGN, Piece, enough, scatter_pieces};
 use super::spikes::each_spike;
 use super::{Delays, Dims, Index, Indices, Rows, Spikes, Weight, length};
@@ -247,7 +247,14 @@ const SOURCES: Bounded = Bounded { name: "sources", of: "sources" };
 const STARTS: Bounded = Bounded { name: "starts", of: "places in its row" };
 
 /// Spikes whose places in their rows are on their way while one is looked up.
-const AHEAD: usize = 8;
+const AHEAD: usize = 16;
+
+/// A spike in the queue, and the first of the places of its row that are looked up.
+struct Queued<T> {
+    source: usize,
+    column: usize,
+    value: T,
+}
 
 /// The search for the pieces that arrive now.
 struct Walk<'a, T, I> {
@@ -261,27 +268,49 @@ struct Walk<'a, T, I> {
 impl<T: Float, I: Index> Walk<'_, T, I> {
     /// Those in these blocks of targets.
     fn pieces(&self, blocks: Range<usize>) -> Result<Vec<Piece<T>>> {
-        let Delivery { rows, queue, cursor, .. } = *self.delivery;
-        let (n, slots) = (rows.n_pre(), queue.slots());
-        let mut pieces = Vec::new();
-        for age in (0..slots.min(self.delays)).rev() {
-            let slot = (cursor + slots - age) % slots;
-            let filled = slot * n..slot * n + queue.count[slot] as usize;
-            let (sources, values) = (&queue.sources[filled.clone()], &queue.values[filled.clone()]);
-            let column = age * self.blocks + blocks.start;
-            u32::check(queue.sources, filled, n, SOURCES)?;
-            for (k, (&source, &value)) in sources.iter().zip(values).enumerate() {
-                if let Some(&next) = sources.get(k + AHEAD) {
-                    let at = next as usize * self.width + column;
-                    prefetch(self.places.get(at..=at).unwrap_or_default());
-                }
-                let part = self.piece(source as usize, column..column + blocks.len())?;
-                if !part.is_empty() {
-                    pieces.push(Piece { part, value });
-                }
+        let queued = self.queued(blocks.start)?;
+        let mut pieces = Vec::with_capacity(queued.len());
+        queued.iter().take(AHEAD).for_each(|spike| self.prefetch(spike));
+        for (k, &Queued { source, column, value }) in queued.iter().enumerate() {
+            if let Some(next) = queued.get(k + AHEAD) {
+                self.prefetch(next);
+            }
+            let part = self.piece(source, column..column + blocks.len())?;
+            if !part.is_empty() {
+                pieces.push(Piece { part, value });
             }
         }
         Ok(pieces)
+    }
+
+    /// The spikes that may deliver to blocks from `first` on, the oldest first.
+    fn queued(&self, first: usize) -> Result<Vec<Queued<T>>> {
+        let Delivery { rows, queue, cursor, .. } = *self.delivery;
+        let (n, slots) = (rows.n_pre(), queue.slots());
+        let filled = |age: usize| {
+            let slot = (cursor + slots - age) % slots;
+            slot * n..slot * n + queue.count[slot] as usize
+        };
+        let ages = 0..slots.min(self.delays);
+        for part in ages.clone().rev().map(filled) {
+            prefetch(&queue.sources[part.clone()]);
+            prefetch(&queue.values[part]);
+        }
+        let mut all = Vec::with_capacity(ages.clone().map(|age| filled(age).len()).sum());
+        for age in ages.rev() {
+            let (part, column) = (filled(age), age * self.blocks + first);
+            u32::check(queue.sources, part.clone(), n, SOURCES)?;
+            let listed = queue.sources[part.clone()].iter().zip(&queue.values[part]);
+            all.extend(listed.map(|(source, &value)| Queued { source: source.get(), column, value }));
+        }
+        Ok(all)
+    }
+
+    /// Fetches the places of a spike, and where its row lies.
+    #[inline(always)]
+    fn prefetch(&self, spike: &Queued<T>) {
+        self.delivery.rows.prefetch_ends(spike.source);
+        prefetch_one(&raw const self.places[spike.source * self.width + spike.column]);
     }
 
     /// The fault that one thread would meet first.
@@ -294,7 +323,7 @@ impl<T: Float, I: Index> Walk<'_, T, I> {
     }
 
     /// The synapses of a row between two of its places.
-    #[inline]
+    #[inline(always)]
     fn piece(&self, source: usize, columns: Range<usize>) -> Result<Range<usize>> {
         let row = self.delivery.rows.row(source)?;
         let first = source * self.width;

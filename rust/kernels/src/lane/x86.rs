@@ -12,7 +12,7 @@ macro_rules! lane {
      [$splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident],
      [$bits:ident $float_bits:ident $or:ident],
      ge $ge:expr, gt $gt:expr, ne $ne:expr, none $none:expr, bits $to_bits:expr, sum $sum:expr, select $select:expr,
-     fma $fma:expr, $fma_one:expr) => {
+     fma $fma:expr, $fma_one:expr $(, sums $sums:expr)?) => {
         #[doc = $doc]
         #[derive(Clone, Copy)]
         pub struct $name($vector);
@@ -80,6 +80,11 @@ macro_rules! lane {
                 // SAFETY: see the impl.
                 unsafe { $sum(self.0) }
             }
+            $(#[inline(always)]
+            fn sums([a, b, c, d, e, f, g, h]: [Self; 8]) -> [$float; 8] {
+                // SAFETY: see the impl.
+                unsafe { $sums([a.0, b.0, c.0, d.0, e.0, f.0, g.0, h.0]) }
+            })?
             #[inline(always)]
             fn or(self, other: Self) -> Self {
                 // SAFETY: see the impl.
@@ -143,6 +148,32 @@ unsafe fn sum_pd(v: __m128d) -> f64 {
     unsafe { _mm_cvtsd_f64(_mm_add_sd(v, _mm_unpackhi_pd(v, v))) }
 }
 
+/// The sums of eight vectors, which become the elements of one.
+///
+/// # Safety
+/// AVX.
+#[inline(always)]
+unsafe fn sums_ps([a, b, c, d, e, f, g, h]: [__m256; 8]) -> [f32; 8] {
+    // No closure: it would not have the instructions of the caller.
+    macro_rules! add {
+        ($x:expr, $y:expr, $shuffle:ident $low:literal $high:literal) => {
+            _mm256_add_ps($shuffle::<$low>($x, $y), $shuffle::<$high>($x, $y))
+        };
+    }
+    let mut sums = [0.0; 8];
+    // SAFETY: promised to this function; `sums` has room for one vector.
+    unsafe {
+        let ae = add!(a, e, _mm256_permute2f128_ps 0x20 0x31);
+        let bf = add!(b, f, _mm256_permute2f128_ps 0x20 0x31);
+        let cg = add!(c, g, _mm256_permute2f128_ps 0x20 0x31);
+        let dh = add!(d, h, _mm256_permute2f128_ps 0x20 0x31);
+        let abef = add!(ae, bf, _mm256_shuffle_ps 0x44 0xEE);
+        let cdgh = add!(cg, dh, _mm256_shuffle_ps 0x44 0xEE);
+        _mm256_storeu_ps(sums.as_mut_ptr(), add!(abef, cdgh, _mm256_shuffle_ps 0x88 0xDD));
+    }
+    sums
+}
+
 lane!(F32x4, "4 `f32`, SSE2.", f32 x 4, __m128, mask __m128, eight Self,
     [_mm_set1_ps _mm_loadu_ps _mm_storeu_ps _mm_add_ps _mm_sub_ps _mm_mul_ps],
     [_mm_castps_si128 _mm_castsi128_ps _mm_or_si128],
@@ -165,7 +196,7 @@ lane!(F32x8, "8 `f32`, AVX2 and FMA.", f32 x 8, __m256, mask __m256, eight Self,
     ge _mm256_cmp_ps::<_CMP_GE_OQ>, gt _mm256_cmp_ps::<_CMP_GT_OQ>, ne _mm256_cmp_ps::<_CMP_NEQ_UQ>,
     none |m| _mm256_movemask_ps(m) == 0, bits |m| _mm256_movemask_ps(m) as u32,
     sum |v| sum_ps(_mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v))), select |m, yes, no| _mm256_blendv_ps(no, yes, m),
-    fma _mm256_fmadd_ps, f32::mul_add);
+    fma _mm256_fmadd_ps, f32::mul_add, sums sums_ps);
 
 lane!(F64x4, "4 `f64`, AVX2 and FMA.", f64 x 4, __m256d, mask __m256d, eight Self,
     [_mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd],

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::along::{Along, along};
-use super::pending::{Listed, Pending};
+use super::pending::{Listed, Lists, Pending, after_sum};
 use super::{Columns, Law, by_dependence, found};
 use crate::error::Result;
 use crate::event::{Dims, Hit, Index, Ring, Rows, Spikes, length, scatter};
@@ -236,24 +236,101 @@ impl<T: Float> Walk<'_, T> {
         row: Range<usize>,
         source: usize,
     ) {
-        let (mark, slope, event) =
-            (self.pending.marks[source], self.post.coefficient[source], self.pre.events[source]);
         // SAFETY: rows of different sources do not overlap, see `found`, and a thread has sources of its own.
         let weights = unsafe { self.weight.part(row.start, row.len()) };
-        let (lists, of_targets) = (self.pending.lists(), self.pre.coefficient);
-        let (post, pre) = (self.post.law, self.pre.law); // copies stay in registers
-        let to = self.to.map(|(spikes, targets)| (spikes[source], targets));
-        for (w, target) in weights.iter_mut().zip(targets) {
-            // SAFETY: the indices of the row are checked, and all targets have a list.
-            let listed = unsafe { lists.of_unchecked(target.get()) };
-            let met = listed.applied::<L, D>(&post, *w, slope, mark);
-            // SAFETY: as above, and all targets have a coefficient.
-            let coefficient = unsafe { *of_targets.get_unchecked(target.get()) };
-            *w = if P == ABSENT { met } else { pre.changed::<P>(met, event * coefficient) };
-            if let Some((spike, targets)) = to {
-                // SAFETY: the target is one of the weight's row, and this thread walks alone.
-                unsafe { targets.add(target.get(), spike * *w) };
+        let row = Row {
+            mark: self.pending.marks[source],
+            slope: self.post.coefficient[source],
+            event: self.pre.events[source],
+            lists: self.pending.lists(),
+            of_targets: self.pre.coefficient,
+            post: self.post.law,
+            pre: self.pre.law,
+            to: self.to.map(|(spikes, targets)| (spikes[source], targets)),
+        };
+        let together = if D == 0 { weights.len() / TOGETHER * TOGETHER } else { 0 };
+        let (many, few) = weights.split_at_mut(together);
+        let (many, to_many) = (many.as_chunks_mut().0, targets.as_chunks().0);
+        // SAFETY: the indices of the row are checked, all targets have a list and a coefficient, and a thread that
+        // delivers walks alone.
+        unsafe {
+            for (weights, targets) in many.iter_mut().zip(to_many) {
+                row.meet_together::<L, I, P>(weights, targets);
+            }
+            for (w, target) in few.iter_mut().zip(&targets[together..]) {
+                row.meet::<L, D, P>(w, target.get());
             }
         }
+    }
+}
+
+/// Synapses of a row that are changed together.
+const TOGETHER: usize = 8;
+
+/// What the synapses of a row meet. Copies of the laws stay in registers.
+struct Row<'a, T> {
+    mark: T,
+    slope: T,
+    event: T,
+    lists: Lists<'a, T>,
+    of_targets: &'a [T],
+    post: Law<T>,
+    pre: Law<T>,
+    to: Option<(T, &'a Shared<'a, T>)>,
+}
+
+impl<T: Float> Row<'_, T> {
+    /// Changes the weight of a synapse, and delivers by it.
+    ///
+    /// # Safety
+    /// There is such a target, and no other thread delivers.
+    #[inline(always)]
+    unsafe fn meet<L: Lane<Elem = T>, const D: u8, const P: u8>(&self, w: &mut T, target: usize) {
+        // SAFETY: promised to this function.
+        let listed = unsafe { self.lists.of_unchecked(target) };
+        let met = listed.applied::<L, D>(&self.post, *w, self.slope, self.mark);
+        // SAFETY: as above.
+        let coefficient = unsafe { *self.of_targets.get_unchecked(target) };
+        *w = self.after_source::<P>(met, coefficient);
+        if let Some((spike, targets)) = self.to {
+            // SAFETY: as above.
+            unsafe { targets.add(target, spike * *w) };
+        }
+    }
+
+    /// As [`Self::meet`] for several synapses, for a law without a dependence on the weight.
+    ///
+    /// # Safety
+    /// As [`Self::meet`].
+    #[inline(always)]
+    unsafe fn meet_together<L: Lane<Elem = T>, I: Index, const P: u8>(
+        &self,
+        weights: &mut [T; TOGETHER],
+        targets: &[I; TOGETHER],
+    ) {
+        let (mut amounts, mut coefficients) = ([L::splat(T::ZERO); TOGETHER], [T::ZERO; TOGETHER]);
+        for ((amount, coefficient), target) in amounts.iter_mut().zip(&mut coefficients).zip(targets) {
+            // SAFETY: promised to this function.
+            unsafe {
+                *amount = self.lists.of_unchecked(target.get()).lane(self.mark);
+                *coefficient = *self.of_targets.get_unchecked(target.get());
+            }
+        }
+        for ((w, sum), coefficient) in weights.iter_mut().zip(L::sums(amounts)).zip(coefficients) {
+            let met = after_sum(&self.post, *w, self.slope, sum);
+            *w = self.after_source::<P>(met, coefficient);
+        }
+        if let Some((spike, to)) = self.to {
+            for (&w, target) in weights.iter().zip(targets) {
+                // SAFETY: promised to this function.
+                unsafe { to.add(target.get(), spike * w) };
+            }
+        }
+    }
+
+    /// A weight after the event of the source.
+    #[inline(always)]
+    fn after_source<const P: u8>(&self, w: T, coefficient: T) -> T {
+        if P == ABSENT { w } else { self.pre.changed::<P>(w, self.event * coefficient) }
     }
 }

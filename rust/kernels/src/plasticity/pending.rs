@@ -147,18 +147,19 @@ impl<T: Float> Listed<'_, T> {
         (L::splat(mark).gt(when), amount)
     }
 
-    /// The sum of the amounts since a mark.
+    /// The amounts since a mark, added up to one lane.
     #[inline(always)]
-    fn sum<L: Lane<Elem = T>>(self, mark: T) -> T {
+    pub(super) fn lane<L: Lane<Elem = T>>(self, mark: T) -> L {
+        const { assert!(L::WIDTH > 1 && L::WIDTH <= SLOTS, "one, two or four lanes for the slots") };
         let part = |k| {
             let (since, amount) = self.since::<L>(mark, k * L::WIDTH);
             L::select(since, amount, L::splat(T::ZERO))
         };
         // The order of additions is the same for lanes of any width.
         match SLOTS / L::WIDTH {
-            1 => part(0).sum(),
-            2 => (part(0) + part(1)).sum(),
-            _ => ((part(0) + part(2)) + (part(1) + part(3))).sum(),
+            1 => part(0),
+            2 => part(0) + part(1),
+            _ => (part(0) + part(2)) + (part(1) + part(3)),
         }
     }
 
@@ -171,11 +172,8 @@ impl<T: Float> Listed<'_, T> {
         slope: T,
         mark: T,
     ) -> T {
-        const { assert!(L::WIDTH > 1 && L::WIDTH <= SLOTS, "one, two or four lanes for the slots") };
         if D == 0 {
-            // All have one sign, so that for a weight within its bounds one clip is as good as one after each.
-            let sum = self.sum::<L>(mark);
-            return select_unpredictable(sum == T::ZERO, w, law.changed::<0>(w, slope * sum));
+            return after_sum(law, w, slope, self.lane::<L>(mark).sum());
         }
         for first in (0..SLOTS).step_by(L::WIDTH) {
             let mut since = L::bits(self.since::<L>(mark, first).0);
@@ -186,4 +184,11 @@ impl<T: Float> Listed<'_, T> {
         }
         w
     }
+}
+
+/// A weight after events whose amounts have this sum, for a law without a dependence on the weight.
+#[inline(always)]
+pub(super) fn after_sum<T: Float>(law: &Law<T>, w: T, slope: T, sum: T) -> T {
+    // All have one sign, so that for a weight within its bounds one clip is as good as one after each.
+    select_unpredictable(sum == T::ZERO, w, law.changed::<0>(w, slope * sum))
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::event::{Dims, Indices, Indptr, Ring, scatter};
 
 const N_PRE: usize = 4;
-const N_POST: usize = 3;
+const N_POST: usize = 11; // eight synapses together, and a rest
 const DECAY: f64 = 0.7;
 
 /// All-to-all synapses, by source and by target.
@@ -96,7 +96,7 @@ fn waiting(steps: &[Step], dependence: u8) -> (Vec<f64>, Vec<f64>) {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let post = prop_oneof![2 => Just(0.0), 3 => 0.1..1.0_f64, 1 => -1.0..-0.1_f64];
     let pre = prop_oneof![6 => Just(0.0), 1 => Just(1.0)];
-    prop::collection::vec((prop::array::uniform3(post), prop::array::uniform4(pre)), 1..60)
+    prop::collection::vec((prop::array::uniform11(post), prop::array::uniform4(pre)), 1..60)
 }
 
 proptest! {
