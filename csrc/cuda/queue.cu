@@ -70,7 +70,7 @@ template <class T> struct DeliverCall {
   uint64_t parts, forgets;  // whether blocks themselves forget the spikes that have delivered all
 };
 
-// Blocks that have read the slot of the oldest spikes count themselves in the bits of its number that are free.
+// Each block that has read how many spikes the oldest slot holds adds this to that number, whose upper bits are free.
 constexpr uint32_t READ_ONCE = 1u << 24;
 
 // The piece of the row of a listed spike that arrives `age` steps after it.

@@ -139,10 +139,10 @@ struct DeliverCall {
     forgets: u64,
 }
 
-/// So many blocks, and sources, a queue may have at most for blocks to forget its oldest spikes: 24 bits of a number
-/// are those of a slot, the others count blocks.
-const FORGETFUL_BLOCKS: u64 = 127;
-const FORGETFUL_SOURCES: u64 = 1 << 24;
+/// Up to so many blocks and sources, the blocks of `event_deliver` empty the slot of the oldest spikes themselves: 24 bits
+/// of its number say how many spikes it holds, the others how many blocks have read it.
+const COUNTED_BLOCKS: u64 = 127;
+const COUNTED_SOURCES: u64 = 1 << 24;
 
 /// `weight, indices, indptr, starts, cursor, count, sources, values, target` to `count, sources, values, target`, in
 /// place.
@@ -165,7 +165,7 @@ pub(super) fn deliver(frame: Frame) -> Result<()> {
     let delays = starts.delays();
     let parts = parts(&device, delays, rows.nnz.div_ceil(delays.max(1)))?;
     let sums = Sums::begin(&device, frame, &to, 4)?;
-    let forgets = delays > 0 && parts <= FORGETFUL_BLOCKS && rows.n_pre < FORGETFUL_SOURCES;
+    let forgets = delays > 0 && parts <= COUNTED_BLOCKS && rows.n_pre < COUNTED_SOURCES;
     let call =
         DeliverCall { rows, targets, queue, starts, weight, target: sums, parts, forgets: forgets.into() };
     let name = by_float_and_index!("event_deliver", float, frame.arg(1).dtype);
