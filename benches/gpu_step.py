@@ -10,6 +10,7 @@
 
 import sys
 import time
+from typing import Any
 
 import brainunit as u
 import jax
@@ -18,7 +19,7 @@ import spikeloop as sl
 from spikeloop.kernels import _library
 
 LENGTHS, ROUNDS = (1_000, 3_000), 5
-DT = 0.1 * u.ms
+DT = 0.1  # ms
 NETS = {
     "COBA": lambda size: sl.networks.COBANetwork(int(size)),
     "Brunel": lambda size: sl.networks.Brunel(int(size)),
@@ -31,7 +32,7 @@ def main(name: str, size: str, kernels: str = "native") -> None:
     """Print one line: the difference of two lengths, so that the costs of a call cancel."""
     if kernels == "reference":
         _library.targets.update(dict.fromkeys(_library.targets, ("cpu",)))
-    sl.environ.set(dt=DT)
+    sl.environ.set(dt=DT * u.ms)
     sl.random.seed(0)
     net = sl.nn.init_all_states(NETS[name](size))
     runs = {steps: sl.transform.jit(lambda steps=steps: _spikes(net, steps)) for steps in LENGTHS}
@@ -42,8 +43,7 @@ def main(name: str, size: str, kernels: str = "native") -> None:
     short, long = LENGTHS
     each = (seconds[long] - seconds[short]) / (long - short)
     spikes, neurons = found
-    dt = float(DT.to_decimal(u.second))
-    device = jax.devices()[0]
+    dt, device = DT * 1e-3, jax.devices()[0]
     print(
         f"{name} {size}: {each * 1e6:.2f} us/step, real-time factor {each / dt:.4f}, {neurons:,.0f} neurons at "
         f"{spikes / neurons / (long * dt):.1f} Hz, {_peak(device)}{device.device_kind}, {kernels}"
@@ -61,7 +61,7 @@ def _spikes(net: sl.nn.Module, steps: int) -> jax.Array:
     return jax.numpy.stack([found[:, 0].sum(), found[0, 1]])
 
 
-def _peak(device: jax.Device) -> str:
+def _peak(device: Any) -> str:
     memory = device.memory_stats() or {}
     return f"at most {memory['peak_bytes_in_use'] / 1e9:.2f} GB, " if "peak_bytes_in_use" in memory else ""
 

@@ -33,7 +33,7 @@ struct BuiltRule {
   DrawnRows rows;
   Range wanted;                // targets whose synapses are built
   uint64_t first_part, parts;  // blocks that have such targets
-  uint64_t offset;             // what the number of a target in the rule lacks to that in the connection
+  uint64_t offset;             // of the number of a target in the connection from that in the rule
   uint64_t first_number;       // of those of its sources, among the numbers of all rules
   uint64_t first_cell, cells;  // of its first source, and how many a source has in all rules
   Space space;

@@ -67,8 +67,11 @@ template <class T> struct DeliverCall {
   Starts starts;
   Weight<T> weight;
   Sums<T> target;
-  uint64_t parts;
+  uint64_t parts, forgets;  // whether blocks themselves forget the spikes that have delivered all
 };
+
+// Each block that has read how many spikes the oldest slot holds adds this to that number, whose upper bits are free.
+constexpr uint32_t READ_ONCE = 1u << 24;
 
 // The piece of the row of a listed spike that arrives `age` steps after it.
 template <class T> __device__ Range piece_of(const DeliverCall<T> &c, uint64_t source, uint64_t age) {
@@ -80,6 +83,22 @@ template <class T> __device__ Range piece_of(const DeliverCall<T> &c, uint64_t s
   return start < end ? Range{row.start + start, row.start + end} : Range{0, 0};
 }
 
+// How many spikes the slot of this block's column holds. The last block that has read the oldest slot empties it; where
+// no column delivers that, the first block does.
+template <class T> __device__ uint64_t held_by_column(const DeliverCall<T> &c, uint64_t slot) {
+  if (!c.forgets) return c.queue.held(slot);
+  const uint64_t oldest = c.queue.slot(1);
+  const bool reads_oldest = slot == oldest, is_first = blockIdx.x == 0 && blockIdx.y == 0;
+  const uint64_t held = smaller(uint64_t(uint32_t(c.queue.count[slot]) % READ_ONCE), c.queue.n_pre);
+  __syncthreads();  // all threads have read it
+  if (threadIdx.x == 0 && (reads_oldest || (is_first && gridDim.x < c.queue.slots))) {
+    __threadfence();
+    int32_t &count = c.queue.count[oldest];
+    if (!reads_oldest || uint32_t(atomicAdd(&count, int32_t(READ_ONCE))) / READ_ONCE == c.parts - 1) count = 0;
+  }
+  return held;
+}
+
 // The blocks of a column of the grid share what arrives of the spikes of one step.
 template <class T, class I> __device__ void deliver_queue(const DeliverCall<T> &c) {
   SHARED(uint64_t, start, [BLOCK]);
@@ -87,7 +106,7 @@ template <class T, class I> __device__ void deliver_queue(const DeliverCall<T> &
   SHARED(T, value, [BLOCK]);
   SHARED(uint64_t, sums, [2][WARPS]);
   const uint64_t age = blockIdx.x, slot = c.queue.slot(c.queue.slots - age), first = slot * c.queue.n_pre;
-  const uint64_t held = c.queue.held(slot);
+  const uint64_t held = held_by_column(c, slot);
   const Pieces<T> pieces{start, end, value};
   for (uint64_t tile = 0; tile < held; tile += BLOCK) {
     const uint64_t k = tile + threadIdx.x;
@@ -105,7 +124,7 @@ template <class T, class I> __device__ void deliver_queue(const DeliverCall<T> &
 #define DELIVER(name, T, I) DEFINE_KERNEL(event_deliver_##name, DeliverCall<T>, deliver_queue<T, I>)
 FOR_FLOATS_AND_INDICES(DELIVER)
 
-// Forgets the spikes that have delivered all, once all blocks have read how many they are.
+// Forgets the spikes that have delivered all, where blocks do not.
 __device__ inline void forget(const Queue<float> &c) { c.count[c.slot(1)] = 0; }
 DEFINE_KERNEL(event_forget, Queue<float>, forget)
 

@@ -12,6 +12,7 @@ import sys
 precision, out, *emulated = sys.argv[1:]
 if emulated:
     import emulated_cuda
+import call_frame
 import brainunit as u
 import jax
 import numpy as np
@@ -25,7 +26,9 @@ for name in ("COBANetwork", "CUBANetwork", "Brunel", "BrunelSTDP"):
     net = sl.nn.init_all_states(getattr(sl.networks, name)(300))
     run = sl.transform.jit(lambda: sl.transform.for_loop(lambda: net.update(), length=200))
     text = run.lower().as_text()
+    call_frame.driver().fake_forget()
     found[name], found[name + " calls"] = np.asarray(run()), text.count("@spikeloop.cuda.event")
+    found[name + " launches"] = len(call_frame.driver().fake_journal().splitlines()) / 200
 found["weight"] = u.get_mantissa(net.E.comm.weight.value)
 found["weight calls"] = text.count("@spikeloop.cuda.plastic")
 np.savez(out, **found)
@@ -51,9 +54,13 @@ def runs(tmp_path_factory):
 
 
 @pytest.mark.parametrize("precision", ["32", "64"])
-@pytest.mark.parametrize(("name", "calls"), [("COBANetwork", 2), ("CUBANetwork", 2), ("Brunel", 2), ("BrunelSTDP", 3)])
-def test_spikes_are_those_of_the_cpu(runs, name, calls, precision):
+@pytest.mark.parametrize(
+    ("name", "calls", "launches"),
+    [("COBANetwork", 2, 3), ("CUBANetwork", 2, 3), ("Brunel", 2, 4), ("BrunelSTDP", 3, 7)],
+)
+def test_spikes_are_those_of_the_cpu(runs, name, calls, launches, precision):
     ours, wanted = (runs(precision, emulated) for emulated in (True, False))
+    assert ours[f"{name} launches"] == launches  # of a step
     assert ours[f"{name} calls"] == calls
     assert wanted[f"{name} calls"] == 0
     assert wanted[name].sum() > 20

@@ -19,11 +19,10 @@ class Net:
         self.weight = rng.integers(0, 50, target.size).astype(float_type)
         self.cursor = np.int32(rng.integers(slots))
 
-    def queue(self, empty_now=False):
-        rng, slots, n = self.rng, self.slots, self.n_pre
+    def queue(self, more):
+        """With `more` slots than there are delays."""
+        rng, slots, n = self.rng, self.slots + more, self.n_pre
         count = rng.integers(0, n // 2 + 1, slots).astype(np.int32)
-        if empty_now:
-            count[self.cursor] = 0
         sources = rng.integers(0, max(n, 1), (slots, n)).astype(np.uint32)
         return {"count": count, "sources": sources, "values": rng.integers(1, 4, (slots, n)).astype(self.float)}
 
@@ -42,15 +41,15 @@ SIZES = [(0, 5, 1), (1, 1, 1), (31, 33, 3), (700, 300, 6)]  # sources, targets, 
 @pytest.mark.parametrize("index", [np.uint16, np.uint32])
 def test_deliver(n_pre, n_post, slots, float_type, index, seed):
     net = Net(n_pre, n_post, slots, float_type, index, seed)
-    for dtype in (np.uint16, np.uint32):
+    for dtype, more in ((np.uint16, 0), (np.uint32, 2)):
         operands = {
             "weight": net.weight, "indices": net.indices, "indptr": net.indptr, "starts": net.starts(dtype),
-            "cursor": net.cursor, **net.queue(), "target": net.rng.integers(0, 9, n_post).astype(float_type),
+            "cursor": net.cursor, **net.queue(more), "target": net.rng.integers(0, 9, n_post).astype(float_type),
         }  # fmt: skip
         attributes = {"n_pre": n_pre, "sorted": True, "blocks": BLOCKS}
         results = ["count", "sources", "values", "target"]
         count, _, _, target = assert_same("event_deliver", operands, results, attributes)
-        assert count[(net.cursor + 1) % slots] == 0
+        assert count[(net.cursor + 1) % (slots + more)] == 0
         assert n_pre < 700 or (target != operands["target"]).any()
 
 

@@ -136,7 +136,13 @@ struct DeliverCall {
     weight: Weight,
     target: Sums,
     parts: u64,
+    forgets: u64,
 }
+
+/// Up to so many blocks and sources, the blocks of `event_deliver` empty the slot of the oldest spikes themselves: 24 bits
+/// of its number say how many spikes it holds, the others how many blocks have read it.
+const COUNTED_BLOCKS: u64 = 127;
+const COUNTED_SOURCES: u64 = 1 << 24;
 
 /// `weight, indices, indptr, starts, cursor, count, sources, values, target` to `count, sources, values, target`, in
 /// place.
@@ -156,14 +162,19 @@ pub(super) fn deliver(frame: Frame) -> Result<()> {
     let device = Device::of(frame)?;
     Queue::keep(&device, frame, 4)?;
     device.continue_in(&target, "target", &to)?;
-    let parts = parts(&device, starts.delays(), rows.nnz.div_ceil(starts.delays().max(1)))?;
+    let delays = starts.delays();
+    let parts = parts(&device, delays, rows.nnz.div_ceil(delays.max(1)))?;
     let sums = Sums::begin(&device, frame, &to, 4)?;
-    let call = DeliverCall { rows, targets, queue, starts, weight, target: sums, parts };
+    let forgets = delays > 0 && parts <= COUNTED_BLOCKS && rows.n_pre < COUNTED_SOURCES;
+    let call =
+        DeliverCall { rows, targets, queue, starts, weight, target: sums, parts, forgets: forgets.into() };
     let name = by_float_and_index!("event_deliver", float, frame.arg(1).dtype);
     // SAFETY: the parameters are those of the kernels, and their buffers have the sizes that they say.
     unsafe {
-        launch(&device, name, [starts.delays() as u32, parts as u32, 1], BLOCK, &call)?;
-        launch(&device, c"event_forget", [1; 3], 1, &queue)?;
+        launch(&device, name, [delays as u32, parts as u32, 1], BLOCK, &call)?;
+        if !forgets {
+            launch(&device, c"event_forget", [1; 3], 1, &queue)?;
+        }
     }
     sums.finish(&device, &to)
 }
