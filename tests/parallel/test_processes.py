@@ -64,6 +64,15 @@ def test_a_process_does_not_wait_forever_for_others_that_do_not_come():
     assert "sl.parallel.initialize: fewer than 2 processes have come in 5 s" in done.stderr
 
 
+@pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt(), 130), (ValueError("x"), 1)])
+def test_a_process_whose_script_fails_does_not_wait_for_the_others(monkeypatch, capsys, error, status):
+    left, shown = [], []
+    monkeypatch.setattr(os, "_exit", left.append)
+    _processes._Leave(lambda *what: shown.append(what))(type(error), error, None)
+    assert (left, shown) == ([status], [(type(error), error, None)])
+    assert f"process 0 has ended by {type(error).__name__}, and ends the others" in capsys.readouterr().err
+
+
 def test_one_process_has_nothing_to_join(monkeypatch):
     assert _processes._given(None, None, None) is None
     assert _processes._given(None, 1, 0) is None

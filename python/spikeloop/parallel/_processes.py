@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
 import weakref
 import zlib
 from collections.abc import Sequence
+from types import TracebackType
 from typing import Any
 
 import jax
@@ -40,7 +42,8 @@ def initialize(
     | `timeout` | for how many seconds to wait for the others | 300 |
     | `**options` | those of `jax.distributed.initialize`, such as `heartbeat_timeout_seconds` | |
 
-    If not all of them have come in time, a message says so, and JAX ends the process.
+    If not all of them have come in time, a message says so, and JAX ends the process. A process whose script ends by an
+    error or by Ctrl-C leaves at once, which ends the others with an error of their next exchange.
     """
     given = _given(coordinator_address, num_processes, process_id)
     if given is None or jax.distributed.is_initialized():
@@ -56,7 +59,24 @@ def initialize(
         raise (TimeoutError(missing) if "DEADLINE_EXCEEDED" in str(error) else error) from None
     finally:
         last_words.cancel()
+    sys.excepthook = _Leave(sys.excepthook)
     random.DEFAULT.seed(agreed(np.asarray(random.DEFAULT.value)))
+
+
+class _Leave:
+    """What is called for an error that ends the script: the process leaves, as JAX would first wait for the others."""
+
+    def __init__(self, show: Any):
+        self._show = show
+
+    def __call__(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        self._show(kind, error, trace)
+        print(f"sl.parallel: process {jax.process_index()} has ended by {kind.__name__}, and ends the others.",
+              file=sys.stderr)  # fmt: skip
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(130 if issubclass(kind, KeyboardInterrupt) else 1)
 
 
 def _missing(number: int | None, timeout: int) -> str:
