@@ -268,4 +268,13 @@ ASTROCYTE = {
     "target": TIGHT, "kicks": (50, 90, 91, 400), "weight": 2.0, "slow": 60.0, "steps": 900,
     "record": (("Ca_astro", "IP3", "h_IP3R"), ("I_SIC", "V_m", "w")),
 }  # fmt: skip
-OTHERS = ("siegert_neuron", "astrocyte_lr_1994", "aeif_cond_alpha_astro")  # models with a test of their own
+# The weight of a spike after which V_m has its maximum 1e-4 mV above the threshold, 24 µs after the end of a step at
+# which it is below.
+_PEAK = np.log(5) * 2.5  # ms, with tau_m = 10 ms and tau_syn = 2 ms
+KISS = 15.0001 * 250 / 2.5 / (np.exp(-_PEAK / 10) - np.exp(-_PEAK / 2))  # pA
+OTHERS = (
+    "siegert_neuron",
+    "astrocyte_lr_1994",
+    "aeif_cond_alpha_astro",
+    "iaf_psc_exp_ps_lossless",
+)  # models with a test of their own

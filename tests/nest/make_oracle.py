@@ -36,6 +36,7 @@ for model, params in RANDOM.items():
 arrays["siegert_neuron/rates"] = _nest.mean_field(**table.MEAN_FIELD, steps=RATE_STEPS, dt=DT)["rate"]
 found = _nest.astrocyte(**table.ASTROCYTE, dt=DT)
 arrays |= {f"astrocyte_lr_1994/{name}": kept(name, values) for name, values in found.items()}
+arrays |= {f"lossless/{name}": values for name, values in _nest.kiss(table.KISS, DT).items()}
 for model in table.OTHERS:
     arrays |= {f"{model}/default/{name}": value for name, value in _nest.defaults(model).items()}
 np.savez_compressed(HERE / "oracle.npz", **arrays)

@@ -13,6 +13,7 @@ from nest_cases import (
     COUPLED,
     DT,
     IN_SHORT,
+    KISS,
     LATE,
     MEAN_FIELD,
     OTHERS,
@@ -260,6 +261,24 @@ def test_an_astrocyte_and_its_slow_inward_current_as_nest(oracle):
     }.items():
         theirs = oracle[f"astrocyte_lr_1994/{name}"]
         np.testing.assert_allclose(kept(name, found[name]), theirs, rtol=0, atol=tolerance, err_msg=name)
+
+
+def test_a_maximum_above_threshold_inside_of_a_step_is_a_spike_as_in_nest(oracle):
+    sl.environ.set(precision=64, dt=DT * u.ms)
+    neuron = sl.nest.iaf_psc_exp_ps_lossless(1)
+    kick = into(neuron, "ex", KISS)
+    sl.nn.init_all_states(neuron)
+
+    def step(spike):
+        kick(spike)
+        return neuron()[0], u.get_mantissa(neuron.offset.value)[0], u.get_mantissa(neuron.V_m.value)[0]
+
+    spikes, offsets, V = sl.transform.for_loop(step, jnp.zeros((100, 1)).at[1].set(1.0))
+    at = np.flatnonzero(spikes)
+    assert V.max() < -55  # at the ends of steps it is below the threshold
+    np.testing.assert_array_equal(at, oracle["lossless/spikes"])
+    np.testing.assert_allclose(offsets[at], oracle["lossless/offset"], rtol=0, atol=1e-10)
+    np.testing.assert_allclose(V, oracle["lossless/V_m"], rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("model", sorted({*OTHERS, *RANDOM, *RATES, *(case.model for case in CASES)}))

@@ -64,9 +64,15 @@ def driven(model, params, ports, trains, late, current, record, dt, loop=None):
     recorded = {name: meter.events[name][:steps] for name in record}
     if model == "iaf_psc_exp_htum":
         recorded["V_m"] = recorded["V_m"] + cell.E_L  # NEST records it without E_L
-    if model.endswith("_ps"):
+    if model.endswith(("_ps", "_lossless")):
         recorded["offset"] = recorder.events["offsets"][spiked < steps]
     return {**recorded, "spikes": spiked[spiked < steps]}
+
+
+def kiss(weight, dt):
+    """A neuron that receives one spike of a weight at the end of the second of 100 steps."""
+    train = np.arange(100)[:, None] == 1
+    return driven("iaf_psc_exp_ps_lossless", {}, [(0, weight, 0.0)], train, 1, (), ("V_m",), dt)
 
 
 def rates(model, params, weights, start, steps, dt):

@@ -15,6 +15,7 @@ from nest_cases import (
     CASES,
     COUPLED,
     DT,
+    KISS,
     LATE,
     MEAN_FIELD,
     POPULATION,
@@ -56,6 +57,13 @@ def test_mean_field(nest):
         expected = stored["siegert_neuron/rates"]
     found = nest("mean_field", **MEAN_FIELD, steps=RATE_STEPS, dt=DT)
     np.testing.assert_allclose(found["rate"], expected, rtol=1e-12)
+
+
+def test_maximum_inside_of_a_step(nest):
+    found = nest("kiss", weight=KISS, dt=DT)
+    with np.load(oracle.ORACLE) as stored:
+        for name, values in found.items():
+            np.testing.assert_allclose(values, stored[f"lossless/{name}"], rtol=0, atol=1e-9)
 
 
 def test_astrocyte(nest):

@@ -53,6 +53,7 @@ from .pp_psc_delta import pp_psc_delta as pp_psc_delta
 from .precise import iaf_psc_alpha_ps as iaf_psc_alpha_ps
 from .precise import iaf_psc_delta_ps as iaf_psc_delta_ps
 from .precise import iaf_psc_exp_ps as iaf_psc_exp_ps
+from .precise import iaf_psc_exp_ps_lossless as iaf_psc_exp_ps_lossless
 from .rate import gauss_rate_ipn as gauss_rate_ipn
 from .rate import lin_rate_ipn as lin_rate_ipn
 from .rate import lin_rate_opn as lin_rate_opn
