@@ -18,6 +18,7 @@ EXPECTED = {  # name -> arguments, range of the result
     "digits_conv": (["--epochs", "1", "--out", "figure.png"], (0.7, 1.0)),
     "digits_rules": (["--epochs", "1", "--out", "figure.png"], (0.5, 1.0)),
     "fit_adex": (["--iterations", "150", "--out", "figure.png"], (0.0, 0.5)),
+    "spoken_digits": (["--epochs", "2", "--out", "figure.png"], (0.2, 1.0)),
     "train_lif": (["--epochs", "40", "--out", "figure.png"], (0.9, 1.0)),
 }
 
