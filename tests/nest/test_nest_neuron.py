@@ -134,6 +134,11 @@ def test_what_is_wrong_is_named():
         sl.project(neurons, sl.LIF(4), sl.connect.OneToOne(1.0 * u.nS), **neurons.port("ex"))
     with pytest.raises(TypeError, match="tau_syn_ex"):
         sl.nest.iaf_cond_exp(4, tau_syn_exc=1.0 * u.ms)
+    with pytest.raises(ValueError, match="t_ref must be positive"):
+        sl.nest.iaf_psc_exp_ps(4, t_ref=0.0 * u.ms)
+    short = sl.nn.init_all_states(sl.nest.iaf_psc_delta_ps(4, t_ref=0.05 * u.ms))
+    with pytest.raises(ValueError, match="t_ref − dt must not be negative"):
+        short()
     with pytest.raises(ValueError, match="t_ref_tot − t_ref_abs"):
         sl.nest.iaf_psc_exp_htum(4, t_ref_abs=3.0 * u.ms)
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from .._form import param, variable
 from .._math import exp, exprel, exprel_slope
+from .._units import check_not_negative, check_positive
 from ..kernels import Drive
 from ._leaky import _Leaky
 from ._ports import Port, ex_and_in
@@ -33,6 +34,16 @@ class _Precise(_Leaky):
 
     period = ""  # it does not count steps
     holds = ()
+
+    def _check(self) -> None:
+        super()._check()
+        check_positive(self.t_ref, f"{self.path}: t_ref")
+
+    def numbers(self) -> SimpleNamespace:
+        """The numbers of the constants; refuses a refractory period shorter than a step."""
+        p = super().numbers()
+        check_not_negative(p.t_ref - (1 - _ROUNDED) * self.dt(), f"{self.path}: t_ref − dt")
+        return p
 
     @staticmethod
     def after(t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
