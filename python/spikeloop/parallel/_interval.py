@@ -185,13 +185,15 @@ class Blocks:
 
     def _exchanged(self, noted: dict[Any, Any]) -> dict[Any, Any]:
         """What all devices have noted: spikes in one message, other arrays as they are."""
-        found = {v: noted[v] for v in self.sent if self.layouts[v] is None}
-        spikes = [v for v in self.sent if v in self._spikes and v not in found]
-        rows = self.partition.exchanged([Value(noted[v], self.layouts[v]) for v in spikes])
-        found |= dict(zip(spikes, rows, strict=True))
+        cut = {v: layout for v in self.sent if (layout := self.layouts[v]) is not None}
+        spikes = [v for v in cut if v in self._spikes]
+        rows = self.partition.exchanged([(noted[v], cut[v]) for v in spikes])
+        found = dict(zip(spikes, rows, strict=True))
         for v in self.sent:
-            if v not in found and (layout := self.layouts[v]) is not None:
-                found[v] = self.partition.whole(Value(noted[v], layout._replace(axis=layout.axis + 1)))
+            if v not in cut:
+                found[v] = noted[v]
+            elif v not in found:
+                found[v] = self.partition.whole(Value(noted[v], cut[v]._replace(axis=cut[v].axis + 1)))
         return found
 
     def _delivered(self, own: Sequence[Any], sent: dict[Any, Any], noted: dict[Any, Any], steps: int) -> list[Any]:

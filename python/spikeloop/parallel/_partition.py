@@ -91,13 +91,12 @@ class Partition:
             value.whole = whole.reshape(*value.array.shape[:-1], whole.shape[-1])
         return value.whole
 
-    def exchanged(self, spikes: Sequence[Value]) -> list[Any]:
-        """The spikes (steps, n) of all devices, each from those of this one, in one message."""
+    def exchanged(self, spikes: Sequence[tuple[Any, Layout]]) -> list[Any]:
+        """The spikes (steps, n) of all devices, each from those of this one in a step's layout, in one message."""
         if not spikes:
             return []
-        self.exchanges.extend(Exchanged(value, value.array.shape[0]) for value in spikes)
-        rows = [(value.array, value.layout.n) for value in spikes if value.layout is not None]
-        return exchange(rows, self.shards, self.list_length)
+        self.exchanges.extend(Exchanged(Value(rows, layout), rows.shape[0]) for rows, layout in spikes)
+        return exchange([(rows, layout.n) for rows, layout in spikes], self.shards, self.list_length)
 
     def part(self, value: Value, layout: Layout) -> Any:
         """What this device has of an array in `layout`."""

@@ -64,7 +64,8 @@ class Step:
 
     def next(self, v: Any) -> Any:
         """The variable whose value stands in the place of `v` in the next step; None if the loop does not carry it."""
-        return self.new[self.carried.index(v)] if v in self.carried else None
+        new = self.new[self.carried.index(v)] if v in self.carried else None
+        return None if isinstance(new, Literal) else new
 
     def is_spike(self, v: Any) -> bool:
         """Whether a variable holds the spikes of a population as it makes them."""
@@ -166,17 +167,18 @@ class Split:
         """The step of a device alone, whose deliveries take out, but put nothing in."""
         dropped = {id(e) for e in self.late} | (self._own - {*map(id, self.relays)})
         kept = [e for e in self.step.equations if id(e) not in dropped]
-        changed = [e.replace(invars=[*map(self._before, e.invars)]) if self._same.keys() & {*variables(e.invars)} else e
-                   for e in kept]  # fmt: skip
+        reads = lambda e: not self._same.keys().isdisjoint(variables(e.invars))  # noqa: E731
+        changed = [e.replace(invars=[*map(self._before, e.invars)]) if reads(e) else e for e in kept]
         return self._program(changed, [], [*map(self._before, self._results(noted))])
 
     def first(self, noted: Sequence[Any]) -> ClosedJaxpr:
         """The step of a device where the spikes of the step before are known."""
-        late, heads = {id(e) for e in self.late}, {v: new_variable(v.aval) for v in self.spikes}
-        change = lambda e: e.replace(invars=[v if isinstance(v, Literal) else heads.get(v, v) for v in e.invars])  # noqa: E731
+        late, known = {id(e) for e in self.late}, {v: new_variable(v.aval) for v in self.spikes}
+        whole = lambda v: v if isinstance(v, Literal) else known.get(v, v)  # noqa: E731
         takes = self._own | self._at_once
-        kept = [change(e) if id(e) in takes else e for e in self.step.equations if id(e) not in late]
-        return self._program(kept, [*heads.values()], self._results(noted))
+        kept = [e for e in self.step.equations if id(e) not in late]
+        changed = [e.replace(invars=[*map(whole, e.invars)]) if id(e) in takes else e for e in kept]
+        return self._program(changed, [*known.values()], self._results(noted))
 
     def deliver(self) -> ClosedJaxpr:
         """The deliveries."""
