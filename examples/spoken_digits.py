@@ -37,16 +37,16 @@ class Net(sl.nn.Module):
 
     def __init__(self, plain: bool):
         super().__init__()
-        self.delays = None if plain else sl.ParamState(sl.random.rand(CHANNELS))  # parts of the longest one
+        self.lags = None if plain else sl.ParamState(sl.random.rand(CHANNELS))  # parts of the longest one
         neurons = (sl.snn.LIF if plain else sl.snn.PLIF)(HIDDEN, tau=np.full(HIDDEN, 5.0), decay_input=False)
         into, out = sl.nn.Linear(CHANNELS, HIDDEN), sl.nn.Linear(HIDDEN, CLASSES)
         self.layers = sl.nn.Sequential(into, neurons, out, sl.snn.LeakyIntegrator(CLASSES, beta=0.95))
 
     def delayed(self, x: Any) -> Any:
         """Every channel later by its delay; between two steps a spike is divided linearly."""
-        if self.delays is None:
+        if self.lags is None:
             return x
-        share = jnp.maximum(1 - abs(jnp.arange(LONGEST + 1)[:, None] - LONGEST * self.delays.value), 0)
+        share = jnp.maximum(1 - abs(jnp.arange(LONGEST + 1)[:, None] - LONGEST * self.lags.value), 0)
         past = jnp.pad(x, ((LONGEST, 0), (0, 0), (0, 0)))
         return sum(share[k] * past[LONGEST - k :][: len(x)] for k in range(LONGEST + 1))
 

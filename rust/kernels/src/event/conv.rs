@@ -13,7 +13,7 @@ use crate::shared::Shared;
 use crate::threads;
 
 /// Lanes of sums that are kept in registers.
-const LANES: usize = 4;
+pub(super) const LANES: usize = 4;
 
 /// Elements of the widest such group, of lanes of 16.
 const WIDEST: usize = 16 * LANES;
@@ -270,19 +270,15 @@ mod tests {
         for axis in &conv.axes {
             let mut next = vec![];
             for (b, input, tap, out) in found {
-                for (i, t, o) in (0..axis.n_out)
-                    .flat_map(|o| (0..axis.window).map(move |t| (t, o)))
-                    .flat_map(|(t, o)| (0..axis.n_in).map(move |i| (i, t, o)))
-                {
-                    let place = axis.before + (i * axis.spacing) as i64;
-                    if place == (o * axis.stride + t * axis.dilation) as i64 {
-                        let at = |x: usize, n: usize, k: usize| x * n + k;
-                        next.push((
-                            b,
-                            at(input, axis.n_in, i),
-                            at(tap, axis.window, t),
-                            at(out, axis.n_out, o),
-                        ));
+                for o in 0..axis.n_out {
+                    for t in 0..axis.window {
+                        for i in 0..axis.n_in {
+                            let place = axis.before + (i * axis.spacing) as i64;
+                            if place == (o * axis.stride + t * axis.dilation) as i64 {
+                                let (input, tap) = (input * axis.n_in + i, tap * axis.window + t);
+                                next.push((b, input, tap, out * axis.n_out + o));
+                            }
+                        }
                     }
                 }
             }
@@ -298,7 +294,7 @@ mod tests {
     /// Each `sparse`-th input spikes in the first samples, all in the last one.
     fn spikes(conv: &Conv, sparse: usize) -> Vec<f64> {
         let n = conv.inputs() * conv.n_in;
-        let is_spike = |k: usize| k % sparse == 0 || k / n + 1 == conv.batch;
+        let is_spike = |k: usize| k.is_multiple_of(sparse) || k / n + 1 == conv.batch;
         (0..conv.batch * n).map(|k| if is_spike(k) { (k % 5 + 1) as f64 } else { 0.0 }).collect()
     }
 

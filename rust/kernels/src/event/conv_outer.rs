@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::conv::place;
+use super::conv::{LANES, place};
 use super::dense::{PARALLEL, SAMPLES, SPARSE};
 use super::spikes::{Spikes, count, each_spike};
 use super::tile::{Panels, Row, add_product};
@@ -12,9 +12,6 @@ use crate::error::Result;
 use crate::lane::{Float, Job, Lane, dispatch};
 use crate::shared::Shared;
 use crate::threads;
-
-/// Lanes of sums that are kept in registers.
-const LANES: usize = 4;
 
 /// Spikes of a channel that are waited for, so that a row of the result is not read and written for few of them.
 const WAIT: usize = 32;
