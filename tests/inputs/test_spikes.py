@@ -25,10 +25,10 @@ def run(source, length, **kwargs):
 
 def test_poisson_spikes_have_their_rates():
     freqs = np.array([0.0, 1.0, 100.0, 5000.0, 1e6]) * Hz
-    x = run(sl.PoissonSpike((400, 5), freqs), 2000)
+    x = run(sl.PoissonSpike((400, 5), freqs), 1000)
     assert x.dtype == np.float32
     expected = freqs.to_decimal(u.kHz) * 0.1
-    assert (abs(x.mean((0, 1)) - expected) <= 5 * np.sqrt(expected / (2000 * 400))).all()
+    assert (abs(x.mean((0, 1)) - expected) <= 5 * np.sqrt(expected / (1000 * 400))).all()
     assert not x[..., 0].any()
     assert x[..., 3].sum(1).var() == pytest.approx(400 * expected[3], rel=0.15)
 

@@ -1,6 +1,7 @@
 """Several processes run one network through Gloo; what goes wrong in one of them ends the others."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -67,9 +68,10 @@ def test_a_process_does_not_wait_forever_for_others_that_do_not_come():
 @pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt(), 130), (ValueError("x"), 1)])
 def test_a_process_whose_script_fails_does_not_wait_for_the_others(monkeypatch, capsys, error, status):
     left, shown = [], []
+    monkeypatch.setattr(logging, "shutdown", lambda: left.append("written"))
     monkeypatch.setattr(os, "_exit", left.append)
     _processes._Leave(lambda *what: shown.append(what))(type(error), error, None)
-    assert (left, shown) == ([status], [(type(error), error, None)])
+    assert (left, shown) == (["written", status], [(type(error), error, None)])
     assert f"process 0 has ended by {type(error).__name__}, and ends the others" in capsys.readouterr().err
 
 
