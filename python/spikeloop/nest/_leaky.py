@@ -8,6 +8,8 @@ import brainunit as u
 
 from .._form import param, variable
 from ._nest_neuron import NestNeuron
+from ._ports import ex_and_in
+from ._synapses import alpha_jump
 
 
 class _Leaky(NestNeuron):
@@ -23,6 +25,30 @@ class _Leaky(NestNeuron):
     V_m = variable("E_L", u.mV)
 
     integrator = "exact"
+
+
+class _LeakyExp(_Leaky):
+    """Base of those with two ports whose currents are exponential."""
+
+    tau_syn_ex = param(2.0 * u.ms, positive=True)
+    tau_syn_in = param(2.0 * u.ms, positive=True)
+    I_syn_ex = variable(0.0 * u.pA, u.pA)
+    I_syn_in = variable(0.0 * u.pA, u.pA)
+
+    ports = ex_and_in("I_syn", u.pA)
+
+
+class _LeakyAlpha(_Leaky):
+    """Base of those with two ports whose currents are alpha functions."""
+
+    tau_syn_ex = param(2.0 * u.ms, positive=True)
+    tau_syn_in = param(2.0 * u.ms, positive=True)
+    dI_syn_ex = variable(0.0 * u.pA / u.ms, u.pA / u.ms)
+    I_syn_ex = variable(0.0 * u.pA, u.pA)
+    dI_syn_in = variable(0.0 * u.pA / u.ms, u.pA / u.ms)
+    I_syn_in = variable(0.0 * u.pA, u.pA)
+
+    ports = ex_and_in("dI_syn", u.pA, alpha_jump, ("tau_syn",))
 
 
 def leak(p: Any, s: Any, current: Any) -> Any:

@@ -7,15 +7,14 @@ from typing import Any
 
 import brainunit as u
 
-from .._form import param, variable
 from ..kernels import Drive
-from ._leaky import _Leaky, leak
+from ._leaky import _Leaky, _LeakyAlpha, leak
 from ._lists import elements, param_list, variable_list
-from ._ports import Port, ex_and_in
+from ._ports import Port
 from ._synapses import alpha_jump, alphas
 
 
-class iaf_psc_alpha(_Leaky):
+class iaf_psc_alpha(_LeakyAlpha):
     r"""Leaky integrate-and-fire neuron with alpha-function synaptic currents, integrated exactly.
 
     $$C_m \dot V_m = -\frac{C_m}{\tau_m} (V_m - E_L) + I_e + I + I_\mathrm{ex} + I_\mathrm{in}, \qquad
@@ -25,15 +24,6 @@ class iaf_psc_alpha(_Leaky):
 
     Rotter S, Diesmann M (1999) Biol. Cybern. 81:381.
     """
-
-    tau_syn_ex = param(2.0 * u.ms, positive=True)
-    tau_syn_in = param(2.0 * u.ms, positive=True)
-    dI_syn_ex = variable(0.0 * u.pA / u.ms, u.pA / u.ms)
-    I_syn_ex = variable(0.0 * u.pA, u.pA)
-    dI_syn_in = variable(0.0 * u.pA / u.ms, u.pA / u.ms)
-    I_syn_in = variable(0.0 * u.pA, u.pA)
-
-    ports = ex_and_in("dI_syn", u.pA, alpha_jump, ("tau_syn",))
 
     @staticmethod
     def derivative(p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> dict[str, Any]:

@@ -11,13 +11,13 @@ import jax.numpy as jnp
 from .._form import param, variable
 from .._units import check_not_negative
 from ..kernels import Drive
-from ._leaky import _Leaky, leak
+from ._leaky import _Leaky, _LeakyExp, leak
 from ._lists import elements, param_list, variable_list
-from ._ports import Port, ex_and_in
+from ._ports import Port
 from ._synapses import exponentials
 
 
-class iaf_psc_exp(_Leaky):
+class iaf_psc_exp(_LeakyExp):
     r"""Leaky integrate-and-fire neuron with exponential synaptic currents, integrated exactly.
 
     $$C_m \dot V_m = -\frac{C_m}{\tau_m} (V_m - E_L) + I_e + I + I_\mathrm{ex} + I_\mathrm{in}, \qquad
@@ -32,13 +32,6 @@ class iaf_psc_exp(_Leaky):
 
     Rotter S, Diesmann M (1999) Biol. Cybern. 81:381.
     """
-
-    tau_syn_ex = param(2.0 * u.ms, positive=True)
-    tau_syn_in = param(2.0 * u.ms, positive=True)
-    I_syn_ex = variable(0.0 * u.pA, u.pA)
-    I_syn_in = variable(0.0 * u.pA, u.pA)
-
-    ports = ex_and_in("I_syn", u.pA)
 
     @staticmethod
     def derivative(p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> dict[str, Any]:

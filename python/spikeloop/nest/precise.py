@@ -10,13 +10,13 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 
-from .._form import param, variable
+from .._form import variable
 from .._math import exp, exprel, exprel_slope
 from .._units import check_not_negative, check_positive
 from ..kernels import Drive
-from ._leaky import _Leaky
-from ._ports import Port, ex_and_in
-from ._synapses import alpha_jump, alphas_after, exponentials_after
+from ._leaky import _Leaky, _LeakyAlpha, _LeakyExp
+from ._ports import Port
+from ._synapses import alphas_after, exponentials_after
 
 _ITERATIONS = 7  # of the search for a time; with a step of Newton's method behind it, right to rounding
 _ROUNDED = 1e-3  # part of a step: what is left of a refractory period of whole steps after as many of them is less
@@ -124,7 +124,7 @@ def _filtered(t: Any, p: Any, tau: Any) -> tuple[Any, Any]:
     return decay * t * exprel(apart), decay * t * t * exprel_slope(apart)
 
 
-class iaf_psc_exp_ps(_Precise):
+class iaf_psc_exp_ps(_LeakyExp, _Precise):
     r"""`iaf_psc_exp` whose spikes have a time inside of the step.
 
     `offset` is the time from the spike to the end of its step, right to rounding, and has derivatives: a spike in step
@@ -141,13 +141,6 @@ class iaf_psc_exp_ps(_Precise):
     Morrison A, Straube S, Plesser HE, Diesmann M (2007) Neural Comput. 19:47; Hanuschkin A et al. (2010) Front.
     Neuroinform. 4:113.
     """
-
-    tau_syn_ex = param(2.0 * u.ms, positive=True)
-    tau_syn_in = param(2.0 * u.ms, positive=True)
-    I_syn_ex = variable(0.0 * u.pA, u.pA)
-    I_syn_in = variable(0.0 * u.pA, u.pA)
-
-    ports = ex_and_in("I_syn", u.pA)
 
     @staticmethod
     def after(t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
@@ -178,20 +171,11 @@ class iaf_psc_exp_ps_lossless(iaf_psc_exp_ps):
         return jnp.where(inside, t, end), jnp.where(inside, cls.potential(t, p, s, current), V)
 
 
-class iaf_psc_alpha_ps(_Precise):
+class iaf_psc_alpha_ps(_LeakyAlpha, _Precise):
     r"""`iaf_psc_alpha` whose spikes have a time inside of the step, as those of `iaf_psc_exp_ps`.
 
     Morrison A, Straube S, Plesser HE, Diesmann M (2007) Neural Comput. 19:47.
     """
-
-    tau_syn_ex = param(2.0 * u.ms, positive=True)
-    tau_syn_in = param(2.0 * u.ms, positive=True)
-    dI_syn_ex = variable(0.0 * u.pA / u.ms, u.pA / u.ms)
-    I_syn_ex = variable(0.0 * u.pA, u.pA)
-    dI_syn_in = variable(0.0 * u.pA / u.ms, u.pA / u.ms)
-    I_syn_in = variable(0.0 * u.pA, u.pA)
-
-    ports = ex_and_in("dI_syn", u.pA, alpha_jump, ("tau_syn",))
 
     @staticmethod
     def after(t: Any, p: SimpleNamespace, s: SimpleNamespace) -> dict[str, Any]:
