@@ -12,7 +12,7 @@ from .._errors import ShapeError
 from .._module import Module
 from .._state import ParamState
 from ..kernels._conv import Axis, Windows, convolution
-from ._layer import SHAPES, check_window, image_size, pads, windows
+from ._layer import SHAPES, check_window, image_size, pads, rounds, windows
 from ._linear import Dense
 
 _KAIMING, _ZERO = init.KaimingNormal(), init.ZeroInit()
@@ -64,7 +64,7 @@ class _Conv(Dense):
     def _product(self, x: Any, weight: Any) -> Any:
         """The convolution. Where few of the inputs of a sample are not 0, only their weights are touched."""
         if self.groups == 1 and x.dtype in (jnp.bool_, weight.dtype):
-            return convolution(x, weight, self._windows())
+            return convolution(x, weight, self._windows(), rounds(weight))
         spatial = "DHW"[-self.axes :]
         many = jnp.reshape(x.astype(weight.dtype) if x.dtype == jnp.bool_ else x, (-1, *self.in_size))
         layout = f"N{spatial}C", f"{spatial}IO", f"N{spatial}C"
