@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spikeloop import random
 from spikeloop._errors import ShapeError, TraceContextError, UnitError
+from spikeloop.random import _direct
 
 N = 20_000
 
@@ -70,8 +71,15 @@ def test_double_precision(name):
     assert getattr(random, name)(*args, size=3, dtype=jnp.float16).dtype == jnp.float16
 
 
-def test_same_numbers_as_jax_for_the_same_key():
-    np.testing.assert_array_equal(random.normal(size=3, key=5), jax.random.normal(jax.random.key(5), (3,)))
+@pytest.mark.parametrize("shape", [(), (0, 2), (3,), (5, 4001)])
+def test_same_numbers_as_jax_for_the_same_key(shape):
+    key = jax.random.key(5)
+    np.testing.assert_array_equal(random.random(shape, key), jax.random.uniform(key, shape))
+    bounds = jnp.float32(-3.0), np.float64(0.7)
+    np.testing.assert_array_equal(random.uniform(*bounds, shape, key), jax.random.uniform(key, shape, float, *bounds))
+    np.testing.assert_allclose(random.standard_normal(shape, key), jax.random.normal(key, shape), rtol=4e-7)
+    moved = random.normal(jnp.float32(2.0), 3, shape, key)
+    np.testing.assert_allclose(moved, 2 + 3 * jax.random.normal(key, shape), rtol=4e-7, atol=1e-6)
     for key in (5, np.int64(5), jax.random.key(5), jax.random.PRNGKey(5), jnp.asarray(5)):
         np.testing.assert_array_equal(random.normal(size=3, key=key), random.normal(size=3, key=5))
 
@@ -167,6 +175,20 @@ def test_jit_and_eager_draw_the_same():
     jitted = sl.transform.jit(lambda: [random.normal(size=2), random.uniform()])()
     for a, b in zip(eager, jitted, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def test_a_new_shape_compiles_nothing_outside_of_transformations(compiles):
+    random.normal(size=3)  # the split of keys
+    compiles()
+    drawn = random.normal(1.0, 2.0, size=(7, 11)), random.uniform(-1.0, 1.0, size=13), sl.init.KaimingNormal()((9, 5))
+    assert compiles() == 0
+    assert all(isinstance(x, jax.Array) for x in drawn)
+
+
+def test_many_numbers_are_those_of_jax(monkeypatch):
+    few = random.normal(size=1000, key=3)
+    monkeypatch.setattr(_direct, "_MANY", 1000)
+    np.testing.assert_allclose(random.normal(size=1000, key=3), few, rtol=4e-7)
 
 
 def test_every_step_of_a_loop_draws_anew():

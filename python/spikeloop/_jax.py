@@ -49,6 +49,7 @@ __all__ = [
     "has_started",
     "inner_program",
     "inputs_to_arguments",
+    "is_at_hand",
     "is_jit_disabled",
     "is_staging",
     "is_tracer",
@@ -133,6 +134,12 @@ def differ_between_lanes(
     dims = tuple(None if dim is None else dim % n for dim, n in zip(axes, rank, strict=True))
     _, found = _batching.batch_jaxpr2(closed, axis, dims)
     return [dim is not None for dim in found]
+
+
+def is_at_hand(*values: Any) -> bool:
+    """Whether NumPy may compute with these values: no transformation is active, and none is spread over devices."""
+    is_spread = any(hasattr(x, "sharding") and not is_tracer(x) and len(x.sharding.device_set) > 1 for x in values)
+    return current_trace() is EAGER and not any(map(is_tracer, values)) and not is_spread
 
 
 def is_jit_disabled() -> bool:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._jax import EAGER, current_trace, is_tracer
+from ._jax import is_at_hand
 
 
 def fits(shape: tuple[int, ...], into: tuple[int, ...]) -> bool:
@@ -24,7 +24,6 @@ def repeat_to(shape: tuple[int, ...], value: Any, dtype: Any) -> Any:
 
     Outside of transformations NumPy does it, for which JAX would compile and keep programs for each new shape.
     """
-    is_spread = hasattr(value, "sharding") and not is_tracer(value) and len(value.sharding.device_set) > 1
-    if current_trace() is EAGER and not is_tracer(value) and not is_spread:
+    if is_at_hand(value):
         return jax.device_put(np.array(np.broadcast_to(np.asarray(value, dtype), shape)))
     return jnp.broadcast_to(jnp.asarray(value, dtype), shape) + jnp.zeros((), dtype)

@@ -164,7 +164,9 @@ def set(
 ) -> None:
     """Settings that hold everywhere outside a `context` that overrides them.
 
-    With `deterministic=True` two runs on one GPU give the same bits; the page on GPUs says what it costs.
+    With `deterministic=True` two runs on one GPU give the same bits; the page on GPUs says what it costs. With
+    `matmul_precision="bf16"` layers that multiply by matrices or convolve do so with factors rounded to bfloat16; sums,
+    results, weights and their gradients stay in float32.
 
     >>> sl.environ.set(dt=0.1 * u.ms)
     >>> sl.environ.get_dt()
@@ -333,6 +335,9 @@ def _check(settings: dict[str, Any]) -> None:
     precision = settings.get("precision", 32)
     if precision not in (16, 32, 64, "bf16"):
         raise ValueError(f"precision must be 16, 32, 64 or 'bf16'; given {precision!r}.")
+    products = settings.get("matmul_precision", 32)
+    if products not in (32, "bf16"):
+        raise ValueError(f"matmul_precision must be 32 or 'bf16'; given {products!r}.")
     deterministic = settings.get("deterministic", False)
     if not isinstance(deterministic, bool):
         raise TypeError(f"deterministic must be True or False; given {deterministic!r}.")

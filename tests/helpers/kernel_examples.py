@@ -85,13 +85,15 @@ def examples():
         "event_scatter": ({"spikes": pre, **weighted, "target": target}, rows),
         "event_gather": ({"ct": target, **weighted}, rows),
         "event_outer": ({"spikes": pre, "ct": target, **places}, {**rows, "single": False}),
-        "dense_product": ({"spikes": pre, "weight": draw(N_PRE, N_POST)}, {}),
-        "dense_outer": ({"spikes": pre, "ct": target}, {}),
+        "dense_product": ({"spikes": pre, "weight": draw(N_PRE, N_POST)}, {"rounded": False}),
+        "dense_outer": ({"spikes": pre, "ct": target}, {"rounded": True}),
         "conv_product": (
-            {"spikes": pre.reshape(4, 2), "weight": draw(3, 2, 5)}, {"windows": (Axis.of(4, 3, 1, (1, 1), 1),)},
+            {"spikes": pre.reshape(4, 2), "weight": draw(3, 2, 5)},
+            {"windows": (Axis.of(4, 3, 1, (1, 1), 1),), "rounded": True},
         ),
         "conv_outer": (
-            {"spikes": pre.reshape(4, 2), "ct": target.reshape(4, 4)}, {"windows": (Axis.of(4, 3, 1, (1, 1), 1),)},
+            {"spikes": pre.reshape(4, 2), "ct": target.reshape(4, 4)},
+            {"windows": (Axis.of(4, 3, 1, (1, 1), 1),), "rounded": False},
         ),
         "event_relay": (
             {"spikes": pre, **weighted, "cursor": cursor, "past": draw(SLOTS, N_PRE), "target": target}, timed,

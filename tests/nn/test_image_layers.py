@@ -56,6 +56,22 @@ def test_stride_dilation_groups_and_units():
     np.testing.assert_allclose(padded(x)[1:-1, 1:-1], plain(x), atol=1e-5)
 
 
+def test_groups_are_convolved_natively_as_by_xla(native):
+    layer = sl.nn.Conv2d((7, 6, 4), 6, 3, stride=(2, 1), groups=2)
+    weight = layer.weight.value["weight"]
+    for density in (0.1, 1.0):
+        spikes = RNG.random((2, 5, 7, 6, 4)) < density
+        x, ct = spikes.astype(np.float32), RNG.normal(size=(2, 5, *layer.out_size)).astype(np.float32)
+        y, pull = jax.vjp(layer._by_group, x, weight)
+        wanted, wanted_pull = jax.vjp(layer._by_xla, x, weight)
+        np.testing.assert_allclose(layer._by_group(spikes, weight), wanted, atol=1e-5)
+        for ours, right in zip((y, *pull(ct)), (wanted, *wanted_pull(ct)), strict=True):
+            np.testing.assert_allclose(ours, right, rtol=1e-4, atol=1e-5)
+    assert "spikeloop.conv_product" in jax.jit(layer._product).lower(x, weight).as_text()
+    np.testing.assert_allclose(jax.vmap(layer)(x), layer(x), atol=1e-5)
+    assert layer(x[:0]).shape == (0, 5, *layer.out_size)
+
+
 def test_pooling():
     x = RNG.normal(size=(3, 6, 4, 2)).astype(np.float32)
     blocks = x.reshape(3, 3, 2, 2, 2, 2)

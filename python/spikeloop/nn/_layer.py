@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
+
+from .. import environ
 from .._errors import ShapeError
 from .._module import Module, as_size
 from ..random._units import split
@@ -23,6 +26,11 @@ def plain_input(layer: Module, x: Any) -> tuple[Any, Any]:
         expected = ", ".join(map(str, ("...", *size)))
         raise ShapeError(f"{layer.path} takes inputs of shape ({expected}); given {x.shape}.")
     return x, unit
+
+
+def rounds(weight: Any) -> bool:
+    """Whether products with this weight are of factors rounded to bfloat16."""
+    return weight.dtype == jnp.float32 and environ.get("matmul_precision", 32) == "bf16"
 
 
 def image_size(in_size: Any, axes: int, what: str) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from .._module import Module, as_size
 from .._state import ParamState
 from ..kernels._dense import dense_product
 from ..random._units import attach, split
-from ._layer import plain_input
+from ._layer import plain_input, rounds
 
 _KAIMING, _ZERO, _NORMAL = init.KaimingNormal(), init.ZeroInit(), init.Normal()
 
@@ -67,7 +67,8 @@ class Dense(Module):
 
     def _product(self, x: Any, weight: Any) -> Any:
         """The product x W. Where few of the inputs of a sample are not 0, only their weights are touched."""
-        return dense_product(x, weight) if x.dtype in (jnp.bool_, weight.dtype) else jnp.dot(x, weight)
+        is_plain = x.dtype in (jnp.bool_, weight.dtype)
+        return dense_product(x, weight, rounds(weight)) if is_plain else jnp.dot(x, weight)
 
     def _with_bias(self, y: Any, unit: Any, params: dict[str, Any]) -> Any:
         if "bias" not in params:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from .. import environ
 from .._errors import ShapeError
 from .._shapes import fits
+from ._direct import normal, of_jax, uniform
 from ._state import KeyState
 from ._units import attach, check_range, common_unit, plain
 
@@ -40,36 +41,35 @@ class RandomState(KeyState):
 
     def random(self, size: Size = None, key: Any = None, dtype: Any = None) -> Any:
         """Uniform on [0, 1)."""
-        return jax.random.uniform(self.next_key(key), _size("random", size), _float(dtype))
+        return uniform(self.next_words(key), _size("random", size), _float(dtype))
 
     def standard_normal(self, size: Size = None, key: Any = None, dtype: Any = None) -> Any:
         """Normal with mean 0 and standard deviation 1."""
-        return jax.random.normal(self.next_key(key), _size("standard_normal", size), _float(dtype))
+        return normal(self.next_words(key), _size("standard_normal", size), _float(dtype))
 
     def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Size = None, key: Any = None, dtype: Any = None) -> Any:
         """Uniform on [low, high)."""
         unit, (low, high) = common_unit("uniform", low=low, high=high)
-        shape, dtype = _size("uniform", size, low, high), _float(dtype)
-        low, high = jnp.asarray(low, dtype), jnp.asarray(high, dtype)
-        return attach(jax.random.uniform(self.next_key(key), shape, dtype, low, high), unit)
+        shape = _size("uniform", size, low, high)
+        return attach(uniform(self.next_words(key), shape, _float(dtype), low, high), unit)
 
     def normal(self, loc: Any = None, scale: Any = None, size: Size = None, key: Any = None, dtype: Any = None) -> Any:
         """Normal with mean `loc` (0) and standard deviation `scale` (1)."""
-        return self._loc_scale("normal", jax.random.normal, loc, scale, size, key, dtype)
+        return self._loc_scale("normal", normal, loc, scale, size, key, dtype)
 
     def laplace(self, loc: Any = None, scale: Any = None, size: Size = None, key: Any = None, dtype: Any = None) -> Any:
         """Laplace: density exp(−|x − loc|/scale) / (2 scale)."""
-        return self._loc_scale("laplace", jax.random.laplace, loc, scale, size, key, dtype)
+        return self._loc_scale("laplace", of_jax(jax.random.laplace), loc, scale, size, key, dtype)
 
     def logistic(
         self, loc: Any = None, scale: Any = None, size: Size = None, key: Any = None, dtype: Any = None
     ) -> Any:
         """Logistic: distribution function sigmoid((x − loc)/scale)."""
-        return self._loc_scale("logistic", jax.random.logistic, loc, scale, size, key, dtype)
+        return self._loc_scale("logistic", of_jax(jax.random.logistic), loc, scale, size, key, dtype)
 
     def gumbel(self, loc: Any = None, scale: Any = None, size: Size = None, key: Any = None, dtype: Any = None) -> Any:
         """Gumbel: distribution function exp(−exp(−(x − loc)/scale))."""
-        return self._loc_scale("gumbel", jax.random.gumbel, loc, scale, size, key, dtype)
+        return self._loc_scale("gumbel", of_jax(jax.random.gumbel), loc, scale, size, key, dtype)
 
     def truncated_normal(
         self,
@@ -117,7 +117,7 @@ class RandomState(KeyState):
     ) -> Any:
         """The exponential of a normal with mean `mean` (0) and standard deviation `sigma` (1)."""
         mean, sigma = plain("lognormal", mean=mean, sigma=sigma)
-        return jnp.exp(self._loc_scale("lognormal", jax.random.normal, mean, sigma, size, key, dtype))
+        return jnp.exp(self._loc_scale("lognormal", normal, mean, sigma, size, key, dtype))
 
     def poisson(self, lam: Any = 1.0, size: Size = None, key: Any = None, dtype: Any = None) -> Any:
         """Poisson counts with mean `lam`."""
@@ -195,9 +195,8 @@ class RandomState(KeyState):
     def _loc_scale(self, where: str, draw: Any, loc: Any, scale: Any, size: Size, key: Any, dtype: Any) -> Any:
         unit, (loc, scale) = common_unit(where, loc=loc, scale=scale)
         check_range(where, 0, scale=scale)
-        x = draw(self.next_key(key), _size(where, size, loc, scale), dtype := _float(dtype))
-        x = x if scale is None else jnp.asarray(scale, dtype) * x
-        return attach(x if loc is None else jnp.asarray(loc, dtype) + x, unit)
+        shape = _size(where, size, loc, scale)
+        return attach(draw(self.next_words(key), shape, _float(dtype), loc, scale), unit)
 
     def _scaled(self, where: str, draw: Any, a: Any, scale: Any, size: Size, key: Any, dtype: Any) -> Any:
         (a,) = plain(where, shape=a)

@@ -1,12 +1,13 @@
 //! Handlers of convolutions. Arrays are (…, axes, channels), and all leading dimensions are batches.
 //!
-//! Attribute `windows`: seven numbers for each axis, those of an [`Axis`] in their order.
+//! Attribute `windows`: seven numbers for each axis, those of an [`Axis`] in their order. `rounded` as in
+//! [`crate::dense`].
 
 use crate::buffer::{Buffer, Element};
+use crate::dense::factors;
 use crate::error::{Error, Result};
-use crate::event::spikes_as;
 use crate::frame::Frame;
-use crate::operand::{by_float, operand, result};
+use crate::operand::{by_float, result};
 use spikeloop_kernels::Float;
 use spikeloop_kernels::event::{self, Axis, Conv};
 use spikeloop_kernels::large_pages;
@@ -20,10 +21,10 @@ pub(crate) fn product(frame: Frame) -> Result<()> {
 fn product_as<T: Float + Element>(frame: Frame) -> Result<()> {
     let (spikes, weight) = (frame.arg(0), frame.arg(1));
     let conv = sizes(frame, &spikes, &frame.ret(0))?;
-    let (spikes, weight) = (spikes_as::<T>(&spikes)?, operand::<T>(&weight, "weight")?);
+    let (spikes, weight) = factors::<T>(frame, &spikes, &weight, "weight")?;
     let out = result::<T>(frame)?;
     large_pages::ask_within(out.as_mut_ptr().cast(), size_of_val(out));
-    Ok(event::conv_product(&conv, spikes, weight, out)?)
+    Ok(event::conv_product(&conv, spikes, &weight, out)?)
 }
 
 /// `spikes, cotangent` of the convolution to the cotangent of the weight.
@@ -35,8 +36,8 @@ pub(crate) fn outer(frame: Frame) -> Result<()> {
 fn outer_as<T: Float + Element>(frame: Frame) -> Result<()> {
     let (spikes, cotangent) = (frame.arg(0), frame.arg(1));
     let conv = sizes(frame, &spikes, &cotangent)?;
-    let (spikes, cotangent) = (spikes_as::<T>(&spikes)?, operand::<T>(&cotangent, "cotangent")?);
-    Ok(event::conv_outer(&conv, spikes, cotangent, result(frame)?)?)
+    let (spikes, cotangent) = factors::<T>(frame, &spikes, &cotangent, "cotangent")?;
+    Ok(event::conv_outer(&conv, spikes, &cotangent, result(frame)?)?)
 }
 
 /// The sizes of a convolution of `spikes` that gives `out`.

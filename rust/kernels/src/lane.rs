@@ -96,6 +96,9 @@ where
     fn from_f64(x: f64) -> Self;
     /// Widened to `f64`.
     fn to_f64(self) -> f64;
+    /// The nearest number of bfloat16, which has the range of `f32` and 8 bits of precision; of two, the even one.
+    #[must_use]
+    fn to_bf16(self) -> Self;
 }
 
 mod sealed {
@@ -124,6 +127,12 @@ impl Float for f32 {
     fn to_f64(self) -> f64 {
         f64::from(self)
     }
+    #[inline(always)]
+    fn to_bf16(self) -> f32 {
+        let bits = self.to_bits();
+        let even = bits >> 16 & 1;
+        if self.is_nan() { self } else { f32::from_bits(bits.wrapping_add(0x7fff + even) & 0xffff_0000) }
+    }
 }
 
 impl Float for f64 {
@@ -145,6 +154,11 @@ impl Float for f64 {
     #[inline(always)]
     fn to_f64(self) -> f64 {
         self
+    }
+    /// Rounded to `f32` first, which two numbers of 8 bits lie far enough apart for.
+    #[inline(always)]
+    fn to_bf16(self) -> f64 {
+        f64::from((self as f32).to_bf16())
     }
 }
 

@@ -105,7 +105,7 @@ pub(super) const KERNELS: &[Kernel] = &[
         name: "dense_product",
         call: || {
             let call = Call::default().arg(&[1.0_f32; 6], &[2, 3]).arg(&[0.5_f32; 12], &[3, 4]);
-            call.ret(&[0.0_f32; 8], &[2, 4])
+            call.ret(&[0.0_f32; 8], &[2, 4]).flag("rounded", false)
         },
         operands: &["spikes", "weight", "result"],
         free: &[],
@@ -114,7 +114,7 @@ pub(super) const KERNELS: &[Kernel] = &[
         name: "dense_outer",
         call: || {
             let call = Call::default().arg(&[1_u8; 6], &[2, 3]).arg(&[0.5_f32; 8], &[2, 4]);
-            call.ret(&[0.0_f32; 12], &[3, 4])
+            call.ret(&[0.0_f32; 12], &[3, 4]).flag("rounded", true)
         },
         operands: &["spikes", "cotangent", "result"],
         free: &[],
@@ -123,7 +123,7 @@ pub(super) const KERNELS: &[Kernel] = &[
         name: "conv_product",
         call: || {
             let call = Call::default().arg(&[1.0_f32; 8], &[4, 2]).arg(&[0.5_f32; 18], &[3, 2, 3]);
-            call.ret(&[0.0_f32; 12], &[4, 3]).ints("windows", &[4, 4, 3, 1, 1, 1, 1])
+            call.ret(&[0.0_f32; 12], &[4, 3]).ints("windows", &[4, 4, 3, 1, 1, 1, 1]).flag("rounded", false)
         },
         operands: &["spikes", "weight", "result"],
         free: &[],
@@ -132,7 +132,9 @@ pub(super) const KERNELS: &[Kernel] = &[
         name: "conv_outer",
         call: || {
             let call = Call::default().arg(&[1_u8; 8], &[4, 2]).arg(&[0.5_f32; 12], &[4, 3]);
-            call.ret(&[0.0_f32; 18], &[3, 2, 3]).ints("windows", &[4, 4, 3, 1, 1, 1, 1])
+            call.ret(&[0.0_f32; 18], &[3, 2, 3])
+                .ints("windows", &[4, 4, 3, 1, 1, 1, 1])
+                .flag("rounded", false)
         },
         operands: &["spikes", "cotangent", "result"],
         free: &[],

@@ -123,7 +123,7 @@ impl<T: Float> Product<'_, T> {
         for (&k, numbers) in samples.iter().zip(numbers.chunks_exact_mut(n_in)) {
             let left = match self.sample(k) {
                 Spikes::Float(x) => x.as_ptr(),
-                spikes @ Spikes::Bool(_) => {
+                spikes => {
                     spikes.write_to(numbers);
                     numbers.as_ptr()
                 }

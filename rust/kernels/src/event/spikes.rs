@@ -8,6 +8,8 @@ use crate::lane::{Float, Job, Lane, dispatch};
 pub enum Spikes<'a, T> {
     /// Graded; 0 is no spike.
     Float(&'a [T]),
+    /// Graded, and rounded to bfloat16 when a value is used.
+    Rounded(&'a [T]),
     /// Bytes; 0 is no spike.
     Bool(&'a [u8]),
 }
@@ -17,7 +19,7 @@ impl<T> Spikes<'_, T> {
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
-            Self::Float(s) => s.len(),
+            Self::Float(s) | Self::Rounded(s) => s.len(),
             Self::Bool(s) => s.len(),
         }
     }
@@ -35,6 +37,11 @@ impl<T> Spikes<'_, T> {
     {
         match self {
             Self::Float(s) => out.copy_from_slice(s),
+            Self::Rounded(s) => {
+                for (x, y) in out.iter_mut().zip(*s) {
+                    *x = y.to_bf16();
+                }
+            }
             Self::Bool(s) => {
                 for (x, &byte) in out.iter_mut().zip(*s) {
                     *x = if byte == 0 { T::ZERO } else { T::ONE };
@@ -47,6 +54,7 @@ impl<T> Spikes<'_, T> {
     pub(crate) fn part(&self, start: usize, n: usize) -> Self {
         match self {
             Self::Float(s) => Self::Float(&s[start..start + n]),
+            Self::Rounded(s) => Self::Rounded(&s[start..start + n]),
             Self::Bool(s) => Self::Bool(&s[start..start + n]),
         }
     }
@@ -79,7 +87,7 @@ pub(crate) fn each_spike<L: Lane>(
     for start in (0..spikes.len()).step_by(BLOCK) {
         let end = spikes.len().min(start + BLOCK);
         let found = match spikes {
-            Spikes::Float(s) => search::<L>(&s[start..end], &mut buffer),
+            Spikes::Float(s) | Spikes::Rounded(s) => search::<L>(&s[start..end], &mut buffer),
             Spikes::Bool(s) => search_bytes(&s[start..end], &mut buffer),
         };
         let row = |k: &u16| start + usize::from(*k);
@@ -90,6 +98,7 @@ pub(crate) fn each_spike<L: Lane>(
             }
             let spike = match spikes {
                 Spikes::Float(s) => s[at],
+                Spikes::Rounded(s) => s[at].to_bf16(),
                 Spikes::Bool(_) => L::Elem::ONE,
             };
             body(at, spike)?;
@@ -102,7 +111,7 @@ pub(crate) fn each_spike<L: Lane>(
 #[inline(always)]
 pub(super) fn count<L: Lane>(spikes: &Spikes<'_, L::Elem>) -> usize {
     match spikes {
-        Spikes::Float(s) => {
+        Spikes::Float(s) | Spikes::Rounded(s) => {
             let (lanes, rest) = s.split_at(s.len() - s.len() % L::WIDTH);
             let of_lane = |lane: &[L::Elem]| {
                 // SAFETY: a whole lane.

@@ -45,7 +45,7 @@ pub fn count<T: Float>(
     for row in 0..rows {
         for ((start, stop), count) in ranges().zip(&mut counts) {
             let found = match spikes.part(row * n + start, stop - start) {
-                Spikes::Float(spikes) => dispatch(Count(spikes)),
+                Spikes::Float(spikes) | Spikes::Rounded(spikes) => dispatch(Count(spikes)),
                 Spikes::Bool(spikes) => spikes.iter().map(|&spike| u64::from(spike != 0)).sum(),
             };
             *count = i32::try_from(found).unwrap_or(i32::MAX);

@@ -18,7 +18,7 @@ pub fn pack<T: Float>(rows: usize, spikes: Spikes<'_, T>, bits: &mut [u8]) -> Re
     for row in 0..rows {
         let bits = &mut bits[row * bytes..][..bytes];
         match spikes.part(row * n, n) {
-            Spikes::Float(spikes) => dispatch(Pack { spikes, bits }),
+            Spikes::Float(spikes) | Spikes::Rounded(spikes) => dispatch(Pack { spikes, bits }),
             Spikes::Bool(spikes) => one_by_one(spikes, bits, |&spike| spike != 0),
         }
     }

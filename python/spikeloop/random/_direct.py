@@ -1,0 +1,114 @@
+"""Uniform and normal numbers as `jax.random` draws them; outside of transformations by NumPy.
+
+JAX would compile a program for each new shape, which takes a hundred times as long as to draw the weights of a layer.
+Uniform numbers are the same bits; normal ones are computed by the same polynomials and differ by rounding.
+
+Salmon JK et al. (2011) Parallel random numbers: as easy as 1, 2, 3. SC '11.
+Giles M (2012) Approximating the erfinv function. GPU Computing Gems Jade Edition, 109–116.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._jax import is_at_hand
+from ._state import as_key
+
+Shape = tuple[int, ...]
+
+_PART = 1 << 14  # numbers computed at a time, so that they stay in the cache
+_MANY = 1 << 22  # numbers from which on the compiled program of JAX is the faster way
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_ONE = np.uint32(0x3F800000)  # the bits of 1.0
+_CENTRE = (2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087, -0.00125372503,
+           -0.00417768164, 0.246640727, 1.50140941)  # fmt: skip
+_TAIL = (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773, -0.0076224613, 0.00943887047,
+         1.00167406, 2.83297682)  # fmt: skip
+
+
+def uniform(words: Any, shape: Shape, dtype: Any, low: Any = 0.0, high: Any = 1.0) -> Any:
+    """Uniform on [low, high), from the two words of a key."""
+    if not _by_numpy(shape, dtype, words, low, high):
+        low, high = (jnp.asarray(x, dtype) for x in (low, high))
+        return jax.random.uniform(as_key(words), shape, dtype, low, high)
+    low, high = (np.asarray(x, np.float32) for x in (low, high))
+    unit = np.concatenate([_unit(bits) for bits in _bits(words, math.prod(shape))]).reshape(shape)
+    return jax.device_put(_between(low, high, unit))
+
+
+def normal(words: Any, shape: Shape, dtype: Any, loc: Any = None, scale: Any = None) -> Any:
+    """Normal with mean `loc` (0) and standard deviation `scale` (1), from the two words of a key."""
+    if not _by_numpy(shape, dtype, words, loc, scale):
+        return of_jax(jax.random.normal)(words, shape, dtype, loc, scale)
+    least, root = np.nextafter(np.float32(-1), np.float32(0)), np.float32(math.sqrt(2))
+    parts = [_between(least, np.float32(1), _unit(bits)) for bits in _bits(words, math.prod(shape))]
+    x = np.concatenate([root * _inverse_erf(part) for part in parts]).reshape(shape)
+    return jax.device_put(_moved(x, loc, scale, np))
+
+
+def of_jax(draw: Any) -> Any:
+    """A draw of `jax.random` with a location and a scale, from the two words of a key."""
+    return lambda words, shape, dtype, loc, scale: _moved(draw(as_key(words), shape, dtype), loc, scale, jnp)
+
+
+def _moved(x: Any, loc: Any, scale: Any, xp: Any) -> Any:
+    """The numbers times `scale`, plus `loc`, in their own dtype."""
+    x = x if scale is None else xp.asarray(scale, x.dtype) * x
+    return x if loc is None else xp.asarray(loc, x.dtype) + x
+
+
+def _by_numpy(shape: Shape, dtype: Any, *values: Any) -> bool:
+    as_here = jax.config.jax_threefry_partitionable  # pyright: ignore[reportAttributeAccessIssue]
+    return is_at_hand(*values) and as_here and np.dtype(dtype) == np.float32 and math.prod(shape) < _MANY
+
+
+def _unit(bits: np.ndarray) -> np.ndarray:
+    """The upper 23 bits as a number on [0, 1)."""
+    return (bits >> np.uint32(9) | _ONE).view(np.float32) - np.float32(1)
+
+
+def _between(low: Any, high: Any, unit: np.ndarray) -> np.ndarray:
+    return np.maximum(low, unit * (high - low) + low)
+
+
+def _bits(words: Any, n: int) -> Iterator[np.ndarray]:
+    """The first `n` random words of a key, in parts."""
+    first, second = np.asarray(words)
+    keys = (first, second, first ^ second ^ np.uint32(0x1BD11BDA))
+    for start in range(0, max(n, 1), _PART):
+        yield _threefry(keys, np.arange(start, min(start + _PART, n), dtype=np.uint32))
+
+
+def _threefry(keys: tuple[Any, ...], counter: np.ndarray) -> np.ndarray:
+    """Threefry 2×32 of the counters (0, counter); both words of a block make one."""
+    a, b = np.broadcast_to(keys[0], counter.shape).copy(), counter + keys[1]
+    for i in range(5):
+        for rotation in _ROTATIONS[i % 2]:
+            a += b
+            b = (b << np.uint32(rotation) | b >> np.uint32(32 - rotation)) ^ a
+        with np.errstate(over="ignore"):
+            a += keys[(i + 1) % 3]
+            b += keys[(i + 2) % 3] + np.uint32(i + 1)
+    return a ^ b
+
+
+def _inverse_erf(x: np.ndarray) -> np.ndarray:
+    w = -np.log1p(-x * x)
+    result = _polynomial(w - np.float32(2.5), _CENTRE)
+    far = w >= 5
+    result[far] = _polynomial(np.sqrt(w[far]) - np.float32(3), _TAIL)
+    return result * x
+
+
+def _polynomial(x: np.ndarray, coefficients: tuple[float, ...]) -> np.ndarray:
+    total = np.full_like(x, coefficients[0])
+    for c in coefficients[1:]:
+        total *= x
+        total += np.float32(c)
+    return total
