@@ -73,6 +73,13 @@ def test_native_code_and_reference_round_alike(native):
         np.testing.assert_allclose(ours, right, rtol=1e-5, atol=1e-5)
 
 
+def test_a_gpu_multiplies_numbers_of_bfloat16_and_sums_in_float32():
+    product = jax.jit(lambda x, weight: _dense.dense_product(x, weight, rounded=True))
+    text = product.trace(numbers(20, 12), numbers(12, 9)).lower(lowering_platforms=("cuda",)).as_text()
+    (line,) = (line for line in text.splitlines() if "dot_general" in line)
+    assert "(tensor<20x12xbf16>, tensor<12x9xbf16>) -> tensor<20x9xf32>" in line
+
+
 def test_a_recurrent_net_trains_with_weights_and_states_in_float32(bf16):
     sl.random.seed(3)
     net = sl.nn.Sequential(

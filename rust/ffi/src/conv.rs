@@ -23,7 +23,7 @@ fn product_as<T: Float + Element>(frame: Frame) -> Result<()> {
     let conv = sizes(frame, &spikes, &frame.ret(0))?;
     let (spikes, weight) = factors::<T>(frame, &spikes, &weight, "weight")?;
     let out = result::<T>(frame)?;
-    large_pages::ask_within(out.as_mut_ptr().cast(), size_of_val(out));
+    large_pages::ask_around(out.as_mut_ptr().cast(), size_of_val(out));
     Ok(event::conv_product(&conv, spikes, &weight, out)?)
 }
 

@@ -61,7 +61,7 @@ pub(crate) fn steps(frame: Frame) -> Result<()> {
             if let Some(k) = out.alias {
                 checked.start_in_place(k, &mut inputs[k], to)?;
             } else {
-                large_pages::ask_within(to.cast(), frame.ret(j).bytes()?);
+                large_pages::ask_around(to.cast(), frame.ret(j).bytes()?);
             }
         }
         let steps = Steps { call: Call { inputs: &inputs, ..*call }, count, reverse, timed: &timed };

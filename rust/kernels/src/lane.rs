@@ -43,6 +43,21 @@ pub unsafe trait Lane: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Outp
     fn none(mask: Self::Mask) -> bool;
     /// The mask as bits, the first element the lowest.
     fn bits(mask: Self::Mask) -> u32;
+    /// Writes the places of the mask's true elements to `to`, in order, each plus `first`; returns how many there are.
+    ///
+    /// # Safety
+    /// `WIDTH` elements from `to` on can be written.
+    #[inline(always)]
+    unsafe fn places(mask: Self::Mask, first: u32, to: *mut u32) -> usize {
+        let (mut bits, mut count) = (Self::bits(mask), 0);
+        while bits != 0 {
+            // SAFETY: a mask has `WIDTH` elements.
+            unsafe { to.add(count).write(first + bits.trailing_zeros()) };
+            count += 1;
+            bits &= bits - 1;
+        }
+        count
+    }
     /// `yes` where the mask is true, else `no`.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
     /// The sum: the halves are added, then their halves, to the last.
@@ -288,6 +303,34 @@ mod tests {
             // SAFETY: there are eight lanes.
             let lanes: [L; 8] = from_fn(|k| unsafe { L::load(numbers[k * L::WIDTH..].as_ptr()) });
             (L::sums(lanes), lanes.map(L::sum))
+        }
+    }
+
+    #[derive(Clone, Copy)]
+    struct Places;
+
+    impl Job<f32> for Places {
+        type Out = (usize, Vec<u32>);
+
+        #[inline(always)]
+        fn run<L: Lane<Elem = f32>>(self) -> Self::Out {
+            let numbers: Vec<f32> = (0..L::WIDTH).map(|k| (k % 3) as f32).collect();
+            let mut found = vec![0; L::WIDTH];
+            // SAFETY: a whole lane, and room for its places.
+            let count = unsafe {
+                let mask = L::load(numbers.as_ptr()).ne(L::splat(0.0));
+                L::places(mask, 5, found.as_mut_ptr())
+            };
+            found.truncate(count);
+            (L::WIDTH, found)
+        }
+    }
+
+    #[test]
+    fn places_are_those_of_true_elements() {
+        for (width, found) in dispatch_all(Places) {
+            let wanted: Vec<u32> = (0..width as u32).filter(|k| k % 3 != 0).map(|k| k + 5).collect();
+            assert_eq!(found, wanted);
         }
     }
 

@@ -14,13 +14,16 @@ pub(crate) fn alignment(bytes: usize) -> usize {
     if bytes >= LARGE { PAGE } else { 1 }
 }
 
-/// Asks for large pages within memory that is still to be written, where it holds whole ones.
+/// Asks for large pages under memory that is still to be written, also for those at its ends that it shares.
 ///
-/// The runtime gets the memory of large results anew from the system in each call.
-pub fn ask_within(memory: *mut u8, bytes: usize) {
-    let skipped = memory.align_offset(PAGE);
-    if let Some(start) = NonNull::new(memory.wrapping_add(skipped)) {
-        ask_for(start, bytes.saturating_sub(skipped));
+/// The runtime gets the memory of large results anew from the system in each call, all of them as one piece.
+pub fn ask_around(memory: *mut u8, bytes: usize) {
+    if bytes < LARGE {
+        return;
+    }
+    let before = memory.addr() % PAGE;
+    if let Some(start) = NonNull::new(memory.wrapping_sub(before)) {
+        ask_for(start, (before + bytes).next_multiple_of(PAGE));
     }
 }
 
@@ -33,7 +36,8 @@ pub(crate) fn ask_for(memory: NonNull<u8>, bytes: usize) {
         unsafe extern "C" {
             fn madvise(address: *mut c_void, len: usize, advice: c_int) -> c_int;
         }
-        // SAFETY: the advice changes nothing of what the memory holds, and the memory is that of one array.
+        // SAFETY: the advice changes nothing of what the memory holds, whose it ever is; of memory that is not there it
+        // says so.
         unsafe { madvise(memory.as_ptr().cast(), bytes / PAGE * PAGE, HUGEPAGE) };
     }
     #[cfg(not(all(target_os = "linux", not(miri))))]
@@ -49,7 +53,7 @@ mod tests {
     fn memory_keeps_what_it_holds() {
         let mut memory = vec![7_u8; 3 * LARGE];
         for (start, bytes) in [(0, 3 * LARGE), (1, LARGE + PAGE), (77, 5)] {
-            ask_within(memory[start..].as_mut_ptr(), bytes);
+            ask_around(memory[start..].as_mut_ptr(), bytes);
         }
         assert!(memory.iter().all(|&x| x == 7));
     }

@@ -5,7 +5,7 @@
 
 use super::length;
 use super::rows::prefetch;
-use super::spikes::{Spikes, count, each_spike};
+use super::spikes::{Spikes, find_places};
 use super::tile::{Panels, Row, add_product};
 use crate::error::Result;
 use crate::lane::{Float, Job, Lane, dispatch};
@@ -53,11 +53,12 @@ pub fn dense_product<T: Float>(
     length("result", out.len(), size.batch * size.n_out)?;
     let parallel = out.len() >= PARALLEL;
     let shared = Shared::new(out);
-    threads::try_ranges(size.batch, parallel, |range| {
+    threads::ranges(size.batch, parallel, |range| {
         // SAFETY: every sample is in one range only.
         let out = unsafe { shared.part(range.start * size.n_out, range.len() * size.n_out) };
-        dispatch(Product { size, first: range.start, spikes, weight, out })
-    })
+        dispatch(Product { size, first: range.start, spikes, weight, out });
+    });
+    Ok(())
 }
 
 struct Product<'a, T> {
@@ -74,30 +75,16 @@ impl<T: Float> Product<'_, T> {
         self.spikes.part((self.first + k) * self.size.n_in, self.size.n_in)
     }
 
-    /// Adds the rows of the inputs that spike to the result of one sample.
+    /// Adds the rows of the inputs that spike, whose places were found, to the result of one sample.
     #[inline(always)]
-    fn by_events<L: Lane<Elem = T>>(
-        &self,
-        k: usize,
-        found: &mut Vec<(usize, T)>,
-        out: &mut [T],
-    ) -> Result<()> {
-        let n_out = self.size.n_out;
-        let row = |(i, spike): (usize, T)| (&self.weight[i * n_out..][..n_out], spike);
-        found.clear();
-        each_spike::<L>(
-            &self.sample(k),
-            |_| (),
-            |i, spike| {
-                found.push((i, spike));
-                Ok(())
-            },
-        )?;
+    fn by_events<L: Lane<Elem = T>>(&self, k: usize, found: &[u32], out: &mut [T]) {
+        let (n_out, spikes) = (self.size.n_out, self.sample(k));
+        let row = |i: u32| (&self.weight[i as usize * n_out..][..n_out], spikes.value(i as usize));
         for (k, few) in found.chunks(AT_ONCE).enumerate() {
             for &next in found.iter().skip((k + 1) * AT_ONCE).take(AT_ONCE) {
                 prefetch(row(next).0);
             }
-            if let Ok(few) = <[(usize, T); AT_ONCE]>::try_from(few) {
+            if let Ok(few) = <[u32; AT_ONCE]>::try_from(few) {
                 add_rows::<L, AT_ONCE>(out, few.map(row));
                 continue;
             }
@@ -105,7 +92,6 @@ impl<T: Float> Product<'_, T> {
                 add_rows::<L, 1>(out, [row(event)]);
             }
         }
-        Ok(())
     }
 
     /// The inputs of samples, as numbers, and their rows in a block of the result that begins with the sample `first`.
@@ -134,15 +120,15 @@ impl<T: Float> Product<'_, T> {
 }
 
 impl<T: Float> Job<T> for Product<'_, T> {
-    type Out = Result<()>;
+    type Out = ();
 
     #[inline(always)]
-    fn run<L: Lane<Elem = T>>(mut self) -> Result<()> {
+    fn run<L: Lane<Elem = T>>(mut self) {
         let Dense { n_in, n_out, .. } = self.size;
         let out = std::mem::take(&mut self.out);
         out.fill(T::ZERO);
         if n_in == 0 || n_out == 0 {
-            return Ok(());
+            return;
         }
         let (mut panels, mut dense, mut rows, mut numbers) = (None, vec![], vec![], vec![]);
         let mut found = vec![];
@@ -150,16 +136,19 @@ impl<T: Float> Job<T> for Product<'_, T> {
             dense.clear();
             for (k, out) in out.chunks_exact_mut(n_out).enumerate() {
                 let k = block * SAMPLES + k;
-                if count::<L>(&self.sample(k)) * SPARSE > n_in {
+                found.clear();
+                if find_places::<L>(&self.sample(k), &mut found) * SPARSE > n_in {
                     dense.push(k);
                 } else {
-                    self.by_events::<L>(k, &mut found, out)?;
+                    self.by_events::<L>(k, &found, out);
                 }
             }
             let place = |k: usize| (k - block * SAMPLES) * n_out;
             if dense.len() < FEWEST {
                 for &k in &dense {
-                    self.by_events::<L>(k, &mut found, &mut out[place(k)..][..n_out])?;
+                    found.clear();
+                    find_places::<L>(&self.sample(k), &mut found);
+                    self.by_events::<L>(k, &found, &mut out[place(k)..][..n_out]);
                 }
                 continue;
             }
@@ -168,7 +157,6 @@ impl<T: Float> Job<T> for Product<'_, T> {
             // SAFETY: a sample has n_in inputs, and a row of the result of its own.
             unsafe { add_product::<L>(&rows, 1, panels) };
         }
-        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::dense::{AT_ONCE, Dense, FEWEST, PARALLEL, SAMPLES, SPARSE, add_rows};
 use super::length;
-use super::spikes::{Spikes, count, each_spike};
+use super::spikes::{Spikes, find_places};
 use super::tile::{Panels, Row, add_product};
 use crate::error::Result;
 use crate::lane::{Float, Job, Lane, dispatch};
@@ -21,11 +21,12 @@ pub fn dense_outer<T: Float>(size: Dense, spikes: Spikes<'_, T>, ct: &[T], out: 
     length("cotangent", ct.len(), size.batch * size.n_out)?;
     length("result", out.len(), size.n_in * size.n_out)?;
     let shared = Shared::new(out);
-    threads::try_ranges(size.n_in, ct.len() >= PARALLEL, |range| {
+    threads::ranges(size.n_in, ct.len() >= PARALLEL, |range| {
         // SAFETY: every input is in one range only.
         let out = unsafe { shared.part(range.start * size.n_out, range.len() * size.n_out) };
-        dispatch(Outer { size, first: range.start, count: range.len(), spikes, ct, out })
-    })
+        dispatch(Outer { size, first: range.start, count: range.len(), spikes, ct, out });
+    });
+    Ok(())
 }
 
 struct Outer<'a, T> {
@@ -40,33 +41,39 @@ struct Outer<'a, T> {
 /// What a part of an outer product keeps from block to block.
 #[derive(Default)]
 struct Scratch<T> {
-    found: Vec<(usize, (usize, T))>,
+    /// The inputs that spike in each sample of the block, and where those of a sample end.
+    found: Vec<u32>,
+    samples: Vec<usize>,
     sorted: Vec<(usize, T)>,
     ends: Vec<usize>,
     numbers: Vec<T>,
 }
 
 impl<T: Float> Job<T> for Outer<'_, T> {
-    type Out = Result<()>;
+    type Out = ();
 
     #[inline(always)]
-    fn run<L: Lane<Elem = T>>(mut self) -> Result<()> {
+    fn run<L: Lane<Elem = T>>(mut self) {
         let out = std::mem::take(&mut self.out);
         out.fill(T::ZERO);
         if out.is_empty() {
-            return Ok(());
+            return;
         }
         let mut scratch = Scratch::default();
         for start in (0..self.size.batch).step_by(SAMPLES) {
             let samples = start..self.size.batch.min(start + SAMPLES);
-            let spikes: usize = samples.clone().map(|b| count::<L>(&self.sample(b))).sum();
-            if spikes * SPARSE > samples.len() * self.count && samples.len() >= FEWEST {
+            scratch.found.clear();
+            scratch.samples.clear();
+            for b in samples.clone() {
+                find_places::<L>(&self.sample(b), &mut scratch.found);
+                scratch.samples.push(scratch.found.len());
+            }
+            if scratch.found.len() * SPARSE > samples.len() * self.count && samples.len() >= FEWEST {
                 self.by_tiles::<L>(samples, &mut scratch, out);
             } else {
-                self.by_events::<L>(samples, &mut scratch, out)?;
+                self.by_events::<L>(samples, &mut scratch, out);
             }
         }
-        Ok(())
     }
 }
 
@@ -96,32 +103,26 @@ impl<T: Float> Outer<'_, T> {
     /// Adds the samples of a block, whose spikes are sorted by input, so that a row of the result is read and written
     /// once for several of them.
     #[inline(always)]
-    fn by_events<L: Lane<Elem = T>>(
-        &self,
-        samples: Range<usize>,
-        scratch: &mut Scratch<T>,
-        out: &mut [T],
-    ) -> Result<()> {
+    fn by_events<L: Lane<Elem = T>>(&self, samples: Range<usize>, scratch: &mut Scratch<T>, out: &mut [T]) {
         let n_out = self.size.n_out;
-        let Scratch { found, sorted, ends, .. } = scratch;
-        found.clear();
+        let Scratch { found, samples: ends_of_samples, sorted, ends, .. } = scratch;
         ends.clear();
         ends.resize(self.count + 1, 0);
-        for b in samples {
-            let note = |i: usize, spike| {
-                ends[i + 1] += 1;
-                found.push((i, (b, spike)));
-                Ok(())
-            };
-            each_spike::<L>(&self.sample(b), |_| (), note)?;
+        for &i in &*found {
+            ends[i as usize + 1] += 1;
         }
         for i in 0..self.count {
             ends[i + 1] += ends[i];
         }
         sorted.resize(found.len(), (0, T::ZERO));
-        for &(i, event) in &*found {
-            sorted[ends[i]] = event; // `ends[i]` is where the input's next event goes
-            ends[i] += 1;
+        let mut start = 0;
+        for (b, &end) in samples.zip(&*ends_of_samples) {
+            let spikes = self.sample(b);
+            for i in found[start..end].iter().map(|&i| i as usize) {
+                sorted[ends[i]] = (b, spikes.value(i)); // `ends[i]` is where the input's next event goes
+                ends[i] += 1;
+            }
+            start = end;
         }
         let row = |(b, spike): (usize, T)| (&self.ct[b * n_out..][..n_out], spike);
         for (i, out) in out.chunks_exact_mut(n_out).enumerate() {
@@ -136,6 +137,5 @@ impl<T: Float> Outer<'_, T> {
                 add_rows::<L, 1>(out, [row(event)]);
             }
         }
-        Ok(())
     }
 }

@@ -50,6 +50,19 @@ impl<T> Spikes<'_, T> {
         }
     }
 
+    /// The value at a place that spikes.
+    #[inline(always)]
+    pub(super) fn value(&self, at: usize) -> T
+    where
+        T: Float,
+    {
+        match self {
+            Self::Float(s) => s[at],
+            Self::Rounded(s) => s[at].to_bf16(),
+            Self::Bool(_) => T::ONE,
+        }
+    }
+
     /// `n` of them from `start` on.
     pub(crate) fn part(&self, start: usize, n: usize) -> Self {
         match self {
@@ -96,15 +109,68 @@ pub(crate) fn each_spike<L: Lane>(
             if let Some(next) = found.get(k + AHEAD) {
                 fetch(row(next));
             }
-            let spike = match spikes {
-                Spikes::Float(s) => s[at],
-                Spikes::Rounded(s) => s[at].to_bf16(),
-                Spikes::Bool(_) => L::Elem::ONE,
-            };
-            body(at, spike)?;
+            body(at, spikes.value(at))?;
         }
     }
     Ok(())
+}
+
+/// Appends the places of all spikes to `found`, in order; returns how many there are.
+#[inline(always)]
+pub(super) fn find_places<L: Lane>(spikes: &Spikes<'_, L::Elem>, found: &mut Vec<u32>) -> usize {
+    found.reserve(spikes.len() + L::WIDTH);
+    let start = found.len();
+    let to = found.spare_capacity_mut().as_mut_ptr().cast::<u32>();
+    // SAFETY: there is room for a place for each element, and for a lane behind them.
+    let count = unsafe {
+        match spikes {
+            Spikes::Float(s) | Spikes::Rounded(s) => places_of::<L>(s, to),
+            Spikes::Bool(s) => places_of_bytes(s, to),
+        }
+    };
+    // SAFETY: so many were written.
+    unsafe { found.set_len(start + count) };
+    count
+}
+
+/// # Safety
+/// As many places as there are values, and those of a lane behind them, can be written.
+#[inline(always)]
+unsafe fn places_of<L: Lane>(values: &[L::Elem], to: *mut u32) -> usize {
+    let (whole, mut count) = (values.len() - values.len() % L::WIDTH, 0);
+    for first in (0..whole).step_by(L::WIDTH) {
+        // SAFETY: a whole lane begins here; promised to this function.
+        unsafe {
+            let is_spike = L::load(values.as_ptr().add(first)).ne(L::splat(L::Elem::ZERO));
+            count += L::places(is_spike, first as u32, to.add(count));
+        }
+    }
+    for (k, &x) in values.iter().enumerate().skip(whole) {
+        // SAFETY: promised to this function.
+        unsafe { to.add(count).write(k as u32) };
+        count += usize::from(x != L::Elem::ZERO);
+    }
+    count
+}
+
+/// As [`places_of`]. Within eight bytes a place is written in any case, as branches would be mispredicted.
+///
+/// # Safety
+/// As for [`places_of`].
+#[inline(always)]
+unsafe fn places_of_bytes(values: &[u8], to: *mut u32) -> usize {
+    let mut count = 0;
+    for (block, bytes) in values.chunks(8).enumerate() {
+        if bytes.iter().fold(0, |any, x| any | x) == 0 {
+            continue;
+        }
+        for (k, &x) in bytes.iter().enumerate() {
+            // SAFETY: promised to this function.
+            unsafe { to.add(count).write((block * 8 + k) as u32) };
+            count += usize::from(x != 0);
+        }
+    }
+    count
 }
 
 /// The number of spikes.

@@ -12,7 +12,7 @@ macro_rules! lane {
      [$splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident],
      [$bits:ident $float_bits:ident $or:ident],
      ge $ge:expr, gt $gt:expr, ne $ne:expr, none $none:expr, bits $to_bits:expr, sum $sum:expr, select $select:expr,
-     fma $fma:expr, $fma_one:expr $(, sums $sums:expr)?) => {
+     fma $fma:expr, $fma_one:expr $(, sums $sums:expr)? $(, places $places:expr)?) => {
         #[doc = $doc]
         #[derive(Clone, Copy)]
         pub struct $name($vector);
@@ -84,6 +84,11 @@ macro_rules! lane {
             fn sums([a, b, c, d, e, f, g, h]: [Self; 8]) -> [$float; 8] {
                 // SAFETY: see the impl.
                 unsafe { $sums([a.0, b.0, c.0, d.0, e.0, f.0, g.0, h.0]) }
+            })?
+            $(#[inline(always)]
+            unsafe fn places(mask: $mask, first: u32, to: *mut u32) -> usize {
+                // SAFETY: see the impl; the caller vouches for the elements.
+                unsafe { $places(mask, first, to) }
             })?
             #[inline(always)]
             fn or(self, other: Self) -> Self {
@@ -174,6 +179,19 @@ unsafe fn sums_ps([a, b, c, d, e, f, g, h]: [__m256; 8]) -> [f32; 8] {
     sums
 }
 
+/// # Safety
+/// AVX-512; 16 elements from `to` on can be written.
+#[inline(always)]
+unsafe fn places_of_16(mask: __mmask16, first: u32, to: *mut u32) -> usize {
+    // SAFETY: promised to this function.
+    unsafe {
+        let all = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        let all = _mm512_add_epi32(all, _mm512_set1_epi32(first.cast_signed()));
+        _mm512_storeu_si512(to.cast(), _mm512_maskz_compress_epi32(mask, all));
+    }
+    mask.count_ones() as usize
+}
+
 lane!(F32x4, "4 `f32`, SSE2.", f32 x 4, __m128, mask __m128, eight Self,
     [_mm_set1_ps _mm_loadu_ps _mm_storeu_ps _mm_add_ps _mm_sub_ps _mm_mul_ps],
     [_mm_castps_si128 _mm_castsi128_ps _mm_or_si128],
@@ -212,7 +230,7 @@ lane!(F32x16, "16 `f32`, AVX-512.", f32 x 16, __m512, mask __mmask16, eight F32x
     ge _mm512_cmp_ps_mask::<_CMP_GE_OQ>, gt _mm512_cmp_ps_mask::<_CMP_GT_OQ>, ne _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>,
     none |m| _kortestz_mask16_u8(m, m) == 1, bits |m| _cvtmask16_u32(m),
     sum |v| F32x8(_mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v))).sum(), select |m, yes, no| _mm512_mask_blend_ps(m, no, yes),
-    fma _mm512_fmadd_ps, f32::mul_add);
+    fma _mm512_fmadd_ps, f32::mul_add, places places_of_16);
 
 lane!(F64x8, "8 `f64`, AVX-512.", f64 x 8, __m512d, mask __mmask8, eight Self,
     [_mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd],
