@@ -60,7 +60,7 @@ template <class T> struct DeliverCall {
   uint64_t parts, forgets;  // whether blocks themselves forget the spikes that have delivered all
 };
 
-// Each block that delivers the oldest slot takes the number of its spikes by adding this to it: the upper bits count the
+// A block that delivers the oldest slot takes the number of its spikes by adding this to it: the upper bits count the
 // blocks. So no block reads the number while another changes it.
 constexpr uint32_t TAKEN_ONCE = 1u << 24;
 
