@@ -27,18 +27,14 @@ template <class T> __device__ T relayed(const ScatterCall<T> &c, uint64_t b, uin
 
 // A block takes a tile of sources and lists those that spike; the parts of the grid share their synapses.
 template <class T, class I> __device__ void scatter(const ScatterCall<T> &c, const Grid &grid) {
-  SHARED(uint64_t, start, [BLOCK]);
-  SHARED(uint64_t, end, [BLOCK]);
-  SHARED(T, value, [BLOCK]);
-  SHARED(uint64_t, sums, [2][WARPS]);
   const uint32_t tiles = uint32_t(c.tiles), b = grid.x / tiles;
   const uint64_t row = uint64_t(grid.x - b * tiles) * BLOCK + threadIdx.x;
   T x = T(0);
   Range piece{0, 0};
   if (row < c.rows.n_pre) x = relayed(c, b, row, grid.y == 0);
   if (x != T(0)) piece = c.rows.row(row);
-  const Pieces<T> pieces{start, end, value};
-  const Listed listed = list_pieces(piece, x, pieces, sums);
+  const Pieces<T> pieces = pieces_of_block<T>();
+  const Listed listed = list_pieces(piece, x, pieces);
   deliver<T, I>(listed, pieces, grid.y, c.parts, c.rows, c.weight, c.targets, b, c.target);
 }
 #define SCATTER(name, T, I) DEFINE_PART(event_scatter_##name, ScatterCall<T>, scatter<T, I>)

@@ -32,5 +32,10 @@ template <class T> __device__ void joined(const JoinedCall &c) {
     case Joinable::SPLIT: return split(c.of<SplitCall>(k), grid);
   }
 }
-#define JOINED(name, T) DEFINE_KERNEL(joined_##name, JoinedCall, joined<T>)
+// As many of its blocks fit on a multiprocessor as of the calls alone.
+#define JOINED(name, T)                                                                                        \
+  extern "C" __global__ void __launch_bounds__(BLOCK, 4) joined_##name(const __grid_constant__ JoinedCall c) { \
+    joined<T>(c);                                                                                              \
+  }                                                                                                            \
+  KERNEL(joined_##name)
 FOR_FLOATS(JOINED)

@@ -97,14 +97,10 @@ __device__ uint64_t held_by_column(const DeliverCall<T> &c, const Grid &grid, ui
 
 // The blocks of a column of the grid share what arrives of the spikes of one step.
 template <class T, class I> __device__ void deliver_queue(const DeliverCall<T> &c, const Grid &grid) {
-  SHARED(uint64_t, start, [BLOCK]);
-  SHARED(uint64_t, end, [BLOCK]);
-  SHARED(T, value, [BLOCK]);
-  SHARED(uint64_t, sums, [2][WARPS]);
   SHARED(uint64_t, number, [1]);
   const uint64_t age = grid.x, slot = c.queue.slot(c.queue.slots - age), first = slot * c.queue.n_pre;
   const uint64_t held = held_by_column(c, grid, slot, number[0]);
-  const Pieces<T> pieces{start, end, value};
+  const Pieces<T> pieces = pieces_of_block<T>();
   for (uint64_t tile = 0; tile < held; tile += BLOCK) {
     const uint64_t k = tile + threadIdx.x;
     Range piece{0, 0};
@@ -113,7 +109,7 @@ template <class T, class I> __device__ void deliver_queue(const DeliverCall<T> &
       piece = piece_of(c, c.queue.sources[first + k], age);
       x = c.queue.values[first + k];
     }
-    const Listed listed = list_pieces(piece, x, pieces, sums);
+    const Listed listed = list_pieces(piece, x, pieces);
     deliver<T, I>(listed, pieces, grid.y, c.parts, c.rows, c.weight, c.targets, 0, c.target);
     __syncthreads();  // the lists are used again
   }

@@ -8,7 +8,7 @@ from spikeloop.kernels import _library
 from spikeloop.kernels._event import Rows, scatter
 from spikeloop.kernels._kernel import KERNELS
 from spikeloop.kernels._random import add, split
-from spikeloop.kernels._ring import collect_p
+from spikeloop.kernels._ring import collect_p, relay
 from spikeloop.kernels._spike_queue import deliver_p, enqueue_p
 from spikeloop.kernels.plan._groups import Group, direct, kernel_of
 from spikeloop.kernels.plan._launches import launches_of
@@ -34,12 +34,14 @@ def poisson(key, target):
 
 def plan(step, *args):
     """The kernels of each launch and the other operations, in order."""
-    jaxpr = direct(jax.make_jaxpr(step)(*args).jaxpr, "cuda")
-    name = lambda e: kernel_of(e.primitive).name if kernel_of(e.primitive) else e.primitive.name  # noqa: E731
-    found = [
-        [name(e) for e in item.equations] if isinstance(item, Group) else name(item) for item in launches_of(jaxpr, [])
-    ]
-    return [x for x in found if x not in ("broadcast_in_dim", "squeeze", "reshape", "convert_element_type")]
+    found = launches_of(direct(jax.make_jaxpr(step)(*args).jaxpr, "cuda"), [])
+    named = [[*map(name_of, x.equations)] if isinstance(x, Group) else name_of(x) for x in found]
+    return [x for x in named if x not in ("broadcast_in_dim", "squeeze", "reshape", "convert_element_type")]
+
+
+def name_of(equation):
+    kernel = kernel_of(equation.primitive)
+    return kernel.name if kernel else equation.primitive.name
 
 
 x, y, key = jnp.zeros(N), jnp.ones(N), jnp.zeros(2, jnp.uint32)
@@ -66,6 +68,18 @@ def test_a_sum_that_is_read_in_between_keeps_its_order():
         return project(s, g), g * 2
 
     assert plan(step, key, x, y) == ["random_add", "mul", ["event_scatter"]]
+
+
+def test_a_sum_whose_order_other_results_decide_keeps_it():
+    """The second projection needs what the first one stored; the first cannot come after it."""
+
+    def step(s, past, g):
+        synapses = jnp.ones(1), INDICES, jnp.zeros(0, jnp.int32)
+        past, g = relay(s, *synapses, jnp.int32(0), past, g, ROWS._replace(exact=True))
+        return past, project(past.sum(0), g)
+
+    found = [item for item in plan(step, x, jnp.zeros((2, N)), y) if item == "event_relay" or isinstance(item, list)]
+    assert found == ["event_relay", ["event_scatter"]]
 
 
 def test_what_needs_results_of_a_launch_is_another():

@@ -91,7 +91,8 @@ def _sums_reordered(jaxpr: Any) -> list[Any]:
             before = result
         for k, equation in zip(order, changed, strict=True):
             equations[k] = equation
-    return _after_what_they_need(equations)
+    ordered = _after_what_they_need(equations)
+    return ordered if len(ordered) == len(equations) else jaxpr.eqns  # some need others that would come after them
 
 
 def _sums(jaxpr: Any) -> list[list[int]]:
@@ -122,7 +123,7 @@ def _renamed(equation: Any, names: dict[Any, Any]) -> Any:
 
 
 def _after_what_they_need(equations: Sequence[Any]) -> list[Any]:
-    """The equations as near to their order as their operands allow."""
+    """The equations as near to their order as their operands allow, without those that need each other."""
     maker = {v: k for k, equation in enumerate(equations) for v in equation.outvars}
     needed = [{maker[v] for v in variables(equation.invars) if v in maker} for equation in equations]
     readers: list[list[int]] = [[] for _ in equations]
