@@ -9,7 +9,7 @@ ADDS = {"target"}
 
 
 class Calls:
-    """Calls and the operands of all of them; each but the first adds to what the one before it made."""
+    """Calls and the operands of all of them; those that add to `target` add to what the one before them made."""
 
     def __init__(self, float_type, seed, n=600, slots=5, longest=60):
         """`n` sources, whose rows are so long at most."""
@@ -17,7 +17,7 @@ class Calls:
         self.float, self.operands, self.results, self.calls = float_type, {}, [], []
 
     def add(self, target, operands, results, attributes=()):
-        """One more call; a result is the name of an operand that it replaces, or memory of its own."""
+        """One more call; a result is the name of an operand that it replaces, or an array like it."""
         names = {name: name if name in ADDS else f"{name} {len(self.calls)}" for name in operands}
         self.operands.update((names[name], x) for name, x in operands.items() if names[name] not in self.operands)
         made = [names.get(x) if isinstance(x, str) else x for x in results]
@@ -25,7 +25,7 @@ class Calls:
         self.calls.append((target, list(names.values()), made, dict(attributes)))
 
     def projections(self, index):
-        """Two, of which one has a delay, and spikes that are queued and delivered."""
+        """Two projections to one array, of which one has a delay."""
         case = Case(self.n, 300, self.float, index, seed=1, longest=self.longest)
         whole = {"weight": case.whole(case.nnz), **case.places()}
         target, past = case.whole(1, 300), (self.rng.random((1, 3, 1, self.n)) < 0.2).astype(self.float)
