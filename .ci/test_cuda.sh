@@ -9,7 +9,7 @@ python=$1
 export SPIKELOOP_CUDA_INCLUDE=$2
 # What XLA compiles is small and runs once: its optimiser is off.
 export XLA_FLAGS="--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
-frames=$(echo tests/cuda/test_{connect,event,exact_sums,history,plastic,procedural,products,program,queue,random,record}.py)
+frames=$(echo tests/cuda/test_{connect,event,exact_sums,history,joined,plastic,procedural,products,program,queue,random,record}.py)
 through_jax=$(echo tests/kernels/test_{eligibility,event,plastic,random,record,ring,spike_queue}.py)
 run() { "$python" -m pytest -q -p no:cacheprovider --timeout 600 "$@"; }
 
@@ -22,7 +22,7 @@ SPIKELOOP_LIBCUDA=$PWD/target/cuda/emu/libcuda.so.1 run -n 2 --confcutdir=tests/
 # builders, those of nearly all rules run in one call.
 large="(1000-300 or 700-300 or 600-300 or test_plastic or test_procedural)"
 again="($large and (float64 or uint32) or all_to_all and (weight1 or weight2 or weight3) or delay1-1000000-20000)"
-again="($again or test_connect and not (64 and (test_blocks or seed1-all or OneToOne)))"
+again="($again or test_connect and not (64 and (test_blocks or seed1-lists or seed1-all or OneToOne)))"
 # pytest itself is not instrumented, so the runtime of the sanitizer has to come first, and with it that of C++, whose
 # exceptions JAX raises. A leak is one of the interpreter.
 runtimes="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libstdc++.so)"

@@ -34,7 +34,7 @@ __device__ inline void draw_numbers(const CellsCall &c) {
   const BuiltRule &r = c.by.rules[blockIdx.y];
   if (r.rows.rule != DrawnRows::FIXED_TOTAL_NUMBER) return;
   for (uint64_t i = thread_in_grid(); i < r.rows.n_pre; i += threads_in_grid())
-    c.by.numbers[r.first_number + i] = uint32_t(r.number_of_source(i));
+    c.by.numbers[r.first_number + i] = uint32_t(r.number_of_source(c.by.positions, i));
 }
 DEFINE_KERNEL(connect_numbers, CellsCall, draw_numbers)
 
@@ -44,7 +44,8 @@ __device__ inline void count_cells(const CellsCall &c) {
   if (!r.is_block_drawn()) return;
   for (uint64_t k = thread_in_grid(); k < r.rows.n_pre * r.parts; k += threads_in_grid()) {
     const uint64_t i = k / r.parts, part = k % r.parts, cell = r.cell(i, part);
-    if (cell < c.n_cells && r.is_whole(part)) c.starts[cell] = uint32_t(r.number_in_block(c.by.numbers, i, part));
+    if (cell >= c.n_cells || !r.is_whole(part)) continue;
+    c.starts[cell] = uint32_t(r.number_in_block(c.by.numbers, c.by.positions, i, part));
   }
 }
 DEFINE_KERNEL(connect_count, CellsCall, count_cells)
@@ -57,7 +58,7 @@ __device__ inline void count_listed(const CellsCall &c) {
   const unsigned warp = threadIdx.x / WARP;
   if (r.rows.rule == DrawnRows::FIXED_IN_DEGREE) {
     each_of_warp(r.wanted.end - r.wanted.start, [&](uint64_t k) {
-      each_source(r, r.wanted.start + k, c.by.list(), [&](uint64_t source, uint64_t part) {
+      each_source(r, c.by.positions, r.wanted.start + k, c.by.list(), [&](uint64_t source, uint64_t part) {
         if (r.cell(source, part) < c.n_cells) atomicAdd(&c.starts[r.cell(source, part)], 1u);
       });
     });
@@ -66,7 +67,7 @@ __device__ inline void count_listed(const CellsCall &c) {
   each_of_warp(r.rows.n_pre * r.parts, [&](uint64_t k) {
     const uint64_t i = k / r.parts, part = k % r.parts;
     if (r.is_block_drawn() && r.is_whole(part)) return;
-    const uint64_t number = r.is_block_drawn() ? r.number_in_block(c.by.numbers, i, part) : 0;
+    const uint64_t number = r.is_block_drawn() ? r.number_in_block(c.by.numbers, c.by.positions, i, part) : 0;
     const CellDraw cell{r, c.by.positions, i, part, drawn[warp], chosen[warp], c.by.list()};
     const uint64_t count = cell.each(number, [](uint64_t, uint64_t) {});
     if (threadIdx.x % WARP == 0 && r.cell(i, part) < c.n_cells) c.starts[r.cell(i, part)] = uint32_t(count);
@@ -152,7 +153,7 @@ __device__ inline void fill_targets(const FillCall &c) {
     const uint64_t i = k / r.parts, part = k % r.parts;
     const Range room = c.of_cell(r.cell(i, part));
     const bool is_known = r.is_whole(part) || !r.is_block_drawn();
-    const uint64_t number = is_known ? room.end - room.start : r.number_in_block(c.by.numbers, i, part);
+    const uint64_t number = is_known ? room.end - room.start : r.number_in_block(c.by.numbers, c.by.positions, i, part);
     CellDraw{r, c.by.positions, i, part, drawn[warp], chosen[warp], c.by.list()}.each(
         number, [&](uint64_t place, uint64_t target) {
           if (room.start + place < room.end) c.put_target(room.start + place, target + r.offset);
@@ -168,7 +169,7 @@ __device__ inline void fill_by_target(const FillCall &c) {
   if (r.rows.rule != DrawnRows::FIXED_IN_DEGREE) return;
   each_of_warp(r.wanted.end - r.wanted.start, [&](uint64_t k) {
     const uint64_t target = r.wanted.start + k;
-    each_source(r, target, c.by.list(), [&](uint64_t source, uint64_t part) {
+    each_source(r, c.by.positions, target, c.by.list(), [&](uint64_t source, uint64_t part) {
       const uint64_t cell = r.cell(source, part);
       if (cell >= c.n_cells) return;
       const uint64_t at = uint64_t(c.starts[cell]) + atomicAdd(&c.cursors[cell], 1u);

@@ -38,6 +38,20 @@ struct BuiltRule {
   uint64_t first_cell, cells;  // of its first source, and how many a source has in all rules
   Space space;
 
+  enum : uint64_t { LISTED = 2 };  // of `has_own`
+
+  // The one among `size` partners that neuron `i` is itself and that is left out. In a list behind the positions, or by
+  // steps.
+  __device__ uint64_t own_among(const double *positions, uint64_t size, uint64_t i) const {
+    if (rows.has_own != LISTED) return rows.own_among(size, i);
+    const double partner = positions[rows.own_first + i];
+    return partner >= 0.0 && partner < double(size) ? uint64_t(partner) : DrawnRows::NOBODY;
+  }
+  // The target that a source is itself.
+  __device__ uint64_t own(const double *positions, uint64_t source) const {
+    return own_among(positions, rows.n_post, source);
+  }
+
   __device__ uint64_t cell(uint64_t source, uint64_t part) const { return first_cell + source * cells + part; }
   __device__ bool is_block_drawn() const {
     return rows.rule == DrawnRows::FIXED_PROB || rows.rule == DrawnRows::FIXED_OUT_DEGREE ||
@@ -55,22 +69,24 @@ struct BuiltRule {
   }
 
   // How many synapses a source has in the block; `numbers` are those of the sources of a fixed total number.
-  __device__ uint64_t number_in_block(const uint32_t *numbers, uint64_t source, uint64_t part) const {
+  __device__ uint64_t number_in_block(const uint32_t *numbers, const double *positions, uint64_t source,
+                                      uint64_t part) const {
     const bool by_total = rows.rule == DrawnRows::FIXED_TOTAL_NUMBER;
     const uint64_t all = by_total ? numbers[first_number + source] : rows.num;
-    const uint64_t number = rows.number(source, rows.own(source), first_part + part, all);
+    const uint64_t number = rows.number(source, own(positions, source), first_part + part, all);
     return rows.width == 1 ? number : smaller(number, CELL);
   }
   static constexpr uint64_t CELL = 256;  // synapses: more than are ever drawn where 64 are expected at most
 
   // How many synapses a source has of a fixed total number.
-  __device__ uint64_t number_of_source(uint64_t source) const {
+  __device__ uint64_t number_of_source(const double *positions, uint64_t source) const {
     return of_part(rows.seed, DrawnRows::OF_SOURCES, 0, rows.num, rows.multapses, rows.n_pre, source,
-                   [&](uint64_t i) { return i * rows.n_post - left_out(i); });
+                   [&](uint64_t i) { return i * rows.n_post - left_out(positions, i); });
   }
   // How many synapses of the sources before `end` to themselves are left out.
-  __device__ uint64_t left_out(uint64_t end) const {
+  __device__ uint64_t left_out(const double *positions, uint64_t end) const {
     if (!rows.has_own) return 0;
+    if (rows.has_own == LISTED) return uint64_t(positions[rows.own_first + rows.n_pre + end]);
     const int64_t first = int64_t(rows.own_first), step = int64_t(rows.own_step), n = int64_t(rows.n_post);
     const int64_t from = step > 0 ? up(-first, step) : up(first - n + 1, -step);
     const int64_t to = step > 0 ? up(n - first, step) : up(first + 1, -step);

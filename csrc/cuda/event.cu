@@ -26,22 +26,18 @@ template <class T> __device__ T relayed(const ScatterCall<T> &c, uint64_t b, uin
 }
 
 // A block takes a tile of sources and lists those that spike; the parts of the grid share their synapses.
-template <class T, class I> __device__ void scatter(const ScatterCall<T> &c) {
-  SHARED(uint64_t, start, [BLOCK]);
-  SHARED(uint64_t, end, [BLOCK]);
-  SHARED(T, value, [BLOCK]);
-  SHARED(uint64_t, sums, [2][WARPS]);
-  const uint32_t tiles = uint32_t(c.tiles), b = blockIdx.x / tiles;
-  const uint64_t row = uint64_t(blockIdx.x - b * tiles) * BLOCK + threadIdx.x;
+template <class T, class I> __device__ void scatter(const ScatterCall<T> &c, const Grid &grid) {
+  const uint32_t tiles = uint32_t(c.tiles), b = grid.x / tiles;
+  const uint64_t row = uint64_t(grid.x - b * tiles) * BLOCK + threadIdx.x;
   T x = T(0);
   Range piece{0, 0};
-  if (row < c.rows.n_pre) x = relayed(c, b, row, blockIdx.y == 0);
+  if (row < c.rows.n_pre) x = relayed(c, b, row, grid.y == 0);
   if (x != T(0)) piece = c.rows.row(row);
-  const Pieces<T> pieces{start, end, value};
-  const Listed listed = list_pieces(piece, x, pieces, sums);
-  deliver<T, I>(listed, pieces, blockIdx.y, c.parts, c.rows, c.weight, c.targets, b, c.target);
+  const Pieces<T> pieces = pieces_of_block<T>();
+  const Listed listed = list_pieces(piece, x, pieces);
+  deliver<T, I>(listed, pieces, grid.y, c.parts, c.rows, c.weight, c.targets, b, c.target);
 }
-#define SCATTER(name, T, I) DEFINE_KERNEL(event_scatter_##name, ScatterCall<T>, scatter<T, I>)
+#define SCATTER(name, T, I) DEFINE_PART(event_scatter_##name, ScatterCall<T>, scatter<T, I>)
 FOR_FLOATS_AND_INDICES(SCATTER)
 
 template <class T> struct CollectCall {
@@ -51,15 +47,15 @@ template <class T> struct CollectCall {
   uint64_t n;  // targets of a lane
 };
 
-// `target += ring[cursor]`, and `ring[cursor] = 0`.
-template <class T> __device__ void collect(const CollectCall<T> &c) {
+// `target += ring[cursor]`, and `ring[cursor] = 0`; other calls of the launch may add to the target.
+template <class T> __device__ void collect(const CollectCall<T> &c, const Grid &grid) {
   if (*c.full == 0) return;
-  for (uint64_t k = thread_in_grid(); k < c.ring.lanes * c.n; k += threads_in_grid()) {
+  for (uint64_t k = grid.thread(); k < c.ring.lanes * c.n; k += grid.threads()) {
     const uint64_t lane = k / c.n;
     T &arrived = c.slots[(lane * c.ring.slots + c.ring.first(lane)) * c.n + k % c.n];
-    c.target[k] += arrived;
+    if (arrived != T(0)) atomicAdd(c.target + k, arrived);
     arrived = T(0);
   }
 }
-#define COLLECT(name, T) DEFINE_KERNEL(event_collect_##name, CollectCall<T>, collect<T>)
+#define COLLECT(name, T) DEFINE_PART(event_collect_##name, CollectCall<T>, collect<T>)
 FOR_FLOATS(COLLECT)

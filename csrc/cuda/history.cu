@@ -40,14 +40,10 @@ template <class T> struct HistoryDeliverCall {
 
 // The blocks of a column of the grid share what arrives of the values of one step.
 template <class T, class I> __device__ void history_deliver(const HistoryDeliverCall<T> &c) {
-  SHARED(uint64_t, start, [BLOCK]);
-  SHARED(uint64_t, end, [BLOCK]);
-  SHARED(T, value, [BLOCK]);
-  SHARED(uint64_t, sums, [2][WARPS]);
   const History<T> &history = c.history;
   const uint64_t age = blockIdx.x, slot = history.slot(age), first = slot * history.n;
   const uint64_t held = smaller(uint64_t(uint32_t(history.count[slot])), history.n);
-  const Pieces<T> pieces{start, end, value};
+  const Pieces<T> pieces = pieces_of_block<T>();
   for (uint64_t tile = 0; tile < held; tile += BLOCK) {
     const uint64_t k = tile + threadIdx.x, source = k < held ? history.neurons[first + k] : history.n;
     Range piece{0, 0};
@@ -56,7 +52,7 @@ template <class T, class I> __device__ void history_deliver(const HistoryDeliver
       piece = c.delays.part(c.rows.row(source), age);
       x = history.ring[first + source];
     }
-    const Listed listed = list_pieces(piece, x, pieces, sums);
+    const Listed listed = list_pieces(piece, x, pieces);
     deliver<T, I>(listed, pieces, blockIdx.y, c.parts, c.rows, c.weight, c.targets, 0, c.target);
     __syncthreads();  // the lists are used again
   }

@@ -1,11 +1,10 @@
 // All kernels: one fat binary.
 #include "connect.cu"
-#include "event.cu"
 #include "gather.cu"
 #include "history.cu"
+#include "joined.cu"
 #include "plastic.cu"
 #include "procedural.cu"
-#include "queue.cu"
 #include "random.cu"
 #include "record.cu"
 #include "sums.cu"

@@ -134,16 +134,12 @@ template <class Act> struct NowCall {
 
 // The lines that have an event now. A block takes a tile of lines; the parts of the grid share their synapses.
 template <class T, class I, class Act> __device__ void plastic_now(const NowCall<Act> &c) {
-  SHARED(uint64_t, start, [BLOCK]);
-  SHARED(uint64_t, end, [BLOCK]);
-  SHARED(Event<T>, event, [BLOCK]);
-  SHARED(uint64_t, sums, [2][WARPS]);
   const Lines &lines = c.plastic.lines;
   const uint64_t line = uint64_t(blockIdx.x) * BLOCK + threadIdx.x;
   const T x = line < lines.rows.n_pre ? c.events.at(0, line) : T(0);
-  const Pieces<Event<T>> pieces{start, end, event};
+  const Pieces<Event<T>> pieces = pieces_of_block<Event<T>>();
   const Range piece = x != T(0) ? lines.rows.row(line) : Range{0, 0};
-  const Listed listed = list_pieces(piece, Event<T>{x, line}, pieces, sums);
+  const Listed listed = list_pieces(piece, Event<T>{x, line}, pieces);
   const uint64_t slots = c.plastic.coefficient.history.slots;
   each_synapse(listed, pieces, blockIdx.y, c.plastic.parts, [&](uint64_t j, const Event<T> &event) {
     const uint64_t age = slots ? lines.delays.of(j) : 0;
@@ -158,20 +154,16 @@ template <class Act> struct ArrivingCall {
 
 // The synapses at which events of the last steps arrive. The blocks of a column of the grid share those of one step.
 template <class T, class I, class Act> __device__ void plastic_arriving(const ArrivingCall<Act> &c) {
-  SHARED(uint64_t, start, [BLOCK]);
-  SHARED(uint64_t, end, [BLOCK]);
-  SHARED(Event<T>, event, [BLOCK]);
-  SHARED(uint64_t, sums, [2][WARPS]);
   const Lines &lines = c.plastic.lines;
   const uint64_t age = blockIdx.x, slot = c.events.slot(age), first = slot * c.events.n;
   const uint64_t held = smaller(uint64_t(uint32_t(c.events.count[slot])), c.events.n);
-  const Pieces<Event<T>> pieces{start, end, event};
+  const Pieces<Event<T>> pieces = pieces_of_block<Event<T>>();
   for (uint64_t tile = 0; tile < held; tile += BLOCK) {
     const uint64_t k = tile + threadIdx.x, line = k < held ? c.events.neurons[first + k] : c.events.n;
     const bool arrives = line < c.events.n;
     const Range piece = arrives ? lines.delays.part(lines.rows.row(line), age) : Range{0, 0};
     const Event<T> mine{arrives ? c.events.ring[first + line] : T(0), line};
-    const Listed listed = list_pieces(piece, mine, pieces, sums);
+    const Listed listed = list_pieces(piece, mine, pieces);
     each_synapse(listed, pieces, blockIdx.y, c.plastic.parts, [&](uint64_t j, const Event<T> &event) {
       act_on<T, I>(c.plastic, j, event, 0);
     });

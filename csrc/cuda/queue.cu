@@ -1,5 +1,4 @@
 // Queues of spikes under way: rust/kernels/src/event/spike_queue.rs.
-#include "lists.cuh"
 #include "scatter.cuh"
 
 // The spikes of the last steps: how many a slot holds, and their sources and values, (slots, sources).
@@ -17,36 +16,27 @@ template <class T> struct Queue {
 template <class T> struct EnqueueCall {
   Queue<T> queue;
   Spikes<T> spikes;
-  uint32_t *tiles;  // scratch: one for each tile, then how many spikes the slot held before
-  uint64_t n_tiles;
 };
 
-template <class T> __device__ T spike_of(const EnqueueCall<T> &c) {
-  const uint64_t row = thread_in_grid();
-  return row < c.queue.n_pre ? c.spikes.at(0, row) : T(0);
+// A block lists its spikes together, after those of the blocks that were earlier. The order of a queue shows in no sum:
+// those at targets have an order of their own, or none. Spikes that find no place are lost: a slot has place for one of
+// each source.
+template <class T> __device__ void enqueue(const EnqueueCall<T> &c, const Grid &grid) {
+  SHARED(uint64_t, sums, [WARPS]);
+  SHARED(uint64_t, before, [1]);
+  const uint64_t row = grid.thread(), n = c.queue.n_pre, slot = c.queue.slot(0);
+  const T x = row < n ? c.spikes.at(0, row) : T(0);
+  const Place place = place_in_block(x != T(0), sums);
+  if (threadIdx.x == 0 && place.total) before[0] = uint32_t(atomicAdd(c.queue.count + slot, int32_t(place.total)));
+  __syncthreads();
+  if (x == T(0)) return;
+  const uint64_t at = before[0] + place.before;
+  if (at >= n) return;
+  c.queue.sources[slot * n + at] = uint32_t(row);
+  c.queue.values[slot * n + at] = x;
 }
-
-template <class T> __device__ void enqueue_count(const EnqueueCall<T> &c) {
-  note_items(spike_of(c) != T(0), c.tiles + blockIdx.x);
-  if (thread_in_grid() == 0) c.tiles[c.n_tiles] = uint32_t(c.queue.held(c.queue.slot(0)));
-}
-
-// Spikes that find no place are lost: a slot has place for one of each source.
-template <class T> __device__ void enqueue_write(const EnqueueCall<T> &c) {
-  const T x = spike_of(c);
-  const Place place = place_in_list(x != T(0), c.tiles, blockIdx.x);
-  const uint64_t slot = c.queue.slot(0), before = c.tiles[c.n_tiles], at = before + place.before;
-  if (x != T(0) && at < c.queue.n_pre) {
-    c.queue.sources[slot * c.queue.n_pre + at] = uint32_t(thread_in_grid());
-    c.queue.values[slot * c.queue.n_pre + at] = x;
-  }
-  if (blockIdx.x + 1 == c.n_tiles && threadIdx.x == 0)
-    c.queue.count[slot] = int32_t(smaller(before + place.total, c.queue.n_pre));
-}
-#define REMEMBER(name, T)                                                                \
-  DEFINE_KERNEL(event_enqueue_count_##name, EnqueueCall<T>, enqueue_count<T>)        \
-  DEFINE_KERNEL(event_enqueue_write_##name, EnqueueCall<T>, enqueue_write<T>)
-FOR_FLOATS(REMEMBER)
+#define ENQUEUE(name, T) DEFINE_PART(event_enqueue_##name, EnqueueCall<T>, enqueue<T>)
+FOR_FLOATS(ENQUEUE)
 
 // Where in each row the synapses begin that have one delay and lie in one block of targets: (sources, delays · blocks
 // + 1).
@@ -70,8 +60,9 @@ template <class T> struct DeliverCall {
   uint64_t parts, forgets;  // whether blocks themselves forget the spikes that have delivered all
 };
 
-// Each block that has read how many spikes the oldest slot holds adds this to that number, whose upper bits are free.
-constexpr uint32_t READ_ONCE = 1u << 24;
+// A block that delivers the oldest slot takes the number of its spikes by adding this to it: the upper bits count the
+// blocks. So no block reads the number while another changes it.
+constexpr uint32_t TAKEN_ONCE = 1u << 24;
 
 // The piece of the row of a listed spike that arrives `age` steps after it.
 template <class T> __device__ Range piece_of(const DeliverCall<T> &c, uint64_t source, uint64_t age) {
@@ -83,31 +74,33 @@ template <class T> __device__ Range piece_of(const DeliverCall<T> &c, uint64_t s
   return start < end ? Range{row.start + start, row.start + end} : Range{0, 0};
 }
 
-// How many spikes the slot of this block's column holds. The last block that has read the oldest slot empties it; where
-// no column delivers that, the first block does.
-template <class T> __device__ uint64_t held_by_column(const DeliverCall<T> &c, uint64_t slot) {
-  if (!c.forgets) return c.queue.held(slot);
+// How many spikes the slot of this block's column holds; every thread gets it. The last block that takes the number of
+// the oldest slot empties it; where no column delivers that slot, the first block does.
+template <class T>
+__device__ uint64_t held_by_column(const DeliverCall<T> &c, const Grid &grid, uint64_t slot, uint64_t &held) {
   const uint64_t oldest = c.queue.slot(1);
-  const bool reads_oldest = slot == oldest, is_first = blockIdx.x == 0 && blockIdx.y == 0;
-  const uint64_t held = smaller(uint64_t(uint32_t(c.queue.count[slot]) % READ_ONCE), c.queue.n_pre);
-  __syncthreads();  // all threads have read it
-  if (threadIdx.x == 0 && (reads_oldest || (is_first && gridDim.x < c.queue.slots))) {
-    __threadfence();
+  if (threadIdx.x == 0) {
     int32_t &count = c.queue.count[oldest];
-    if (!reads_oldest || uint32_t(atomicAdd(&count, int32_t(READ_ONCE))) / READ_ONCE == c.parts - 1) count = 0;
+    if (!c.forgets || slot != oldest) {
+      held = c.queue.held(slot);
+    } else {
+      const uint32_t found = uint32_t(atomicAdd(&count, int32_t(TAKEN_ONCE)));
+      held = smaller(uint64_t(found % TAKEN_ONCE), c.queue.n_pre);
+      if (found / TAKEN_ONCE == c.parts - 1) atomicExch(&count, 0);
+    }
+    const bool is_first = grid.x == 0 && grid.y == 0;
+    if (c.forgets && is_first && grid.size_x < c.queue.slots) count = 0;  // no block reads it
   }
+  __syncthreads();
   return held;
 }
 
 // The blocks of a column of the grid share what arrives of the spikes of one step.
-template <class T, class I> __device__ void deliver_queue(const DeliverCall<T> &c) {
-  SHARED(uint64_t, start, [BLOCK]);
-  SHARED(uint64_t, end, [BLOCK]);
-  SHARED(T, value, [BLOCK]);
-  SHARED(uint64_t, sums, [2][WARPS]);
-  const uint64_t age = blockIdx.x, slot = c.queue.slot(c.queue.slots - age), first = slot * c.queue.n_pre;
-  const uint64_t held = held_by_column(c, slot);
-  const Pieces<T> pieces{start, end, value};
+template <class T, class I> __device__ void deliver_queue(const DeliverCall<T> &c, const Grid &grid) {
+  SHARED(uint64_t, number, [1]);
+  const uint64_t age = grid.x, slot = c.queue.slot(c.queue.slots - age), first = slot * c.queue.n_pre;
+  const uint64_t held = held_by_column(c, grid, slot, number[0]);
+  const Pieces<T> pieces = pieces_of_block<T>();
   for (uint64_t tile = 0; tile < held; tile += BLOCK) {
     const uint64_t k = tile + threadIdx.x;
     Range piece{0, 0};
@@ -116,12 +109,12 @@ template <class T, class I> __device__ void deliver_queue(const DeliverCall<T> &
       piece = piece_of(c, c.queue.sources[first + k], age);
       x = c.queue.values[first + k];
     }
-    const Listed listed = list_pieces(piece, x, pieces, sums);
-    deliver<T, I>(listed, pieces, blockIdx.y, c.parts, c.rows, c.weight, c.targets, 0, c.target);
+    const Listed listed = list_pieces(piece, x, pieces);
+    deliver<T, I>(listed, pieces, grid.y, c.parts, c.rows, c.weight, c.targets, 0, c.target);
     __syncthreads();  // the lists are used again
   }
 }
-#define DELIVER(name, T, I) DEFINE_KERNEL(event_deliver_##name, DeliverCall<T>, deliver_queue<T, I>)
+#define DELIVER(name, T, I) DEFINE_PART(event_deliver_##name, DeliverCall<T>, deliver_queue<T, I>)
 FOR_FLOATS_AND_INDICES(DELIVER)
 
 // Forgets the spikes that have delivered all, where blocks do not.

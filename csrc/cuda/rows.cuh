@@ -143,10 +143,26 @@ __device__ inline Place place_in_block(uint64_t items, uint64_t (&sums)[WARPS]) 
   M(f32_u16, float, uint16_t) M(f32_u32, float, uint32_t)   \
   M(f64_u16, double, uint16_t) M(f64_u32, double, uint32_t)
 
+// Where a block stands among those of its call: a launch may hold several calls.
+struct Grid {
+  uint32_t x, y, size_x, size_y;
+
+  __device__ uint64_t thread() const { return uint64_t(x) * BLOCK + threadIdx.x; }
+  __device__ uint64_t threads() const { return uint64_t(size_x) * BLOCK; }
+  __device__ static Grid of_launch() { return {blockIdx.x, blockIdx.y, gridDim.x, gridDim.y}; }
+};
+
 // Defines the kernel `name` of blocks of BLOCK threads, whose parameter `c` is a `Call`, and what it runs. As one block
 // for a multiprocessor is asked for, ptxas takes the registers it needs; else it spills some to make place for more.
 #define DEFINE_KERNEL(name, Call, ...)                                                           \
   extern "C" __global__ void __launch_bounds__(BLOCK, 1) name(const __grid_constant__ Call c) {  \
     __VA_ARGS__(c);                                                                              \
+  }                                                                                              \
+  KERNEL(name)
+
+// As above, where what runs takes the place of the block: it can be part of a joined launch (joined.cu).
+#define DEFINE_PART(name, Call, ...)                                                             \
+  extern "C" __global__ void __launch_bounds__(BLOCK, 1) name(const __grid_constant__ Call c) {  \
+    __VA_ARGS__(c, Grid::of_launch());                                                           \
   }                                                                                              \
   KERNEL(name)

@@ -6,15 +6,25 @@
 template <class T> struct Pieces {
   uint64_t (&start)[BLOCK], (&end)[BLOCK];
   T (&value)[BLOCK];
+  uint64_t (&sums)[2][WARPS];
 };
+
+// Memory of the block for them, the same for all that the kernel runs.
+template <class T> __device__ Pieces<T> pieces_of_block() {
+  SHARED(uint64_t, start, [BLOCK]);
+  SHARED(uint64_t, end, [BLOCK]);
+  SHARED(T, value, [BLOCK]);
+  SHARED(uint64_t, sums, [2][WARPS]);
+  return {start, end, value, sums};
+}
 
 // Lists this thread's piece if it is not empty; returns how many pieces and synapses the block has, after a barrier.
 struct Listed {
   uint64_t pieces, synapses;
 };
-template <class T> __device__ Listed list_pieces(Range piece, T x, Pieces<T> pieces, uint64_t (&sums)[2][WARPS]) {
+template <class T> __device__ Listed list_pieces(Range piece, T x, Pieces<T> pieces) {
   const uint64_t length = piece.end - piece.start;
-  const Place place = place_in_block(length != 0, sums[0]), synapses = place_in_block(length, sums[1]);
+  const Place place = place_in_block(length != 0, pieces.sums[0]), synapses = place_in_block(length, pieces.sums[1]);
   if (length) {
     pieces.start[place.before] = piece.start;
     pieces.end[place.before] = synapses.before + length;

@@ -101,7 +101,7 @@ struct CellDraw {
       return wanted.has(source);
     }
     if (r.rows.rule == DrawnRows::ALL_TO_ALL) {
-      const uint64_t own = r.rows.own(source), gap = wanted.has(own) ? own - wanted.start : DrawnRows::NOBODY;
+      const uint64_t own = r.own(positions, source), gap = wanted.has(own) ? own - wanted.start : DrawnRows::NOBODY;
       const uint64_t n = wanted.end - wanted.start - wanted.has(own);
       for (uint64_t k = lane; k < n; k += WARP) found(k, wanted.start + k + (k >= gap));
       return n;
@@ -117,7 +117,7 @@ struct CellDraw {
   // The targets of the whole block.
   __device__ void choose(uint32_t number) const {
     const Range all = r.rows.targets(r.first_part + part);
-    const uint64_t own = r.rows.own(source), gap = all.has(own) ? own - all.start : DrawnRows::NOBODY;
+    const uint64_t own = r.own(positions, source), gap = all.has(own) ? own - all.start : DrawnRows::NOBODY;
     const WarpChoice choice{r.rows.stream_of_targets(source, r.first_part + part), number,
                             uint32_t(all.end - all.start - all.has(own)), r.rows.has_repeats(), drawn};
     choice.draw();
@@ -131,7 +131,7 @@ struct CellDraw {
   // The targets within the cutoff that the pair's own number lets in.
   template <class Found> __device__ uint64_t each_near(Range wanted, const Found &found) const {
     const unsigned lane = threadIdx.x % WARP;
-    const uint64_t own = r.rows.own(source);
+    const uint64_t own = r.own(positions, source);
     uint64_t count = 0;
     for (uint64_t tile = wanted.start; tile < wanted.end; tile += WARP) {
       const uint64_t j = tile + lane;
@@ -175,8 +175,9 @@ struct CellDraw {
 // Calls `found(source, part)` for each synapse of a target whose sources are drawn, by the threads of a warp; `drawn` has
 // room for as many.
 template <class Found>
-__device__ void each_source(const BuiltRule &r, uint64_t target, uint32_t *drawn, const Found &found) {
-  const uint64_t own = r.rows.own_among(r.rows.n_pre, target), n = r.rows.n_pre - (own != DrawnRows::NOBODY);
+__device__ void each_source(const BuiltRule &r, const double *positions, uint64_t target, uint32_t *drawn,
+                            const Found &found) {
+  const uint64_t own = r.own_among(positions, r.rows.n_pre, target), n = r.rows.n_pre - (own != DrawnRows::NOBODY);
   const WarpChoice choice{{r.rows.seed, target, DrawnRows::OF_IN_DEGREE}, uint32_t(r.rows.num), uint32_t(n),
                           r.rows.multapses != 0, drawn};
   choice.draw();

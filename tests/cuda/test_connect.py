@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import spikeloop as sl
 from spikeloop import connect, init
-from spikeloop.connect._view import own_places
 from spikeloop.kernels import _connect
 
 WEIGHTS = {
@@ -50,6 +49,7 @@ PARTS = {
     "backwards": (slice(90, 10, -2), slice(40, 200)),
     "every third": (slice(0, 300, 3), slice(30, 250)),
     "others": (slice(0, 50), slice(50, 90)),
+    "lists": (np.arange(300)[::-1][np.arange(300) % 7 < 3], np.flatnonzero(np.arange(300) % 5 < 4)),
 }
 
 
@@ -141,17 +141,35 @@ def test_sources_that_reach_a_target_often(same):
 def test_autapses_of_parts_are_left_out(parts, same):
     population = sl.LIF(300)
     of, to = (population[part] for part in PARTS[parts])
-    names = ["prob", "different", "distinct", "near", "all"]
-    if isinstance(own_places(to, of, ""), range):
-        names.append("distinct in")
-    for name in names:
+    for name in ("prob", "different", "distinct", "near", "all", "distinct in"):
         assert same(RULES[name](40, WEIGHTS["normal"], delay=DELAYS["short"], seed=9, autapses=False), of, to) > 0
 
 
-@pytest.mark.parametrize("delay", ["none", "short", "long"])
-def test_blocks(delay, same):
-    assert same(_blocks(delay, "normal"), 80, 64) > 900
-    assert same(_blocks(delay, "normal"), 80, 64, targets=(20, 50)) > 400
+@pytest.mark.parametrize(
+    ("delay", "weight"), [("none", "normal"), ("short", "one"), ("long", "normal"), ("one", "one")]
+)
+def test_blocks(delay, weight, same):
+    assert same(_blocks(delay, weight), 80, 64) > 900
+    assert same(_blocks(delay, weight), 80, 64, targets=(20, 50)) > 400
+
+
+def test_values_that_are_given(same, precision):
+    """Arrays, functions, and initializers that the builders do not know; also for some of the targets."""
+    rng, n, m = np.random.default_rng(1), 60, 90
+    initializer, population = (lambda shape: np.arange(shape[0]) / 3), sl.LIF(200)
+    pairs = rng.normal(size=(n, m)) * u.mV, rng.integers(0, 400, (n, m))
+    given = [
+        (rng.normal(size=n * 7) * u.mV, DELAYS["short"]),
+        (lambda i, j: (i - 2.0 * j) ** 2 / 7, lambda i, j: ((i * j) % 300 + 1) * 0.1 * u.ms),
+        (initializer, rng.integers(1, 9, n * 7)),
+        (WEIGHTS["normal"], pairs[1]),  # drawn weights move with their synapses
+    ]
+    for weight, delay in given if precision == 32 else given[:1]:
+        assert same(connect.FixedOutDegree(7, weight, delay=delay, seed=3), population[10:130:2], m) == n * 7
+    several = connect.FixedInDegree(5, pairs[0], delay=pairs[1][:1], seed=4)
+    assert same(several, n, m, targets=(20, 70)) == 5 * 50
+    with pytest.raises(TypeError, match="cannot be drawn for a range of targets alone"):
+        same(connect.FixedOutDegree(7, initializer, seed=1), n, m, targets=(2, 9))
 
 
 def _blocks(delay, weight):
@@ -171,11 +189,8 @@ def _blocks(delay, weight):
 def test_other_rules_are_built_on_the_cpu(monkeypatch):
     monkeypatch.setattr(_connect, "is_native", lambda: True)
     monkeypatch.setattr(_connect, "_call", lambda *args, **more: pytest.fail("built on the GPU"))
-    population = sl.LIF(20)
-    connect.FixedProb(0.3, np.ones((9, 9)))(9, 9)
-    connect.FixedProb(0.3, lambda i, j: i + j)(9, 9)
-    connect.FixedProb(0.5, 1.0, autapses=False)(population[[1, 2, 5]], population[[2, 9, 1]])
-    _blocks("short", "one")(80, 64)
+    connect.FixedProb(lambda i, j: 0.3 + 0.0 * i, 1.0)(9, 9)
+    connect.Blocks([9], [9], {(0, 0): connect.FixedProb(0.3, np.ones((9, 9)))})(9, 9)
     with pytest.raises(ValueError, match="99 distinct targets asked for, but there are only 81"):
         connect.FixedTotalNumber(99, 1.0, multapses=False)(9, 9)
     with pytest.raises(MemoryError, match="about 1e\\+09 synapses"):

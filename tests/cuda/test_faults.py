@@ -17,6 +17,7 @@ import numpy as np
 from call_frame import assert_same, driver, native
 from event_case import Case
 from plastic_case import Plastic
+from joined_case import Calls
 from procedural_case import DELAYS, SLOTS, WEIGHTS, drawn, scratch
 
 driver().fake_seed(1)
@@ -41,15 +42,16 @@ assert_same("event_outer", {"spikes": spikes, "ct": target, **places}, [zeros(1)
 operands = {"spikes": spikes[None], "clock": np.array([[3, 4]], np.int32), "events": zeros(1, 200, 2, dtype=np.int32)}
 assert_same("record_append", operands, ["clock", "events"], {}, [zeros(5, dtype=np.uint32)])
 assert_same("record_count", {"spikes": spikes[None]}, [zeros(1, 1, dtype=np.int32)], {"starts": [0], "stops": [n]})
-queue = {"count": np.array([2, 0], np.int32), "sources": zeros(2, n, dtype=np.uint32), "values": zeros(2, n)}
-operands = {"spikes": spikes, "cursor": np.int32(0), **queue}
-assert_same("event_enqueue", operands, [*queue], {"offset": 3, "n_pre": n}, [zeros(4, dtype=np.uint32)])
 for rule, given in (("fixed_prob", {}), ("fixed_out_degree", {"num": 300, "multapses": False})):
     rule = drawn(rule, 2, weight=WEIGHTS[0], delay=DELAYS, **given) | {"slots": SLOTS, "lanes": 1}
     operands = {"values": np.ones((1, 2)), "cursor": np.int32(1), "target": np.zeros((SLOTS, n))}
     assert_same("procedural_scatter", operands, ["target"], rule, scratch(n, 300))
     ct = np.eye(SLOTS, n)
     assert_same("procedural_gather", {"ct": ct, "cursor": np.int32(1)}, [np.zeros((1, 2))], rule, scratch(n, 300))
+calls = Calls(np.float32, 1, n=300, slots=2, longest=6)  # few blocks: each thread takes memory
+calls.queue(np.uint16, calls.projections(np.uint16))
+calls.split()
+assert calls.assert_same() == ["joined_f32"]
 case = Plastic(n, 300)
 law, weight, c = case.law(), {"weight": case.floats(case.nnz)}, {"eligibility": case.floats(case.nnz)}
 pre, post = {"events": case.events(n)}, {"events": case.events(300)}

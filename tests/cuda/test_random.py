@@ -15,6 +15,12 @@ def test_words(n, seed):
 
 
 @pytest.mark.parametrize("n", SIZES)
+def test_split(n, seed):
+    keys = np.random.default_rng(n).integers(0, 1 << 32, (n, 2), dtype=np.uint32)
+    assert_same("random_split", {"keys": keys}, [np.zeros_like(keys), np.zeros_like(keys)], {})
+
+
+@pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("bounds", [0, 1, 17])
 def test_counts(n, bounds):
     bounds = np.sort(np.random.default_rng(n).integers(0, 2**32, bounds, dtype=np.uint32))

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from hlo import body_of, calls, copies
+from hlo import body_of, copies, outer_calls
 
 HELPERS = Path(__file__).parents[1] / "helpers"
 
@@ -128,13 +128,23 @@ def test_native_calls_are_recorded_in_a_graph(compiled, run, loops):
 @pytest.mark.parametrize("run", ["COBANetwork", "Brunel", "BrunelSTDP", "PD14", "population"])
 def test_no_state_is_copied_in_a_step(compiled, run):
     thunks, hlo = compiled[run]
-    body = body_of(hlo)
-    assert copies(body, 100) == [], thunks
-    assert len(calls(body)) >= 8  # steps, of which XLA makes one graph
+    assert copies(body_of(hlo), 100) == [], thunks
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("run", "launches", "others"),
+    [("COBANetwork", 2, 3), ("Brunel", 3, 5), ("BrunelSTDP", 5, 32), ("PD14", 4, 5), ("population", 1, 3)],
+)
+def test_launches_of_a_step(compiled, run, launches, others):
+    """Native ones of a step, and the kernels of XLA in eight steps, of which it makes one graph."""
+    thunks, hlo = compiled[run]
+    assert len(outer_calls(body_of(hlo))) == 8 * launches
+    assert sum("body:" in outer for outer in inside(thunks, "kCustomKernel")) == others, thunks
 
 
 @pytest.mark.slow
 def test_plasticity_runs_native(compiled):
     _, hlo = compiled["BrunelSTDP"]
-    learns = [name for name in calls(body_of(hlo)) if "plastic" in name]
+    learns = [name for name in outer_calls(body_of(hlo)) if "plastic" in name]
     assert {*learns} == {"cuda.plastic_columns", "cuda.plastic_rows"}

@@ -119,3 +119,7 @@ template <class T> T atomicCAS(T *p, T expected, T desired) {
   __atomic_compare_exchange_n(p, &expected, desired, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
   return expected;
 }
+template <class T> T atomicExch(T *p, T x) {
+  emu::maybe_yield();
+  return __atomic_exchange_n(p, x, __ATOMIC_RELAXED);
+}

@@ -45,7 +45,7 @@ def steps_of(
     steps = pairs.each(steps, where)
     if steps.ndim == 0 or steps.size == 1 != pairs.n:
         return int(steps.reshape(())), dt
-    return steps.astype(np.uint8 if np.max(steps, initial=0) < 256 else np.uint16, copy=False), dt
+    return steps.astype(np.uint8 if steps.max(initial=0) < 256 else np.uint16, copy=False), dt
 
 
 def time_step(where: str) -> float:

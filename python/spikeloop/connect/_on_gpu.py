@@ -9,14 +9,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import _mesh
-from .._jax import default_device
+from .. import _mesh, environ
+from .._jax import default_device, is_tracer
+from .._state import value_of
 from ..kernels import _connect as kernel
 from ..random._units import attach
-from ._draws import Draw
+from ._delays import steps_of
+from ._draws import UNIFORM, Draw
+from ._given_on_gpu import PairsOnGpu
 from ._memory import check_fits
 from ._pairs import Pairs
 from ._reference import block_width, most_steps
+from ._rows import split_weight
 from ._spec import Space, Spec, Synapses
 from ._view import View
 
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 
 _MOST = 1 << 30  # synapses to expect; places have 32 bits
 _LONGEST = 65535
+_LISTED = 2  # who is left out is given for each neuron
 _WIDE = 4096  # targets of a block whose synapses are not drawn together
 
 
@@ -52,13 +57,16 @@ def built_on_gpu(rule: Rule, source: View, target: View, targets: range | None =
         return None
     wanted = range(target.size) if targets is None else targets
     parts = rule.parts(source, target, wanted)
-    values = [(part.rule.weights(), part.rule.delays()) for part in parts]
     alone = len(parts) == 1 and parts[0].rule is rule
-    if not parts or not all(map(_is_built, parts)) or not _go_together(values, alone):
+    values = [(part.rule.weights(), part.rule.delays()) for part in parts]
+    values = values if alone else [_as_draws(part, *both) for part, both in zip(parts, values, strict=True)]
+    if not parts or not all(map(_is_built, parts)) or not (alone or _go_together(values)):
         return None
     expected = rule.expected(source, target) * len(wanted) / max(target.size, 1)
     if expected > _MOST:
         return None
+    if targets is not None:
+        rule.check_values_of_range()
     weight, delay = values[0]
     bytes_of_delay = delay.bytes and delay.bytes + 4  # targets are held twice until they are in the order of delays
     what = f"{rule!r} from {source.varshape} to {target.varshape}"
@@ -70,8 +78,27 @@ def built_on_gpu(rule: Rule, source: View, target: View, targets: range | None =
     with jax.ensure_compile_time_eval():  # also within a trace the synapses are known
         found = _filled(_Layout(parts, specs, source.size), specs, len(wanted), alone)
     if alone:
-        return rule.completed(found, Pairs(source, target, found.indices.size, _not_listed))
+        return rule.completed(found, PairsOnGpu(source, target, found, wanted.start))
     return found._replace(weight=attach(found.weight, weight.unit), dt=delay.unit)
+
+
+def _as_draws(part: Part, weight: Values, delay: Values) -> tuple[Values, Values]:
+    """The values of a rule, in which one number for all synapses is drawn: from a range of no width."""
+    where, each = type(part.rule).__name__, 8 if environ.get_precision() == 64 else 4
+    if weight.draw is None and weight.bytes == 0:
+        number, unit = split_weight(value_of(weight.given), f"{where}: weight")
+        if not is_tracer(number):
+            weight = weight._replace(draw=_certain(number), unit=unit, given=None, bytes=each)
+    if delay.draw is None and delay.bytes == 0 and delay.given is not None:
+        steps, dt = steps_of(delay.given, None, Pairs(part.source, part.target, 0, _not_listed), f"{where}: delay")
+        if steps:  # a drawn delay is one step at least
+            delay = delay._replace(draw=_certain(steps), unit=dt, given=None, bytes=1)
+    return weight, delay
+
+
+def _certain(number: Any) -> Draw:
+    """The distribution of one value."""
+    return Draw(UNIFORM, float(number), float(number))
 
 
 class _Layout:
@@ -81,6 +108,8 @@ class _Layout:
         rules, positions = np.zeros(len(specs), kernel.RULE), [np.zeros(0)]
         for rule, part, spec in zip(rules, parts, specs, strict=True):
             _write(rule, spec, part)
+            if isinstance(spec.own, np.ndarray):
+                _write_own(rule, spec, positions)
             if spec.space is not None:
                 _write_space(rule["space"], spec.space, positions)
         rules["first_number"] = np.cumsum(rules["n_pre"]) - rules["n_pre"]
@@ -123,6 +152,15 @@ def _write(rule: np.void, spec: Spec, part: Part) -> None:
     rule["parts"] = -(-wanted.stop // width) - first if len(wanted) else 0
     rule["wanted"] = wanted.start, wanted.stop
     rule["offset"] = (part.first_target - wanted.start) % (1 << 64)
+
+
+def _write_own(rule: np.void, spec: Spec, positions: list[np.ndarray]) -> None:
+    """Write who is left out, behind the positions; then how many are, of the neurons before each."""
+    assert isinstance(spec.own, np.ndarray)
+    partners = spec.n_pre if spec.rule == "fixed_in_degree" else spec.n_post
+    is_there = spec.own < partners
+    rule["has_own"], rule["own_first"] = _LISTED, sum(x.size for x in positions)
+    positions += [np.where(is_there, spec.own, -1.0), np.cumsum([0.0, *is_there])]
 
 
 def _write_space(record: np.void, space: Space, positions: list[np.ndarray]) -> None:
@@ -188,7 +226,7 @@ def _is_built(part: Part) -> bool:
         return False
     numbers, delay = rule.numbers(source, target), rule.delays().draw
     own = numbers.get("own")
-    if isinstance(own, np.ndarray) or (delay is not None and most_steps(delay) > _LONGEST):
+    if delay is not None and most_steps(delay) > _LONGEST:
         return False
     if rule.rule != "fixed_total_number":
         return rule.rule != "small_world" or source.size > 0
@@ -197,16 +235,14 @@ def _is_built(part: Part) -> bool:
     return num == 0 or (pairs > 0 and (numbers["multapses"] or num <= pairs))
 
 
-def _go_together(values: list[tuple[Values, Values]], alone: bool) -> bool:
-    """Whether weights and delays are drawn, or, of one rule alone, one for all synapses."""
-    if alone:
-        return all(x.draw is not None or x.bytes == 0 for x in values[0])
-    weight, delay = values[0]
-    drawn = delay.draw is not None
+def _go_together(values: list[tuple[Values, Values]]) -> bool:
+    """Whether the weights of several rules are drawn, and the delays of all or of none."""
+    (weight, delay), drawn = values[0], values[0][1].draw is not None
     return all(
-        w.draw is not None and w.unit == weight.unit and (d.draw is not None) == drawn and (drawn or d.given is None)
+        w.draw is not None and w.unit == weight.unit and (d.draw is not None) == drawn and d.given is None
+        and (not drawn or d.unit == delay.unit)
         for w, d in values
-    )
+    )  # fmt: skip
 
 
 def _free_bytes() -> int | None:
@@ -216,4 +252,4 @@ def _free_bytes() -> int | None:
 
 
 def _not_listed() -> tuple[np.ndarray, np.ndarray]:
-    raise AssertionError("one weight and one delay for all synapses need no list of them")
+    raise AssertionError("one delay for all synapses needs no list of them")

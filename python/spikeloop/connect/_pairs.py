@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import ShapeError
+from .._jax import is_tracer
 from ._expression import Expression
 from ._view import View
 
@@ -50,3 +51,7 @@ class Pairs:
                 f"given shape {shape}."
             )
         return values.reshape(-1) if shape else values
+
+    def kept(self, values: Any) -> Any:
+        """Values that nobody else writes to."""
+        return values if is_tracer(values) else np.array(values)

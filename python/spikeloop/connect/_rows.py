@@ -42,8 +42,7 @@ def weights_of(weight: Any, pairs: Pairs, where: str, positions: Positions | Non
     elif callable(weight):
         weight = weight((pairs.n,))
     numbers, unit = split_weight(weight, where)
-    numbers = pairs.each(numbers, where)
-    return attach(numbers if is_tracer(numbers) else np.array(numbers), unit)  # others may write to theirs
+    return attach(pairs.kept(pairs.each(numbers, where)), unit)
 
 
 def split_weight(weight: Any, where: str) -> tuple[Any, Any]:

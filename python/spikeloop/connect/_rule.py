@@ -23,6 +23,7 @@ from ._connection import Connection
 from ._delays import steps_of, time_step
 from ._draws import Draw, draw_of
 from ._expression import expression
+from ._given_on_gpu import PairsOnGpu, ordered_on_gpu
 from ._memory import check_fits
 from ._on_gpu import Part, built_on_gpu
 from ._pairs import Pairs
@@ -132,16 +133,25 @@ class Rule(NamesKeywords):
 
     def build(self, source: View, target: View, targets: range | None = None) -> Synapses:
         """The synapses, from the builder; with `targets`, those that reach this range of targets."""
-        weight, delay, where = self.weights(), self.delays(), type(self).__name__
+        weight, delay = self.weights(), self.delays()
         if targets is not None:
-            _check_given(weight.given, self.positions, f"{where}: weight")
-            _check_given(delay.given, self.positions, f"{where}: delay")
+            self.check_values_of_range()
         wanted = range(target.size) if targets is None else targets
         what = f"{self!r} from {source.varshape} to {target.varshape}"
         expected = self.expected(source, target) * len(wanted) / max(target.size, 1)
         check_fits(what, expected, source.size, len(wanted), weight.bytes, delay.bytes)
         found = build(dataclasses.replace(self.spec(source, target, weight.draw, delay.draw), targets=targets))
         return self.completed(found, pairs_of(found.indices, found.indptr, source, target, wanted.start))
+
+    def check_values_of_range(self) -> None:
+        """Refuse values that are drawn for all synapses together, where only some are built."""
+        for value, name in ((self.weights().given, "weight"), (self.delays().given, "delay")):
+            if _is_drawn_whole(value, self.positions):
+                raise TypeError(
+                    f"{type(self).__name__}: {name}: {value!r} cannot be drawn for a range of targets alone. Use one "
+                    "of init.Uniform, Normal, TruncatedNormal, LogNormal, Exponential or Clipped ones in 32 or 64 "
+                    "bits, or a function of d, i or j."
+                )
 
     def completed(self, found: Synapses, pairs: Pairs) -> Synapses:
         """The synapses from a builder, with the weights and delays that are not drawn."""
@@ -154,7 +164,8 @@ class Rule(NamesKeywords):
             return found._replace(dt=delay.unit)
         steps, dt = steps_of(delay.given, None, pairs, f"{where}: delay", self.positions)
         found = found._replace(delay=steps, dt=dt)
-        return found if np.ndim(found.delay) == 0 else ordered(found, pairs.source.size)
+        in_order = ordered_on_gpu if isinstance(pairs, PairsOnGpu) else ordered
+        return found if np.ndim(found.delay) == 0 else in_order(found, pairs.source.size)
 
     def parts(self, source: View, target: View, wanted: range) -> list[Part]:
         """The rules that make the synapses to these targets, by source, then by target.
@@ -259,15 +270,6 @@ def _check_known(value: Any, what: str) -> None:
     if any(map(is_tracer, jax.tree.leaves(value))):
         raise TypeError(f"{what}; it decides which synapses there are, so it must be known before tracing. "
                         f"Given {value}.")  # fmt: skip
-
-
-def _check_given(value: Any, positions: Positions | None, where: str) -> None:
-    """Refuse values that are drawn for all synapses together, where only some are built."""
-    if _is_drawn_whole(value, positions):
-        raise TypeError(
-            f"{where}: {value!r} cannot be drawn for a range of targets alone. Use one of init.Uniform, Normal, "
-            "TruncatedNormal, LogNormal, Exponential or Clipped ones in 32 or 64 bits, or a function of d, i or j."
-        )
 
 
 def _is_drawn_whole(value: Any, positions: Positions | None) -> bool:

@@ -130,7 +130,6 @@ split_p = Kernel(
     outputs=lambda o: {name: jax.ShapeDtypeStruct(o.keys.shape, o.keys.dtype) for name in ("first", "second")},
     jvp=constant,
     batch=leading_axes("keys"),
-    platforms=("cpu",),  # where XLA makes a loop of it
 )
 words_p = Kernel(
     "random_words",

@@ -20,7 +20,7 @@ import numpy as np
 from .._jax import ad, zero_tangent
 from ._event import Rows, scatter_p, sources_of
 from ._exact_sums import digits
-from ._kernel import FLOATS, ByName, Kernel, cuda_tiles, inputs, params, state
+from ._kernel import FLOATS, ByName, Kernel, inputs, params, state
 from ._mesh_axes import STORED, ByTarget
 from ._rules import constant, is_zero, one_by_one
 
@@ -176,7 +176,6 @@ enqueue_p = Kernel(
     dtypes={"values": FLOATS},
     attributes=lambda o, rows: {"offset": rows.offset, "n_pre": rows.n_pre},
     native_operands=("spikes", "cursor", "count", "sources", "values"),  # the ring passes by
-    scratch={"cuda": lambda o, rows: [jax.ShapeDtypeStruct((cuda_tiles(rows.n_pre) + 1,), jnp.uint32)]},
     mesh=ByTarget({"ring": -1}, STORED, ("spikes",)),
 )  # fmt: skip
 deliver_p = Kernel(

@@ -24,6 +24,7 @@ _MOST = 48  # operands or results of one of several calls, as native code has ro
 class Group:
     """Equations that run as native calls, one after the other."""
 
+    platform: str = PLATFORM
     equations: list[Any] = field(default_factory=list)
     calls: list[NativeCall] = field(default_factory=list)
     bases: list[Any] = field(default_factory=list)  # the equations without the sums that became part of them
@@ -73,7 +74,7 @@ def variables(atoms: Sequence[Any]) -> set[Any]:
     return {atom for atom in atoms if not isinstance(atom, Literal)}
 
 
-def direct(jaxpr: Any) -> Any:
+def direct(jaxpr: Any, platform: str = PLATFORM) -> Any:
     """The same program, in which an operand that a native call returns as it is stands for that result."""
     same: dict[Any, Any] = {}
 
@@ -83,7 +84,7 @@ def direct(jaxpr: Any) -> Any:
     equations = []
     for equation in jaxpr.eqns:
         changed = equation.replace(invars=[found(atom) for atom in equation.invars])
-        call = native_call(changed)
+        call = native_call(changed, platform)
         same |= {changed.outvars[k]: changed.invars[i] for k, i in call.passed.items()} if call else {}
         equations.append(changed)
     return jaxpr.replace(eqns=equations, outvars=[found(atom) for atom in jaxpr.outvars])
@@ -121,13 +122,13 @@ def plan_of(jaxpr: Any, fixed: Collection[Any]) -> Plan:
     return plan
 
 
-def native_call(equation: Any) -> NativeCall | None:
+def native_call(equation: Any, platform: str = PLATFORM) -> NativeCall | None:
     """What runs for an equation, if it is a native call that can be one of several."""
     kernel = kernel_of(equation.primitive)
     if kernel is None:
         return None
     given, made = ([atom.aval for atom in atoms] for atoms in (equation.invars, equation.outvars))
-    call = kernel.native_call(given, made, equation.params, PLATFORM)
+    call = kernel.native_call(given, made, equation.params, platform)
     fits = call and max(len(call.operands), len(call.outs)) <= _MOST
     return call if fits else None
 

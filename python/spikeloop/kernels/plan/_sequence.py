@@ -8,7 +8,7 @@ nobody else reads, shares memory with what replaces it. The others are results o
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ import numpy as np
 from ..._jax import Aval, Literal, Primitive, ffi_lowering, mlir, new_variable
 from .. import _library
 from ._groups import Group, variables
-from ._sums import PLATFORM
 
 TARGET = "sequence"
 # Codes of types in XLA's FFI.
@@ -32,13 +31,19 @@ def register(text: str) -> int:
     return _library.native.sequence(text)
 
 
-def _lower(ctx: Any, *operands: Any, text: str, outs: Sequence[Aval], aliases: Any) -> Any:
-    del outs
-    call = ffi_lowering(_library.xla_name(TARGET, PLATFORM), dict(aliases))
-    return call(ctx, *operands, sequence=np.int64(register(text)))
+def lowering(platform: str) -> Callable[..., Any]:
+    """What a platform runs."""
+
+    def lower(ctx: Any, *operands: Any, text: str, outs: Sequence[Aval], aliases: Any) -> Any:
+        del outs
+        call = ffi_lowering(_library.xla_name(TARGET, platform), dict(aliases))
+        return call(ctx, *operands, sequence=np.int64(register(text)))
+
+    return lower
 
 
-mlir.register_lowering(sequence_p, _lower, platform=PLATFORM)
+for _platform in _library.PLATFORMS:
+    mlir.register_lowering(sequence_p, lowering(_platform), platform=_platform)
 
 
 def equation_of(group: Group, needed: Collection[Any]) -> Any:
@@ -95,6 +100,9 @@ class _Layout:
     def _is_constant(self, atom: Any) -> bool:
         return isinstance(atom, Literal) or (atom.aval.shape == (0,) and atom not in self.made)
 
+    def _name(self, target: str) -> str:
+        return _library.xla_name(target, self.group.platform).removeprefix(_library.PREFIX)
+
     def _text(self, operands: Sequence[Any], results: Sequence[Any]) -> str:
         """The sequence as native code reads it."""
         places = {v: k for k, v in enumerate([*operands, *results])}
@@ -107,7 +115,7 @@ class _Layout:
             return places[atom] if atom in places else places[self._memory(atom)]
 
         calls = [
-            f"call {call.target} operands {_list(map(place, args))} results {_list(map(place, outs))}"
+            f"call {self._name(call.target)} operands {_list(map(place, args))} results {_list(map(place, outs))}"
             + "".join(f" {name}={_attribute(value)}" for name, value in call.attributes.items())
             for call, args, outs in zip(self.group.calls, self.args, self.outs, strict=True)
         ]

@@ -6,13 +6,14 @@ of a loop, it is planned after them, and what cannot be planned runs as it stand
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from ..._jax import ClosedJaxpr, Literal, mlir, new_program_primitive, new_variable, run_jaxpr
 from .. import _library
 from ._groups import Group, direct, native_call, plan_of, variables
+from ._launches import launches_of
 from ._sequence import TARGET, equation_of
 from ._sums import PLATFORM
 
@@ -37,10 +38,11 @@ def as_step(closed: ClosedJaxpr, fixed: Sequence[bool]) -> ClosedJaxpr:
     return ClosedJaxpr(jaxpr.replace(eqns=[step], outvars=outvars), closed.consts)
 
 
-def planned(closed: ClosedJaxpr, fixed: Sequence[bool]) -> ClosedJaxpr:
-    """The same program, in which native calls that follow each other are one."""
-    jaxpr = direct(closed.jaxpr)
-    plan = plan_of(jaxpr, [v for v, same in zip(jaxpr.invars, fixed, strict=True) if same])
+def planned(closed: ClosedJaxpr, fixed: Sequence[bool], platform: str = PLATFORM) -> ClosedJaxpr:
+    """The same program, in which native calls that follow each other, or on GPUs those of one launch, are one."""
+    jaxpr = direct(closed.jaxpr, platform)
+    constant = [v for v, same in zip(jaxpr.invars, fixed, strict=True) if same]
+    plan = plan_of(jaxpr, constant) if platform == PLATFORM else launches_of(jaxpr, constant)
     readers = [item for item in plan if not isinstance(item, Group)]
     equations = []
     for item in plan:
@@ -55,12 +57,18 @@ def planned(closed: ClosedJaxpr, fixed: Sequence[bool]) -> ClosedJaxpr:
     return ClosedJaxpr(jaxpr.replace(eqns=equations), closed.consts)
 
 
-def _lower(ctx: Any, *operands: Any, jaxpr: ClosedJaxpr, fixed: Sequence[bool]) -> Any:
-    run = partial(run_jaxpr, planned(jaxpr, fixed))
-    return mlir.lower_fun(lambda *args: run(args), multiple_results=True)(ctx, *operands)
+def lowering(platform: str) -> Callable[..., Any]:
+    """What a platform runs."""
+
+    def lower(ctx: Any, *operands: Any, jaxpr: ClosedJaxpr, fixed: Sequence[bool]) -> Any:
+        run = partial(run_jaxpr, planned(jaxpr, fixed, platform))
+        return mlir.lower_fun(lambda *args: run(args), multiple_results=True)(ctx, *operands)
+
+    return lower
 
 
-mlir.register_lowering(step_p, _lower, platform=PLATFORM)
+for _platform in _library.PLATFORMS:
+    mlir.register_lowering(step_p, lowering(_platform), platform=_platform)
 
 
 def _in_shard_map(jaxpr: Any) -> bool:

@@ -17,7 +17,7 @@ from ..program import _call
 from ..program._ir import Program
 from ..program._lower import NoProgram
 
-PLATFORM = "cpu"  # on GPUs XLA captures the calls of several steps in a graph, which costs less than this
+PLATFORM = "cpu"  # where native calls that follow each other are one; _launches.py is for GPUs
 
 
 @dataclass(frozen=True)

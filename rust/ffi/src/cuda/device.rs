@@ -1,6 +1,7 @@
 //! Where a call runs: XLA's stream, the context that it belongs to, and the kernels that were loaded there.
 
 use super::driver::{Address, Driver, Handle};
+use super::joined::launch_waiting;
 use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
@@ -147,6 +148,7 @@ impl Device {
         if grid.contains(&0) {
             return Ok(()); // the driver refuses it
         }
+        launch_waiting(self)?;
         let function = ptr::with_exposed_provenance_mut(function.0);
         // SAFETY: promised to this function.
         unsafe { self.driver.launch(function, grid, block, shared, self.stream, params) }
@@ -158,6 +160,7 @@ impl Device {
         if bytes == 0 {
             return Ok(());
         }
+        launch_waiting(self)?;
         // SAFETY: the buffer has so many bytes.
         unsafe { self.driver.clear(address(buffer), bytes, self.stream) }
     }
@@ -174,6 +177,7 @@ impl Device {
         if address(from) == address(to) || bytes == 0 {
             return Ok(());
         }
+        launch_waiting(self)?;
         // SAFETY: both buffers have so many bytes.
         unsafe { self.driver.copy(address(to), address(from), bytes, self.stream) }
     }

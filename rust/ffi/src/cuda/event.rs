@@ -2,7 +2,8 @@
 
 use super::device::{Device, address};
 use super::driver::Address;
-use super::kernels::{BLOCK, by_float, by_float_and_index, launch, strided};
+use super::joined::{Joinable, launch};
+use super::kernels::{BLOCK, by_float, by_float_and_index, strided};
 use super::operands::{Ring, Rows, Spikes, Targets, Weight, expect_len};
 use super::sums::Sums;
 use crate::buffer::{Buffer, Dtype};
@@ -101,9 +102,10 @@ pub(super) fn parts(device: &Device, tiles: u64, synapses: u64) -> Result<u64> {
 
 fn run(device: &Device, call: &ScatterCall, target: &Buffer, indices: &Buffer) -> Result<()> {
     let name = by_float_and_index!("event_scatter", target.dtype, indices.dtype);
-    let grid = [(call.tiles * call.targets.batch) as u32, call.parts as u32, 1];
+    let part = Joinable::by_index(indices.dtype, Joinable::Scatter, Joinable::ScatterWide);
+    let grid = [(call.tiles * call.targets.batch) as u32, call.parts as u32];
     // SAFETY: the parameter is that of the kernel, and its buffers have the sizes that it says.
-    unsafe { launch(device, name, grid, BLOCK, call)? };
+    unsafe { launch(device, (part, name, Some(target.dtype)), grid, call)? };
     call.target.finish(device, target)
 }
 
@@ -139,7 +141,8 @@ pub(super) fn collect(frame: Frame) -> Result<()> {
     device.continue_in(&slots, "ring", &frame.ret(1))?;
     let [to, ring_to] = [0, 1].map(|k| address(&frame.ret(k)));
     let call = CollectCall { ring, full: address(&full), target: to, slots: ring_to, n: n as u64 };
-    let grid = strided(&device, target.len())?;
+    let name = by_float!("event_collect", target.dtype);
+    let [x, y, _] = strided(&device, target.len())?;
     // SAFETY: the parameter is that of the kernel, and its buffers have the sizes that it says.
-    unsafe { launch(&device, by_float!("event_collect", target.dtype), grid, BLOCK, &call) }
+    unsafe { launch(&device, (Joinable::Collect, name, Some(target.dtype)), [x, y], &call) }
 }

@@ -1,6 +1,6 @@
 //! The kernels of csrc/cuda: their image, and their launch.
 
-use super::device::{Device, Key};
+use super::device::{Device, Function, Key};
 use crate::error::Result;
 use std::borrow::Cow;
 use std::ffi::CStr;
@@ -32,9 +32,26 @@ pub(super) unsafe fn launch<P: Copy>(
     block: u32,
     params: &P,
 ) -> Result<()> {
-    let function = device.function(Key::Kernels, name, || Ok(Cow::Borrowed(&IMAGE.0[..])))?;
     // SAFETY: promised to this function.
-    unsafe { device.launch(function, grid, block, 0, params) }
+    unsafe { device.launch(function(device, name)?, grid, block, 0, params) }
+}
+
+/// As `launch`, of blocks of `BLOCK` threads; the parameter is so many words.
+///
+/// # Safety
+/// As of `Device::launch`.
+pub(super) unsafe fn launch_words(
+    device: &Device,
+    name: &'static CStr,
+    grid: [u32; 3],
+    params: &[u64],
+) -> Result<()> {
+    // SAFETY: promised to this function.
+    unsafe { device.launch_words(function(device, name)?, grid, BLOCK, 0, params) }
+}
+
+fn function(device: &Device, name: &'static CStr) -> Result<Function> {
+    device.function(Key::Kernels, name, || Ok(Cow::Borrowed(&IMAGE.0[..])))
 }
 
 /// A grid of one dimension for so many items, of which a thread takes one after the other.

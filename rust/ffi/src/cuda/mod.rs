@@ -10,7 +10,9 @@ mod device;
 mod driver;
 mod event;
 mod history;
+mod joined;
 mod kernels;
+mod keys;
 mod operands;
 mod plastic;
 mod plastic_lines;
@@ -60,6 +62,8 @@ handlers! {
     credit_at_arrival, "plastic_credit_at_arrival": plastic::credit_at_arrival;
     credit_delayed, "plastic_credit_delayed": plastic::credit_delayed;
     program, "program": program::call;
+    sequence, "sequence": joined::call;
+    split, "random_split": keys::split;
     words, "random_words": random::words;
     counts, "random_counts": random::counts;
     add, "random_add": random::add;

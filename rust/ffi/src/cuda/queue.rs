@@ -3,6 +3,7 @@
 use super::device::{Device, address};
 use super::driver::Address;
 use super::event::parts;
+use super::joined::{self, Joinable};
 use super::kernels::{BLOCK, by_float, by_float_and_index, launch, strided};
 use super::operands::{Rows, Spikes, Targets, Weight, delay_bytes, expect_len, tiles};
 use super::sums::Sums;
@@ -61,29 +62,21 @@ impl Queue {
 struct EnqueueCall {
     queue: Queue,
     spikes: Spikes,
-    tiles: Address,
-    n_tiles: u64,
 }
 
-/// `spikes, cursor, count, sources, values` to `count, sources, values`, in place, and scratch: the tiles of the sources
-/// and one more.
+/// `spikes, cursor, count, sources, values` to `count, sources, values`, in place.
 pub(super) fn enqueue(frame: Frame) -> Result<()> {
-    frame.expect_counts(5, 4)?;
+    frame.expect_counts(5, 3)?;
     let (spikes, float, n_pre) = (frame.arg(0), float(&frame.arg(4), "values")?, frame.count("n_pre")?);
     let queue = Queue::of(frame, 1, n_pre)?;
     expect_rows(&spikes, "spikes", 1)?;
-    let (spikes, n_tiles, scratch) =
-        (Spikes::of(frame, &spikes, float, queue.n_pre)?, tiles(n_pre), frame.ret(3));
-    scratch.expect(Dtype::U32, "scratch")?;
-    expect_len(&scratch, "scratch", n_tiles + 1)?;
+    let spikes = Spikes::of(frame, &spikes, float, queue.n_pre)?;
     let device = Device::of(frame)?;
     Queue::keep(&device, frame, 1)?;
-    let call = EnqueueCall { queue, spikes, tiles: address(&scratch), n_tiles: n_tiles as u64 };
-    for name in [by_float!("event_enqueue_count", float), by_float!("event_enqueue_write", float)] {
-        // SAFETY: the parameter is that of the kernels, and its buffers have the sizes that it says.
-        unsafe { launch(&device, name, [n_tiles as u32, 1, 1], BLOCK, &call)? };
-    }
-    Ok(())
+    let name = by_float!("event_enqueue", float);
+    let (grid, call) = ([tiles(n_pre) as u32, 1], EnqueueCall { queue, spikes });
+    // SAFETY: the parameter is that of the kernel, and its buffers have the sizes that it says.
+    unsafe { joined::launch(&device, (Joinable::Enqueue, name, Some(float)), grid, &call) }
 }
 
 /// `Starts`.
@@ -140,7 +133,7 @@ struct DeliverCall {
 }
 
 /// Up to so many blocks and sources, the blocks of `event_deliver` empty the slot of the oldest spikes themselves: 24 bits
-/// of its number say how many spikes it holds, the others how many blocks have read it.
+/// of its number say how many spikes it holds, the others how many blocks have taken it.
 const COUNTED_BLOCKS: u64 = 127;
 const COUNTED_SOURCES: u64 = 1 << 24;
 
@@ -168,10 +161,13 @@ pub(super) fn deliver(frame: Frame) -> Result<()> {
     let forgets = delays > 0 && parts <= COUNTED_BLOCKS && rows.n_pre < COUNTED_SOURCES;
     let call =
         DeliverCall { rows, targets, queue, starts, weight, target: sums, parts, forgets: forgets.into() };
-    let name = by_float_and_index!("event_deliver", float, frame.arg(1).dtype);
+    let index = frame.arg(1).dtype;
+    let name = by_float_and_index!("event_deliver", float, index);
+    let part = Joinable::by_index(index, Joinable::Deliver, Joinable::DeliverWide);
+    let grid = [delays as u32, parts as u32];
     // SAFETY: the parameters are those of the kernels, and their buffers have the sizes that they say.
     unsafe {
-        launch(&device, name, [delays as u32, parts as u32, 1], BLOCK, &call)?;
+        joined::launch(&device, (part, name, Some(float)), grid, &call)?;
         if !forgets {
             launch(&device, c"event_forget", [1; 3], 1, &queue)?;
         }

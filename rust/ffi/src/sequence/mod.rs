@@ -3,7 +3,7 @@
 //!
 //! Setting up a call costs the runtime as much as a thousand neurons. A sequence has the operands and results of its
 //! calls, each once, and hands them on in frames of its own; so every handler of the CPU can be part of one. What a call
-//! leaves to a later one is a result of the sequence.
+//! leaves to a later one is a result of the sequence. On GPUs a sequence has calls that do not need each other's results.
 
 mod parse;
 

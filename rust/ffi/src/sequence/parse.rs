@@ -11,6 +11,7 @@
 
 use super::{Constant, Sequence, Step};
 use crate::attributes::{Attribute, Attributes};
+use crate::cuda::cuda_registrations;
 use crate::register::registrations;
 use spikeloop_kernels::hash_of;
 
@@ -53,8 +54,8 @@ pub(super) fn parse(text: &str) -> Result<Sequence, String> {
 
 fn step(name: &str, args: Vec<usize>, rets: Vec<usize>, attributes: &[&str]) -> Result<Step, String> {
     let full = format!("spikeloop.{name}");
-    let found = registrations().iter().find(|(given, _)| *given == full);
-    let Some(&(_, handler)) = found.filter(|_| name != "sequence") else {
+    let found = registrations().iter().chain(cuda_registrations()).find(|(given, _)| *given == full);
+    let Some(&(_, handler)) = found.filter(|_| !name.ends_with("sequence")) else {
         return Err(format!("there is no call '{name}'"));
     };
     let attributes = attributes.iter().map(|word| attribute(word)).collect::<Result<_, _>>()?;
