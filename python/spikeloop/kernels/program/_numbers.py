@@ -33,6 +33,4 @@ def with_numbers(program: Program, numbers: Mapping[int, float]) -> Program:
     values = tuple(in_order([*(out.value for out in outs), *sums]))
     left = tuple(k for k in program.operands if k not in numbers)  # without results they tell the population
     operands = operands_of(values, outs) if outs else left
-    return Program(
-        program.dtype, operands, values, tuple(outs), tuple(sums), program.out_places, program.sum_places
-    )
+    return Program(program.dtype, operands, values, tuple(outs), tuple(sums), program.out_places, program.sum_places)

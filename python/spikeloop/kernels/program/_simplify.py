@@ -217,7 +217,8 @@ _RULES: dict[str, Rule] = {
     "add": _add, "sub": _sub, "mul": _mul, "div": _div, "neg": _neg,
     "abs": lambda a: abs(a.args[0]) if a.op == "neg" else None,
     "fma": _fma, "fnma": _fnma,
-    "gt": _against_zero("gt"), "ge": _against_zero("ge"), "ne": _positive, "min": _nan_of_the_variable("min"), "max": _nan_of_the_variable("max"),
+    "gt": _against_zero("gt"), "ge": _against_zero("ge"), "ne": _positive,
+    "min": _nan_of_the_variable("min"), "max": _nan_of_the_variable("max"),
     "sel": _sel, "band": _logic(True), "bor": _logic(False), "bnot": _bnot,
 }  # fmt: skip
 
