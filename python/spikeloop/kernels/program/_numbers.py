@@ -22,7 +22,7 @@ def with_numbers(program: Program, numbers: Mapping[int, float]) -> Program:
     new: dict[int, Value] = {}
     for value in program.values:
         args = tuple(new[id(arg)] for arg in value.args)
-        if value.op == "uin" and value.number in numbers:
+        if value.op == "uin" and value.number is not None and value.number in numbers:
             new[id(value)] = builder.constant(numbers[value.number])
         elif value.op in ("guard", "endguard") or (value.op in PRODUCTS and any(is_number(x, 0) for x in args[:2])):
             new[id(value)] = builder.plain(value.op, *args, number=value.number)

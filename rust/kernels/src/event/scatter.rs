@@ -147,8 +147,7 @@ impl<T: Float> Call<'_, T> {
     /// Delivers the spikes of all batch rows, on several threads if there are `enough` events.
     fn deliver_all(&self, hits: &[Vec<Hit<T>>], enough: usize) -> Result<()> {
         let rows = self.rows;
-        let events: usize =
-            hits.iter().flatten().map(|hit| rows.row(hit.row).map_or(0, |r| r.len())).sum();
+        let events: usize = hits.iter().flatten().map(|hit| rows.row(hit.row).map_or(0, |r| r.len())).sum();
         let all = |part: Option<Range<usize>>| {
             let mut each = hits.iter().enumerate();
             each.try_for_each(|(b, hits)| self.deliver(b, Source::Found(hits), part.clone()))

@@ -128,6 +128,7 @@ pub fn find_ones<T: Float>(spikes: &[T]) -> Option<Vec<u32>> {
     dispatch(FindOnes(spikes))
 }
 
+#[derive(Clone, Copy)]
 struct FindOnes<'a, T>(&'a [T]);
 
 impl<T: Float> Job<T> for FindOnes<'_, T> {
@@ -285,4 +286,47 @@ fn search_bytes<'a>(spikes: &[u8], found: &'a mut [u16; BLOCK]) -> &'a [u16] {
         }
     }
     &found[..count]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lane::dispatch_all;
+
+    /// Words without a bit, with one and with several, in several blocks, and elements behind the last word.
+    fn spikes() -> Vec<f32> {
+        let fires = |k: usize| k % 97 == 0 || (300..310).contains(&k) || k == 4999;
+        (0..WORDS * WORD + 1000).map(|k| if fires(k) { 1.0 } else { 0.0 }).collect()
+    }
+
+    fn places(spikes: &[f32]) -> Vec<u32> {
+        (0..spikes.len()).filter(|&k| spikes[k] != 0.0).map(|k| k as u32).collect()
+    }
+
+    #[test]
+    fn the_places_of_ones_are_found_in_order() {
+        let all = spikes();
+        for len in [0, 1, 63, 64, 65, 303, 4096, all.len()] {
+            for found in dispatch_all(FindOnes(&all[..len])) {
+                assert_eq!(found, Some(places(&all[..len])));
+            }
+        }
+    }
+
+    #[test]
+    fn other_numbers_than_one_are_told_apart() {
+        for (place, x) in [(0, 0.5), (70, f32::NAN), (5095, 2.0)] {
+            let mut all = spikes();
+            all[place] = x;
+            assert!(dispatch_all(FindOnes(&all)).iter().all(Option::is_none));
+        }
+    }
+
+    #[test]
+    fn bits_are_found_in_order() {
+        let all = spikes();
+        let word = |spikes: &[f32]| places(spikes).iter().map(|k| 1 << k).sum();
+        let words: Vec<u64> = all.chunks(WORD).map(word).collect();
+        assert_eq!(ones_of_bits(&words), places(&all));
+    }
 }
