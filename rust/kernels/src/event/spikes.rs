@@ -295,7 +295,7 @@ mod tests {
 
     /// Words without a bit, with one and with several, in several blocks, and elements behind the last word.
     fn spikes() -> Vec<f32> {
-        let fires = |k: usize| k % 97 == 0 || (300..310).contains(&k) || k == 4999;
+        let fires = |k: usize| k.is_multiple_of(97) || (300..310).contains(&k) || k == 4999;
         (0..WORDS * WORD + 1000).map(|k| if fires(k) { 1.0 } else { 0.0 }).collect()
     }
 
