@@ -31,6 +31,5 @@ def with_numbers(program: Program, numbers: Mapping[int, float]) -> Program:
     outs = [Out(new[id(out.value)], out.alias) for out in program.outs]
     sums = [new[id(value)] for value in program.sums]
     values = tuple(in_order([*(out.value for out in outs), *sums]))
-    left = tuple(k for k in program.operands if k not in numbers)  # without results they tell the population
-    operands = operands_of(values, outs) if outs else left
+    operands = operands_of(values, outs) if outs else program.operands  # without results they tell the population
     return Program(program.dtype, operands, values, tuple(outs), tuple(sums), program.out_places, program.sum_places)

@@ -144,8 +144,6 @@ def _against_zero(op: str) -> Rule:
     def rule(a: Value, b: Value) -> Value | None:
         if not is_number(b, 0):
             return None
-        if held := truth_of(a):
-            return held if op == "gt" else None
         scale, difference = _scale_of(a)
         if difference.op != "sub" or (t := number_of(difference.args[1])) is None:
             return None
@@ -217,7 +215,7 @@ _RULES: dict[str, Rule] = {
     "add": _add, "sub": _sub, "mul": _mul, "div": _div, "neg": _neg,
     "abs": lambda a: abs(a.args[0]) if a.op == "neg" else None,
     "fma": _fma, "fnma": _fnma,
-    "gt": _against_zero("gt"), "ge": _against_zero("ge"), "ne": _positive,
+    "gt": lambda a, b: _positive(a, b) or _against_zero("gt")(a, b), "ge": _against_zero("ge"), "ne": _positive,
     "min": _nan_of_the_variable("min"), "max": _nan_of_the_variable("max"),
     "sel": _sel, "band": _logic(True), "bor": _logic(False), "bnot": _bnot,
 }  # fmt: skip
