@@ -10,13 +10,15 @@ use crate::abi::{CallFrame, Operands, RawBuffer, dtype};
 use crate::error::{Error, Result};
 use crate::found;
 use crate::frame::Frame;
+use crate::list::List;
 use crate::operand::in_place;
 use crate::program;
+use spikeloop_kernels::event::ones_of_bits;
 use std::cell::Cell;
 use std::ptr;
 
-/// Operands or results.
-const MOST: usize = 48;
+/// Operands or results without the heap.
+const BUFFERS: usize = 32;
 const WORD: usize = u64::BITS as usize;
 
 thread_local! {
@@ -55,7 +57,7 @@ fn step(frame: Frame, old: &[u32], spikes: usize, new: usize) -> Result<Vec<u32>
     run(frame, &mut bits, spikes, new)?;
     // SAFETY: the operands and results are the runtime's, and this one is not borrowed.
     let values = unsafe { in_place::<f32>(&frame.arg(spikes), "spikes", &frame.ret(new))? };
-    let fired = ones(&bits);
+    let fired = ones_of_bits(&bits);
     BITS.set(bits);
     for &k in old {
         values[k as usize] = 0.0;
@@ -77,19 +79,6 @@ fn step(frame: Frame, old: &[u32], spikes: usize, new: usize) -> Result<Vec<u32>
     Ok(fired)
 }
 
-/// The numbers of the bits that are 1.
-fn ones(bits: &[u64]) -> Vec<u32> {
-    let mut found = Vec::with_capacity(WORD);
-    for (k, &word) in bits.iter().enumerate() {
-        let mut left = word;
-        while left != 0 {
-            found.push((k * WORD) as u32 + left.trailing_zeros());
-            left &= left - 1;
-        }
-    }
-    found
-}
-
 /// Runs the program of bits on its own operands and results.
 fn run(frame: Frame, bits: &mut [u64], spikes: usize, new: usize) -> Result<()> {
     let mut dims = [size_of_val(bits) as i64];
@@ -102,7 +91,7 @@ fn run(frame: Frame, bits: &mut [u64], spikes: usize, new: usize) -> Result<()> 
         dims: dims.as_mut_ptr(),
     };
     let bits = &raw mut buffer;
-    let (mut args, mut rets) = ([ptr::null_mut(); MOST], [ptr::null_mut(); MOST]);
+    let (mut args, mut rets) = (List::new(ptr::null_mut()), List::new(ptr::null_mut()));
     let raw = frame.raw();
     let args = chosen(&raw.args, frame.ints("inputs")?, (spikes, bits), &mut args)?;
     let rets = chosen(&raw.rets, frame.ints("outs")?, (new, bits), &mut rets)?;
@@ -116,19 +105,17 @@ fn chosen(
     all: &Operands,
     places: &[i32],
     (replaced, buffer): (usize, *mut RawBuffer),
-    to: &mut [*mut RawBuffer; MOST],
+    to: &mut List<*mut RawBuffer, BUFFERS>,
 ) -> Result<Operands> {
-    if places.len() > MOST {
-        return Err(Error::internal(format!("a step of bits has more than {MOST} operands")));
-    }
-    for (to, &place) in to.iter_mut().zip(places) {
-        let k = place as usize;
+    to.fill(places.len(), |k, to| {
+        let k = places[k] as usize;
         if k >= all.size as usize {
-            return Err(Error::invalid(format!("there is no operand {place}")));
+            return Err(Error::invalid(format!("there is no operand {k}")));
         }
         // SAFETY: the runtime's array has so many entries.
         *to = if k == replaced { buffer } else { unsafe { *all.buffers.add(k) } };
-    }
+        Ok(())
+    })?;
     Ok(Operands { size: places.len() as i64, types: ptr::null_mut(), buffers: to.as_mut_ptr(), ..*all })
 }
 

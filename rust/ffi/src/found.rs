@@ -3,7 +3,7 @@
 use crate::buffer::{Buffer, Dtype};
 use crate::error::Result;
 use crate::operand::operand;
-use spikeloop_kernels::event::{Spikes, find_ones};
+use spikeloop_kernels::event::find_ones;
 use std::cell::RefCell;
 
 /// The elements of a buffer that are 1, all others being 0.
@@ -57,7 +57,7 @@ pub(crate) fn with_ones<R>(buffer: &Buffer, body: impl FnOnce(Option<&[u32]>) ->
     }
     let found = match known(buffer) {
         Some(found) => found,
-        None => match find_ones(Spikes::Float(operand::<f32>(buffer, "spikes")?)) {
+        None => match find_ones(operand::<f32>(buffer, "spikes")?) {
             Some(rows) => Found { address: address(buffer), len: buffer.len(), rows, written: false },
             None => return body(None),
         },

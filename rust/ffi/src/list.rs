@@ -1,19 +1,24 @@
 //! Short lists without the heap: a handler runs once a step, in a few microseconds.
 
 use crate::error::Result;
-use std::ops::Deref;
+use std::mem::MaybeUninit;
+use std::ops::{Deref, DerefMut};
+use std::slice;
 
 /// Up to `N` items in place, more on the heap.
 pub(crate) struct List<T, const N: usize> {
-    short: [T; N],
+    /// As many of them are written as the list is long, if it is short.
+    short: [MaybeUninit<T>; N],
     long: Vec<T>,
     len: usize,
+    filler: T,
 }
 
 impl<T: Copy, const N: usize> List<T, N> {
-    /// An empty list; `filler` takes the unused places.
+    /// An empty list; each place holds `filler` until it is set.
+    #[inline]
     pub(crate) fn new(filler: T) -> Self {
-        Self { short: [filler; N], long: Vec::new(), len: 0 }
+        Self { short: [MaybeUninit::uninit(); N], long: Vec::new(), len: 0, filler }
     }
 
     /// Makes the list `len` long; `item` sets each place. Nothing is returned in a `Result`, neither
@@ -24,14 +29,14 @@ impl<T: Copy, const N: usize> List<T, N> {
         len: usize,
         mut item: impl FnMut(usize, &mut T) -> Result<()>,
     ) -> Result<()> {
-        let places = if len > N {
-            self.long.resize(len, self.short[0]);
-            &mut self.long[..]
+        self.len = 0;
+        if len > N {
+            self.long.resize(len, self.filler);
+            self.long.iter_mut().enumerate().try_for_each(|(k, place)| item(k, place))?;
         } else {
-            &mut self.short[..len]
-        };
-        for (k, place) in places.iter_mut().enumerate() {
-            item(k, place)?;
+            for (k, place) in self.short[..len].iter_mut().enumerate() {
+                item(k, place.write(self.filler))?;
+            }
         }
         self.len = len;
         Ok(())
@@ -42,7 +47,21 @@ impl<T, const N: usize> Deref for List<T, N> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        if self.len > N { &self.long } else { &self.short[..self.len] }
+        if self.len > N {
+            return &self.long;
+        }
+        // SAFETY: so many items are written.
+        unsafe { slice::from_raw_parts(self.short.as_ptr().cast(), self.len) }
+    }
+}
+
+impl<T, const N: usize> DerefMut for List<T, N> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        if self.len > N {
+            return &mut self.long;
+        }
+        // SAFETY: so many items are written.
+        unsafe { slice::from_raw_parts_mut(self.short.as_mut_ptr().cast(), self.len) }
     }
 }
 

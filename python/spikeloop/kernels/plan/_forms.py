@@ -1,4 +1,6 @@
-"""The form that spikes have inside of a joined call.
+"""The forms that a step of a population has inside of a joined call.
+
+Numbers that stand in the step are no operands but parts of its program.
 
 The step of a population takes and makes spikes as bits, and hands on a list of the neurons that spike: to projections,
 which then do not search for them, and to counts. The array of the spikes, as JAX reads it, changes only where there
@@ -14,15 +16,33 @@ from typing import Any
 
 import numpy as np
 
+from ..._jax import Literal
 from .. import _library
 from .._kernel import Kernel
 from .._native_call import NativeCall
 from .._neuron import SPIKE, step_p
+from ..program import _call
 from ..program._bits import BitForm, bit_form
 from ..program._ir import Program
+from ..program._numbers import with_numbers
+from ._sums import PLATFORM
 
 TARGET = "fire"
 _LARGEST_CACHE = 1024
+
+
+def with_literals(equation: Any, program: Program) -> tuple[NativeCall, Program]:
+    """The program of an equation, in which operands that are numbers are constants, and its call."""
+    numbers = {k: float(atom.val) for k, atom in enumerate(equation.invars) if isinstance(atom, Literal)}
+    program = _specialised(program, tuple(numbers.items()))
+    aliases = {k: out.alias for k, out in zip(program.out_places, program.outs, strict=True) if out.alias is not None}
+    given, made = ([atom.aval for atom in atoms] for atoms in (equation.invars, equation.outvars))
+    return _call.native_call(program, aliases, given, made, PLATFORM), program
+
+
+@lru_cache(_LARGEST_CACHE)
+def _specialised(program: Program, numbers: tuple[tuple[int, float], ...]) -> Program:
+    return with_numbers(program, dict(numbers))
 
 
 def with_bits(kernel: Kernel, base: Any, call: NativeCall, program: Program) -> NativeCall:

@@ -14,7 +14,7 @@ from ..._jax import Literal
 from .._kernel import KERNELS, Kernel
 from .._native_call import NativeCall
 from ..program._ir import Program
-from ._forms import with_bits
+from ._forms import with_bits, with_literals
 from ._sums import PLATFORM, is_sum, with_sums
 
 _MOST = 48  # operands or results of one of several calls, as native code has room for
@@ -55,11 +55,12 @@ class Group:
         return True
 
     def choose_forms(self) -> None:
-        """Let spikes be bits inside of several calls that run as one."""
+        """Let spikes be bits, and numbers of the step parts of programs, inside of several calls that run as one."""
         for k, program in enumerate(self.programs):
             kernel = kernel_of(self.bases[k].primitive)
             if kernel and program and len(self.calls) > 1:
-                self.calls[k] = with_bits(kernel, self.bases[k], self.calls[k], program)
+                call, program = with_literals(self.equations[k], program)
+                self.calls[k] = with_bits(kernel, self.bases[k], call, program)
 
     def made(self) -> set[Any]:
         """The variables that the calls make."""

@@ -67,9 +67,11 @@ def _sub(a: Value, b: Value) -> Value | None:
     if is_number(b, 0):
         return a
     if is_number(a, 0):
-        return -b
+        return b.args[0] if b.op == "neg" else b.builder.plain("neg", b)  # which products and their sums take in
     if b.op == "neg":
         return a + b.args[0]
+    if a.op == "neg":
+        return -(a.args[0] + b)
     held = truth_of(b)
     if held and a is b:
         return a.builder.constant(0.0)
@@ -106,6 +108,25 @@ def _div(a: Value, b: Value) -> Value | None:
     return a * (1.0 / b) if b.uniform and not a.uniform else None
 
 
+def _fma(a: Value, b: Value, c: Value) -> Value | None:
+    """a·b + c, which rounds once, so that a factor 1 or a sign can go."""
+    for x, y in ((a, b), (b, a)):
+        if is_number(x, 1):
+            return y + c
+        if x.op == "neg":
+            return c.builder.make("fnma", x.args[0], y, c)
+    return None
+
+
+def _fnma(a: Value, b: Value, c: Value) -> Value | None:
+    for x, y in ((a, b), (b, a)):
+        if is_number(x, 1):
+            return c - y
+        if x.op == "neg":
+            return c.builder.make("fma", x.args[0], y, c)
+    return None
+
+
 def _neg(a: Value) -> Value | None:
     if a.op == "neg":
         return a.args[0]
@@ -115,6 +136,31 @@ def _neg(a: Value) -> Value | None:
 def _positive(a: Value, b: Value) -> Value | None:
     """A comparison of a truth value as a number with 0."""
     return truth_of(a) if is_number(b, 0) else None
+
+
+def _against_zero(op: str) -> Rule:
+    """Let (x − t)·s ≥ 0 be x ≥ t for numbers t and s: the same, unless the smallest difference times s could be 0."""
+
+    def rule(a: Value, b: Value) -> Value | None:
+        if not is_number(b, 0):
+            return None
+        scale, difference = _scale_of(a)
+        if difference.op != "sub" or (t := number_of(difference.args[1])) is None:
+            return None
+        kind = np.finfo(a.builder.dtype)
+        smallest = abs(float(t)) * float(kind.eps) / 4 * min(scale, 1.0)
+        fits = np.isfinite(t) and np.isfinite(scale) and smallest >= float(kind.tiny)
+        return a.builder.make(op, *difference.args) if fits else None
+
+    return rule
+
+
+def _scale_of(value: Value) -> tuple[float, Value]:
+    """(s, x): a value as a product of a number and x; the number is 1 if it is no such product."""
+    for x, y in (value.args, value.args[::-1]) if value.op == "mul" else ():
+        if (number := number_of(x)) is not None:
+            return float(number), y
+    return 1.0, value
 
 
 def _nan_of_the_variable(op: str) -> Rule:
@@ -168,7 +214,9 @@ def _bnot(a: Value) -> Value | None:
 _RULES: dict[str, Rule] = {
     "add": _add, "sub": _sub, "mul": _mul, "div": _div, "neg": _neg,
     "abs": lambda a: abs(a.args[0]) if a.op == "neg" else None,
-    "gt": _positive, "ne": _positive, "min": _nan_of_the_variable("min"), "max": _nan_of_the_variable("max"),
+    "fma": _fma, "fnma": _fnma,
+    "gt": lambda a, b: _positive(a, b) or _against_zero("gt")(a, b), "ge": _against_zero("ge"), "ne": _positive,
+    "min": _nan_of_the_variable("min"), "max": _nan_of_the_variable("max"),
     "sel": _sel, "band": _logic(True), "bor": _logic(False), "bnot": _bnot,
 }  # fmt: skip
 

@@ -134,15 +134,12 @@ impl Sequence {
 
 impl Step {
     fn run(&self, frame: &CallFrame, buffers: &[*mut RawBuffer]) -> Result<()> {
-        let (mut args, mut rets) = ([ptr::null_mut(); OPERANDS], [ptr::null_mut(); OPERANDS]);
-        if self.args.len().max(self.rets.len()) > OPERANDS {
-            return Err(Error::internal(format!("a call of a sequence has more than {OPERANDS} operands")));
-        }
-        for (to, &k) in args.iter_mut().zip(&self.args) {
-            *to = buffers[k];
-        }
-        for (to, &k) in rets.iter_mut().zip(&self.rets) {
-            *to = buffers[k];
+        let (mut args, mut rets) = (List::new(ptr::null_mut()), List::new(ptr::null_mut()));
+        for (to, places) in [(&mut args, &self.args), (&mut rets, &self.rets)] {
+            to.fill(places.len(), |k, buffer| {
+                *buffer = buffers[places[k]];
+                Ok(())
+            })?;
         }
         let mut inner = CallFrame {
             struct_size: frame.struct_size,
@@ -150,20 +147,20 @@ impl Step {
             api: frame.api,
             ctx: frame.ctx,
             stage: frame.stage,
-            args: operands(&mut args[..self.args.len()]),
-            rets: operands(&mut rets[..self.rets.len()]),
+            args: operands(&mut args),
+            rets: operands(&mut rets),
             attrs: self.attributes.tables(),
             future: ptr::null_mut(),
         };
         // SAFETY: the frame is complete, and lives until the handler returns.
         let done = Error::check_raised(unsafe { (self.handler)(&raw mut inner) });
         // SAFETY: buffers are live for the time of the call.
-        found::forget(rets[..self.rets.len()].iter().map(|&ret| unsafe { (*ret).data }.addr()));
+        found::forget(rets.iter().map(|&ret| unsafe { (*ret).data }.addr()));
         done
     }
 }
 
-fn operands(buffers: &mut [*mut RawBuffer]) -> Operands {
+fn operands(buffers: &mut List<*mut RawBuffer, OPERANDS>) -> Operands {
     Operands {
         struct_size: size_of::<Operands>(),
         extension_start: ptr::null_mut(),

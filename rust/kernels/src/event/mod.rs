@@ -35,7 +35,7 @@ pub use ring::{Delays, Ring};
 pub use rows::{Bounded, Index, Indices, Indptr, Names, Rows};
 pub use scatter::{scatter, scatter_found};
 pub use spike_queue::{SpikeQueue, Starts, deliver, enqueue, starts};
-pub use spikes::{Spikes, find_ones};
+pub use spikes::{Spikes, find_ones, ones_of_bits};
 pub use windows::{Axis, Conv};
 
 // What plasticity walks synapses with, and recorders look for spikes with.

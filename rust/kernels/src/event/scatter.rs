@@ -95,20 +95,10 @@ fn scatter_each<T: Float>(
             hits => call.deliver(b, Source::Found(hits), None),
         });
     }
-    let hits: Vec<_> = (0..dims.batch).map(found).collect();
-    let events: usize = hits.iter().flatten().map(|hit| rows.row(hit.row).map_or(0, |r| r.len())).sum();
-    let parallel = events >= enough;
-    if dims.batch >= threads::get() {
-        return threads::try_ranges(dims.batch, parallel, |mut range| {
-            range.try_for_each(|b| call.deliver(b, Source::Found(&hits[b]), None))
-        });
+    match dims.batch {
+        1 => call.deliver_all(&[found(0)], enough),
+        batch => call.deliver_all(&(0..batch).map(found).collect::<Vec<_>>(), enough),
     }
-    let parts = if parallel && rows.is_sorted() { call.parts(threads::get(), &hits) } else { vec![] };
-    let delivered = threads::try_ranges(parts.len().max(1), parallel, |range| {
-        let part = (!parts.is_empty()).then(|| parts[range.start].start..parts[range.end - 1].end);
-        (0..dims.batch).try_for_each(|b| call.deliver(b, Source::Found(&hits[b]), part.clone()))
-    });
-    delivered.map_err(|error| call.first_fault(&hits).err().unwrap_or(error))
 }
 
 /// Synapses of a row, and the spike that they deliver.
@@ -154,6 +144,32 @@ struct Call<'a, T> {
 }
 
 impl<T: Float> Call<'_, T> {
+    /// Delivers the spikes of all batch rows, on several threads if there are `enough` events.
+    fn deliver_all(&self, hits: &[Vec<Hit<T>>], enough: usize) -> Result<()> {
+        let rows = self.rows;
+        let events: usize = hits.iter().flatten().map(|hit| rows.row(hit.row).map_or(0, |r| r.len())).sum();
+        let all = |part: Option<Range<usize>>| {
+            let mut each = hits.iter().enumerate();
+            each.try_for_each(|(b, hits)| self.deliver(b, Source::Found(hits), part.clone()))
+        };
+        if events < enough {
+            return all(None);
+        }
+        if hits.len() >= threads::get() {
+            return threads::try_ranges(hits.len(), true, |mut range| {
+                range.try_for_each(|b| self.deliver(b, Source::Found(&hits[b]), None))
+            });
+        }
+        if !rows.is_sorted() {
+            return all(None);
+        }
+        let parts = self.parts(threads::get(), hits);
+        let delivered = threads::try_ranges(parts.len(), true, |range| {
+            all(Some(parts[range.start].start..parts[range.end - 1].end))
+        });
+        delivered.map_err(|error| self.first_fault(hits).err().unwrap_or(error))
+    }
+
     /// Delivers the spikes of batch row `b`; with a part, to nothing else.
     fn deliver(&self, b: usize, source: Source<'_, T>, part: Option<Range<usize>>) -> Result<()> {
         let bases = match self.ring.delays {

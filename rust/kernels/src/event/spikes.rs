@@ -197,11 +197,74 @@ pub(crate) fn find<T: Float>(spikes: Spikes<'_, T>, fetch: impl Fn(usize)) -> Ve
     dispatch(Find { spikes, fetch })
 }
 
-/// The rows of all spikes, in order, if each is one spike.
+/// The places of all elements that are 1, in order, if all others are 0.
 #[must_use]
-pub fn find_ones<T: Float>(spikes: Spikes<'_, T>) -> Option<Vec<u32>> {
-    let row = |hit: Hit<T>| (hit.value == T::ONE).then_some(hit.row as u32);
-    find(spikes, |_| ()).into_iter().map(row).collect()
+pub fn find_ones<T: Float>(spikes: &[T]) -> Option<Vec<u32>> {
+    dispatch(FindOnes(spikes))
+}
+
+#[derive(Clone, Copy)]
+struct FindOnes<'a, T>(&'a [T]);
+
+impl<T: Float> Job<T> for FindOnes<'_, T> {
+    type Out = Option<Vec<u32>>;
+
+    #[inline(always)]
+    fn run<L: Lane<Elem = T>>(self) -> Option<Vec<u32>> {
+        let (mut found, mut bits) = (Vec::with_capacity(MANY), [0; WORDS]);
+        let (whole, rest) = self.0.split_at(self.0.len() / WORD * WORD);
+        for (block, spikes) in whole.chunks(WORDS * WORD).enumerate() {
+            let words = &mut bits[..spikes.len() / WORD];
+            for (word, spikes) in words.iter_mut().zip(spikes.chunks_exact(WORD)) {
+                *word = 0;
+                for at in (0..WORD).step_by(L::WIDTH) {
+                    // SAFETY: lanes divide the elements of a word.
+                    *word |= u64::from(not_zero(unsafe { L::load(spikes.as_ptr().add(at)) })) << at;
+                }
+            }
+            push_ones(&mut found, block * WORDS, words);
+        }
+        let of_rest = rest.iter().enumerate().filter(|&(_, &x)| x != T::ZERO);
+        found.extend(of_rest.map(|(k, _)| (whole.len() + k) as u32));
+        found.iter().all(|&k| self.0[k as usize] == T::ONE).then_some(found)
+    }
+}
+
+/// Bits of a word, and words that are searched at once.
+const WORD: usize = u64::BITS as usize;
+const WORDS: usize = 64;
+
+/// The places of all bits that are 1, in order.
+#[must_use]
+pub fn ones_of_bits(words: &[u64]) -> Vec<u32> {
+    let mut found = Vec::with_capacity(MANY);
+    for (block, words) in words.chunks(WORDS).enumerate() {
+        push_ones(&mut found, block * WORDS, words);
+    }
+    found
+}
+
+/// Appends the places of the bits of at most `WORDS` words, the first of which has this number.
+///
+/// Most words have no bit or one: which of the two is no branch, which would be foretold wrongly for every spike.
+#[inline(always)]
+fn push_ones(found: &mut Vec<u32>, first: usize, words: &[u64]) {
+    let (mut singles, mut count) = ([0; WORDS], 0);
+    for (k, &word) in words.iter().enumerate() {
+        let place = ((first + k) * WORD) as u32;
+        singles[count] = place + word.trailing_zeros();
+        count += usize::from(word != 0);
+        let mut left = word & word.wrapping_sub(1);
+        if left != 0 {
+            found.extend_from_slice(&singles[..count]);
+            count = 0;
+        }
+        while left != 0 {
+            found.push(place + left.trailing_zeros());
+            left &= left - 1;
+        }
+    }
+    found.extend_from_slice(&singles[..count]);
 }
 
 struct Find<'a, T, F> {
@@ -298,4 +361,47 @@ fn search_bytes<'a>(spikes: &[u8], found: &'a mut [u16; BLOCK]) -> &'a [u16] {
         }
     }
     &found[..count]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lane::dispatch_all;
+
+    /// Words without a bit, with one and with several, in several blocks, and elements behind the last word.
+    fn spikes() -> Vec<f32> {
+        let fires = |k: usize| k.is_multiple_of(97) || (300..310).contains(&k) || k == 4999;
+        (0..WORDS * WORD + 1000).map(|k| if fires(k) { 1.0 } else { 0.0 }).collect()
+    }
+
+    fn places(spikes: &[f32]) -> Vec<u32> {
+        (0..spikes.len()).filter(|&k| spikes[k] != 0.0).map(|k| k as u32).collect()
+    }
+
+    #[test]
+    fn the_places_of_ones_are_found_in_order() {
+        let all = spikes();
+        for len in [0, 1, 63, 64, 65, 303, 4096, all.len()] {
+            for found in dispatch_all(FindOnes(&all[..len])) {
+                assert_eq!(found, Some(places(&all[..len])));
+            }
+        }
+    }
+
+    #[test]
+    fn other_numbers_than_one_are_told_apart() {
+        for (place, x) in [(0, 0.5), (70, f32::NAN), (5095, 2.0)] {
+            let mut all = spikes();
+            all[place] = x;
+            assert!(dispatch_all(FindOnes(&all)).iter().all(Option::is_none));
+        }
+    }
+
+    #[test]
+    fn bits_are_found_in_order() {
+        let all = spikes();
+        let word = |spikes: &[f32]| places(spikes).iter().map(|k| 1 << k).sum();
+        let words: Vec<u64> = all.chunks(WORD).map(word).collect();
+        assert_eq!(ones_of_bits(&words), places(&all));
+    }
 }
