@@ -6,7 +6,7 @@ use super::along::{Along, along};
 use super::pending::{Listed, Lists, Pending, after_sum};
 use super::{Columns, Law, by_dependence, found};
 use crate::error::Result;
-use crate::event::{Dims, Hit, Index, Ring, Rows, Spikes, length, scatter};
+use crate::event::{Dims, Hit, Index, Ring, Rows, Spikes, length, prefetch_one, scatter};
 use crate::lane::{Float, Job, Lane, dispatch};
 use crate::shared::Shared;
 use crate::threads;
@@ -169,27 +169,40 @@ impl<T: Float> Job<T> for Catch<'_, T> {
 
     #[inline(always)]
     fn run<L: Lane<Elem = T>>(self) -> Result<()> {
-        self.surplus.iter().try_for_each(
-            |&(target, count)| by_dependence!(self.post.law, D => self.column::<L::Eight, D>(target, count)),
-        )
+        let mut late = vec![];
+        for &(target, count) in self.surplus {
+            self.find_late(target, count, &mut late)?;
+            by_dependence!(self.post.law, D => self.change::<L::Eight, D>(target, count, &late));
+        }
+        Ok(())
     }
 }
 
 impl<T: Float> Catch<'_, T> {
-    #[inline(always)]
-    fn column<L: Lane<Elem = T>, const D: u8>(&self, target: usize, count: usize) -> Result<()> {
-        let listed = self.pending.lists().of(target);
-        let (newest, when) = (listed.when[count - 1], &listed.first(count));
-        let oldest = Listed { when, ..listed };
-        let (law, coefficient, marks) = (&self.post.law, self.post.coefficient, &*self.pending.marks);
+    /// The places and the sources of the synapses that have not met the oldest events of their target.
+    fn find_late(&self, target: usize, count: usize, late: &mut Vec<(usize, usize)>) -> Result<()> {
+        let newest = self.pending.lists().of(target).when[count - 1];
+        let marks = &*self.pending.marks;
+        late.clear();
         self.columns.each(self.columns.column(target)?, |_, place, source| {
-            let mark = marks[source];
-            if newest < mark {
-                let slope = coefficient[source];
+            if newest < marks[source] {
                 // SAFETY: the places of the column are checked.
-                unsafe { self.weight.replace(place, |w| oldest.applied::<L, D>(law, w, slope, mark)) };
+                prefetch_one(unsafe { self.weight.at(place) });
+                late.push((place, source));
             }
         })
+    }
+
+    #[inline(always)]
+    fn change<L: Lane<Elem = T>, const D: u8>(&self, target: usize, count: usize, late: &[(usize, usize)]) {
+        let listed = self.pending.lists().of(target);
+        let oldest = Listed { when: &listed.first(count), ..listed };
+        let (law, coefficient, marks) = (&self.post.law, self.post.coefficient, &*self.pending.marks);
+        for &(place, source) in late {
+            let (slope, mark) = (coefficient[source], marks[source]);
+            // SAFETY: the places of the column are checked.
+            unsafe { self.weight.replace(place, |w| oldest.applied::<L, D>(law, w, slope, mark)) };
+        }
     }
 }
 
