@@ -262,7 +262,7 @@ impl<T: Float> Walk<'_, T> {
             pre: self.pre.law,
         };
         let together = if D == 0 { weights.len() / TOGETHER * TOGETHER } else { 0 };
-        let (many, few) = (&mut *weights).split_at_mut(together);
+        let (many, few) = weights.split_at_mut(together);
         let (many, to_many) = (many.as_chunks_mut().0, targets.as_chunks().0);
         // SAFETY: the indices of the row are checked, all targets have a list and a coefficient, and a thread that
         // delivers walks alone.
