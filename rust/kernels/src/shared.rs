@@ -44,6 +44,12 @@ impl<'a, T> Shared<'a, T> {
         unsafe { *self.ptr.add(i) += x };
     }
 
+    /// The address of the first element.
+    #[inline(always)]
+    pub(crate) fn all(&self) -> *mut T {
+        self.ptr
+    }
+
     /// The address of one element.
     ///
     /// # Safety

@@ -6,7 +6,7 @@ use super::along::{Along, along};
 use super::pending::{Listed, Lists, Pending, after_sum};
 use super::{Columns, Law, by_dependence, found};
 use crate::error::Result;
-use crate::event::{Dims, Hit, Index, Ring, Rows, Spikes, length, scatter};
+use crate::event::{Dims, Hit, Index, Ring, Rows, Spikes, length, prefetch_one, scatter};
 use crate::lane::{Float, Job, Lane, dispatch};
 use crate::shared::Shared;
 use crate::threads;
@@ -169,27 +169,41 @@ impl<T: Float> Job<T> for Catch<'_, T> {
 
     #[inline(always)]
     fn run<L: Lane<Elem = T>>(self) -> Result<()> {
-        self.surplus.iter().try_for_each(
-            |&(target, count)| by_dependence!(self.post.law, D => self.column::<L::Eight, D>(target, count)),
-        )
+        let mut late = vec![];
+        for &(target, count) in self.surplus {
+            self.find_late(target, count, &mut late)?;
+            by_dependence!(self.post.law, D => self.change::<L::Eight, D>(target, count, &late));
+        }
+        Ok(())
     }
 }
 
 impl<T: Float> Catch<'_, T> {
-    #[inline(always)]
-    fn column<L: Lane<Elem = T>, const D: u8>(&self, target: usize, count: usize) -> Result<()> {
-        let listed = self.pending.lists().of(target);
-        let (newest, when) = (listed.when[count - 1], &listed.first(count));
-        let oldest = Listed { when, ..listed };
-        let (law, coefficient, marks) = (&self.post.law, self.post.coefficient, &*self.pending.marks);
+    /// The places and the sources of the synapses that have not met the oldest events of their target.
+    fn find_late(&self, target: usize, count: usize, late: &mut Vec<(usize, usize)>) -> Result<()> {
+        let newest = self.pending.lists().of(target).when[count - 1];
+        let marks = &*self.pending.marks;
+        late.clear();
         self.columns.each(self.columns.column(target)?, |_, place, source| {
-            let mark = marks[source];
-            if newest < mark {
-                let slope = coefficient[source];
+            if newest < marks[source] {
                 // SAFETY: the places of the column are checked.
-                unsafe { self.weight.replace(place, |w| oldest.applied::<L, D>(law, w, slope, mark)) };
+                prefetch_one(unsafe { self.weight.at(place) });
+                late.push((place, source));
             }
         })
+    }
+
+    /// Changes the weights at such places by these events.
+    #[inline(always)]
+    fn change<L: Lane<Elem = T>, const D: u8>(&self, target: usize, count: usize, late: &[(usize, usize)]) {
+        let listed = self.pending.lists().of(target);
+        let oldest = Listed { when: &listed.first(count), ..listed };
+        let (law, coefficient, marks) = (&self.post.law, self.post.coefficient, &*self.pending.marks);
+        for &(place, source) in late {
+            let (slope, mark) = (coefficient[source], marks[source]);
+            // SAFETY: the places of the column are checked.
+            unsafe { self.weight.replace(place, |w| oldest.applied::<L, D>(law, w, slope, mark)) };
+        }
     }
 }
 
@@ -246,7 +260,6 @@ impl<T: Float> Walk<'_, T> {
             of_targets: self.pre.coefficient,
             post: self.post.law,
             pre: self.pre.law,
-            to: self.to.map(|(spikes, targets)| (spikes[source], targets)),
         };
         let together = if D == 0 { weights.len() / TOGETHER * TOGETHER } else { 0 };
         let (many, few) = weights.split_at_mut(together);
@@ -254,12 +267,31 @@ impl<T: Float> Walk<'_, T> {
         // SAFETY: the indices of the row are checked, all targets have a list and a coefficient, and a thread that
         // delivers walks alone.
         unsafe {
-            for (weights, targets) in many.iter_mut().zip(to_many) {
-                row.meet_together::<L, I, P>(weights, targets);
+            if self.pending.graded {
+                row.meet_many::<L, I, P, true>(many, to_many);
+            } else {
+                row.meet_many::<L, I, P, false>(many, to_many);
             }
             for (w, target) in few.iter_mut().zip(&targets[together..]) {
                 row.meet::<L, D, P>(w, target.get());
             }
+            self.deliver(weights, targets, source);
+        }
+    }
+
+    /// Delivers the spike of a source by the new weights of its row: once they all are there, since the sums that change
+    /// them and those of the targets then do not wait for each other.
+    ///
+    /// # Safety
+    /// The targets are there, and no other thread delivers.
+    #[inline(always)]
+    unsafe fn deliver<I: Index>(&self, weights: &[T], targets: &[I], source: usize) {
+        let Some((spikes, to)) = self.to else { return };
+        // A copy of the address stays in a register.
+        let (spike, to) = (spikes[source], to.all());
+        for (&w, target) in weights.iter().zip(targets) {
+            // SAFETY: promised to this function.
+            unsafe { *to.add(target.get()) += spike * w };
         }
     }
 }
@@ -276,14 +308,13 @@ struct Row<'a, T> {
     of_targets: &'a [T],
     post: Law<T>,
     pre: Law<T>,
-    to: Option<(T, &'a Shared<'a, T>)>,
 }
 
 impl<T: Float> Row<'_, T> {
-    /// Changes the weight of a synapse, and delivers by it.
+    /// Changes the weight of a synapse.
     ///
     /// # Safety
-    /// There is such a target, and no other thread delivers.
+    /// There is such a target.
     #[inline(always)]
     unsafe fn meet<L: Lane<Elem = T>, const D: u8, const P: u8>(&self, w: &mut T, target: usize) {
         // SAFETY: promised to this function.
@@ -292,10 +323,6 @@ impl<T: Float> Row<'_, T> {
         // SAFETY: as above.
         let coefficient = unsafe { *self.of_targets.get_unchecked(target) };
         *w = self.after_source::<P>(met, coefficient);
-        if let Some((spike, targets)) = self.to {
-            // SAFETY: as above.
-            unsafe { targets.add(target, spike * *w) };
-        }
     }
 
     /// As [`Self::meet`] for several synapses, for a law without a dependence on the weight.
@@ -303,28 +330,39 @@ impl<T: Float> Row<'_, T> {
     /// # Safety
     /// As [`Self::meet`].
     #[inline(always)]
-    unsafe fn meet_together<L: Lane<Elem = T>, I: Index, const P: u8>(
+    unsafe fn meet_many<L: Lane<Elem = T>, I: Index, const P: u8, const GRADED: bool>(
+        &self,
+        weights: &mut [[T; TOGETHER]],
+        targets: &[[I; TOGETHER]],
+    ) {
+        for (weights, targets) in weights.iter_mut().zip(targets) {
+            // SAFETY: promised to this function.
+            unsafe { self.meet_together::<L, I, P, GRADED>(weights, targets) };
+        }
+    }
+
+    /// As [`Self::meet_many`] for as many as are changed together.
+    ///
+    /// # Safety
+    /// As [`Self::meet`].
+    #[inline(always)]
+    unsafe fn meet_together<L: Lane<Elem = T>, I: Index, const P: u8, const GRADED: bool>(
         &self,
         weights: &mut [T; TOGETHER],
         targets: &[I; TOGETHER],
     ) {
         let (mut amounts, mut coefficients) = ([L::splat(T::ZERO); TOGETHER], [T::ZERO; TOGETHER]);
         for ((amount, coefficient), target) in amounts.iter_mut().zip(&mut coefficients).zip(targets) {
-            // SAFETY: promised to this function.
+            // SAFETY: promised to this function. The read is volatile since a compiler makes one gather of eight, which
+            // takes longer.
             unsafe {
-                *amount = self.lists.of_unchecked(target.get()).lane(self.mark);
-                *coefficient = *self.of_targets.get_unchecked(target.get());
+                *amount = self.lists.of_unchecked(target.get()).lane::<L, GRADED>(self.mark);
+                *coefficient = self.of_targets.as_ptr().add(target.get()).read_volatile();
             }
         }
         for ((w, sum), coefficient) in weights.iter_mut().zip(L::sums(amounts)).zip(coefficients) {
             let met = after_sum(&self.post, *w, self.slope, sum);
             *w = self.after_source::<P>(met, coefficient);
-        }
-        if let Some((spike, to)) = self.to {
-            for (&w, target) in weights.iter().zip(targets) {
-                // SAFETY: promised to this function.
-                unsafe { to.add(target.get(), spike * w) };
-            }
         }
     }
 

@@ -26,7 +26,7 @@ pub struct Pending<'a, T> {
     /// The events times the clock, of one sign.
     amount: &'a mut [Slots<T>],
     /// Whether some events are not 1; else amounts are what the clock showed.
-    graded: bool,
+    pub(super) graded: bool,
     /// What the clock showed when the row of each source was last walked.
     pub(super) marks: &'a mut [T],
 }
@@ -138,21 +138,22 @@ impl<T: Float> Listed<'_, T> {
         from_fn(|k| if k < count { self.when[k] } else { T::from_f64(f64::INFINITY) })
     }
 
-    /// Which of the events of some slots were since a mark, and their amounts.
+    /// Which of the events of some slots were since a mark, and their amounts. Where no event is graded, `GRADED` may
+    /// be false, which saves a load.
     #[inline(always)]
-    fn since<L: Lane<Elem = T>>(self, mark: T, first: usize) -> (L::Mask, L) {
+    fn since<L: Lane<Elem = T>, const GRADED: bool>(self, mark: T, first: usize) -> (L::Mask, L) {
         let (when, amount) = (&self.when[first..first + L::WIDTH], &self.amount[first..first + L::WIDTH]);
         // SAFETY: both slices are as long as a lane.
         let (when, amount) = unsafe { (L::load(when.as_ptr()), L::load(amount.as_ptr())) };
-        (L::splat(mark).gt(when), amount)
+        (L::splat(mark).gt(when), if GRADED { amount } else { when })
     }
 
-    /// The amounts since a mark, added up to one lane.
+    /// The amounts since a mark, added up to one lane; `GRADED` as in [`Self::since`].
     #[inline(always)]
-    pub(super) fn lane<L: Lane<Elem = T>>(self, mark: T) -> L {
+    pub(super) fn lane<L: Lane<Elem = T>, const GRADED: bool>(self, mark: T) -> L {
         const { assert!(L::WIDTH > 1 && L::WIDTH <= SLOTS, "one, two or four lanes for the slots") };
         let part = |k| {
-            let (since, amount) = self.since::<L>(mark, k * L::WIDTH);
+            let (since, amount) = self.since::<L, GRADED>(mark, k * L::WIDTH);
             L::select(since, amount, L::splat(T::ZERO))
         };
         // The order of additions is the same for lanes of any width.
@@ -173,10 +174,10 @@ impl<T: Float> Listed<'_, T> {
         mark: T,
     ) -> T {
         if D == 0 {
-            return after_sum(law, w, slope, self.lane::<L>(mark).sum());
+            return after_sum(law, w, slope, self.lane::<L, true>(mark).sum());
         }
         for first in (0..SLOTS).step_by(L::WIDTH) {
-            let mut since = L::bits(self.since::<L>(mark, first).0);
+            let mut since = L::bits(self.since::<L, true>(mark, first).0);
             while since != 0 {
                 w = law.changed::<D>(w, slope * self.amount[first + since.trailing_zeros() as usize]);
                 since &= since - 1;
