@@ -123,8 +123,8 @@ fn sums_are_added_in_one_order_whatever_the_threads() {
 
 #[test]
 fn lanes_are_counted_through_the_rows() {
-    let text = "program f64 inputs 2\n0 = in 0\n1 = win 1\n2 = draw 1 1 1 #0\nout 2\n";
     const FIRST: u32 = 77; // also the key
+    let text = "program f64 inputs 2\n0 = in 0\n1 = win 1\n2 = draw 1 1 1 #0\nout 2\n";
     for layout in [Layout::Neuron, Layout::Full] {
         let shape = Shape { batch: 3, n: 1500 };
         let zeros = Operand::new(layout, &vec![0.0; elements(layout, shape)]);
