@@ -44,6 +44,7 @@ from .inputs import SectionInput as SectionInput
 from .inputs import SinusoidalInput as SinusoidalInput
 from .inputs import SpikeTime as SpikeTime
 from .inputs import StepInput as StepInput
+from .inputs import TimedArray as TimedArray
 from .inputs import WienerProcessInput as WienerProcessInput
 from .inputs import poisson_input as poisson_input
 from .kernels._threads import get_num_threads as get_num_threads

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable, Collection, Mapping
 from fractions import Fraction
 from typing import Any
@@ -31,6 +32,7 @@ _COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Eq: lambda a, b: a == b,
     ast.NotEq: lambda a, b: a != b,
 }
+_FUNCTIONS = f"there are {', '.join(functions.NAMES)}, and in neurons f(t) of an f=sl.TimedArray(…)."
 CONDITION = object()  # stands for the unit of a condition
 
 
@@ -47,6 +49,7 @@ class Expression:
             at = max(0, (error.offset or 1) - 1)
             raise self.place.part(at, at + 1).error(f"this is no expression: {error.msg}.") from None
         self.draws: dict[str, str] = {}  # the name of each rand() or randn(), and which of the two it is
+        self.timed: dict[str, str] = {}  # "stimulus(t)" -> "stimulus"
         self.tree = _Named(self).visit(self.tree)
         self.names: frozenset[str] = frozenset(self._names(self.tree) - self.draws.keys())
 
@@ -63,6 +66,8 @@ class Expression:
                 and node.id not in known
                 and not unit_named(node.id)
             ):
+                if node.id in self.timed:
+                    raise self.at(node).error(f"there is no function {self.timed[node.id]!r}; {_FUNCTIONS}")
                 near = nearest(node.id, known)
                 hint = f"give its value: {node.id}=…" if near is None else f"did you mean {near!r}?"
                 raise self.at(node).error(f"{node.id!r} is not known; {(hints or {}).get(node.id, hint)}")
@@ -90,7 +95,7 @@ class Expression:
         if name == "poisson":
             raise self.at(node).error("poisson() is not there in text; write rand() < rate*dt for a spike.")
         if name not in functions.NAMES:
-            raise self.at(node).error(f"there is no function {name!r}; there are {', '.join(functions.NAMES)}.")
+            raise self.at(node).error(f"there is no function {name!r}; {_FUNCTIONS}")
         if len(node.args) != (count := functions.ARGUMENTS.get(name, 1)):
             raise self.at(node).error(f"{name} takes {count} argument{'s' * (count > 1)}; given {len(node.args)}.")
         return set().union(*map(self._names, node.args))
@@ -117,6 +122,8 @@ class Expression:
                 return u.UNITLESS
             case ast.Name():
                 return units[node.id] if node.id in units else unit_named(node.id)
+            case ast.Constant(value=bool()):
+                return CONDITION
             case ast.Constant():
                 return u.UNITLESS
             case ast.UnaryOp(op=ast.Not()):
@@ -234,14 +241,25 @@ class Expression:
 
 
 class _Named(ast.NodeTransformer):
-    """Gives each rand() and randn() a name, which no other one in the model has."""
+    """Makes names of calls whose value is known before the step, and a number of pi.
+
+    Each rand() and randn() gets a name that no other one in the model has; `f(t)` and `f(t, i)` become "f(t)".
+    """
 
     def __init__(self, expression: Expression):
         self.expression = expression
 
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.copy_location(ast.Constant(math.pi), node) if node.id == "pi" else node
+
     def visit_Call(self, node: ast.Call) -> ast.expr:
         node = self.generic_visit(node)  # pyright: ignore[reportAssignmentType]
-        if not isinstance(node.func, ast.Name) or node.func.id not in functions.DRAWS:
+        if not isinstance(node.func, ast.Name):
+            return node
+        if node.func.id not in (*functions.NAMES, *functions.DRAWS) and _is_of_time(node):
+            self.expression.timed[name := f"{node.func.id}(t)"] = node.func.id
+            return ast.copy_location(ast.Name(name, ast.Load()), node)
+        if node.func.id not in functions.DRAWS:
             return node
         place = self.expression.at(node)
         if node.args or node.keywords:
@@ -249,6 +267,11 @@ class _Named(ast.NodeTransformer):
         name = f"{node.func.id}() at {place.start} of {place.name}"
         self.expression.draws[name] = node.func.id
         return ast.copy_location(ast.Name(name, ast.Load()), node)
+
+
+def _is_of_time(node: ast.Call) -> bool:
+    """Whether a call is `f(t)` or `f(t, i)`."""
+    return [arg.id for arg in node.args if isinstance(arg, ast.Name)] in (["t"], ["t", "i"]) and not node.keywords
 
 
 def _constant(node: ast.expr) -> Fraction | None:

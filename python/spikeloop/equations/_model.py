@@ -18,8 +18,10 @@ from .._units import number_in, unit_of, with_unit
 from . import _system
 from ._class import Recipe, made
 from ._expression import CONDITION, Expression
+from ._namespace import joined
 from ._noise import UNIT as XI_UNIT
 from ._noise import XI, Noise
+from ._of_time import FunctionOfTime
 from ._spiking import Reset, Threshold
 from ._system import NotLinear, System
 from ._text import Equation, expression, statements
@@ -27,6 +29,7 @@ from ._text import equations as read
 from ._units import factor
 
 _ALWAYS = ("dt", "t")  # names that every equation may use
+_NEVER = "False"  # the threshold of a neuron without spikes
 _OWN = "own factor"  # of the potential in its own rate
 
 
@@ -35,7 +38,7 @@ class Source:
     """What the user gave to `from_equations`."""
 
     text: str
-    threshold: str
+    threshold: str | None
     reset: str | None
     refractory: str | None
     method: str | None
@@ -49,12 +52,12 @@ class TextModel:
     def __init__(self, base: type[Any], source: Source):
         self.source, self.equations = source, read(source.text)
         self._check_declarations(base)
-        self.system = System(self.equations, [*filter(None, [self.input]), "t"])
+        self.system = System(self.equations, [*filter(None, [self.input]), "t", *self.timed])
         self.potential = self.system.states[0]
         self._check_names()
         _system.check_units(self.equations, self.units)
         self.reset = Reset(statements(source.reset or "", "reset"), self)
-        self.threshold = Threshold(expression(source.threshold, "threshold"), self)
+        self.threshold = Threshold(expression(source.threshold or _NEVER, "threshold"), self)
         self._check_all_used()
         self.noise = Noise(self._expressions, self.equations)
 
@@ -74,11 +77,16 @@ class TextModel:
     @cached_property
     def constants(self) -> dict[str, Any]:
         """The constants by name, with the values that they have unless the constructor is given others."""
-        given = dict(self.source.constants)
+        given = {k: v for k, v in self.source.constants.items() if not isinstance(v, FunctionOfTime)}
         for name, equation in self.declared.items():
             if equation.kind == "parameter" and "input" not in equation.flags:
                 given.setdefault(name, with_unit(0.0, self._unit_after_colon(equation)))
         return given
+
+    @cached_property
+    def timed(self) -> dict[str, FunctionOfTime]:
+        """What the equations read as "stimulus(t)"."""
+        return {f"{k}(t)": v for k, v in self.source.constants.items() if isinstance(v, FunctionOfTime)}
 
     @cached_property
     def units(self) -> dict[str, Any]:
@@ -87,6 +95,7 @@ class TextModel:
         found |= {name: self._unit_after_colon(equation) for name, equation in self.declared.items()}
         if self.input is not None:
             found.setdefault(self.input, u.mA)
+        found |= {name: array.unit for name, array in self.timed.items()}
         return {**found, "dt": u.ms, "t": u.ms, XI: XI_UNIT}
 
     @property
@@ -100,7 +109,7 @@ class TextModel:
 
     def values(self, p: SimpleNamespace, s: SimpleNamespace | None = None) -> dict[str, Any]:
         """Constants, and the states if given, in coherent units."""
-        known = {name: getattr(p, name) for name in (*self.constants, *_ALWAYS)} | self.noise.values(p)
+        known = {name: getattr(p, name) for name in (*self.constants, *_ALWAYS, *self.timed)} | self.noise.values(p)
         if s is not None:
             known |= {name: getattr(s, self.attribute(name)) * self.factor(name) for name in self.states}
         return known
@@ -129,6 +138,9 @@ class TextModel:
                 raise equation.place.error(f"{name} is defined here and given as a constant; keep one of them.")
         if not any(e.kind == "differential" for e in self.equations):
             raise ValueError(f"The equations hold no dv/dt = …; given {self.source.text.strip()!r}.")
+        for name in ("reset", "refractory"):
+            if self.source.threshold is None and getattr(self.source, name) is not None:
+                raise ValueError(f"{name}= is given without threshold=; write for example threshold='v > V_th'.")
         for name in self.source.constants:
             if _is_taken(base, name):
                 raise ValueError(f"The constant {name!r} has a meaning of its own in a neuron; choose another name.")
@@ -147,7 +159,7 @@ class TextModel:
         return [*found, self.threshold.expression, expression(self.source.refractory or "0", "refractory")]
 
     def _check_all_used(self) -> None:
-        used = set().union(*(expression.names for expression in self._expressions))
+        used = set().union(*({*expression.names, *expression.timed.values()} for expression in self._expressions))
         _system.check_used(self.source.constants, used, self.units)
 
     # --- the class ---------------------------------------------------------------------------------------------------
@@ -158,12 +170,13 @@ class TextModel:
         constants = {name: param(value) for name, value in self.constants.items() if name != "tau_ref"}
         alias = {} if self.potential == "V" else {self.potential: property(lambda neuron: neuron.V)}
         unit = self.units[self.input] if self.input is not None else u.mA
+        own = [_OWN] if self._integral_names else []
         return {
             **constants, **variables, **alias, **self._refractory(),
             "__doc__": f"A neuron from text.\n\n{self.source.text}",
             "current_unit": unit,
             "draws": bool(self.noise.names),
-            "operands": (*self.constants, *_ALWAYS, *[_OWN] * bool(self._integral_names), *self._integral_names),
+            "operands": (*self.constants, *_ALWAYS, *self.timed, *own, *self._integral_names),
             "derive": staticmethod(self._derive),
             "integrate": staticmethod(self._integrate),
             "threshold": staticmethod(self.threshold),
@@ -239,13 +252,20 @@ class TextModel:
         constants = {name: getattr(p, name) * self.factor(name) for name in self.constants}
         # What is read becomes an input of the program.
         t = environ.get("t", desc="the time, which the equations contain") if self._uses_t else 0.0 * u.ms
-        always = (dt, number_in(t, u.ms, "environ t"))
+        always = (dt, number_in(t, u.ms, "environ t"), *self._timed_values())
         if self.method.method != EXACT:
             return (*constants.values(), *always)
         entries = self.system.matrix({**constants, "dt": dt})
         found = _integrators.integral(entries, self.states, dt)
         own = entries.get((self.potential, self.potential), 0.0)
         return (*constants.values(), *always, own, *(found[pair] for pair in self._integral_names.values()))
+
+    def _timed_values(self) -> list[Any]:
+        """The values of the timed arrays in this step."""
+        if not self.timed:
+            return []
+        i = environ.get("i", desc="the index of the step, which timed arrays read")
+        return [array.at_step(i) * self.factor(name) for name, array in self.timed.items()]
 
     @cached_property
     def _uses_t(self) -> bool:
@@ -300,12 +320,13 @@ def from_equations(
     base: type[Any],
     equations: str,
     *,
-    threshold: str,
+    threshold: str | None = None,
     reset: str | None = None,
     refractory: str | None = None,
     method: str | None = None,
     input: str = "I",
     name: str = "TextNeuron",
+    namespace: Mapping[str, Any] | None = None,
     **constants: Any,
 ) -> type[Any]:
     """A neuron model, a class, from equations in text, in the notation of Brian2.
@@ -316,13 +337,14 @@ def from_equations(
     | parameter | meaning | default |
     |---|---|---|
     | `equations` | lines `dx/dt = … : unit`, `x = … : unit`, `x : unit`, with the unit of x | |
-    | `threshold` | the condition for a spike, `"v > V_th"` | |
+    | `threshold` | the condition for a spike, `"v > V_th"` | none: the neuron does not spike |
     | `reset` | statements, `"v = V_reset; w += b"` | none |
     | `refractory` | `"5*ms"` or a constant; the threshold again: a spike is a rise above it | none |
     | `method` | `"exact"`, `"exp_euler"`, `"euler"`, `"rk2"`, `"rk4(5)"`, `"rkf45(1e-6)"` | exact, else exp_euler |
     | `input` | the external current in the equations | `"I"`, in mA |
     | `name` | the name of the class | `"TextNeuron"` |
-    | `**constants` | default values of the constants, with units | |
+    | `namespace` | default values of the constants, with units, by name | none |
+    | `**constants` | the same as keywords | |
 
     Raises EquationError or UnitError, which show the line and mark the place.
 
@@ -333,6 +355,7 @@ def from_equations(
     >>> Leaky(100, tau=10 * u.ms).tau
     Quantity(10, "ms")
     """
+    constants = joined(namespace, constants, equations, threshold, reset, refractory)
     source = Source(equations, threshold, reset, refractory, method, input, constants)
     options = {"threshold": threshold, "reset": reset, "refractory": refractory, "method": method, "input": input}
     recipe = Recipe(from_equations, (base, equations), {**options, "name": name, **constants})

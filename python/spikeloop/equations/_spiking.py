@@ -90,6 +90,8 @@ class Threshold:
                 for other in others:
                     first = jnp.minimum(first, other) if isinstance(op, ast.And) else jnp.maximum(first, other)
                 return first
+            case ast.Constant(value=bool() as always):
+                return jnp.full_like(known[self.model.potential], 1.0 if always else -1.0)
         raise self.expression.at(node).error("a threshold compares numbers by > or <, joined by and, or.")
 
     def _scale(self, known: dict[str, Any]) -> Any:

@@ -25,6 +25,7 @@ from ._sections import step as step
 from ._spikes import PoissonEncoder as PoissonEncoder
 from ._spikes import PoissonSpike as PoissonSpike
 from ._spikes import SpikeTime as SpikeTime
+from ._timed_array import TimedArray as TimedArray
 from ._waves import chirp as chirp
 from ._waves import sawtooth as sawtooth
 from ._waves import sinusoidal as sinusoidal

@@ -1,4 +1,4 @@
-"""The check of a model's threshold."""
+"""The check of a model's operands and its threshold."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import brainunit as u
 import numpy as np
 
 from .. import environ
+from .._errors import ShapeError
 from .._jax import is_tracer
+from .._shapes import fits
 
 
 def check_threshold(neuron: Any, is_usual: bool) -> None:
-    """Refuse a model without a threshold, and known constants for which it divides by 0.
+    """Refuse a model without a threshold, operands of another size, and known constants for which it divides by 0.
 
     `is_usual`: it is that of `Neuron`, (V − V_th)/(V_th − V_reset).
     """
@@ -24,8 +26,14 @@ def check_threshold(neuron: Any, is_usual: bool) -> None:
         raise TypeError(f"{name}: a neuron model declares its potential V as its first variable.")
     if is_usual and not {"V_th", "V_reset"} <= {*neuron.operands}:
         raise TypeError(f"{name}: a neuron model declares V_th and V_reset, or defines threshold(p, s).")
-    with environ.context(t=0.0 * u.ms):  # which an equation may contain
-        p = neuron.operand_space(neuron.derive(neuron.numbers(), 1.0))
+    with environ.context(t=0.0 * u.ms, i=0, dt=1.0 * u.ms):  # which an equation may contain
+        operands = neuron.derive(neuron.numbers(), 1.0)
+    for key, value in zip(neuron.operands, operands, strict=True):
+        if not fits(np.shape(value), neuron.varshape):
+            raise ShapeError(
+                f"{name}: {key} of shape {np.shape(value)} does not fit neurons of shape {neuron.varshape}."
+            )
+    p = neuron.operand_space(operands)
     if any(map(is_tracer, vars(p).values())):
         return
     rest = dict.fromkeys(neuron.state_vars, 0.0)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from .._form import param
 from ..equations._class import Recipe, made
+from ..equations._namespace import joined
 from ._plasticity import Trace
 from ._synapse_text import Source, SynapseText
 from ._text_rule import NeuronwiseRule, SynapsewiseRule
@@ -20,6 +22,7 @@ def from_equations(
     weight: str = "w",
     method: str | None = None,
     name: str = "TextSynapse",
+    namespace: Mapping[str, Any] | None = None,
     **values: Any,
 ) -> type[Any]:
     r"""A synapse, from equations in text in the notation of Brian2: a rule for `plasticity=` of a projection.
@@ -36,7 +39,8 @@ def from_equations(
     | `weight` | the name of the weight in the text | `"w"` |
     | `method` | `"exact"`, `"exp_euler"`, `"euler"`, `"rk2"`, `"rk4"`, `"rk4(5)"` | exact if linear, else exp_euler |
     | `name` | the name of the class | `"TextSynapse"` |
-    | `**values` | default values of the constants, with units; of a variable, what it starts from | 0 |
+    | `namespace` | default values of the constants, with units; of a variable, what it starts from; by name | 0 |
+    | `**values` | the same as keywords | |
 
     `g_post += …` says what a spike delivers, in the unit of the weight; without it, it delivers the new weight. An
     equation `g_post = … : nS (summed)` instead is what all synapses deliver in every step. Where it goes is said by the
@@ -63,6 +67,7 @@ def from_equations(
             raise TypeError(
                 f"{path} is one text; for several pathways make a projection for each. Given {statements!r}."
             )
+    values = joined(namespace, values, model, on_pre, on_post)
     text = SynapseText(Source(model, on_pre, on_post, weight, method, values), NeuronwiseRule)
     constants = {name: param(value) for name, value in text.constants.items()}
     shared = {

@@ -1,0 +1,15 @@
+"""What equations in text read as `f(t)`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class FunctionOfTime:
+    """A function that is constant within each step, with values in `unit`."""
+
+    unit: Any
+
+    def at_step(self, i: Any) -> Any:
+        """The plain number(s) in step `i` of the `dt` of `environ`."""
+        raise NotImplementedError
