@@ -154,8 +154,15 @@ AEIF = [
         1e-2,
     ),
     # NEST adds input after its solver's own step, which has to be a whole one: so the tolerance is larger.
-    Case("aeif_psc_delta", delta(6.0), {"I_e": 500.0, "t_ref": 1.2, "gsl_error_tol": 1e-4}, STEP, ("V_m", "w"),
-         3e-3, 2e-2),
+    Case(
+        "aeif_psc_delta",
+        delta(6.0),
+        {"I_e": 500.0, "t_ref": 1.2, "gsl_error_tol": 1e-4},
+        STEP,
+        ("V_m", "w"),
+        3e-3,
+        2e-2,
+    ),
     Case("aeif_psc_exp", psc(1500.0, -50.0), {"I_e": 500.0, **UNEQUAL, **TIGHT}, STEP, ("V_m", "w"), 1e-3, 1e-2),
     Case("aeif_psc_alpha", psc(1200.0, -50.0), {"I_e": 500.0, **UNEQUAL, **TIGHT}, STEP, ("V_m", "w"), 1e-3, 1e-2),
     Case(

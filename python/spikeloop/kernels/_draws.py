@@ -1,6 +1,6 @@
 """Random numbers inside of a step, one for each neuron, which step programs draw themselves.
 
-`_philox.word_of` says which word neuron i gets as its number k: those of number 0 are the words of `_random.words`.
+`_philox.word_of` says which word neuron i gets as its number k.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KEYS = ("key 0", "key 1", "first")
 
 
 def uniform(like: Any, words: Sequence[Any], k: int) -> Any:
-    """Number `k` of each element of `like` by the words of `KEYS`, from 0 up to but not including 1: 24 random bits, or 32 in float64."""
+    """Number `k` of each element of `like`, by the words of `KEYS`: in [0, 1), 24 random bits, or 32 in float64."""
     if not 0 <= k < MOST:
         raise ValueError(f"A neuron draws up to {MOST} numbers in a step, 0 to {MOST - 1}; given {k}.")
     return uniform_p.bind(like, *words, k=k)

@@ -15,10 +15,9 @@ WEYL = np.array([0x9E3779B9, 0xBB67AE85], np.uint32)
 
 
 def word_of(element: Any, key: Sequence[Any], draw: int = 0) -> Any:
-    """The word of each element, whichever of them are asked for: of draw k of element e
+    """The word of each element, whichever of them are asked for.
 
-    word ⌊e mod 128 / 32⌋ of the block with the counter (32⌊e / 128⌋ + e mod 32, PURPOSE, k, 0)
-
+    Draw k of element e is word ⌊(e mod 128) / 32⌋ of the block of the counter (32⌊e / 128⌋ + e mod 32, PURPOSE, k, 0).
     So tiles of 128 elements are 32 blocks, of which all words are used.
     """
     words = philox(element // 128 * 32 + element % 32, key, draw)

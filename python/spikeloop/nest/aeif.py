@@ -108,8 +108,8 @@ class aeif_psc_delta(_Adaptive):
     r"""`aeif_cond_exp` with delta input: a spike makes V_m jump by the weight, at the end of the step.
 
     A jump above V_peak makes a spike in the same step. A refractory neuron ignores its input (NEST's
-    `refractory_input=False`). NEST adds the weight when its solver has taken the first of its own steps within the step,
-    so its results depend on `gsl_error_tol` where that is not the only one. Projections need to name no port.
+    `refractory_input=False`). NEST adds the weight after the first step of its solver, which may be a part of the step
+    of the grid, so its results depend on `gsl_error_tol`. Projections need to name no port.
 
     Brette R, Gerstner W (2005) J. Neurophysiol. 94:3637.
     """

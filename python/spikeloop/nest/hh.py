@@ -92,7 +92,8 @@ class hh_psc_alpha(_Peaks):
 class hh_psc_alpha_clopath(hh_psc_alpha):
     r"""`hh_psc_alpha` with the low-pass filtered potentials of Clopath's rule.
 
-    $$\tau_\pm \dot{\bar u}_\pm = V_m - \bar u_\pm, \qquad \tau_{\bar{\bar u}} \dot{\bar{\bar u}} = \bar u_- - \bar{\bar u}$$
+    $$\tau_\pm \dot{\bar u}_\pm = V_m - \bar u_\pm, \qquad
+    \tau_{\bar{\bar u}} \dot{\bar{\bar u}} = \bar u_- - \bar{\bar u}$$
 
     They are recorded as u_bar_plus, u_bar_minus and u_bar_bar, and change nothing else. NEST's `clopath_synapse` reads
     them, with the constants of the rule in the neuron; `sl.plasticity.Clopath` filters the potential of any neuron.

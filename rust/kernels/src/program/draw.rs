@@ -1,6 +1,6 @@
 //! Random numbers of lanes, drawn before a program reads them.
 //!
-//! An element has the word that it has in arrays of random words, whichever others are drawn.
+//! An element has its word whichever others are drawn.
 
 use super::element::Element;
 use crate::lane::{Job, Lane, dispatch};
