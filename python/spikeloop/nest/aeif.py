@@ -127,7 +127,7 @@ class aeif_psc_delta(_Adaptive):
         return ()
 
     @classmethod
-    def integrate(cls, p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def integrate(cls, p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> Any:
         spikes = super().integrate(p, s, drive)
         held = p.refractory | ((spikes > 0) & p.has_period)
         V = s.V_m + jnp.where(held, 0.0, p.arrived.get("delta", 0.0))
