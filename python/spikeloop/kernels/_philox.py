@@ -14,10 +14,20 @@ ROUNDS = 10
 WEYL = np.array([0x9E3779B9, 0xBB67AE85], np.uint32)
 
 
-def philox(block: Any, key: Sequence[Any]) -> list[Any]:
+def word_of(element: Any, key: Sequence[Any], draw: int = 0) -> Any:
+    """The word of each element, whichever of them are asked for.
+
+    Draw k of element e is word ⌊(e mod 128) / 32⌋ of the block of the counter (32⌊e / 128⌋ + e mod 32, PURPOSE, k, 0).
+    So tiles of 128 elements are 32 blocks, of which all words are used.
+    """
+    words = philox(element // 128 * 32 + element % 32, key, draw)
+    return jnp.select([element % 128 // 32 == k for k in range(3)], words[:3], words[3])
+
+
+def philox(block: Any, key: Sequence[Any], draw: int = 0) -> list[Any]:
     """The four words of blocks."""
     zero = jnp.zeros_like(block)
-    a, b, c, d = block, zero + jnp.uint32(PURPOSE), zero, zero
+    a, b, c, d = block, zero + jnp.uint32(PURPOSE), zero + jnp.uint32(draw), zero
     for _ in range(ROUNDS):
         (high, low), (up, down) = _product(MULTIPLY[0], a), _product(MULTIPLY[1], c)
         a, b, c, d = up ^ b ^ key[0], down, high ^ d ^ key[1], low

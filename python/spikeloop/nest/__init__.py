@@ -11,6 +11,7 @@ from .aeif import aeif_cond_alpha_multisynapse as aeif_cond_alpha_multisynapse
 from .aeif import aeif_cond_beta_multisynapse as aeif_cond_beta_multisynapse
 from .aeif import aeif_cond_exp as aeif_cond_exp
 from .aeif import aeif_psc_alpha as aeif_psc_alpha
+from .aeif import aeif_psc_delta as aeif_psc_delta
 from .aeif import aeif_psc_exp as aeif_psc_exp
 from .astrocyte_lr_1994 import astrocyte_lr_1994 as astrocyte_lr_1994
 from .binary import erfc_neuron as erfc_neuron
@@ -27,6 +28,7 @@ from .glif import glif_psc_double_alpha as glif_psc_double_alpha
 from .hh import hh_cond_beta_gap_traub as hh_cond_beta_gap_traub
 from .hh import hh_cond_exp_traub as hh_cond_exp_traub
 from .hh import hh_psc_alpha as hh_psc_alpha
+from .hh import hh_psc_alpha_clopath as hh_psc_alpha_clopath
 from .hh_psc_alpha_gap import hh_psc_alpha_gap as hh_psc_alpha_gap
 from .ht_neuron import ht_neuron as ht_neuron
 from .iaf_bw_2001 import iaf_bw_2001 as iaf_bw_2001

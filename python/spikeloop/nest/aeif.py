@@ -6,8 +6,11 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import brainunit as u
+import jax.numpy as jnp
 
 from .._form import param, variable
+from .._hard_reset import hard_reset
+from ..kernels import Drive
 from ._adaptive import _Adaptive
 from ._lists import elements, param_list, variable_list
 from ._ports import Port, ex_and_in
@@ -99,6 +102,42 @@ class aeif_cond_alpha_astro(aeif_cond_alpha):
     def arrive(cls, p: SimpleNamespace, s: SimpleNamespace) -> None:
         s.I_SIC = 0.0 * s.I_SIC
         super().arrive(p, s)
+
+
+class aeif_psc_delta(_Adaptive):
+    r"""`aeif_cond_exp` with delta input: a spike makes V_m jump by the weight, at the end of the step.
+
+    A jump above V_peak makes a spike in the same step. A refractory neuron ignores its input (NEST's
+    `refractory_input=False`). NEST adds the weight after the first step of its solver, which may be a part of the step
+    of the grid, so its results depend on `gsl_error_tol`. Projections need to name no port.
+
+    Brette R, Gerstner W (2005) J. Neurophysiol. 94:3637.
+    """
+
+    ports: ClassVar[dict[str, Port]] = {"delta": Port("V_m", u.mV)}
+    course = Course("", exponentials, exponentials_after)
+
+    @staticmethod
+    def synaptic(p: SimpleNamespace, s: SimpleNamespace) -> Any:
+        del p
+        return 0.0 * s.V_m
+
+    @classmethod
+    def synapses(cls) -> tuple[str, ...]:
+        return ()
+
+    @classmethod
+    def integrate(cls, p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> Any:
+        spikes = super().integrate(p, s, drive)
+        held = p.refractory | ((spikes > 0) & p.has_period)
+        V = s.V_m + jnp.where(held, 0.0, p.arrived.get("delta", 0.0))
+        spike = jnp.where(held, 0.0, p.spike_of((V - p.V_peak) / (p.V_peak - p.V_reset)))
+        s.V_m, s.w = hard_reset(V, p.V_reset, spike), s.w + p.b * spike
+        return spikes + spike
+
+    @classmethod
+    def arrive(cls, p: SimpleNamespace, s: SimpleNamespace) -> None:
+        del p, s  # `integrate` has done it
 
 
 class _AdaptivePsc(_Adaptive):

@@ -48,7 +48,7 @@ class _Escape(NestNeuron):
     @staticmethod
     def threshold(p: SimpleNamespace, s: SimpleNamespace) -> Any:
         hazard = 1e-3 * p.lambda_0 * jnp.exp((s.V_m - s.E_sfa) / p.Delta_V)
-        return jnp.where(p.refractory, 0.0, -jnp.expm1(-hazard * p.dt)) - p.uniform()
+        return p.uniform() - jnp.exp(-hazard * p.dt)  # a refractory neuron does not spike, whatever this is
 
     @staticmethod
     def reset(p: SimpleNamespace, s: SimpleNamespace, spike: Any, hard: bool) -> None:
@@ -83,15 +83,15 @@ class _EscapePsc(_Escape):
     def integrate(cls, p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         _adapt(p, s)
         rate, currents = p.g_L / p.C_m, cls.currents(p)
-        total = p.g_L * (p.E_L - s.V_m) + drive.current + drive.synaptic + p.I_e - s.I_stc
-        V = s.V_m + total * (p.dt / p.C_m) * exprel(-rate * p.dt)
+        total = p.g_L * (p.E_L - s.V_m) + (drive.current + p.I_e) + drive.synaptic - s.I_stc
+        V = s.V_m + total * (p.dt / p.C_m * exprel(-rate * p.dt))
         before = {name: getattr(s, name) for name in currents}
         for name, tau in currents.items():
             setattr(s, name, before[name] * exp(-p.dt / tau))
         super().arrive(p, s)
         for name, tau in currents.items():
             current = getattr(s, name) if cls.arrives_first else before[name]
-            V = V + current * (p.dt / p.C_m) * exp(-p.dt * rate) * exprel(p.dt * (rate - 1 / tau))
+            V = V + current * (p.dt / p.C_m * exp(-p.dt * rate) * exprel(p.dt * (rate - 1 / tau)))
         s.V_m = jnp.where(p.refractory, p.V_reset, V)
 
     @classmethod

@@ -89,6 +89,36 @@ class hh_psc_alpha(_Peaks):
         return {"V_m": _membrane(p, s, current), **_gates(s, m, h, n), **alphas(s, "I_syn", p)}
 
 
+class hh_psc_alpha_clopath(hh_psc_alpha):
+    r"""`hh_psc_alpha` with the low-pass filtered potentials of Clopath's rule.
+
+    $$\tau_\pm \dot{\bar u}_\pm = V_m - \bar u_\pm, \qquad
+    \tau_{\bar{\bar u}} \dot{\bar{\bar u}} = \bar u_- - \bar{\bar u}$$
+
+    They are recorded as u_bar_plus, u_bar_minus and u_bar_bar, and change nothing else. NEST's `clopath_synapse` reads
+    them, with the constants of the rule in the neuron; `sl.plasticity.Clopath` filters the potential of any neuron.
+
+    Clopath C et al. (2010) Nat. Neurosci. 13:344.
+    """
+
+    tau_u_bar_plus = param(114.0 * u.ms, positive=True)
+    tau_u_bar_minus = param(10.0 * u.ms, positive=True)
+    tau_u_bar_bar = param(500.0 * u.ms, positive=True)
+    u_bar_plus = variable(0.0 * u.mV, u.mV)
+    u_bar_minus = variable(0.0 * u.mV, u.mV)
+    u_bar_bar = variable(0.0 * u.mV, u.mV)
+
+    @staticmethod
+    def derivative(p: SimpleNamespace, s: SimpleNamespace, drive: Drive) -> dict[str, Any]:
+        rates = hh_psc_alpha.derivative(p, s, drive)
+        return {
+            **rates,
+            "u_bar_plus": (s.V_m - s.u_bar_plus) / p.tau_u_bar_plus,
+            "u_bar_minus": (s.V_m - s.u_bar_minus) / p.tau_u_bar_minus,
+            "u_bar_bar": (s.u_bar_minus - s.u_bar_bar) / p.tau_u_bar_bar,
+        }
+
+
 class _Traub(_Peaks):
     """Base of the neurons of Traub and Miles."""
 

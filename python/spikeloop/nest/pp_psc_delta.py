@@ -65,7 +65,7 @@ class pp_psc_delta(NestNeuron):
     def threshold(p: SimpleNamespace, s: SimpleNamespace) -> Any:
         V = s.V_m - s.E_sfa
         hazard = 1e-3 * (p.c_1 * V + p.c_2 * jnp.exp(p.c_3 * V))
-        return jnp.where(p.refractory, 0.0, -jnp.expm1(-jnp.maximum(hazard, 0.0) * p.dt)) - p.uniform()
+        return p.uniform() - jnp.exp(-jnp.maximum(hazard, 0.0) * p.dt)
 
     @staticmethod
     def reset(p: SimpleNamespace, s: SimpleNamespace, spike: Any, hard: bool) -> None:

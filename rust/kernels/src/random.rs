@@ -3,23 +3,28 @@
 
 mod add;
 mod threefry;
+mod tile;
 mod words;
 
 pub use add::{Part, add};
 pub use threefry::split;
+pub use tile::PURPOSE;
+pub(crate) use tile::{TILE, tile};
 pub use words::{counts, words};
 
+/// Rounds of a block.
+pub(crate) const ROUNDS: usize = 10;
 /// Multipliers of a round.
-const MULTIPLY: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+pub(crate) const MULTIPLY: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 /// What a round adds to the key.
-const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+pub(crate) const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 
 /// Four random words of a counter under a key.
 #[inline(always)] // so that it is compiled for the lanes of its caller
 #[must_use]
 pub fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     let ([mut a, mut b, mut c, mut d], [mut k, mut l]) = (counter, key);
-    for _ in 0..10 {
+    for _ in 0..ROUNDS {
         let x = u64::from(MULTIPLY[0]) * u64::from(a);
         let y = u64::from(MULTIPLY[1]) * u64::from(c);
         a = (y >> 32) as u32 ^ b ^ k;

@@ -99,22 +99,21 @@ def test_every_model_assembles_without_a_stack(ptxas, texts, gpu, dtype, tmp_pat
     assert max(steps.values()) < 255
 
 
-# Operations on words of 32 bits, which no model has yet.
-TO_FLOAT = {"i": "float {0}", "w": "wtof {0}", "b": "sel {0} 0 1", "f": "neg {0}"}
+TO_FLOAT = {"i": "float {0}", "b": "sel {0} 0 1", "f": "neg {0}"}
 
 
 def every_operation(dtype):
     """A program of each operation on registers and constants in all places."""
     one = "3f800000" if dtype == "f32" else "3ff0000000000000"
-    lines = ["in 0", f"const {one}", "gt 0 1", "bits 0", f"iconst {one}", "lane", "wconst 00000007", "win 1"]
-    values = {"f": (0, 1), "b": (2,), "i": (3, 4), "*": (3, 4), "w": (5, 6, 7)}
+    lines = ["in 0", f"const {one}", "gt 0 1", "bits 0", f"iconst {one}", "win 1"]
+    values = {"f": (0, 1), "b": (2,), "i": (3, 4), "*": (3, 4), "w": (5,)}
     outs = []
     operands = ("in", "bin", "uin", "win")  # of which GPUs have no bits
-    others = (*operands, "const", "iconst", "wconst", "lane", "uniform", "guard", "endguard", *EXPANSIONS)
+    others = (*operands, "const", "iconst", "guard", "endguard", *EXPANSIONS)
     known = {op: signature for op, signature in SIGNATURES.items() if op not in others}
     for op, (*args, _, made) in known.items():
         for chosen in product(*(values[arg] for arg in args)):
-            shift = " #5" if op in ("shl", "shr", "ushr", "wshr") else ""
+            shift = " #5" if op in ("shl", "shr", "ushr", "draw") else ""
             lines.append(f"{op} {' '.join(map(str, chosen))}{shift}")
             lines.append(TO_FLOAT["i" if made == "*" else made].format(len(lines) - 1))
             outs.append(len(lines) - 1)

@@ -43,10 +43,6 @@ class Builder:
         """The operand `number`, a word that is the same for all."""
         return self.plain("win", number=number)
 
-    def word_constant(self, x: int) -> Value:
-        """A word."""
-        return self.plain("wconst", number=int(x))
-
     def constant(self, x: float) -> Value:
         """A float."""
         return self.plain("const", number=int(self.dtype.type(x).view(self.word)))

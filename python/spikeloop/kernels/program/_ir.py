@@ -20,7 +20,7 @@ _SIGNATURES = {
     "-> f": "const in uin",
     "-> b": "bin",  # a bit of an operand
     "-> i": "iconst",
-    "-> w": "lane win wconst",  # words of 32 bits: the number of the neuron, an operand, a constant
+    "-> w": "win",  # a word of 32 bits, which is an operand
     "f -> f": "neg abs sqrt round trunc floor",
     "f f -> f": "add sub mul div min max scalb",
     "f f f -> f": "fma fms fnma",
@@ -34,17 +34,15 @@ _SIGNATURES = {
     "i -> f": "float itof",
     "i -> i": "shl shr ushr",
     "i i -> i": "iand ior ixor iadd isub",
-    "w w -> w": "wmulhi wmul wxor wadd",
-    "w -> f": "wtof",
+    "w w w -> f": "draw",  # a random number of each neuron, from the words of `_draws.KEYS`
 }
 SIGNATURES = {op: signature.split() for signature, ops in _SIGNATURES.items() for op in ops.split()}
 READS = ("in", "bin", "uin", "win")  # what reads an operand
-VARIES = ("in", "bin", "lane")  # what differs between neurons by itself
+VARIES = ("in", "bin", "draw")  # what differs between neurons by itself
 FREE = (*VARIES, "guard", "endguard")  # what is no operation of its own, and never stands in a region
 _FUNCTIONS = "exp exp2 expm1 exprel exprel_slope logistic tanh log log1p sin cos tan sign"
 # Functions by name occur in programs for readers only: native code knows what they expand to.
 SIGNATURES |= {name: ["f", "->", "f"] for name in _FUNCTIONS.split()} | {"pow": ["f", "f", "->", "f"]}
-SIGNATURES["uniform"] = ["f", "w", "w", "->", "f"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,7 +51,7 @@ class Value:
 
     op: str
     args: tuple[Value, ...]
-    number: int | None  # the bits of a constant, the number of an operand, the distance of a shift, which guard it is
+    number: int | None  # bits of a constant, number of an operand or a draw, distance of a shift, which guard it is
     type: str
     uniform: bool  # the same for all neurons
     builder: Builder
@@ -155,11 +153,9 @@ class Program:
     def _number(self, value: Value) -> Iterable[str]:
         if value.op in ("const", "iconst"):
             yield f"{value.number:0{16 if self.dtype == 'f64' else 8}x}"
-        elif value.op == "wconst":
-            yield f"{value.number:08x}"
         elif value.op in READS:
             yield str(self.operands.index(value.number))
-        elif value.op in ("shl", "shr", "ushr"):
+        elif value.op in ("shl", "shr", "ushr", "draw"):
             yield f"#{value.number}"
 
 

@@ -15,7 +15,6 @@ import numpy as np
 
 from ..._jax import Literal, is_tracer, source_line
 from ._builder import Builder, maximum, minimum, select
-from ._draw import uniform
 from ._expand import EXPANSIONS, function
 from ._ir import IllTyped, Operand, Value, apply, number_of
 
@@ -118,7 +117,7 @@ RULES: dict[str, Callable[..., Value]] = {
     "clamp": lambda low, x, high: minimum(high, maximum(low, x)),
     "select_n": lambda condition, no, yes: _choice(condition, yes, no),
     "convert_element_type": _converted,
-    "uniform_of_neuron": uniform,
+    "uniform_of_neuron": lambda like, *words, k: like.builder.plain("draw", *words, number=k),
     **dict.fromkeys(UNCHANGED, lambda x, **_: x),
 }
 PARAMETERS = (

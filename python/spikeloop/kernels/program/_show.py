@@ -125,6 +125,6 @@ def operations(program: Program) -> Counter[str]:
 
 
 def _line(value: Value, args: list[str]) -> str:
-    if value.op == "uniform":  # of the first argument it has the shape alone
-        return f"uniform({', '.join(args[1:])})[{value.number}]"
+    if value.op == "draw":
+        return f"uniform({', '.join(args)})[{value.number}]"
     return _FORMS.get(value.op, f"{value.op}({', '.join(args)})").format(*args)

@@ -67,6 +67,8 @@ pub(crate) trait Element: Float {
     fn truncate(bits: u64) -> Self::Bits;
     /// Bits, widened by zeros.
     fn widen(bits: Self::Bits) -> u64;
+    /// A random word as a number in [0, 1): its upper 24 bits by 2^24, in f64 all by 2^32.
+    fn unit(word: u32) -> Self::Bits;
     /// Adds lanes of `x` to those of `sum`.
     fn accumulate(sum: &mut Group<Self::Bits>, x: &Group<Self::Bits>);
     /// The sum of the lanes: halves are added to each other, to the last.
@@ -78,7 +80,7 @@ pub(crate) trait Element: Float {
         args: [Source<'a, Self::Bits>; 3],
         addends: impl Iterator<Item = &'a Group<Self::Bits>> + Clone,
     );
-    /// Computes one operation. Constants and operands are not computed but there; `In` copies one.
+    /// Computes one operation. Constants, operands and random numbers are not computed but there; `In` and `Draw` copy one.
     fn apply(op: Op, immediate: u64, to: &mut [Group<Self::Bits>], args: [Source<'_, Self::Bits>; 3]);
 }
 
@@ -150,6 +152,10 @@ macro_rules! element {
                 bits.into()
             }
             #[inline(always)]
+            fn unit(word: u32) -> $bits {
+                ((word >> $unit_shift) as $float * $unit).to_bits()
+            }
+            #[inline(always)]
             fn accumulate(sum: &mut Group<$bits>, x: &Group<$bits>) {
                 for (sum, &x) in sum.iter_mut().zip(x) {
                     *sum = ($float::from_bits(*sum) + $float::from_bits(x)).to_bits();
@@ -205,10 +211,9 @@ macro_rules! element {
                 // or a library's floor, does not. The compiler must not see that this is 1.
                 let one: $float = std::hint::black_box(1.0);
                 let flush = |a: $bits| (float(a) * one).to_bits();
-                let word = |x: u32| <$bits>::from(x);
                 let shift = immediate as u32;
                 match op {
-                    Op::In | Op::BitIn => map1(to, args, |a| a),
+                    Op::In | Op::BitIn | Op::Draw => map1(to, args, |a| a),
                     Op::Add => map2(to, args, |a, b| (float(a) + float(b)).to_bits()),
                     Op::Sub => map2(to, args, |a, b| (float(a) - float(b)).to_bits()),
                     Op::Mul => map2(to, args, |a, b| (float(a) * float(b)).to_bits()),
@@ -230,7 +235,7 @@ macro_rules! element {
                     Op::Ne => map2(to, args, |a, b| mask(float(a) != float(b))),
                     Op::And | Op::IntAnd => map2(to, args, |a, b| a & b),
                     Op::Or | Op::IntOr => map2(to, args, |a, b| a | b),
-                    Op::Xor | Op::IntXor | Op::WordXor => map2(to, args, |a, b| a ^ b),
+                    Op::Xor | Op::IntXor => map2(to, args, |a, b| a ^ b),
                     Op::Not => map1(to, args, |a| !a),
                     Op::Select => map3(to, args, |a, b, c| a & b | !a & c),
                     Op::EndGuard => map3(to, args, |a, b, c| b & c | !b & a),
@@ -250,23 +255,7 @@ macro_rules! element {
                         let within = float(a).abs() < $integers;
                         pick(within, float(a) as $signed as $bits, $signed::MIN as $bits)
                     }),
-                    Op::WordMulHi => {
-                        map2(to, args, |a, b| word((u64::from(a as u32) * u64::from(b as u32) >> 32) as u32))
-                    }
-                    Op::WordMul => map2(to, args, |a, b| word((a as u32).wrapping_mul(b as u32))),
-                    Op::WordAdd => map2(to, args, |a, b| word((a as u32).wrapping_add(b as u32))),
-                    Op::WordShr => map1(to, args, |a| word(a as u32 >> shift)),
-                    Op::WordToFloat => {
-                        map1(to, args, |a| ((a as u32 >> $unit_shift) as $float * $unit).to_bits())
-                    }
-                    Op::Lane => {
-                        for (k, to) in to.iter_mut().enumerate() {
-                            for (i, to) in to.iter_mut().enumerate() {
-                                *to = word(shift.wrapping_add((k * GROUP + i) as u32));
-                            }
-                        }
-                    }
-                    Op::UniformIn | Op::Const | Op::IntConst | Op::WordIn | Op::WordConst => {
+                    Op::UniformIn | Op::Const | Op::IntConst | Op::WordIn => {
                         unreachable!("{} is there before the program begins", op.signature().name)
                     }
                 }

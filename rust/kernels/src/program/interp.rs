@@ -1,7 +1,6 @@
 //! The interpreter: one operation after the other, each over a block of lanes that stays in the cache.
 
 use super::element::{Element, GROUP, Group, Source};
-use super::op::Op;
 use super::variant::{Place, Step, Variant};
 use crate::lane::{Job, Lane, dispatch};
 
@@ -13,7 +12,7 @@ const BLOCK: (usize, usize) = (4, 64);
 /// Lanes of one row, and where their operands and results are.
 #[derive(Debug)]
 pub(crate) struct Span<'a, T: Element> {
-    /// For each operand that varies, its first lane.
+    /// For each operand that varies, and behind these for each random number, its first lane.
     pub(crate) inputs: &'a [*const T::Bits],
     /// The first lane of each result.
     pub(crate) outs: &'a [*mut T::Bits],
@@ -21,8 +20,6 @@ pub(crate) struct Span<'a, T: Element> {
     pub(crate) sums: &'a mut [Group<T::Bits>],
     /// Number of lanes.
     pub(crate) len: usize,
-    /// The number of the first one in the population.
-    pub(crate) lane: u32,
 }
 
 /// The values of a program: first one group for each uniform value, then the slots.
@@ -61,12 +58,12 @@ impl<T: Element> Memory<T> {
         for &(input, to, word) in &variant.loads {
             self.groups()[to] = [load(input, word); GROUP];
         }
-        self.execute(&variant.prelude, &[], 1, 0);
+        self.execute(&variant.prelude, &[], 1);
     }
 
-    fn execute(&mut self, steps: &[Step], inputs: &[*const Group<T::Bits>], groups: usize, lane: u32) {
+    fn execute(&mut self, steps: &[Step], inputs: &[*const Group<T::Bits>], groups: usize) {
         let (uniforms, block) = (self.uniforms, self.block);
-        dispatch(Execute::<T> { memory: self.groups(), uniforms, block, steps, inputs, groups, lane });
+        dispatch(Execute::<T> { memory: self.groups(), uniforms, block, steps, inputs, groups });
     }
 
     /// Computes the lanes of a span.
@@ -92,8 +89,7 @@ impl<T: Element> Memory<T> {
                 bits[k] = unsafe { spread::<T>(span.inputs[k].cast(), at, lanes) };
                 inputs[k] = bits[k].as_ptr();
             }
-            let lane = span.lane.wrapping_add(at as u32);
-            self.execute(&variant.body, &inputs, lanes.div_ceil(GROUP), lane);
+            self.execute(&variant.body, &inputs, lanes.div_ceil(GROUP));
             // SAFETY: the caller vouches for the results, and no operand is read in this block any more.
             unsafe { self.write(variant, span, &inputs, at, lanes) };
             at += lanes;
@@ -220,8 +216,6 @@ struct Execute<'a, T: Element> {
     steps: &'a [Step],
     inputs: &'a [*const Group<T::Bits>],
     groups: usize,
-    /// The number of the first lane.
-    lane: u32,
 }
 
 impl<T: Element> Job<T> for Execute<'_, T> {
@@ -229,7 +223,7 @@ impl<T: Element> Job<T> for Execute<'_, T> {
 
     #[inline(always)]
     fn run<L: Lane<Elem = T>>(self) {
-        let Self { memory, uniforms, block, steps, inputs, groups, lane } = self;
+        let Self { memory, uniforms, block, steps, inputs, groups } = self;
         let mut at = 0;
         while let Some(step) = steps.get(at) {
             let (start, len) = Values::<T::Bits>::range(step.to, uniforms, block, groups);
@@ -238,9 +232,8 @@ impl<T: Element> Job<T> for Execute<'_, T> {
             let values = Values { before, after, gap: len, uniforms, block, groups, inputs };
             let none = Source { groups: &[][..], step: 0 };
             let args = step.args.map(|place| place.map_or(none, |place| values.get(place)));
-            let immediate = if step.op == Op::Lane { lane.into() } else { step.immediate };
             if step.addends.is_empty() {
-                T::apply(step.op, immediate, to, args);
+                T::apply(step.op, step.immediate, to, args);
             } else {
                 let addends = step.addends.iter().map(|&place| values.get(place).get(0));
                 T::polynomial(to, args, addends);

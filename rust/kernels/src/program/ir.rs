@@ -111,6 +111,9 @@ impl Program {
     /// What is wrong with it.
     pub fn push(&mut self, op: Op, args: &[Id], immediate: u64) -> Result<Id, String> {
         let ty = self.result_type(op, args)?;
+        if op == Op::Draw && args.iter().any(|&arg| self.values[arg].op != Op::WordIn) {
+            return Err("draw takes words that are operands".into());
+        }
         self.check_immediate(op, immediate)?;
         let id = self.values.len();
         let region = self.place(op, args, id)?;
@@ -234,12 +237,16 @@ impl Program {
                 Some(None) => Ok(()),
             },
             Immediate::Bits if self.double => Ok(()),
-            Immediate::Bits | Immediate::Word => match u32::try_from(immediate) {
+            Immediate::Bits => match u32::try_from(immediate) {
                 Ok(_) => Ok(()),
                 Err(_) => Err(format!("the constant {immediate:x} has more than 32 bits")),
             },
+            Immediate::Number => {
+                let fits = u32::try_from(immediate).is_ok();
+                fits.then_some(()).ok_or_else(|| format!("{name} #{immediate} has more than 32 bits"))
+            }
             Immediate::Shift => {
-                let bits = if op == Op::WordShr { 32 } else { self.width() };
+                let bits = self.width();
                 let fits = immediate < bits;
                 fits.then_some(()).ok_or_else(|| format!("{name} by {immediate}, expected less than {bits}"))
             }
@@ -313,8 +320,8 @@ impl fmt::Display for Program {
                 Immediate::None => writeln!(f)?,
                 Immediate::Input => writeln!(f, " {}", value.immediate)?,
                 Immediate::Bits if self.double => writeln!(f, " {:016x}", value.immediate)?,
-                Immediate::Bits | Immediate::Word => writeln!(f, " {:08x}", value.immediate)?,
-                Immediate::Shift => writeln!(f, " #{}", value.immediate)?,
+                Immediate::Bits => writeln!(f, " {:08x}", value.immediate)?,
+                Immediate::Shift | Immediate::Number => writeln!(f, " #{}", value.immediate)?,
             }
         }
         for out in &self.outs {

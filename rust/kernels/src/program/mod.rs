@@ -7,6 +7,7 @@
 //! program over many steps in one call.
 
 mod cache;
+mod draw;
 mod element;
 mod interp;
 pub mod ir;

@@ -35,10 +35,10 @@ pub enum Immediate {
     Input,
     /// The bits of a constant of the program's width.
     Bits,
-    /// The bits of a constant of 32 bits.
-    Word,
     /// A number of bits to shift by.
     Shift,
+    /// Which of a lane's random numbers.
+    Number,
 }
 
 /// The arguments and the result of an operation.
@@ -65,8 +65,8 @@ mod short {
     pub(super) const NO: Immediate = Immediate::None;
     pub(super) const INPUT: Immediate = Immediate::Input;
     pub(super) const BITS: Immediate = Immediate::Bits;
-    pub(super) const WORD: Immediate = Immediate::Word;
     pub(super) const SHIFT: Immediate = Immediate::Shift;
+    pub(super) const NUMBER: Immediate = Immediate::Number;
 }
 
 macro_rules! operations {
@@ -134,15 +134,8 @@ operations! {
     FloatToInt "ftoi" (F) I NO, "Truncated to a signed integer; the least one out of range.";
     Guard "guard" (B F) F NO, "b; begins values that are needed only where a is true.";
     EndGuard "endguard" (F B F) F NO, "c if b is true, else a, the value of the guard.";
-    Lane "lane" () W NO, "The lane's number in the population.";
     WordIn "win" () W INPUT, "A word that is the same for all lanes of a row.";
-    WordConst "wconst" () W WORD, "A word.";
-    WordMulHi "wmulhi" (W W) W NO, "The upper word of the product.";
-    WordMul "wmul" (W W) W NO, "The lower word of the product.";
-    WordXor "wxor" (W W) W NO, "Bitwise exclusive or.";
-    WordAdd "wadd" (W W) W NO, "Sum, modulo 2^32.";
-    WordShr "wshr" (W) W SHIFT, "Shifted towards lower bits.";
-    WordToFloat "wtof" (W) F NO, "In [0, 1): the upper 24 bits by 2^24, in f64 all by 2^32.";
+    Draw "draw" (W W W) F NUMBER, "A random number of each lane in [0, 1), from a key and the first lane's place.";
 }
 
 impl Op {
@@ -161,13 +154,13 @@ impl Op {
     /// Whether it is a constant.
     #[must_use]
     pub fn is_constant(self) -> bool {
-        matches!(self, Self::Const | Self::IntConst | Self::WordConst)
+        matches!(self, Self::Const | Self::IntConst)
     }
 
-    /// Whether it reads an element of an operand for each lane.
+    /// Whether it reads an element of an operand for each lane, or a random number.
     #[must_use]
     pub fn is_lane_input(self) -> bool {
-        matches!(self, Self::In | Self::BitIn)
+        matches!(self, Self::In | Self::BitIn | Self::Draw)
     }
 
     /// Whether it reads an operand of the program.

@@ -94,15 +94,15 @@ fn arguments(op: Op, words: &[&str]) -> Result<(Vec<usize>, u64), String> {
             let (last, args) = with_immediate("the number of an input")?;
             (args, number(last)? as u64)
         }
-        Immediate::Bits | Immediate::Word => {
+        Immediate::Bits => {
             let (last, args) = with_immediate("its bits")?;
             let bits = u64::from_str_radix(last, 16);
             (args, bits.map_err(|_| format!("'{last}' is no hexadecimal number of up to 64 bits"))?)
         }
-        Immediate::Shift => {
-            let (last, args) = with_immediate("a number of bits, as '#5'")?;
-            let bits = last.strip_prefix('#').ok_or_else(|| format!("'{last}' is no shift, as '#5'"))?;
-            (args, number(bits)? as u64)
+        Immediate::Shift | Immediate::Number => {
+            let (last, args) = with_immediate("a number, as '#5'")?;
+            let count = last.strip_prefix('#').ok_or_else(|| format!("'{last}' is no number, as '#5'"))?;
+            (args, number(count)? as u64)
         }
     };
     Ok((args.iter().map(|arg| number(arg)).collect::<Result<_, _>>()?, immediate))

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::ffi::c_void;
 
+use super::draw::draw;
 use super::element::{Element, GROUP, Group};
 use super::interp::{Memory, Span};
 use super::jit::Code;
@@ -143,6 +144,8 @@ pub(super) struct Worker<'a, T: Element> {
     inputs: Stack<*const T::Bits, 48>,
     outs: Stack<*mut T::Bits, 16>,
     sums: Vec<Group<T::Bits>>,
+    /// Random numbers of the lanes that are computed, [`CHUNK`] of each kind.
+    numbers: Vec<T::Bits>,
 }
 
 /// What computes lanes. It is on the stack for one call: an allocation would take longer than to have it there.
@@ -170,7 +173,8 @@ impl<'a, T: Element> Worker<'a, T> {
             None => Engine::Interpreter(Memory::new(&variant.template, variant.slots, lanes)),
         };
         let sums = vec![[T::Bits::default(); GROUP]; sums];
-        Self { variant, engine, lanes, row: None, inputs: Stack::new(), outs: Stack::new(), sums }
+        let numbers = vec![T::Bits::default(); variant.draws.len() * CHUNK];
+        Self { variant, engine, lanes, row: None, inputs: Stack::new(), outs: Stack::new(), sums, numbers }
     }
 
     /// The sums so far, which begin anew.
@@ -216,6 +220,19 @@ impl<'a, T: Element> Worker<'a, T> {
             // SAFETY: promised to this function.
             unsafe { self.prepare(call.inputs, row) };
         }
+        // Random numbers of a chunk are still in the cache when they are read.
+        let part = if self.variant.draws.is_empty() { len.max(1) } else { CHUNK };
+        for at in (0..len).step_by(part) {
+            // SAFETY: promised to this function.
+            unsafe { self.run_part(call, row, start + at, part.min(len - at)) };
+        }
+    }
+
+    /// As [`Self::run`], for lanes of which there are not too many to draw the random numbers of.
+    ///
+    /// # Safety
+    /// As for [`Call::run`].
+    unsafe fn run_part(&mut self, call: &Call<'_>, row: usize, start: usize, len: usize) {
         let first = row * self.lanes + start;
         self.inputs.refill(0, 0, std::ptr::null());
         self.inputs.extend(call.inputs.iter().enumerate().map(|(k, input)| {
@@ -227,13 +244,20 @@ impl<'a, T: Element> Worker<'a, T> {
                 Layout::Full => ptr.wrapping_add(first),
             }
         }));
+        for (own, numbers) in self.variant.draws.iter().zip(self.numbers.chunks_mut(CHUNK)) {
+            // SAFETY: promised to this function.
+            let word = |k: usize| unsafe { T::widen(load::<T>(&call.inputs[k], row, true)) as u32 };
+            let [key @ .., place] = own.words.map(word);
+            draw::<T>(own.number, key, place.wrapping_add(first as u32), &mut numbers[..len]);
+            self.inputs.extend([numbers.as_ptr()]);
+        }
         self.outs.refill(0, 0, std::ptr::null_mut());
         self.outs.extend(call.outs.iter().zip(&self.variant.bit_outs).map(|(out, &bits)| {
             let ptr = out.cast::<T::Bits>();
             if bits { ptr.wrapping_byte_add(first / 8) } else { ptr.wrapping_add(first) }
         }));
         let (inputs, outs, sums) = (&self.inputs, &self.outs, &mut self.sums);
-        let mut span = Span { inputs, outs, sums, len, lane: first as u32 };
+        let mut span = Span { inputs, outs, sums, len };
         // SAFETY: promised to this function.
         unsafe {
             match &mut self.engine {

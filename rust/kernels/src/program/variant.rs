@@ -29,6 +29,18 @@ pub(crate) struct Step {
     pub(crate) skip: usize,
 }
 
+/// A random number of each lane.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Draw {
+    /// The operands that are its key, and the place of the first lane among all elements that are drawn for.
+    pub(crate) words: [usize; 3],
+    /// Which of a lane's numbers it is.
+    pub(crate) number: u32,
+}
+
+/// What it costs, in operations.
+const DRAW: usize = 30;
+
 /// A program whose operands are known to be the same for all lanes or not.
 #[derive(Debug)]
 pub(crate) struct Variant {
@@ -38,6 +50,8 @@ pub(crate) struct Variant {
     pub(crate) template: Vec<u64>,
     /// The operands that become uniform values: operand, value, and whether it is a word.
     pub(crate) loads: Vec<(usize, usize, bool)>,
+    /// The random numbers of each lane, which are read as operands behind those of the program.
+    pub(crate) draws: Vec<Draw>,
     /// Computes the uniform values.
     pub(crate) prelude: Vec<Step>,
     /// Computes the others.
@@ -68,6 +82,7 @@ impl Variant {
             uniform_inputs: uniform_inputs.to_vec(),
             template: Vec::new(),
             loads: Vec::new(),
+            draws: Vec::new(),
             prelude: Vec::new(),
             body: Vec::new(),
             outs: Vec::new(),
@@ -86,7 +101,10 @@ impl Variant {
                 variant.add_uniform(program, id);
                 continue;
             }
-            variant.ops += usize::from(!program.values()[id].op.is_lane_input());
+            variant.ops += match program.values()[id].op {
+                Op::Draw => DRAW,
+                op => usize::from(!op.is_lane_input()),
+            };
             if plan.absorbed[id] {
                 continue;
             }
@@ -121,7 +139,10 @@ impl Variant {
         let value = &program.values()[id];
         // A result that is an operand is copied, as its memory may be another result's.
         let copied = program.outs().iter().any(|out| out.value == id);
-        let input = Place::Input(value.immediate as usize);
+        let input = match value.op {
+            Op::Draw => self.add_draw(program, id),
+            _ => Place::Input(value.immediate as usize),
+        };
         if value.op.is_lane_input() && !copied {
             self.places[id] = Some(input);
             return;
@@ -142,6 +163,14 @@ impl Variant {
             self.places[id] = Some(Place::Slot(slot));
             part = program.values()[id].args.first().copied().filter(|&arg| plan.absorbed[arg]);
         }
+    }
+
+    /// Where a random number will be.
+    fn add_draw(&mut self, program: &Program, id: Id) -> Place {
+        let value = &program.values()[id];
+        let words = [0, 1, 2].map(|k| program.values()[value.args[k]].immediate as usize);
+        self.draws.push(Draw { words, number: value.immediate as u32 });
+        Place::Input(program.readers().len() + self.draws.len() - 1)
     }
 
     /// Slots of arguments that no later value takes are free for later ones, though not for the value itself.
@@ -202,7 +231,7 @@ pub(super) fn uniform(program: &Program, uniform_inputs: &[bool]) -> Vec<bool> {
     for value in program.values() {
         uniform.push(match value.op {
             Op::In => uniform_inputs[value.immediate as usize],
-            Op::BitIn | Op::Lane => false,
+            Op::BitIn | Op::Draw => false,
             _ => value.args.iter().all(|&arg| uniform[arg]),
         });
     }

@@ -22,10 +22,8 @@ impl Frame {
     const UNIFORMS: usize = 8;
     const CONSTANTS: usize = 16;
     const SCRATCH: usize = 24;
-    /// The number of the first lane.
-    pub(super) const LANE: usize = 32;
     /// Words before the addresses of operands and results.
-    pub(super) const WORDS: usize = 5;
+    pub(super) const WORDS: usize = 4;
 
     /// Where an address stands.
     pub(super) fn port(k: usize) -> usize {
@@ -37,7 +35,7 @@ impl Frame {
 pub(super) struct Function {
     pub(super) bytes: Vec<u8>,
     pub(super) constants: Vec<Line>,
-    /// The operands whose addresses it is called with; the results' come after them.
+    /// The operands and random numbers whose addresses it is called with; the results' come after them.
     pub(super) inputs: Vec<usize>,
     /// The operands that are the same for all lanes.
     pub(super) uniform_inputs: Vec<usize>,
@@ -126,6 +124,7 @@ fn write_loop(body: &mut Body<'_>, start: usize) -> Result {
 
 /// Where values are before any lane is computed; `inputs` are the operands that are read for each lane.
 fn homes(program: &Program, variant: &Variant, inputs: &mut Vec<usize>) -> Vec<Home> {
+    let mut draws = program.readers().len()..;
     let home = |(id, place): (usize, &Option<Place>)| {
         let value = &program.values()[id];
         match place {
@@ -134,6 +133,10 @@ fn homes(program: &Program, variant: &Variant, inputs: &mut Vec<usize>) -> Vec<H
             }
             Some(Place::Input(_) | Place::Slot(_)) if value.op == Op::In => {
                 inputs.push(value.immediate as usize);
+                Home::Input(inputs.len() - 1)
+            }
+            Some(_) if value.op == Op::Draw => {
+                inputs.extend(draws.next());
                 Home::Input(inputs.len() - 1)
             }
             Some(_) if value.op == Op::BitIn => {

@@ -110,17 +110,8 @@ codes! {
     FROM_INT: EVEX_Vcvtdq2ps_zmm_k1z_zmmm512b32_er EVEX_Vcvtqq2pd_zmm_k1z_zmmm512b64_er
          VEX_Vcvtdq2ps_ymm_ymmm256 INVALID;
     TO_INT: EVEX_Vcvttps2dq_zmm_k1z_zmmm512b32_sae INVALID VEX_Vcvttps2dq_ymm_ymmm256 INVALID;
-    // Words, in lanes of 32 bits or in the lower halves of lanes of 64 bits.
-    WORD_ADD: EVEX_Vpaddd_zmm_k1z_zmm_zmmm512b32 EVEX_Vpaddd_zmm_k1z_zmm_zmmm512b32
-         VEX_Vpaddd_ymm_ymm_ymmm256 VEX_Vpaddd_ymm_ymm_ymmm256;
-    WORD_SHIFT: EVEX_Vpsrld_zmm_k1z_zmmm512b32_imm8 EVEX_Vpsrld_zmm_k1z_zmmm512b32_imm8
-         VEX_Vpsrld_ymm_ymm_imm8 VEX_Vpsrld_ymm_ymm_imm8;
     WIDE_SHIFT: EVEX_Vpsrlq_zmm_k1z_zmmm512b64_imm8 EVEX_Vpsrlq_zmm_k1z_zmmm512b64_imm8
          VEX_Vpsrlq_ymm_ymm_imm8 VEX_Vpsrlq_ymm_ymm_imm8;
-    // The products of the lower words of lanes of 64 bits.
-    WIDE_PRODUCT: EVEX_Vpmuludq_zmm_k1z_zmm_zmmm512b64 EVEX_Vpmuludq_zmm_k1z_zmm_zmmm512b64
-         VEX_Vpmuludq_ymm_ymm_ymmm256 VEX_Vpmuludq_ymm_ymm_ymmm256;
-    WORD_PRODUCT: EVEX_Vpmulld_zmm_k1z_zmm_zmmm512b32 INVALID VEX_Vpmulld_ymm_ymm_ymmm256 INVALID;
     BROADCAST: EVEX_Vbroadcastss_zmm_k1z_xmmm32 EVEX_Vbroadcastsd_zmm_k1z_xmmm64
          VEX_Vbroadcastss_ymm_m32 VEX_Vbroadcastsd_ymm_m64;
     SPREAD: EVEX_Vpbroadcastd_zmm_k1z_xmmm32 EVEX_Vpbroadcastq_zmm_k1z_xmmm64

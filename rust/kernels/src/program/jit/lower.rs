@@ -17,8 +17,6 @@ const MAGNITUDE: Constant = Constant((1 << 31) - 1, (1 << 63) - 1);
 const ONES: Constant = Constant(u32::MAX as u64, u64::MAX);
 /// 1.5 · 2^m and the exponent's bias: to add it makes an integer an exponent.
 const BIASED: Constant = Constant(0x4b40_007f, 0x4338_0000_0000_03ff);
-/// 2^-24, 2^-32.
-const UNIT: Constant = Constant(0x3380_0000, 0x3df0_0000_0000_0000);
 
 impl Body<'_> {
     fn constant(&mut self, Constant(single, double): Constant) -> MemoryOperand {
@@ -59,7 +57,6 @@ impl Body<'_> {
         let value = &program.values()[id];
         self.begin_item(&value.args);
         match *value.args {
-            [] if value.op == Op::Lane => self.lane(id)?,
             [] => self.read_uniform(id, value.immediate as usize)?,
             [a] => self.unary(id, value.op, a, value.immediate as u32)?,
             [a, b] => self.binary(id, value.op, a, b)?,
@@ -102,7 +99,6 @@ impl Body<'_> {
             Op::UShr => self.numbered(id, SHIFT_RIGHT, a, immediate),
             Op::Shr if signed_shift => self.numbered(id, SHIFT_SIGNED, a, immediate),
             Op::Shr => self.wide_signed_shift(id, a, immediate),
-            Op::WordShr => self.numbered(id, WORD_SHIFT, a, immediate),
             Op::Neg => self.with_constant(id, XOR, a, SIGN),
             Op::Abs => self.with_constant(id, AND, a, MAGNITUDE),
             Op::Not if !self.is_mask(id) => self.with_constant(id, XOR, a, ONES),
@@ -110,7 +106,6 @@ impl Body<'_> {
                 let (to, from) = self.one_register(id, a)?;
                 self.put(&Instruction::with2(Code::VEX_Knotw_kr_kr, to, from)?)
             }
-            Op::WordToFloat => self.word_to_float(id, a),
             _ => unreachable!("{op:?} has no instructions"),
         }
     }
@@ -148,21 +143,6 @@ impl Body<'_> {
         self.release(&[a]);
         let to = self.define(id)?;
         self.one(codes, to, from)
-    }
-
-    fn word_to_float(&mut self, id: Id, a: Id) -> Result {
-        let (to, from) = self.one_register(id, a)?;
-        let unit = self.constant(UNIT);
-        if self.target.double {
-            // The word becomes the end of a float of 2^52.
-            let power = self.bits(0x4330_0000_0000_0000);
-            self.two(OR, to, from, Arg::Memory(power))?;
-            self.two(SUB, to, to, Arg::Memory(power))?;
-        } else {
-            self.number(WORD_SHIFT, to, from, 8)?;
-            self.one(FROM_INT, to, Arg::Register(to))?;
-        }
-        self.two(MUL, to, to, Arg::Memory(unit))
     }
 
     /// Of a signed integer of 64 bits, without the instruction: the halves become the ends of floats of 2^84 and 2^52.
@@ -231,15 +211,11 @@ impl Body<'_> {
             Op::Xor if self.is_mask(id) => self.masks(id, Code::VEX_Kxorw_kr_kr_kr, a, b),
             Op::And | Op::IntAnd => self.ordinary(id, AND, a, b, true),
             Op::Or | Op::IntOr => self.ordinary(id, OR, a, b, true),
-            Op::Xor | Op::IntXor | Op::WordXor => self.ordinary(id, XOR, a, b, true),
+            Op::Xor | Op::IntXor => self.ordinary(id, XOR, a, b, true),
             Op::IntAdd => self.ordinary(id, INT_ADD, a, b, true),
             Op::IntSub => self.ordinary(id, INT_SUB, a, b, false),
-            Op::WordAdd => self.ordinary(id, WORD_ADD, a, b, true),
             Op::Guard => self.guard(id, b),
             Op::Scale => self.scale(id, a, b),
-            Op::WordMul if !self.target.double => self.ordinary(id, WORD_PRODUCT, a, b, true),
-            Op::WordMul | Op::WordMulHi if self.target.double => self.wide_word_product(id, op, a, b),
-            Op::WordMulHi => self.word_product_high(id, a, b),
             _ => unreachable!("{op:?} has no instructions"),
         }
     }
@@ -282,54 +258,5 @@ impl Body<'_> {
         self.release(&[a, b]);
         let to = self.define(id)?;
         self.two(MUL, to, power, from)
-    }
-
-    /// Of words in the lower halves of lanes.
-    fn wide_word_product(&mut self, id: Id, op: Op, a: Id, b: Id) -> Result {
-        let (first, second) = (self.want(a)?, self.want(b)?);
-        self.release(&[a, b]);
-        let (to, words) = (self.define(id)?, self.bits(0xffff_ffff));
-        self.two(WIDE_PRODUCT, to, first, Arg::Register(second))?;
-        if op == Op::WordMul {
-            return self.two(AND, to, to, Arg::Memory(words));
-        }
-        self.number(WIDE_SHIFT, to, to, 32)
-    }
-
-    /// The upper words of products, of even and of odd lanes.
-    fn word_product_high(&mut self, id: Id, a: Id, b: Id) -> Result {
-        let (first, second) = (self.want(a)?, self.want(b)?);
-        let (even, odd, other) = (self.temporary()?, self.temporary()?, self.temporary()?);
-        let upper = self.assembler.constant([0xffff_ffff << 32; 8]);
-        self.two(WIDE_PRODUCT, even, first, Arg::Register(second))?;
-        self.number(WIDE_SHIFT, odd, first, 32)?;
-        self.number(WIDE_SHIFT, other, second, 32)?;
-        self.two(WIDE_PRODUCT, odd, odd, Arg::Register(other))?;
-        self.number(WIDE_SHIFT, even, even, 32)?;
-        self.two(AND, odd, odd, Arg::Memory(upper))?;
-        self.release(&[a, b]);
-        let to = self.define(id)?;
-        self.two(OR, to, even, Arg::Register(odd))
-    }
-
-    /// The number of each lane in the population.
-    fn lane(&mut self, id: Id) -> Result {
-        let to = self.define(id)?;
-        let half = Register::XMM0 + (to as u32 - self.target.vector_register(0) as u32);
-        let (index, digits) = (general::TEMPORARY, if self.target.double { 3 } else { 2 });
-        let start = super::assembler::at(general::FRAME, super::frame::Frame::LANE);
-        self.put(&Instruction::with2(Code::Mov_r64_rm64, index, general::OFFSET)?)?;
-        self.put(&Instruction::with2(Code::Shr_rm64_imm8, index, digits)?)?;
-        // The sum of 32 bits clears the upper half of the register.
-        self.put(&Instruction::with2(Code::Add_r32_rm32, Register::R11D, start)?)?;
-        let word = if self.target.double { index } else { Register::R11D };
-        self.put(&Instruction::with2(self.target.code(FROM_GENERAL), half, word)?)?;
-        self.put(&Instruction::with2(self.target.code(SPREAD), to, half)?)?;
-        let counted = std::array::from_fn(|k| {
-            let k = k as u64;
-            if self.target.double { k } else { (2 * k + 1) << 32 | (2 * k) }
-        });
-        let counted = self.assembler.constant(counted);
-        self.two(WORD_ADD, to, to, Arg::Memory(counted))
     }
 }

@@ -102,8 +102,7 @@ impl Code {
         let (scratch, table) = workspace[start..].split_at_mut(self.scratch / 8);
         let constants = self.constants[line_start(&self.constants)..].as_ptr();
         let bytes = span.len * size_of::<T>();
-        let fixed =
-            [bytes, uniforms.as_ptr().addr(), constants.addr(), scratch.as_ptr().addr(), span.lane as usize];
+        let fixed = [bytes, uniforms.as_ptr().addr(), constants.addr(), scratch.as_ptr().addr()];
         let inputs = self.inputs.iter().map(|&k| span.inputs[k].addr());
         let outs = span.outs.iter().map(|out| out.addr());
         for (word, value) in table.iter_mut().zip(fixed.into_iter().chain(inputs).chain(outs)) {

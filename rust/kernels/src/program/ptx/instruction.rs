@@ -31,7 +31,7 @@ impl Lines {
 /// The words of PTX for a float.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Width {
-    double: bool,
+    pub(super) double: bool,
     /// The types of floats, of their bits and of integers of the same width.
     pub(super) float: &'static str,
     pub(super) bits: &'static str,
@@ -58,7 +58,7 @@ impl Width {
         if self.double { format!("0d{bits:016X}") } else { format!("0f{bits:08X}") }
     }
 
-    fn number(self, x: f64) -> String {
+    pub(super) fn number(self, x: f64) -> String {
         self.literal(if self.double { x.to_bits() } else { (x as f32).to_bits().into() })
     }
 
@@ -74,7 +74,6 @@ pub(super) fn name(program: &Program, id: Id) -> String {
     match (value.op, value.ty) {
         (Op::Const, _) => width.literal(value.immediate),
         (Op::IntConst, _) => width.integer(value.immediate),
-        (Op::WordConst, _) => format!("0x{:08X}", value.immediate),
         (Op::Guard, _) => name(program, value.args[1]),
         (_, Type::Float) => format!("%f{id}"),
         (_, Type::Int) => format!("%i{id}"),
@@ -89,7 +88,7 @@ pub(super) fn temporaries(width: Width) -> String {
     format!("    .reg .pred %q;\n    .reg .{bits} %t;\n    .reg .b32 %u;\n")
 }
 
-/// The instructions of an operation that reads neither operands nor the lane's number.
+/// The instructions of an operation that reads neither operands nor random numbers.
 pub(super) fn write(program: &Program, id: Id, lines: &mut Lines) {
     let value = &program.values()[id];
     let args: Vec<String> = value.args.iter().map(|&arg| name(program, arg)).collect();
@@ -103,7 +102,7 @@ pub(super) fn write(program: &Program, id: Id, lines: &mut Lines) {
         lines,
     };
     match value.op {
-        Op::Const | Op::IntConst | Op::WordConst | Op::Guard => {} // names of other things
+        Op::Const | Op::IntConst | Op::Guard => {} // names of other things
         Op::Add => one.rounded("add"),
         Op::Sub => one.rounded("sub"),
         Op::Mul => one.rounded("mul"),
@@ -162,12 +161,6 @@ impl Operation<'_> {
             Op::UShr => one.shifted(width.unsigned, "shr"),
             Op::IntToFloat => one.integer_to_float(),
             Op::FloatToInt => one.float_to_integer(),
-            Op::WordMulHi => one.plain("mul.hi.u32"),
-            Op::WordMul => one.plain("mul.lo.u32"),
-            Op::WordXor => one.plain("xor.b32"),
-            Op::WordAdd => one.plain("add.u32"),
-            Op::WordShr => one.shifted("u32", "shr"),
-            Op::WordToFloat => one.word_to_float(),
             _ => unreachable!("{} is there before the operations", op.signature().name),
         }
     }
@@ -267,16 +260,5 @@ impl Operation<'_> {
         self.lines.add(format!("mov.{bits} %t, {}", self.a)); // conversions take no constants
         self.lines.add(format!("cvt.rzi{ftz}.{signed}.{float} {}, %t", self.to));
         self.lines.add(format!("selp.{bits} {}, {}, {least}, %q", self.to, self.to));
-    }
-
-    fn word_to_float(self) {
-        let Width { double, float, ftz, .. } = self.width;
-        self.lines.add(format!("mov.b32 %u, {}", self.a));
-        if !double {
-            self.lines.add("shr.u32 %u, %u, 8");
-        }
-        let unit = self.width.number(if double { 1.0 / 4_294_967_296.0 } else { 1.0 / 16_777_216.0 });
-        self.lines.add(format!("cvt.rn.{float}.u32 {}, %u", self.to));
-        self.lines.add(format!("mul.rn{ftz}.{float} {}, {}, {unit}", self.to, self.to));
     }
 }

@@ -8,6 +8,7 @@
 //! stores the sum of each in the scratch memory, and a second kernel adds up the chunks. So neither the device nor the
 //! size of the grid changes a result.
 
+mod draw;
 mod frame;
 mod instruction;
 mod section;

@@ -4,8 +4,8 @@ use super::super::Layout;
 use super::super::ir::{Id, Program};
 use super::super::op::{Op, Type};
 use super::super::variant::{needed, uniform};
-use super::Variant;
 use super::instruction::{self, Lines, Width, name};
+use super::{Variant, draw};
 
 /// A program whose values are sorted.
 pub(super) struct Sorted<'a> {
@@ -47,7 +47,9 @@ impl<'a> Sorted<'a> {
             (Type::Word, "b32", 'w'),
             (Type::Pred, "pred", 'p'),
         ];
-        types.into_iter().map(declare).collect::<String>() + &instruction::temporaries(self.width)
+        let draws = self.program.values().iter().any(|value| value.op == Op::Draw);
+        let words = if draws { draw::REGISTERS } else { "" };
+        types.into_iter().map(declare).collect::<String>() + &instruction::temporaries(self.width) + words
     }
 
     /// The name of a value.
@@ -79,7 +81,8 @@ impl<'a> Sorted<'a> {
                         self.close(section, region, &ends, &mut lines);
                     }
                 }
-                Op::UniformIn | Op::In | Op::WordIn | Op::Lane => {}
+                Op::UniformIn | Op::In | Op::WordIn => {}
+                Op::Draw => self.draw(id, &mut lines),
                 _ => instruction::write(self.program, id, &mut lines),
             }
         }
@@ -136,12 +139,17 @@ impl<'a> Sorted<'a> {
         lines.label(&Self::label(section, region));
     }
 
-    /// Reads an operand, or the lane's number.
+    fn draw(&self, id: Id, lines: &mut Lines) {
+        let value = &self.program.values()[id];
+        let words = [0, 1, 2].map(|k| self.name(value.args[k]));
+        draw::write(self.width, &self.name(id), words, value.immediate, lines);
+    }
+
+    /// Reads an operand.
     fn read(&self, id: Id, lines: &mut Lines) {
         let value = &self.program.values()[id];
         let (to, operand) = (self.name(id), value.immediate as usize);
         match value.op {
-            Op::Lane => lines.add(format!("cvt.u32.u64 {to}, %lane")),
             Op::WordIn => self.load(operand, "b32", 2, &to, lines),
             Op::UniformIn | Op::In => self.load(operand, self.width.float, self.width.shift, &to, lines),
             _ => {}

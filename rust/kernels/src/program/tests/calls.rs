@@ -123,12 +123,18 @@ fn sums_are_added_in_one_order_whatever_the_threads() {
 
 #[test]
 fn lanes_are_counted_through_the_rows() {
-    let text = "program f64 inputs 1\n0 = in 0\n1 = lane\n2 = wtof 1\nout 2\n";
+    const FIRST: u32 = 77; // also the key
+    let text = "program f64 inputs 2\n0 = in 0\n1 = win 1\n2 = draw 1 1 1 #0\nout 2\n";
     for layout in [Layout::Neuron, Layout::Full] {
         let shape = Shape { batch: 3, n: 1500 };
-        let operands = vec![Operand::new(layout, &vec![0.0; elements(layout, shape)])];
+        let zeros = Operand::new(layout, &vec![0.0; elements(layout, shape)]);
+        let operands = vec![zeros, Operand::new(Layout::Uniform, &[FIRST])];
         let results = Case { shape, operands, sums: vec![] }.run::<f64>(entry(text));
-        let expected: Vec<f64> = (0..4500).map(|k| f64::from(k) / 4_294_967_296.0).collect();
+        let word = |k: u32| {
+            let block = 32 * (k / 128) + k % 32;
+            crate::random::philox([block, 0x5EED, 0, 0], [FIRST; 2])[k as usize % 128 / 32]
+        };
+        let expected: Vec<f64> = (0..4500).map(|k| f64::from(word(FIRST + k)) / 4_294_967_296.0).collect();
         assert_eq!(results.outs, [expected]);
     }
 }

@@ -123,54 +123,30 @@ fn integers() {
     assert_eq!(floats("1 = bits 0\n2 = itof 1", &[&large]), expected);
 }
 
-/// Ten rounds of Philox 4×32, as the kernels for random numbers do them.
-fn philox_text(float: &str) -> String {
-    let mut lines = vec![format!("program {float} inputs 3")];
-    let mut next = 0;
-    let mut push = |line: String| {
-        lines.push(format!("{next} = {line}"));
-        next += 1;
-        next - 1
-    };
-    let (mut k, mut l) = (push("win 0".into()), push("win 1".into()));
-    push("in 2".into()); // gives the number of lanes
-    let multiply = ["wconst d2511f53", "wconst cd9e8d57"].map(|x| push(x.into()));
-    let weyl = ["wconst 9e3779b9", "wconst bb67ae85"].map(|x| push(x.into()));
-    let seven = push("wconst 7".into());
-    let zero = push("wconst 0".into());
-    let [mut a, mut b, mut c, mut d] = [push("lane".into()), seven, zero, zero];
-    for _ in 0..10 {
-        let [xh, xl] = ["wmulhi", "wmul"].map(|op| push(format!("{op} {} {a}", multiply[0])));
-        let [yh, yl] = ["wmulhi", "wmul"].map(|op| push(format!("{op} {} {c}", multiply[1])));
-        let y = push(format!("wxor {yh} {b}"));
-        let x = push(format!("wxor {xh} {d}"));
-        (a, b) = (push(format!("wxor {y} {k}")), yl);
-        (c, d) = (push(format!("wxor {x} {l}")), xl);
-        k = push(format!("wadd {k} {}", weyl[0]));
-        l = push(format!("wadd {l} {}", weyl[1]));
-    }
-    let shifted = push(format!("wshr {d} #4"));
-    let outs: Vec<usize> = [a, b, c, shifted].map(|word| push(format!("wtof {word}"))).to_vec();
-    lines.extend(outs.iter().map(|out| format!("out {out}")));
-    lines.join("\n")
-}
-
 #[test]
-fn philox() {
-    let key = [11_u32, 0xdead_beef];
-    let words = |lane: usize| {
-        let [a, b, c, d] = crate::random::philox([lane as u32, 7, 0, 0], key);
-        [a, b, c, d >> 4]
+fn draws_are_words_of_tiles() {
+    const N: usize = 2000;
+    let words = [11_u32, 0xdead_beef, 0xffff_fc00];
+    let word = |lane: u32, number: u32| {
+        let element = words[2].wrapping_add(lane);
+        let block = 32 * (element / 128) + element % 32;
+        crate::random::philox([block, 0x5EED, number, 0], [words[0], words[1]])[element as usize % 128 / 32]
+    };
+    let text = |float: &str| {
+        let draws = "4 = draw 0 1 2 #0\n5 = draw 0 1 2 #3\n6 = add 4 3\n";
+        format!("program {float} inputs 4\n0 = win 0\n1 = win 1\n2 = win 2\n3 = in 3\n{draws}out 6\nout 5\n")
     };
     let operands = |zeros| {
-        vec![Operand::new(Layout::Uniform, &key[..1]), Operand::new(Layout::Uniform, &key[1..]), zeros]
+        let words = words.map(|word| Operand::new(Layout::Uniform, &[word]));
+        words.into_iter().chain([zeros]).collect()
     };
-    let case = Case::vector(37, operands(Operand::new(Layout::Full, &[0.0_f32; 37])));
-    let results = case.run::<f32>(entry(&philox_text("f32")));
-    let case = Case::vector(37, operands(Operand::new(Layout::Full, &[0.0_f64; 37])));
-    let wide = case.run::<f64>(entry(&philox_text("f64")));
-    for lane in 0..37 {
-        for (k, word) in words(lane).into_iter().enumerate() {
+    let case = Case::vector(N, operands(Operand::new(Layout::Full, &[0.0_f32; N])));
+    let results = case.run::<f32>(entry(&text("f32")));
+    let case = Case::vector(N, operands(Operand::new(Layout::Full, &[0.0_f64; N])));
+    let wide = case.run::<f64>(entry(&text("f64")));
+    for lane in 0..N {
+        for (k, number) in [0, 3].into_iter().enumerate() {
+            let word = word(lane as u32, number);
             assert_eq!(results.outs[k][lane], (word >> 8) as f32 / 16_777_216.0);
             assert_eq!(wide.outs[k][lane], f64::from(word) / 4_294_967_296.0);
         }

@@ -104,7 +104,7 @@ impl Writer {
         id
     }
 
-    /// A value of a type: usually a recent one, so that chains come about.
+    /// A value of a type, which is no word: usually a recent one, so that chains come about.
     fn value(&mut self, random: &mut Random, ty: Type) -> Id {
         let of_type = |&id: &Id| self.program.values()[id].ty == ty;
         let all: Vec<Id> = self.readable.iter().copied().filter(of_type).collect();
@@ -128,11 +128,7 @@ impl Writer {
                 let bits = width(random.next() >> random.below(64));
                 self.add(Op::IntConst, &[], bits)
             }
-            Type::Word if random.one_in(2) => self.add(Op::Lane, &[], 0),
-            Type::Word => {
-                let bits = random.next() >> 32;
-                self.add(Op::WordConst, &[], bits)
-            }
+            Type::Word => unreachable!("words are operands"),
             Type::Pred => {
                 let (a, b) = (self.value(random, Type::Float), self.value(random, Type::Float));
                 let op = random.pick(&[Op::Gt, Op::Ge, Op::Eq, Op::Ne]);
@@ -149,11 +145,14 @@ impl Writer {
             _ => {}
         }
         let op = random.pick(Op::ALL);
+        if op == Op::Draw {
+            return self.draw(random);
+        }
         let signature = op.signature();
         if op.is_input() || op.is_constant() || matches!(op, Op::Guard | Op::EndGuard) {
             return;
         }
-        let any = random.pick(&[Type::Float, Type::Float, Type::Int, Type::Word]);
+        let any = random.pick(&[Type::Float, Type::Float, Type::Int]);
         let mut args: Vec<Id> =
             signature.args.iter().map(|ty| self.value(random, ty.unwrap_or(any))).collect();
         // The bits of NaN are not promised, nor what scaling by it gives.
@@ -162,9 +161,19 @@ impl Writer {
             Op::Scale => args[1] = self.without_nan(args[1]),
             _ => {}
         }
-        let bits = if self.program.double() && op != Op::WordShr { 64 } else { 32 };
+        let bits = if self.program.double() { 64 } else { 32 };
         let immediate = if signature.immediate == Immediate::Shift { random.below(bits) as u64 } else { 0 };
         self.add(op, &args, immediate);
+    }
+
+    /// A random number, if there are words for its key.
+    fn draw(&mut self, random: &mut Random) {
+        let is_word = |&id: &Id| self.program.values()[id].ty == Type::Word;
+        let words: Vec<Id> = self.readable.iter().copied().filter(is_word).collect();
+        if !words.is_empty() {
+            let words: [Id; 3] = std::array::from_fn(|_| random.pick(&words));
+            self.add(Op::Draw, &words, random.below(3) as u64);
+        }
     }
 
     /// x, or 1 for NaN.
@@ -198,7 +207,9 @@ impl Writer {
         let double = self.program.double();
         let [digits, mantissa, one] =
             if double { [52, (1 << 52) - 1, 0x3ff << 52] } else { [23, (1 << 23) - 1, 0x7f << 23] };
-        let mixed: Vec<Id> = (0..5 + random.below(80)).map(|_| random.pick(&self.readable)).collect();
+        let mixable = |&id: &Id| self.program.values()[id].ty != Type::Word;
+        let mixable: Vec<Id> = self.readable.iter().copied().filter(mixable).collect();
+        let mixed: Vec<Id> = (0..5 + random.below(80)).map(|_| random.pick(&mixable)).collect();
         let mut sum = self.source(random, Type::Int);
         for id in mixed {
             let bits = self.bits(random, id);
@@ -215,7 +226,7 @@ impl Writer {
         self.add(Op::Float, &[bits], 0);
     }
 
-    /// Any value as an integer.
+    /// Any value but a word as an integer.
     fn bits(&mut self, random: &mut Random, id: Id) -> Id {
         match self.program.values()[id].ty {
             Type::Int => id,
@@ -223,10 +234,7 @@ impl Writer {
                 let x = self.without_nan(id);
                 self.add(Op::Bits, &[x], 0)
             }
-            Type::Word => {
-                let x = self.add(Op::WordToFloat, &[id], 0);
-                self.add(Op::Bits, &[x], 0)
-            }
+            Type::Word => unreachable!("words are no bits of a program"),
             Type::Pred => {
                 let (yes, no) = (self.source(random, Type::Int), self.source(random, Type::Int));
                 self.add(Op::Select, &[id, yes, no], 0)

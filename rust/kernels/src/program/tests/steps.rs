@@ -14,13 +14,16 @@ program f64 inputs 4
 1 = in 1
 2 = in 2
 3 = win 3
-4 = wtof 3
-5 = fma 0 1 2
-6 = add 5 4
-out 6 alias 1
+4 = draw 3 3 3 #1
+5 = const 4010000000000000
+6 = mul 4 5
+7 = floor 6
+8 = fma 0 1 2
+9 = add 8 7
+out 9 alias 1
 out 1
-out 6
-sum 5
+out 9
+sum 8
 ";
 
 const COUNT: usize = 7;
