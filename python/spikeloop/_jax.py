@@ -266,9 +266,13 @@ def flat_program(closed: ClosedJaxpr) -> ClosedJaxpr:
             known.update(zip(equation.outvars, outs, strict=True))
         return [read(atom) for atom in closed.jaxpr.outvars]
 
-    flat = jax.make_jaxpr(lambda *args: run(closed, args))(*closed.in_avals)
-    jaxpr, _ = _partial_eval.dce_jaxpr(flat.jaxpr, [True] * len(flat.jaxpr.outvars), instantiate=True)
-    return ClosedJaxpr(jaxpr, flat.consts)
+    return without_unused(jax.make_jaxpr(lambda *args: run(closed, args))(*closed.in_avals))
+
+
+def without_unused(closed: ClosedJaxpr) -> ClosedJaxpr:
+    """`closed` without operations whose results nobody uses."""
+    jaxpr, _ = _partial_eval.dce_jaxpr(closed.jaxpr, [True] * len(closed.jaxpr.outvars), instantiate=True)
+    return ClosedJaxpr(jaxpr, closed.consts)
 
 
 def zero_tangent(value: Any) -> Any:

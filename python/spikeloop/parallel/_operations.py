@@ -172,6 +172,11 @@ def _pad(partition: Partition, equation: Any, values: list[Value]) -> list[Value
     return _cut(equation, [value.array, partition.whole(values[1])], layout)
 
 
+def _bitcast(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
+    """The bits of numbers as others of the same size."""
+    return _elementwise(partition, equation, values) if equation.outvars[0].aval.shape == values[0].shape else None
+
+
 def _scatter_add(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
     """`x.at[...].add(y)` of all elements."""
     target, indices, updates = values
@@ -191,5 +196,6 @@ _RULES: dict[str, Rule] = {
     "dynamic_slice": _dynamic_slice,
     "dynamic_update_slice": _dynamic_update_slice,
     "pad": _pad,
+    "bitcast_convert_type": _bitcast,
     "scatter-add": _scatter_add,
 }

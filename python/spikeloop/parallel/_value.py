@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 AXIS = "devices"  # of the mesh
 
@@ -25,13 +27,17 @@ class Layout(NamedTuple):
 
 
 class Value:
-    """An array as one device holds it: all of it, or the part that its `layout` says."""
+    """An array as one device holds it: all of it, or the part that its `layout` says.
 
-    __slots__ = ("array", "layout", "whole")
+    `own` is the part that this device would have of a whole array, where it can be made without the rest.
+    """
+
+    __slots__ = ("array", "layout", "own", "whole")
 
     def __init__(self, array: Any, layout: Layout | None = None):
         self.array, self.layout = array, layout
         self.whole = array if layout is None else None  # once it has been gathered
+        self.own: Value | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -45,6 +51,12 @@ class Value:
 def part_size(n: int, shards: int) -> int:
     """How many of `n` neurons a device has at most."""
     return -(-n // shards)
+
+
+def first_element(shape: Sequence[int], layout: Layout, shards: int) -> Any:
+    """The number of the first element of this device's part, counted from where the runs of other axes begin."""
+    row = part_size(layout.n, shards) * math.prod(shape[layout.axis + 1 :])
+    return jax.lax.axis_index(AXIS).astype(jnp.uint32) * np.uint32(row)
 
 
 def cut(array: Any, layout: Layout, shards: int) -> Any:

@@ -5,7 +5,7 @@ mod add;
 mod threefry;
 mod words;
 
-pub use add::{Part, add};
+pub use add::{Neurons, Part, add};
 pub use threefry::split;
 pub use words::{counts, words};
 
