@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import jax
 
-from ..kernels._draws import KEYS
+from ..kernels._draws import FIRST
 from ..kernels._kernel import KERNELS, Kernel
 from ..kernels._mesh_axes import ByNeuron, ByTarget
 from ._value import AXIS, Layout, Value, first_element
@@ -47,9 +48,15 @@ def _elementwise(partition: Partition, equation: Any, values: list[Value]) -> li
     along = [layout(out.aval.shape) for out in equation.outvars]
     own = [v.layout in (None, layout(v.shape)) for v in values]
     sums_of_padding = None in along and n % partition.shards
-    if KEYS[0] in kernel.names(structure) or not all(own) or sums_of_padding or (axis != -1 and not partition.of_batch):
-        return None  # what a neuron draws follows from its number in the whole population
-    outs = kernel.bind(*(partition.in_layout(v, layout(v.shape)) for v in values), **structure)
+    if not all(own) or sums_of_padding or (axis != -1 and not partition.of_batch):
+        return None
+    given = {name: partition.in_layout(v, layout(v.shape)) for name, v in zip(kernel.names(structure), values, strict=True)}
+    if FIRST in given:  # what a neuron draws follows from its number in the whole population
+        shape = max((out.aval.shape for out in equation.outvars), key=math.prod)
+        if layout(shape) != first._replace(axis=0):
+            return None
+        given[FIRST] = given[FIRST] + first_element(shape, first._replace(axis=0), partition.shards)
+    outs = kernel.bind(*given.values(), **structure)
     return [
         Value(jax.lax.psum(out, AXIS)) if cut is None else Value(out, cut) for out, cut in zip(outs, along, strict=True)
     ]
