@@ -29,8 +29,8 @@ def uniform(like: Any, key: Sequence[Any], k: int) -> Any:
     return uniform_p.bind(like, *key, k=k)
 
 
-def _reference(like: Any, *key: Any, k: int) -> Any:
-    *key, first = key
+def _reference(like: Any, *operands: Any, k: int) -> Any:
+    *key, first = operands
     element = first + jnp.arange(like.size, dtype=jnp.uint32).reshape(like.shape)
     return fraction(philox(element, key)[k], like.dtype)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -50,13 +49,14 @@ def _elementwise(partition: Partition, equation: Any, values: list[Value]) -> li
     sums_of_padding = None in along and n % partition.shards
     if not all(own) or sums_of_padding or (axis != -1 and not partition.of_batch):
         return None
-    given = {name: partition.in_layout(v, layout(v.shape)) for name, v in zip(kernel.names(structure), values, strict=True)}
+    given = dict(zip(kernel.names(structure), values, strict=True))
+    parts = {name: partition.in_layout(value, layout(value.shape)) for name, value in given.items()}
     if FIRST in given:  # what a neuron draws follows from its number in the whole population
-        shape = max((out.aval.shape for out in equation.outvars), key=math.prod)
-        if layout(shape) != first._replace(axis=0):
+        shape = given[kernel.first_state(structure)].shape
+        if (along_first := layout(shape)) is None or along_first.axis > 0:
             return None
-        given[FIRST] = given[FIRST] + first_element(shape, first._replace(axis=0), partition.shards)
-    outs = kernel.bind(*given.values(), **structure)
+        parts[FIRST] = parts[FIRST] + first_element(shape, along_first, partition.shards)
+    outs = kernel.bind(*parts.values(), **structure)
     return [
         Value(jax.lax.psum(out, AXIS)) if cut is None else Value(out, cut) for out, cut in zip(outs, along, strict=True)
     ]

@@ -70,17 +70,6 @@ def cut(array: Any, layout: Layout, shards: int) -> Any:
     return jax.lax.dynamic_slice_in_dim(array, jax.lax.axis_index(AXIS) * size, size, axis)
 
 
-def embedded(array: Any, layout: Layout, shards: int) -> Any:
-    """A whole array of zeros, but for the part that this device has."""
-    axis, size = layout.axis, array.shape[layout.axis]
-    shape = [*array.shape]
-    shape[axis] = size * shards
-    whole = jax.lax.dynamic_update_slice_in_dim(
-        jnp.zeros(shape, array.dtype), array, jax.lax.axis_index(AXIS) * size, axis
-    )
-    return jax.lax.slice_in_dim(whole, 0, layout.n, axis=axis)
-
-
 def gather(array: Any, layout: Layout) -> Any:
     """The whole array, from the parts of all devices."""
     if layout.before > 1:
