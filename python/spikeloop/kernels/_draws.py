@@ -1,6 +1,6 @@
 """Random numbers inside of a step, one for each neuron, which step programs draw themselves.
 
-The number k of neuron i is word k of block i. Of a part of a population, `first` is the number of its first neuron.
+Neuron i of a population of N gets, as its number k, word i + k N of those that `_random.words` gives for 4 N.
 """
 
 from __future__ import annotations
@@ -15,23 +15,18 @@ from .._jax import batching, new_constant_function
 from ._philox import philox
 
 MOST = 4  # numbers for each neuron and step
-FIRST = "first"
-KEYS = ("key 0", "key 1", FIRST)  # operands of a step that draws: the words of its key, and its first neuron
+KEYS = ("key 0", "key 1")  # operands of a step that draws: the words of its key
 
 
 def uniform(like: Any, key: Sequence[Any], k: int) -> Any:
-    """Number `k` of each element of `like`, from 0 up to but not including 1: 24 random bits, or 32 in float64.
-
-    `key` are the operands `KEYS`.
-    """
+    """Number `k` of each element of `like`, from 0 up to but not including 1: 24 random bits, or 32 in float64."""
     if not 0 <= k < MOST:
         raise ValueError(f"A neuron draws up to {MOST} numbers in a step, 0 to {MOST - 1}; given {k}.")
     return uniform_p.bind(like, *key, k=k)
 
 
-def _reference(like: Any, *operands: Any, k: int) -> Any:
-    *key, first = operands
-    element = first + jnp.arange(like.size, dtype=jnp.uint32).reshape(like.shape)
+def _reference(like: Any, *key: Any, k: int) -> Any:
+    element = jnp.arange(like.size, dtype=jnp.uint32).reshape(like.shape)
     return fraction(philox(element, key)[k], like.dtype)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import brainunit as u
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from .. import environ, random
 from .._form import variable
@@ -77,5 +76,5 @@ def current_of(neuron: Population, x: Any) -> Any:
 
 
 def key_of(neuron: Population) -> dict[str, Any]:
-    """The operands of draws with a new key, for a model that draws."""
-    return dict(zip(KEYS, [*random.DEFAULT.next_words(), np.uint32(0)], strict=True)) if neuron.draws else {}
+    """The words of a new key, for a model that draws."""
+    return dict(zip(KEYS, random.DEFAULT.next_words(), strict=True)) if neuron.draws else {}

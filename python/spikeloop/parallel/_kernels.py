@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 
-from ..kernels._draws import FIRST
+from ..kernels._draws import KEYS
 from ..kernels._kernel import KERNELS, Kernel
 from ..kernels._mesh_axes import ByNeuron, ByTarget
 from ._value import AXIS, Layout, Value, first_element
 
 if TYPE_CHECKING:
     from ._partition import Partition
+
+FIRST = "first"  # an operand of steps that draw: the number of the first neuron
 
 
 def rule(equation: Any) -> Any:
@@ -51,9 +53,9 @@ def _elementwise(partition: Partition, equation: Any, values: list[Value]) -> li
         return None
     given = dict(zip(kernel.names(structure), values, strict=True))
     parts = {name: partition.in_layout(value, layout(value.shape)) for name, value in given.items()}
-    if FIRST in given:  # what a neuron draws follows from its number in the whole population
+    if KEYS[0] in given:  # what a neuron draws follows from its number in the whole population
         shape = given[kernel.first_state(structure)].shape
-        if (along_first := layout(shape)) is None or along_first.axis > 0:
+        if (along_first := layout(shape)) is None or along_first.axis > 0 or FIRST not in given:
             return None
         parts[FIRST] = parts[FIRST] + first_element(shape, along_first, partition.shards)
     outs = kernel.bind(*parts.values(), **structure)

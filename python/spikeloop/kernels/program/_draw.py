@@ -6,18 +6,18 @@ from .._philox import MULTIPLY, PURPOSE, ROUNDS, WEYL
 from ._ir import Value, apply
 
 
-def uniform(like: Value, *operands: Value, k: int) -> Value:
+def uniform(like: Value, *key: Value, k: int) -> Value:
     """Word `k` of the block that belongs to the neuron, as a number from 0 to 1."""
-    b, (*key, first) = like.builder, operands
+    b = like.builder
     if not b.expands:
-        return b.plain("uniform", like, *operands, number=k)
-    one, other = (b.word_constant(x) for x in MULTIPLY)
-    words = [apply("wadd", b.plain("lane"), first), *map(b.word_constant, (PURPOSE, 0, 0))]
+        return b.plain("uniform", like, *key, number=k)
+    first, second = (b.word_constant(x) for x in MULTIPLY)
+    words = [b.plain("lane"), *map(b.word_constant, (PURPOSE, 0, 0))]
     for _ in range(ROUNDS):
-        high, low = apply("wmulhi", one, words[0]), apply("wmul", one, words[0])
-        up, down = apply("wmulhi", other, words[2]), apply("wmul", other, words[2])
+        high, low = apply("wmulhi", first, words[0]), apply("wmul", first, words[0])
+        up, down = apply("wmulhi", second, words[2]), apply("wmul", second, words[2])
         words = [_mixed(up, words[1], key[0]), down, _mixed(high, words[3], key[1]), low]
-        key = [apply("wadd", x, b.word_constant(weyl)) for x, weyl in zip(key, WEYL, strict=True)]
+        key = tuple(apply("wadd", x, b.word_constant(weyl)) for x, weyl in zip(key, WEYL, strict=True))
     return apply("wtof", words[k])
 
 

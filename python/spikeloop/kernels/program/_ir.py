@@ -44,7 +44,7 @@ FREE = (*VARIES, "guard", "endguard")  # what is no operation of its own, and ne
 _FUNCTIONS = "exp exp2 expm1 exprel exprel_slope logistic tanh log log1p sin cos tan sign"
 # Functions by name occur in programs for readers only: native code knows what they expand to.
 SIGNATURES |= {name: ["f", "->", "f"] for name in _FUNCTIONS.split()} | {"pow": ["f", "f", "->", "f"]}
-SIGNATURES["uniform"] = ["f", "w", "w", "w", "->", "f"]
+SIGNATURES["uniform"] = ["f", "w", "w", "->", "f"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
