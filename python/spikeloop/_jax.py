@@ -375,6 +375,18 @@ def new_constant_function(name: str, reference: Callable, abstract_eval: Callabl
     return primitive
 
 
+def new_elementwise_function(name: str, reference: Callable, abstract_eval: Callable) -> Callable:
+    """A function of arrays of one shape, by element, that stays one equation when it is traced; derivatives are 0."""
+    primitive = new_constant_function(name, reference, abstract_eval)
+
+    def batched(operands: Sequence[Any], axes: Sequence[int | None]) -> tuple[Any, int]:
+        lanes = next(x.shape[axis] for x, axis in zip(operands, axes, strict=True) if axis is not None)
+        return primitive.bind(*(batching.bdim_at_front(x, d, lanes) for x, d in zip(operands, axes, strict=True))), 0
+
+    batching.primitive_batchers[primitive] = batched
+    return primitive.bind
+
+
 def _with_one_result(name: str, reference: Callable, abstract_eval: Callable) -> Primitive:
     """A primitive that runs `reference` on every platform."""
     primitive = Primitive(name)
