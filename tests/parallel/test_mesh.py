@@ -7,8 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import spikeloop as sl
+from spikeloop.parallel import _describe
+from spikeloop.parallel._partition import Exchanged
+from spikeloop.parallel._value import Layout, Value
 
 SCRIPT = Path(__file__).parents[1] / "helpers" / "on_devices.py"
 FLAGS = "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0"
@@ -103,6 +107,15 @@ def test_misuse_is_named(found, what, says):
 
 def test_shard_map_hands_parts_of_states_to_a_function(found):
     assert found["shard_map"] == [True, True, True]
+
+
+def test_what_is_exchanged_is_told():
+    told = lambda n, shape, steps: _describe._told(  # noqa: E731
+        Exchanged(Value(np.zeros(shape, np.float32), Layout(len(shape) - 1, n)), steps), sl.parallel.mesh()
+    )
+    assert told(8000, (4000,), 1) == "spikes: in every step, a message of 68 bytes for up to 16 spikes of a device"
+    assert told(2000, (15, 1000), 15).startswith("spikes: once in 15 steps, a message of 236 bytes for up to 58 spikes")
+    assert told(8, (4,), None) == "gathered in a step: float32[4] of every device"
 
 
 def test_one_device_changes_nothing():
