@@ -117,7 +117,9 @@ def _add_reference(
     of_samples = jnp.broadcast_to(keys[..., None, :], (*keys.shape[:-1], starts.size, 2))
     found = _reference(of_samples, starts, shape=(own,))[0].reshape(target.shape)
     ends, ends_of_bounds, least = (parts[..., i] for i in range(3))
-    neuron = jnp.minimum(first + jnp.arange(own, dtype=jnp.uint32), neurons - 1)  # what pads a part repeats the last
+    neuron = jnp.minimum(
+        first + jnp.arange(own, dtype=jnp.uint32), max(neurons, 1) - 1
+    )  # what pads a part repeats the last
     part = jnp.searchsorted(ends, neuron.astype(ends.dtype), side="right")
     start = jnp.concatenate([jnp.zeros(1, ends.dtype), ends_of_bounds])[part][:, None]
     k = jnp.arange(bounds.size)
