@@ -273,9 +273,13 @@ def flat_program(closed: ClosedJaxpr) -> ClosedJaxpr:
             known.update(zip(equation.outvars, outs, strict=True))
         return [read(atom) for atom in closed.jaxpr.outvars]
 
-    flat = jax.make_jaxpr(lambda *args: run(closed, args))(*closed.in_avals)
-    jaxpr, _ = _partial_eval.dce_jaxpr(flat.jaxpr, [True] * len(flat.jaxpr.outvars), instantiate=True)
-    return ClosedJaxpr(jaxpr, flat.consts)
+    return without_unused(jax.make_jaxpr(lambda *args: run(closed, args))(*closed.in_avals))
+
+
+def without_unused(closed: ClosedJaxpr) -> ClosedJaxpr:
+    """`closed` without operations whose results nobody uses."""
+    jaxpr, _ = _partial_eval.dce_jaxpr(closed.jaxpr, [True] * len(closed.jaxpr.outvars), instantiate=True)
+    return ClosedJaxpr(jaxpr, closed.consts)
 
 
 def zero_tangent(value: Any) -> Any:
@@ -376,6 +380,18 @@ def new_constant_function(name: str, reference: Callable, abstract_eval: Callabl
 
     ad.primitive_jvps[primitive] = constant
     return primitive
+
+
+def new_elementwise_function(name: str, reference: Callable, abstract_eval: Callable) -> Callable:
+    """A function of arrays of one shape, by element, that stays one equation when it is traced; derivatives are 0."""
+    primitive = new_constant_function(name, reference, abstract_eval)
+
+    def batched(operands: Sequence[Any], axes: Sequence[int | None]) -> tuple[Any, int]:
+        lanes = next(x.shape[axis] for x, axis in zip(operands, axes, strict=True) if axis is not None)
+        return primitive.bind(*(batching.bdim_at_front(x, d, lanes) for x, d in zip(operands, axes, strict=True))), 0
+
+    batching.primitive_batchers[primitive] = batched
+    return primitive.bind
 
 
 def _with_one_result(name: str, reference: Callable, abstract_eval: Callable) -> Primitive:

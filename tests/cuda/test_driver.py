@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from call_frame import STREAM, Gpu, driver, handler, native, run, traits
 
-WORDS = ({"keys": np.array([7, 8], np.uint32)}, [np.zeros(9, np.uint32)], {"purpose": 1})
+OF_KEY = {"keys": np.array([7, 8], np.uint32), "first": np.array(0, np.uint32)}
+WORDS = (OF_KEY, [np.zeros(9, np.uint32)], {"purpose": 1})
 
 
 def launches():
@@ -48,7 +49,7 @@ def test_a_module_is_loaded_while_a_stream_is_captured():
 CALL = """
 import numpy as np
 from call_frame import Host, handler, run
-operands, results = {"keys": np.zeros(2, np.uint32)}, [np.zeros(4, np.uint32)]
+operands, results = {"keys": np.zeros(2, np.uint32), "first": np.array(0, np.uint32)}, [np.zeros(4, np.uint32)]
 try:
     run(handler("random_words", cuda=True), operands, results, {"purpose": 1}, Host())
 except Exception as error:

@@ -1,6 +1,7 @@
-"""Run as a script by several processes: a network that they share; prints what the first one finds as JSON.
+"""Run as a script by two processes: networks that processes share; prints what they find as JSON.
 
-With the argument "alone" it waits for others in vain.
+Importing takes longer than the checks, so each of the two is copied first: into two of four processes that share a
+network, whose coordinator is `FOUR`, and into one that waits for others in vain.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ import jax
 import numpy as np
 import spikeloop as sl
 from spikeloop.connect import _rule
+from spikeloop.parallel._processes import COORDINATOR, PROCESS, PROCESSES
 
 FOUND = {}
 RUN = os.environ.get("RUN")  # a folder for records
@@ -34,14 +36,6 @@ def brunel():
     return sl.nn.init_all_states(sl.networks.Brunel(203, out_degree=40))
 
 
-def run(mesh=None):
-    """The records of a run, and V after it, alone or on a mesh."""
-    with contextlib.nullcontext() if mesh is None else mesh:
-        net = brunel()
-        records = recorded(net, 5.6 * u.ms, None if mesh is None else RUN, overwrite=mesh is not None)
-        return *records, sl.parallel.gather(net.N.V.value).mantissa
-
-
 def recorded(net, duration, path, **options):
     """What recorders tell of a run in chunks of 28 steps."""
     groups = {"E": slice(0, 162), "few": [3, 5, 190]}
@@ -56,18 +50,16 @@ def recorded(net, duration, path, **options):
 
 
 def network():
-    """Records and V are those of one process, which can go on with the run."""
+    """Records are those of one process, which can go on with the run."""
     _rule.build = functools.partial(counted, _rule.build)
-    ours = run(sl.parallel.mesh())
+    with sl.parallel.mesh():
+        ours = recorded(brunel(), 5.6 * u.ms, RUN, overwrite=True)
     FOUND["synapses"] = BUILT.copy()
     if jax.process_index() == 0:
-        alone = run()
-        FOUND["spikes"], FOUND["same"] = (
-            int(ours[0].sum()),
-            [np.array_equal(*pair) for pair in zip(ours, alone, strict=True)],
-        )
-        longer = [recorded(brunel(), 8.4 * u.ms, path, resume=path is not None) for path in (RUN, None)]
-        FOUND["goes on"] = [np.array_equal(*pair) for pair in zip(*longer, strict=True)]
+        longer, alone = (recorded(brunel(), 8.4 * u.ms, path, resume=path is not None) for path in (RUN, None))
+        FOUND["spikes"] = int(ours[0].sum())
+        FOUND["same"] = [np.array_equal(x, whole[: len(x)]) for x, whole in zip(ours, alone, strict=True)]
+        FOUND["goes on"] = [np.array_equal(*pair) for pair in zip(longer, alone, strict=True)]
 
 
 def differ():
@@ -94,12 +86,66 @@ def killed():
             together()
 
 
+class Small(sl.nn.Module):
+    """Neurons with Poisson input and synapses whose spikes travel for five steps."""
+
+    def __init__(self):
+        super().__init__()
+        self.N = sl.LIFRef(103, V_th=1 * u.mV, tau_ref=1 * u.ms, V_initializer=sl.init.Uniform(0 * u.mV, 1 * u.mV))
+        self.P = sl.project(self.N, self.N, sl.connect.FixedOutDegree(20, 0.05 * u.mV, seed=1), delay=0.5 * u.ms)
+        self.noise = sl.PoissonInput(self.N.prefetch("V"), None, 80, 100 * u.Hz, 0.1 * u.mV)
+
+    def update(self):
+        """One step."""
+        self.P()
+        self.noise()
+        return self.N(0.5 * u.mA)
+
+
+def small(mesh):
+    """(spikes, V) of a run."""
+    sl.random.seed(3)
+    with mesh:
+        net = sl.nn.init_all_states(Small())
+        spikes = sl.transform.for_loop(net.update, length=23)
+        return sl.parallel.gather(spikes), sl.parallel.gather(net.N.V.value).mantissa
+
+
+def several():
+    """Spikes and potentials are those of one process."""
+    sl.parallel.initialize(timeout=120)
+    ours = small(sl.parallel.mesh())
+    if jax.process_index() == 0:
+        alone = small(contextlib.nullcontext())
+        same = [np.array_equal(*pair) for pair in zip(ours, alone, strict=True)]
+        print(
+            "SEVERAL" + json.dumps({"n": jax.process_count(), "spikes": int(ours[0].sum()), "same": same}), flush=True
+        )
+
+
+def copied(fun, **env):
+    """The number of a copy of this process that runs a function and ends."""
+    if child := os.fork():
+        return child
+    os.environ |= env
+    fun()
+    sys.exit()
+
+
 if __name__ == "__main__":
-    sl.parallel.initialize(timeout=5 if sys.argv[1:] == ["alone"] else 120, heartbeat_timeout_seconds=10)
     sl.environ.set(dt=0.1 * u.ms)
+    of_four = {COORDINATOR: os.environ["FOUR"], PROCESSES: "4"}
+    first = 2 * int(os.environ[PROCESS])
+    children = [copied(several, **of_four, **{PROCESS: str(k)}) for k in (first, first + 1)]
+    if first == 0:
+        children.append(
+            copied(functools.partial(sl.parallel.initialize, timeout=5), **{COORDINATOR: os.environ["NOBODY"]})
+        )
+    ended = [os.waitpid(child, 0)[1] for child in children]
+    sl.parallel.initialize(timeout=120, heartbeat_timeout_seconds=10)
     network()
     differ()
     if jax.process_index() == 0:
-        print("FOUND" + json.dumps(FOUND), flush=True)
+        print("FOUND" + json.dumps({**FOUND, "ended": ended}), flush=True)
     killed()
     print("ENDED")

@@ -40,6 +40,7 @@ def examples():
         "values": draw(SLOTS, N_PRE),
     }
     begins = {"starts": starts(c.indices, c.indptr, c.delay, SLOTS - 1, N_POST, rows["rows"])}
+    drawn_from = {"keys": jax.random.key_data(jax.random.key(1)), "first": jnp.uint32(0)}
     full, target, ring = jnp.ones((), jnp.int32), draw(N_POST), draw(SLOTS, N_POST)
     waiting = {
         "listed": jnp.zeros((2, N_POST, 8), jnp.float32).at[0].set(jnp.inf),
@@ -108,21 +109,20 @@ def examples():
         "event_deliver": ({**weighted, **begins, "cursor": cursor, **listed, "target": target}, rows),
         "procedural_scatter": ({"values": pre, "target": target}, {**rows, **drawn}),
         "procedural_gather": ({"ct": target}, {**rows, **drawn}),
-        "random_split": ({"keys": jax.random.key_data(jax.random.key(1))}, {}),
-        "random_words": ({"keys": jax.random.key_data(jax.random.key(1))}, {"n": 9}),
+        "random_split": ({"keys": drawn_from["keys"]}, {}),
+        "random_words": (drawn_from, {"shape": (9,)}),
         "random_counts": (
-            {"keys": jax.random.key_data(jax.random.key(1)), "bounds": jnp.asarray([1 << 30, 1 << 31], jnp.uint32)},
-            {"n": 9},
+            {**drawn_from, "bounds": jnp.asarray([1 << 30, 1 << 31], jnp.uint32)}, {"shape": (9,)},
         ),
         "random_add": (
             {
-                "keys": jax.random.key_data(jax.random.key(1)),
+                **drawn_from,
                 "bounds": jnp.asarray([1 << 30, 1 << 31, 0, 1 << 30], jnp.uint32),
                 "parts": jnp.asarray([[3, 2, 5], [N_POST, 4, 0]], jnp.int32),
                 "weight": draw(N_POST),
                 "target": target,
             },
-            {},
+            {"neurons": N_POST},
         ),
         "record_pack": ({"spikes": pre}, {}),
         "record_count": ({"spikes": pre}, {"groups": ((0, 3), (2, N_PRE))}),

@@ -1,4 +1,7 @@
-"""Run as a script: checks of `sl.parallel.mesh` on four virtual devices; prints {check: what it found} as JSON."""
+"""Run as a script: checks of `sl.parallel.mesh` on four virtual devices; prints {check: what it found} as JSON.
+
+The argument is the folder that XLA writes its programs to.
+"""
 
 import json
 import re
@@ -14,6 +17,7 @@ import optax
 import spikeloop as sl
 from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
+from spikeloop.parallel import _describe
 
 
 class OwnDelays(sl.nn.Module):
@@ -33,13 +37,37 @@ class OwnDelays(sl.nn.Module):
         return self.N(1.5 * u.mA)
 
 
+class Noisy(sl.nn.Module):
+    """Neurons with random input of all kinds, and others with noise of their own."""
+
+    def __init__(self):
+        super().__init__()
+        self.N = sl.LIFRef(103, V_th=1 * u.mV, tau_ref=1 * u.ms, V_initializer=sl.init.Uniform(0 * u.mV, 1 * u.mV))
+        text = "dV/dt = (2 - V)/(10*ms) + 0.3*xi*ms**-0.5 : 1"
+        self.M = sl.Neuron.from_equations(text, threshold="V > 1", reset="V = 0.0")(103)
+        self.few = sl.PoissonInput(self.N.prefetch("V"), None, 80, 30 * u.Hz, 0.05 * u.mV)
+        self.many = sl.PoissonInput(self.N.prefetch("V"), None, 800, 300 * u.Hz, 0.005 * u.mV)
+        self.sources = sl.inputs.PoissonSpike(103, 500 * u.Hz), sl.inputs.PoissonSpike(103, np.arange(103) * u.Hz)
+
+    def update(self):
+        """One step."""
+        self.few()
+        self.many()
+        spikes = sum(source() for source in self.sources)
+        noise = sl.random.normal(size=103) + sl.random.uniform(size=(2, 103)).sum(0)
+        return self.N((1.2 + 0.2 * spikes + 0.1 * noise) * u.mA) + 2 * self.M()
+
+
 NETWORKS = {
-    "COBA": (lambda: sl.networks.COBANetwork(402, out_degree=40), 70),
+    "Noisy": (Noisy, 40),
     "Brunel": (lambda: sl.networks.Brunel(303, out_degree=60), 47),  # three blocks of 14 steps, and five steps
     "BrunelSTDP": (lambda: sl.networks.BrunelSTDP(203, out_degree=40), 60),
     "PD14": (lambda: sl.networks.PD14(0.006), 60),
-    "OwnDelays": (lambda: OwnDelays(20, 0.6 * u.ms, 2.0 * u.ms), 40),  # five blocks of seven steps, and five steps
     "LongRows": (lambda: OwnDelays(80, 0.1 * u.ms, 0.3 * u.ms), 30),  # so many of few delays that spikes are queued
+}
+RECORDED = {
+    "COBA": lambda: sl.networks.COBANetwork(402, out_degree=40),
+    "OwnDelays": lambda: OwnDelays(20, 0.6 * u.ms, 2.0 * u.ms),  # five blocks of seven steps, and two steps
 }
 FOUND = {}
 
@@ -86,10 +114,13 @@ def check_networks():
         FOUND[f"{name} {n}"], net = same(name, devices(n), alone)
         if name == "Brunel":
             FOUND["Brunel 2"], _ = same(name, devices(2, list_length=1), alone)
+            FOUND["gathers of Brunel"] = gathers()
             FOUND["placed"] = placed(net)
             with devices(4):
                 FOUND["single synapses"] = message(lambda net=net: net.E.comm.to_coo())
             FOUND["outside"] = message(lambda net=net: sl.transform.for_loop(net.update, length=1))
+        if name == "Noisy":
+            FOUND["drawn"] = drawn(net)
         if name == "LongRows":
             FOUND["queued"] = net.P.queue is not None
         if name == "BrunelSTDP":
@@ -188,25 +219,30 @@ def same_synapses(rule, index):
     )
 
 
+def drawn(net):
+    """The shapes of the random words that a device draws in a step."""
+    with devices(4) as mesh:
+        loop = _describe._Loop(mesh, net, 10)
+        program = loop.placement.local(loop.jaxpr, loop.inputs)[0]
+    kinds = "spikeloop_random_words|spikeloop_random_counts|spikeloop_random_add|threefry2x32|random_bits"
+    return re.findall(rf"\w+:\w+\[([\d,]+)\](?: \w+:\w+\[[\d,]+\])? = (?:{kinds})", str(program))
+
+
 def check_exchanges():
     """Recorders tell the same of all devices, and what each loop of the compiled program gathers."""
-    with devices(2):
-        net = sl.nn.init_all_states(NETWORKS["Brunel"][0]())
-        text = sl.transform.jit(lambda: sl.transform.for_loop(net.update, length=42)).compile().as_text()
-    FOUND["gathers of Brunel"] = gathers(text)
-    for name in ("COBA", "OwnDelays"):
+    for name, make in RECORDED.items():
         sl.random.seed(3)
-        wanted, _ = recorded(NETWORKS[name][0])
-        with devices(2):
+        wanted = recorded(make)
+        with devices(2 if name == "COBA" else 4):
             sl.random.seed(3)
-            ours, run = recorded(NETWORKS[name][0])
-            FOUND[f"gathers of {name}"] = gathers(run.compile().as_text())
+            ours = recorded(make)
+        FOUND[f"gathers of {name}"] = gathers()
         same = [np.array_equal(*pair) for pair in zip(ours, wanted, strict=True)]
         FOUND[f"recorded {name}"] = {"spikes": int(wanted[0].sum()), "same": same}
 
 
 def recorded(make):
-    """(what recorders tell of a run, the jitted run)."""
+    """What recorders tell of a run, and V after it."""
     net = sl.nn.init_all_states(make())
     few = {"some": slice(0, 50), "few": [3, 5, 70]}
     recorders = [sl.record.Spikes(net.N), sl.record.Rate(net.N, groups=few)]
@@ -217,13 +253,15 @@ def recorded(make):
         events()
         return spikes, *(recorder() for recorder in recorders)
 
-    run = sl.transform.jit(lambda: sl.transform.for_loop(step, length=37))
-    rows = [sl.parallel.gather(x) for x in run()]
-    return [*rows, *jax.tree.leaves(sl.nn.save_states(events))], run
+    rows = [sl.parallel.gather(x) for x in sl.transform.for_loop(step, length=37)]
+    V = u.get_mantissa(sl.parallel.gather(net.N.V.value))
+    return [*rows, V, *jax.tree.leaves(sl.nn.save_states(events))]
 
 
-def gathers(text):
-    """How many arrays each loop of a program gathers, branches that are not taken as a rule aside."""
+def gathers():
+    """How many arrays each loop of the last program gathers, branches that are not taken as a rule aside."""
+    programs = Path(sys.argv[1]).glob("*_run.*after_optimizations.txt")
+    text = max(programs, key=lambda file: file.stat().st_mtime_ns).read_text()
     blocks = re.finditer(r"^(?:ENTRY )?%?([\w.\-]+) [^\n]*\{\n(.*?)^\}", text, re.S | re.M)
     computations = {block[1]: block[2] for block in blocks}
     return [computations[body].count(" all-gather(") for body in {*re.findall(r"body=%?([\w.\-]+)", text)}]

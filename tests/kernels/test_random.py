@@ -9,6 +9,7 @@ from spikeloop.kernels._random import (
     _counts_reference,
     _reference,
     add,
+    add_p,
     counts,
     counts_p,
     split,
@@ -33,15 +34,20 @@ def test_the_generator_gives_the_known_answers():
     assert philox([0, 0, 0, 0], [0, 0]) == wanted
 
 
-@pytest.mark.parametrize("n", [0, 1, 3, 4, 5, 130, 1001])
-def test_words_stand_in_columns_of_blocks(n, native):
-    keys = jnp.asarray([[1, 2], [0xFFFFFFFF, 7]], jnp.uint32)
-    (ours,), (reference,) = words_p.bind(keys, n=n), _reference(keys, n=n)
+def word(element, key):
+    """Of 128 elements, those from 32 k on are words k of 32 blocks."""
+    return philox([element // 128 * 32 + element % 32, PURPOSE, 0, 0], key)[element % 128 // 32]
+
+
+@pytest.mark.parametrize("n", [0, 1, 31, 33, 130, 1001])
+@pytest.mark.parametrize("first", [0, 1, 127, 300])
+def test_words_follow_from_the_numbers_of_their_elements(n, first, native):
+    keys, first = jnp.asarray([[1, 2], [0xFFFFFFFF, 7]], jnp.uint32), jnp.asarray([first, first + 40], jnp.uint32)
+    (ours,), (reference,) = words_p.bind(keys, first, shape=(n,)), _reference(keys, first, shape=(n,))
     assert ours.dtype == jnp.uint32
     np.testing.assert_array_equal(ours, reference)
-    blocks = max(-(-n // 4), 1)
-    for row, key in zip(np.asarray(ours), np.asarray(keys).tolist(), strict=True):
-        assert row.tolist() == [philox([i % blocks, PURPOSE, 0, 0], key)[i // blocks] for i in range(n)]
+    for row, start, key in zip(np.asarray(ours), first.tolist(), np.asarray(keys).tolist(), strict=True):
+        assert row.tolist() == [word(start + i, key) for i in range(n)]
 
 
 def test_lanes_have_the_words_of_their_keys(native, pass_tools):
@@ -61,17 +67,18 @@ def test_words_are_uniform_and_independent(native):
     bits = (x[:, None] >> np.arange(32, dtype=np.uint32) & 1).mean(0)
     assert np.abs(bits - 0.5).max() < 5 * 0.5 / np.sqrt(x.size)
     unit = x / 2.0**32
-    for lag in (1, 2, x.size // 4, x.size // 2):  # neighbours, and words of one block
+    for lag in (1, 2, 32, 64, 96, 128):  # neighbours, and words of one block
         assert abs(np.corrcoef(unit[:-lag], unit[lag:])[0, 1]) < 5 / np.sqrt(x.size - lag)
 
 
 @pytest.mark.parametrize("n", [0, 5, 130])
 def test_counts_are_of_bounds_at_or_below_the_words(n, native, pass_tools):
     keys, bounds = jnp.asarray([[1, 2], [3, 4]], jnp.uint32), jnp.asarray([0, 7 << 28, 1 << 31, 5 << 29], jnp.uint32)
-    (ours,), (reference,) = counts_p.bind(keys, bounds, n=n), _counts_reference(keys, bounds, n=n)
+    first = jnp.uint32(3)
+    (ours,), (reference,) = (run(keys, first, bounds, shape=(n,)) for run in (counts_p.bind, _counts_reference))
     assert ours.dtype == jnp.int32
     np.testing.assert_array_equal(ours, reference)
-    wanted = (words_p.bind(keys, n=n)[0][..., None] >= bounds).sum(-1)
+    wanted = (words_p.bind(keys, first, shape=(n,))[0][..., None] >= bounds).sum(-1)
     np.testing.assert_array_equal(ours, wanted)
     key = jax.random.key(1)
     assert pass_tools.native_runs(lambda: counts(key, bounds, (3, 4))) == ["random_counts"]
@@ -102,6 +109,18 @@ def test_numbers_of_each_part_are_added_times_weights(dtype, native, pass_tools)
         assert pass_tools.native_runs(lambda: add(key, PARTS, weights, target)) == ["random_add"]
         empty = add(key, PARTS, weights[:0], target[:0])
         assert empty.shape == (0, 14)
+
+
+@pytest.mark.parametrize(("first", "own"), [(0, 4), (4, 7), (11, 3), (9, 7)])
+def test_a_part_of_the_neurons_gets_what_it_gets_among_all(first, own, native):
+    key, whole = jax.random.key_data(jax.random.key(4)), jnp.zeros((3, 14))
+    weight, real = jnp.linspace(1, 2, 14), min(own, 14 - first)
+    wanted = add(key, PARTS, weight, whole)[:, first : first + real]
+    bounds, parts = np.array([1 << 30, 1 << 31, 0, 1 << 30, 3 << 30], np.uint32), [[5, 2, 3], [5, 2, 9], [14, 5, 0]]
+    given = {"keys": key, "first": jnp.uint32(first), "bounds": bounds, "parts": np.array(parts, np.int32)}
+    given |= {"weight": jnp.resize(weight[first : first + real], own), "target": jnp.zeros((3, own))}
+    for (part,) in (add_p(**given, neurons=14), add_p.reference(**given, neurons=14)):
+        np.testing.assert_array_equal(part[:, :real], wanted)
 
 
 def test_lanes_add_the_numbers_of_their_keys_times_their_weights(native):

@@ -7,24 +7,29 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import spikeloop as sl
+from spikeloop.parallel import _describe
+from spikeloop.parallel._partition import Exchanged
+from spikeloop.parallel._value import Layout, Value
 
 SCRIPT = Path(__file__).parents[1] / "helpers" / "on_devices.py"
 FLAGS = "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0"
-FLAGS += " --xla_cpu_use_fusion_emitters=false"
+FLAGS += " --xla_cpu_use_fusion_emitters=false --xla_dump_hlo_as_text --xla_dump_hlo_module_re=_run --xla_dump_to="
 
 
 @pytest.fixture(scope="module")
-def found(native):
+def found(native, tmp_path_factory):
     """What the checks on four devices found: the number of devices has to be known before JAX starts."""
-    env = {**os.environ, "XLA_FLAGS": FLAGS, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    done = subprocess.run([sys.executable, str(SCRIPT)], env=env, capture_output=True, text=True, timeout=400)
+    folder = str(tmp_path_factory.mktemp("programs"))
+    env = {**os.environ, "XLA_FLAGS": FLAGS + folder, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    done = subprocess.run([sys.executable, str(SCRIPT), folder], env=env, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-RUNS = ["COBA 4", "Brunel 2", "Brunel 4", "BrunelSTDP 4", "PD14 2", "OwnDelays 4", "LongRows 4"]
+RUNS = ["Noisy 4", "Brunel 2", "Brunel 4", "BrunelSTDP 4", "PD14 2", "LongRows 4"]
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -45,13 +50,17 @@ def test_synapses_drawn_for_each_device_alone_are_those_of_the_whole(found):
     assert found["wrong rules"] == []
 
 
+def test_a_device_draws_the_random_words_of_its_own_neurons_alone(found):
+    assert sorted(found["drawn"]) == ["1,26"] * 3 + ["2,26", "26", "26"], "of 103 neurons on four devices"
+
+
 @pytest.mark.parametrize("name", ["Brunel", "COBA", "OwnDelays"])
 def test_spikes_are_exchanged_once_in_the_shortest_delay(found, name):
     assert [n for n in found[f"gathers of {name}"] if n] == [1], "the loop over blocks of steps"
 
 
 @pytest.mark.parametrize("name", ["COBA", "OwnDelays"])
-def test_recorders_tell_the_same_of_any_number_of_devices(found, name):
+def test_recorders_and_potentials_are_the_same_for_any_number_of_devices(found, name):
     assert found[f"recorded {name}"]["spikes"] > 0
     assert all(found[f"recorded {name}"]["same"])
 
@@ -98,6 +107,15 @@ def test_misuse_is_named(found, what, says):
 
 def test_shard_map_hands_parts_of_states_to_a_function(found):
     assert found["shard_map"] == [True, True, True]
+
+
+def test_what_is_exchanged_is_told():
+    told = lambda n, shape, steps: _describe._told(  # noqa: E731
+        Exchanged(Value(np.zeros(shape, np.float32), Layout(len(shape) - 1, n)), steps), sl.parallel.mesh()
+    )
+    assert told(8000, (4000,), 1) == "spikes: in every step, a message of 68 bytes for up to 16 spikes of a device"
+    assert told(2000, (15, 1000), 15).startswith("spikes: once in 15 steps, a message of 236 bytes for up to 58 spikes")
+    assert told(8, (4,), None) == "gathered in a step: float32[4] of every device"
 
 
 def test_one_device_changes_nothing():

@@ -9,33 +9,44 @@ from pathlib import Path
 
 import pytest
 from spikeloop.parallel import _processes
+from spikeloop.parallel._launch import _free_port
 
 SCRIPT = Path(__file__).parents[1] / "helpers" / "in_processes.py"
 
 
-def ran(command, **env):
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), **env}
+@pytest.fixture(scope="module")
+def run(native, tmp_path_factory):
+    """Two processes, one of which is killed at the end, and their copies."""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     env["XLA_FLAGS"] = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+    env |= {"RUN": str(tmp_path_factory.mktemp("records") / "run"), "NOBODY": f"127.0.0.1:{_free_port()}"}
+    env["FOUR"] = f"127.0.0.1:{_free_port()}"
+    command = [sys.executable, "-m", "spikeloop", "launch", "-n", "2", str(SCRIPT)]
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
 
 
-@pytest.fixture(scope="module")
-def run(native, tmp_path_factory):
-    """Two processes, one of which is killed at the end."""
-    folder = tmp_path_factory.mktemp("records") / "run"
-    return ran([sys.executable, "-m", "spikeloop", "launch", "-n", "2", str(SCRIPT)], RUN=str(folder))
+def told(run, word):
+    """What a line of the output says."""
+    (line,) = [line for line in run.stdout.splitlines() if line.startswith(word)] or [run.stderr]
+    return json.loads(line.removeprefix(word))
 
 
 @pytest.fixture(scope="module")
 def found(run):
-    """What they found before."""
-    (line,) = [line for line in run.stdout.splitlines() if line.startswith("FOUND")] or [run.stderr]
-    return json.loads(line.removeprefix("FOUND"))
+    """What the two processes found before."""
+    return told(run, "FOUND")
 
 
-def test_records_and_potentials_are_those_of_one_process(found):
+def test_four_processes_find_what_one_finds(run):
+    found = told(run, "SEVERAL")
+    assert found["n"] == 4
     assert found["spikes"] > 0
-    assert found["same"] == [True] * 5
+    assert found["same"] == [True] * 2
+
+
+def test_records_are_those_of_one_process(found):
+    assert found["spikes"] > 0
+    assert found["same"] == [True] * 4
 
 
 def test_one_process_goes_on_with_the_run_of_several(found):
@@ -58,11 +69,11 @@ def test_a_killed_process_ends_the_others(run):
     assert "ENDED" not in run.stdout
 
 
-def test_a_process_does_not_wait_forever_for_others_that_do_not_come():
-    told = {_processes.COORDINATOR: "127.0.0.1:43217", _processes.PROCESSES: "2", _processes.PROCESS: "0"}
-    done = ran([sys.executable, str(SCRIPT), "alone"], **told)
-    assert done.returncode != 0
-    assert "sl.parallel.initialize: fewer than 2 processes have come in 5 s" in done.stderr
+def test_a_process_does_not_wait_forever_for_others_that_do_not_come(run, found):
+    *of_four, alone = found["ended"]
+    assert of_four == [0, 0]
+    assert alone != 0
+    assert "sl.parallel.initialize: fewer than 2 processes have come in 5 s" in run.stderr
 
 
 @pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt(), 130), (ValueError("x"), 1)])

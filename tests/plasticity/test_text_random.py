@@ -17,7 +17,7 @@ TO_ALL = np.ones((40, 50), bool)
 
 def uniform(keys, count, n):
     """The numbers of each step by the definition: word i + k n of the key of the step, as a part of 2³²."""
-    found = [_random._reference(jax.random.key_data(key), n=count * n)[0] for key in keys]
+    found = [_random._reference(jax.random.key_data(key), np.uint32(0), shape=(count * n,))[0] for key in keys]
     return np.asarray(found).reshape(-1, count, n) * 2.0**-32
 
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import environ, random
-from .._jax import is_tracer
+from .._jax import is_tracer, new_elementwise_function
 from .._units import check_unit, number_in, unit_of
 from ..kernels._random import add, counts, words
 
@@ -91,9 +91,8 @@ def _inverted(means: Any, shape: tuple[int, ...], key: Any, may_be_large: bool) 
         return number
 
 
-def _inverse(mean: Any, bits: Any) -> Any:
+def _inverse_reference(mean: Any, bits: Any) -> Any:
     """The number of tails P(more than k) that a random word, as a number from 1 down to 0, lies below."""
-    word = (_WORDS - 0.5 - jax.lax.convert_element_type(bits, np.float64)) / _WORDS
 
     def go_on(carry: Any) -> Any:
         tail = carry[2]
@@ -104,8 +103,15 @@ def _inverse(mean: Any, bits: Any) -> Any:
         term = term * mean / (k + 1)
         return found + (word < tail), term, tail - term, k + 1
 
-    start = jnp.zeros(word.shape, np.int32), jnp.exp(-mean), -jnp.expm1(-mean), np.float64(0)
-    return jax.lax.while_loop(go_on, count, start)[0]
+    with jax.enable_x64(True):
+        word = (_WORDS - 0.5 - jax.lax.convert_element_type(bits, np.float64)) / _WORDS
+        start = jnp.zeros(word.shape, np.int32), jnp.exp(-mean), -jnp.expm1(-mean), np.float64(0)
+        return jax.lax.while_loop(go_on, count, start)[0]
+
+
+_inverse = new_elementwise_function(
+    "poisson_inverse", _inverse_reference, lambda mean, bits: bits.update(dtype=np.dtype(np.int32))
+)
 
 
 def happens(probability: Any, shape: tuple[int, ...], key: Any = None) -> Any:

@@ -43,7 +43,7 @@ import numpy as np
 
 from .._jax import Aval, Primitive, ad, batching, mlir, new_primitive
 from . import _library, _rules
-from ._mesh_axes import AsWhole, ByTarget
+from ._mesh_axes import ByNeuron, ByTarget
 from ._native_call import NativeCall
 from ._turn import Turn, once
 from .program import _call
@@ -133,7 +133,7 @@ class Kernel:
     platforms: tuple[str, ...] = _library.PLATFORMS
     returned: tuple[str, ...] = ()
     label: Callable[..., str] | None = None
-    mesh: ByTarget | AsWhole | None = None
+    mesh: ByTarget | ByNeuron | None = None
     primitive: Primitive = field(init=False)
 
     def __post_init__(self) -> None:

@@ -27,10 +27,11 @@ class ByTarget:
 
 
 @dataclass(frozen=True)
-class AsWhole:
-    """Every device runs the kernel for all neurons, with zeros in place of what others have, and keeps its own.
+class ByNeuron:
+    """Every device runs the kernel for its own neurons, and hands it the number of the first of them as `first`.
 
     `own` are the operands that are cut by neuron, on their last axis; the first of them is what the result replaces.
     """
 
     own: tuple[str, ...]
+    first: str

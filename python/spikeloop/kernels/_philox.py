@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 PURPOSE = 0x5EED  # keeps these words apart from others of the same key
+BLOCKS = 32  # whose words make a tile: first words of all blocks, then second ones and so on
 MULTIPLY = np.array([0xD2511F53, 0xCD9E8D57], np.uint32)
 ROUNDS = 10
 WEYL = np.array([0x9E3779B9, 0xBB67AE85], np.uint32)
@@ -33,6 +34,15 @@ def philox(block: Any, key: Sequence[Any], draw: int = 0) -> list[Any]:
         a, b, c, d = up ^ b ^ key[0], down, high ^ d ^ key[1], low
         key = [k + weyl for k, weyl in zip(key, WEYL, strict=True)]
     return [a, b, c, d]
+
+
+def elements(first: Any, n: int, key: Sequence[Any]) -> Any:
+    """`word_of` the elements `first` to `first` + n − 1 of an array, from a quarter of the blocks."""
+    tile, tiles = 4 * BLOCKS, -(-n // (4 * BLOCKS)) + 1  # `first` may stand anywhere in a tile
+    block = (first // tile * BLOCKS)[..., None] + jnp.arange(tiles * BLOCKS, dtype=jnp.uint32)
+    words = [x.reshape(*x.shape[:-1], tiles, 1, BLOCKS) for x in philox(block, [k[..., None] for k in key])]
+    row = jnp.concatenate(words, axis=-2).reshape(*block.shape[:-1], tiles * tile)
+    return jnp.take_along_axis(row, (first % tile)[..., None] + jnp.arange(n, dtype=jnp.uint32), -1)
 
 
 def _product(factor: Any, words: Any) -> tuple[Any, Any]:

@@ -1,6 +1,9 @@
 """Random words by counter: Philox 4×32-10, several times as fast on a CPU as the generator of JAX.
 
-    word k of block i = Philox(counter (i, purpose, 0, 0), key)[k]   stands at k ⌈n/4⌉ + i
+    word k of block i = Philox(counter (i, purpose, 0, 0), key)[k]   is element 128 (i div 32) + 32 k + i mod 32
+
+The word of an element depends on its number and the key alone: an array can be made in parts, each from its `first`
+element on, and devices that share one draw their own words only.
 
 `counts` says for each word how many of some bounds lie at or below it: the inverse of a distribution of whole numbers.
 `add` adds such numbers, times a weight, to an array of neurons, whose parts have distributions of their own.
@@ -11,6 +14,7 @@ Salmon JK et al. (2011) Parallel random numbers: as easy as 1, 2, 3. SC '11.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,8 +23,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ._kernel import FLOATS, Kernel, inputs, params, state
-from ._mesh_axes import AsWhole
-from ._philox import PURPOSE, philox
+from ._mesh_axes import ByNeuron
+from ._philox import PURPOSE, elements
 from ._rules import constant, lane_axis, lane_count, leading_axes
 
 
@@ -35,15 +39,15 @@ def split(data: Any) -> tuple[Any, Any]:
 
 def words(key: Any, shape: tuple[int, ...]) -> Any:
     """Uniform 32-bit words of a JAX key, or of its two words."""
-    n = int(np.prod(shape, dtype=int))
-    return words_p(keys=_data(key), n=n)[0].reshape(shape)
+    (found,) = words_p(keys=_data(key), first=np.uint32(0), shape=tuple(shape))
+    return found
 
 
 def counts(key: Any, bounds: Any, shape: tuple[int, ...]) -> Any:
     """For each of such words, how many of the bounds, whole numbers below 2³², lie at or below it."""
-    n = int(np.prod(shape, dtype=int))
     bounds = jnp.asarray(bounds, jnp.uint32)
-    return counts_p(keys=_data(key), bounds=bounds, n=n)[0].reshape(shape)
+    (found,) = counts_p(keys=_data(key), first=np.uint32(0), bounds=bounds, shape=tuple(shape))
+    return found
 
 
 def add(key: Any, distributions: Sequence[tuple[int, int, Any]], weight: Any, target: Any) -> Any:
@@ -57,10 +61,12 @@ def add(key: Any, distributions: Sequence[tuple[int, int, Any]], weight: Any, ta
     weight = jnp.asarray(weight, target.dtype)
     (result,) = add_p(
         keys=_data(key),
+        first=np.uint32(0),
         bounds=np.concatenate(bounds).astype(np.uint32),
         parts=np.stack([*ends, least], axis=1).astype(np.int32),
         weight=_fitting(weight, target.shape),
         target=target,
+        neurons=target.shape[-1],
     )
     return result
 
@@ -75,16 +81,15 @@ def _split_reference(keys: Any) -> list[Any]:
     return [jax.random.key_data(found[:, k]).reshape(keys.shape) for k in range(2)]
 
 
-def _counts_reference(keys: Any, bounds: Any, *, n: int) -> list[Any]:
-    (found,) = _reference(keys, n=n)
+def _counts_reference(keys: Any, first: Any, bounds: Any, *, shape: tuple[int, ...]) -> list[Any]:
+    (found,) = _reference(keys, first, shape=shape)
     return [jnp.searchsorted(jnp.sort(bounds), found, side="right").astype(jnp.int32)]
 
 
-def _reference(keys: Any, *, n: int) -> list[Any]:
-    blocks = max(-(-n // 4), 1)
-    zero = jnp.zeros((*keys.shape[:-1], blocks), jnp.uint32)
-    found = philox(jnp.arange(blocks, dtype=jnp.uint32) + zero, [keys[..., i, None] for i in range(2)])
-    return [jnp.concatenate(found, axis=-1)[..., :n]]
+def _reference(keys: Any, first: Any, *, shape: tuple[int, ...]) -> list[Any]:
+    lanes, n = keys.shape[:-1], math.prod(shape)
+    first = jnp.broadcast_to(jnp.asarray(first), lanes)
+    return [elements(first, n, [keys[..., i] for i in range(2)]).reshape(*lanes, *shape)]
 
 
 def _fitting(weight: Any, shape: tuple[int, ...]) -> Any:
@@ -104,21 +109,28 @@ def _add_to_lanes(kernel: Kernel, o: Any, axes: Any, structure: Any) -> list[Any
     return leading_axes("keys", "weight", "target")(kernel, o, axes, structure)
 
 
-def _add_reference(keys: Any, bounds: Any, parts: Any, weight: Any, target: Any) -> list[Any]:
-    lanes, (*batch, neurons) = keys.ndim - 1, target.shape
-    n = int(np.prod([*batch[lanes:], neurons], dtype=int))
-    found = _reference(keys, n=n)[0].reshape(target.shape)
+def _add_reference(
+    keys: Any, first: Any, bounds: Any, parts: Any, weight: Any, target: Any, *, neurons: int
+) -> list[Any]:
+    lanes, (*batch, own) = keys.ndim - 1, target.shape
+    starts = first + np.uint32(neurons) * jnp.arange(math.prod(batch[lanes:]), dtype=jnp.uint32)
+    of_samples = jnp.broadcast_to(keys[..., None, :], (*keys.shape[:-1], starts.size, 2))
+    found = _reference(of_samples, starts, shape=(own,))[0].reshape(target.shape)
     ends, ends_of_bounds, least = (parts[..., i] for i in range(3))
-    part = jnp.searchsorted(ends, jnp.arange(neurons), side="right")
-    first = jnp.concatenate([jnp.zeros(1, ends.dtype), ends_of_bounds])[part][:, None]
+    neuron = jnp.minimum(
+        first + jnp.arange(own, dtype=jnp.uint32), max(neurons, 1) - 1
+    )  # what pads a part repeats the last
+    part = jnp.searchsorted(ends, neuron.astype(ends.dtype), side="right")
+    start = jnp.concatenate([jnp.zeros(1, ends.dtype), ends_of_bounds])[part][:, None]
     k = jnp.arange(bounds.size)
-    own = (k >= first) & (k < ends_of_bounds[part][:, None])
-    numbers = least[part] + ((found[..., None] >= bounds) & own).sum(-1)
+    counted = (k >= start) & (k < ends_of_bounds[part][:, None])
+    numbers = least[part] + ((found[..., None] >= bounds) & counted).sum(-1)
     return [target + (weight.reshape(()) if weight.size == 1 else weight) * numbers.astype(target.dtype)]
 
 
-def _cotangent_of_weight(ct: Any, o: Any) -> Any:
-    (numbers,) = _add_reference(o.keys, o.bounds, o.parts, jnp.ones((), ct.dtype), jnp.zeros_like(ct))
+def _cotangent_of_weight(ct: Any, o: Any, *, neurons: int) -> Any:
+    one, none = jnp.ones((), ct.dtype), jnp.zeros_like(ct)
+    (numbers,) = _add_reference(o.keys, o.first, o.bounds, o.parts, one, none, neurons=neurons)
     product = ct * numbers
     return product.sum() if o.weight.aval.size == 1 else product.reshape(-1, *o.weight.aval.shape).sum(0)
 
@@ -134,31 +146,32 @@ split_p = Kernel(
 words_p = Kernel(
     "random_words",
     _reference,
-    structure=("n",),
-    operands=inputs("keys"),
-    outputs=lambda o, n: {"words": jax.ShapeDtypeStruct((*o.keys.shape[:-1], n), o.keys.dtype)},
+    structure=("shape",),
+    operands=inputs("keys", "first"),
+    outputs=lambda o, shape: {"words": jax.ShapeDtypeStruct((*o.keys.shape[:-1], *shape), o.keys.dtype)},
     jvp=constant,
-    batch=leading_axes("keys"),
-    attributes=lambda o, n: {"purpose": PURPOSE},
+    batch=leading_axes("keys", "first"),
+    attributes=lambda o, shape: {"purpose": PURPOSE},
 )
 counts_p = Kernel(
     "random_counts",
     _counts_reference,
-    structure=("n",),
-    operands=(*inputs("keys"), *params("bounds")),
-    outputs=lambda o, n: {"counts": jax.ShapeDtypeStruct((*o.keys.shape[:-1], n), jnp.int32)},
+    structure=("shape",),
+    operands=(*inputs("keys", "first"), *params("bounds")),
+    outputs=lambda o, shape: {"counts": jax.ShapeDtypeStruct((*o.keys.shape[:-1], *shape), jnp.int32)},
     jvp=constant,
-    batch=leading_axes("keys"),
-    attributes=lambda o, n: {"purpose": PURPOSE},
+    batch=leading_axes("keys", "first"),
+    attributes=lambda o, shape: {"purpose": PURPOSE},
 )
 add_p = Kernel(
     "random_add",
     _add_reference,
-    operands=(*inputs("keys"), *params("bounds", "parts", "weight"), *state("target")),
+    structure=("neurons",),
+    operands=(*inputs("keys", "first"), *params("bounds", "parts", "weight"), *state("target")),
     linear={"weight": _cotangent_of_weight},
     adds_to="target",
     batch=_add_to_lanes,
-    mesh=AsWhole(("target", "weight")),  # the word of a neuron follows from its number among all
+    mesh=ByNeuron(("target", "weight"), "first"),
     dtypes={"target": FLOATS},
-    attributes=lambda o: {"purpose": PURPOSE},
+    attributes=lambda o, neurons: {"purpose": PURPOSE, "neurons": neurons},
 )

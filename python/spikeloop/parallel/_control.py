@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 
-from .._jax import ClosedJaxpr, bind_equation, flat_program, inner_program, run_jaxpr
+from .._jax import ClosedJaxpr, bind_equation, flat_program, inner_program, run_jaxpr, without_unused
 from ..kernels.plan import as_step, step_p
 from . import _interval
 from ._value import Layout, Value
@@ -111,7 +111,7 @@ class Scan:
         local = Local(self.partition, self.body.jaxpr, [*(c.layout for c in self.consts), *self.layouts, *slices])
         local.wanted[: len(self.init)] = self.layouts
         examples = [c.array for c in self.consts], self.start(), [_slice(x.array) for x in self.xs]
-        traced = jax.make_jaxpr(lambda consts, carry, x: local(*consts, *carry, *x))(*examples)
+        traced = without_unused(jax.make_jaxpr(lambda consts, carry, x: local(*consts, *carry, *x))(*examples))
         if self.joins:
             traced = as_step(traced, [True] * len(self.consts) + [False] * (len(self.init) + len(self.xs)))
         return traced, local.found

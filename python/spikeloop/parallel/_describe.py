@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -89,7 +90,8 @@ def _seconds(mesh: Any, x: Exchanged) -> float:
     def once(total: Any, _: Any) -> tuple[Any, None]:
         part = jnp.full(x.shape, total).astype(x.dtype)
         n = x.shape[-1] * mesh.shards
-        spikes = lambda: exchange([(part, n)], mesh.shards, mesh.list_length)[0]  # noqa: E731
+        rows = part.reshape(-1, x.shape[-1])
+        spikes = lambda: exchange([(rows, n)], mesh.shards, mesh.list_length)[0]  # noqa: E731
         whole = jax.lax.all_gather(part, AXIS) if x.steps is None else spikes()
         return total + 0 * whole.reshape(-1)[0].astype(total.dtype), None
 
@@ -115,6 +117,7 @@ def _held(step: Module | Callable[..., Any], mesh: Any) -> str:
 def _told(x: Exchanged, mesh: Any) -> str:
     if x.steps is None:
         return f"gathered in a step: {x.dtype}[{','.join(map(str, x.shape))}] of every device"
-    length = min(mesh.list_length or list_length(x.shape[0] * x.shape[1]), x.shape[0] * x.shape[1])
+    neurons = math.prod(x.shape)  # times steps
+    length = min(mesh.list_length or list_length(neurons), neurons)
     often = "in every step" if x.steps == 1 else f"once in {x.steps} steps"
     return f"spikes: {often}, a message of {4 * (1 + length):,} bytes for up to {length} spikes of a device"

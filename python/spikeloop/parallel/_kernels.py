@@ -8,11 +8,13 @@ import jax
 
 from ..kernels._draws import KEYS
 from ..kernels._kernel import KERNELS, Kernel
-from ..kernels._mesh_axes import AsWhole, ByTarget
-from ._value import AXIS, Layout, Value, embedded
+from ..kernels._mesh_axes import ByNeuron, ByTarget
+from ._value import AXIS, Layout, Value, first_element
 
 if TYPE_CHECKING:
     from ._partition import Partition
+
+FIRST = "first"  # an operand of steps that draw: the number of the first neuron
 
 
 def rule(equation: Any) -> Any:
@@ -22,7 +24,7 @@ def rule(equation: Any) -> Any:
         return None
     if kernel.elementwise:
         return _elementwise
-    return _as_whole if isinstance(kernel.mesh, AsWhole) else _by_target if kernel.mesh else None
+    return _own_neurons if isinstance(kernel.mesh, ByNeuron) else _by_target if kernel.mesh else None
 
 
 def kernel_of(equation: Any) -> Kernel | None:
@@ -47,29 +49,39 @@ def _elementwise(partition: Partition, equation: Any, values: list[Value]) -> li
     along = [layout(out.aval.shape) for out in equation.outvars]
     own = [v.layout in (None, layout(v.shape)) for v in values]
     sums_of_padding = None in along and n % partition.shards
-    if KEYS[0] in kernel.names(structure) or not all(own) or sums_of_padding or (axis != -1 and not partition.of_batch):
-        return None  # what a neuron draws follows from its number in the whole population
-    outs = kernel.bind(*(partition.in_layout(v, layout(v.shape)) for v in values), **structure)
+    if not all(own) or sums_of_padding or (axis != -1 and not partition.of_batch):
+        return None
+    given = dict(zip(kernel.names(structure), values, strict=True))
+    parts = {name: partition.in_layout(value, layout(value.shape)) for name, value in given.items()}
+    if KEYS[0] in given:  # what a neuron draws follows from its number in the whole population
+        shape = given[kernel.first_state(structure)].shape
+        if (along_first := layout(shape)) is None or along_first.axis > 0 or FIRST not in given:
+            return None
+        parts[FIRST] = parts[FIRST] + first_element(shape, along_first, partition.shards)
+    outs = kernel.bind(*parts.values(), **structure)
     return [
         Value(jax.lax.psum(out, AXIS)) if cut is None else Value(out, cut) for out, cut in zip(outs, along, strict=True)
     ]
 
 
-def _as_whole(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
-    """The kernel runs for all neurons, on what this device has of them."""
+def _own_neurons(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
+    """A device hands the kernel its own neurons, and the number of the first of them."""
     kernel, structure = kernel_of(equation), equation.params
     assert kernel is not None
-    assert isinstance(kernel.mesh, AsWhole)
-    own, given = kernel.mesh.own, dict(zip(kernel.names(structure), values, strict=True))
-    if (layout := _by_neuron(given[own[0]])) is None:
+    assert isinstance(kernel.mesh, ByNeuron)
+    mesh, given = kernel.mesh, dict(zip(kernel.names(structure), values, strict=True))
+    if (layout := _by_neuron(given[mesh.own[0]])) is None:
         return None
 
-    def whole(name: str, value: Value) -> Any:
-        cut = _by_neuron(value) if name in own else None
-        return partition.whole(value) if cut is None else embedded(value.array, cut, partition.shards)
+    def own(name: str, value: Value) -> Any:
+        if name == mesh.first:
+            return partition.whole(value) + first_element((layout.n,), layout._replace(axis=0), partition.shards)
+        if name not in mesh.own or value.shape[-1:] != (layout.n,):
+            return partition.whole(value)
+        return partition.part(value, layout._replace(axis=len(value.shape) - 1))
 
-    (out,) = kernel.bind(*(whole(name, value) for name, value in given.items()), **structure)
-    return [Value(partition.part(Value(out), layout), layout)]
+    (out,) = kernel.bind(*(own(name, value) for name, value in given.items()), **structure)
+    return [Value(out, layout)]
 
 
 def _by_neuron(value: Value) -> Layout | None:

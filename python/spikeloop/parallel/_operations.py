@@ -20,7 +20,7 @@ _ELEMENTWISE = frozenset({
     "erf_inv", "erfc", "exp", "exp2", "expm1", "floor", "ge", "gt",
     "imag", "integer_pow", "is_finite", "le", "le_to", "lgamma", "log", "log1p",
     "logistic", "lt", "lt_to", "max", "min", "mul", "ne", "neg",
-    "nextafter", "not", "or", "population_count", "pow", "real", "reduce_precision", "rem",
+    "nextafter", "not", "or", "poisson_inverse", "population_count", "pow", "real", "reduce_precision", "rem",
     "round", "rsqrt", "select_n", "shift_left", "shift_right_arithmetic", "shift_right_logical", "sign", "sin",
     "sinh", "sqrt", "square", "stop_gradient", "sub", "tan", "tanh", "xor",
 })  # fmt: skip
@@ -172,6 +172,11 @@ def _pad(partition: Partition, equation: Any, values: list[Value]) -> list[Value
     return _cut(equation, [value.array, partition.whole(values[1])], layout)
 
 
+def _bitcast(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
+    """The bits of numbers as others of the same size."""
+    return _elementwise(partition, equation, values) if equation.outvars[0].aval.shape == values[0].shape else None
+
+
 def _scatter_add(partition: Partition, equation: Any, values: list[Value]) -> list[Value] | None:
     """`x.at[...].add(y)` of all elements."""
     target, indices, updates = values
@@ -191,5 +196,6 @@ _RULES: dict[str, Rule] = {
     "dynamic_slice": _dynamic_slice,
     "dynamic_update_slice": _dynamic_update_slice,
     "pad": _pad,
+    "bitcast_convert_type": _bitcast,
     "scatter-add": _scatter_add,
 }

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._jax import Literal, bind_equation
-from . import _batch, _control, _kernels, _operations
+from . import _batch, _control, _drawn, _kernels, _operations
 from ._exchange import exchange
 from ._value import Layout, Value, cut, gather
 
@@ -53,17 +53,23 @@ class Partition:
             return values
         if equation.params.get("sharding") is not None:
             equation = equation.replace(params={**equation.params, "sharding": None})
-        if all(value.layout is None for value in values):
-            return self.plain(equation, values)
         inner = _control.inlined(equation)
         if inner is not None:
             return self.run(inner.jaxpr, [*map(Value, inner.consts), *values])
+        if all(value.layout is None for value in values):
+            return _drawn.with_own(self, equation, values)
+        if (control := _control.rule(equation)) is not None:
+            return control(self, equation, values)
+        outs = self.by_rule(equation, values)
+        return self.plain(equation, values) if outs is None else outs
+
+    def by_rule(self, equation: Any, values: list[Value]) -> list[Value] | None:
+        """The results of one operation on parts of arrays; None if it needs whole ones."""
         of_batch = _batch.rule(equation) if self.of_batch else None
-        rules = (_control.rule(equation), of_batch, _kernels.rule(equation), _operations.rule(equation))
-        for rule in rules:
+        for rule in (of_batch, _kernels.rule(equation), _operations.rule(equation)):
             if rule is not None and (outs := rule(self, equation, values)) is not None:
                 return outs
-        return self.plain(equation, values)
+        return None
 
     def plain(self, equation: Any, values: Sequence[Value]) -> list[Value]:
         """The operation on whole arrays."""
@@ -100,8 +106,9 @@ class Partition:
 
     def part(self, value: Value, layout: Layout) -> Any:
         """What this device has of an array in `layout`."""
-        if value.layout == layout:
-            return value.array
+        for held in (value, value.own):
+            if held is not None and held.layout == layout:
+                return held.array
         return cut(self.whole(value), layout, self.shards)
 
     def in_layout(self, value: Value, layout: Layout | None) -> Any:

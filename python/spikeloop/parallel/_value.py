@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 AXIS = "devices"  # of the mesh
 
@@ -25,13 +27,17 @@ class Layout(NamedTuple):
 
 
 class Value:
-    """An array as one device holds it: all of it, or the part that its `layout` says."""
+    """An array as one device holds it: all of it, or the part that its `layout` says.
 
-    __slots__ = ("array", "layout", "whole")
+    `own` is the part that this device would have of a whole array, where it can be made without the rest.
+    """
+
+    __slots__ = ("array", "layout", "own", "whole")
 
     def __init__(self, array: Any, layout: Layout | None = None):
         self.array, self.layout = array, layout
         self.whole = array if layout is None else None  # once it has been gathered
+        self.own: Value | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -47,6 +53,12 @@ def part_size(n: int, shards: int) -> int:
     return -(-n // shards)
 
 
+def first_element(shape: Sequence[int], layout: Layout, shards: int) -> Any:
+    """The number of the first element of this device's part, counted from where the runs of other axes begin."""
+    row = part_size(layout.n, shards) * math.prod(shape[layout.axis + 1 :])
+    return jax.lax.axis_index(AXIS).astype(jnp.uint32) * np.uint32(row)
+
+
 def cut(array: Any, layout: Layout, shards: int) -> Any:
     """The part of a whole array that this device has; what pads the last part repeats the last element."""
     if layout.before > 1:
@@ -56,17 +68,6 @@ def cut(array: Any, layout: Layout, shards: int) -> Any:
         last = jax.lax.slice_in_dim(array, n - 1, n, axis=axis)
         array = jnp.concatenate([array, *[last] * (size * shards - n)], axis)
     return jax.lax.dynamic_slice_in_dim(array, jax.lax.axis_index(AXIS) * size, size, axis)
-
-
-def embedded(array: Any, layout: Layout, shards: int) -> Any:
-    """A whole array of zeros, but for the part that this device has."""
-    axis, size = layout.axis, array.shape[layout.axis]
-    shape = [*array.shape]
-    shape[axis] = size * shards
-    whole = jax.lax.dynamic_update_slice_in_dim(
-        jnp.zeros(shape, array.dtype), array, jax.lax.axis_index(AXIS) * size, axis
-    )
-    return jax.lax.slice_in_dim(whole, 0, layout.n, axis=axis)
 
 
 def gather(array: Any, layout: Layout) -> Any:

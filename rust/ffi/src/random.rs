@@ -3,25 +3,27 @@
 use crate::buffer::{Buffer, Dtype, Element};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::operand::{by_float, in_place, operand, result};
+use crate::operand::{by_float, in_place, one, operand, result};
 use spikeloop_kernels::Float;
-use spikeloop_kernels::random::{self, Part};
+use spikeloop_kernels::random::{self, Neurons, Part};
 
-/// `keys`, two words each, to their random words.
+/// `keys, first` to the random words of the keys, two words each, from the first element on.
 pub(crate) fn words(frame: Frame) -> Result<()> {
-    frame.expect_counts(1, 1)?;
-    let keys = operand::<u32>(&frame.arg(0), "keys")?;
+    frame.expect_counts(2, 1)?;
+    let (keys, first) = (frame.arg(0), frame.arg(1));
+    let (keys, first) = (operand::<u32>(&keys, "keys")?, operand::<u32>(&first, "first")?);
     let purpose = frame.count("purpose")? as u32;
-    Ok(random::words(keys, purpose, result::<u32>(frame)?)?)
+    Ok(random::words(keys, first, purpose, result::<u32>(frame)?)?)
 }
 
-/// `keys, bounds` to how many bounds lie at or below each random word.
+/// `keys, first, bounds` to how many bounds lie at or below each random word.
 pub(crate) fn counts(frame: Frame) -> Result<()> {
-    frame.expect_counts(2, 1)?;
-    let (keys, bounds) = (frame.arg(0), frame.arg(1));
-    let (keys, bounds) = (operand::<u32>(&keys, "keys")?, operand::<u32>(&bounds, "bounds")?);
+    frame.expect_counts(3, 1)?;
+    let [keys, first, bounds] = [0, 1, 2].map(|k| frame.arg(k));
+    let (keys, first) = (operand::<u32>(&keys, "keys")?, operand::<u32>(&first, "first")?);
+    let bounds = operand::<u32>(&bounds, "bounds")?;
     let purpose = frame.count("purpose")? as u32;
-    Ok(random::counts(keys, purpose, bounds, result::<i32>(frame)?)?)
+    Ok(random::counts(keys, first, purpose, bounds, result::<i32>(frame)?)?)
 }
 
 /// `keys`, two words each, to two new keys for each.
@@ -37,15 +39,16 @@ pub(crate) fn split(frame: Frame) -> Result<()> {
     Ok(random::split(keys, first, second)?)
 }
 
-/// `keys, bounds, parts, weight, target` to the target plus the weight times random whole numbers.
+/// `keys, first, bounds, parts, weight, target` to the target plus the weight times random whole numbers.
 pub(crate) fn add(frame: Frame) -> Result<()> {
-    frame.expect_counts(5, 1)?;
-    by_float!(frame.arg(4), "target", add_as(frame))
+    frame.expect_counts(6, 1)?;
+    by_float!(frame.arg(5), "target", add_as(frame))
 }
 
 fn add_as<T: Float + Element>(frame: Frame) -> Result<()> {
-    let [keys, bounds, parts, weight, target] = [0, 1, 2, 3, 4].map(|k| frame.arg(k));
-    let neurons = target.population().n;
+    let [keys, first, bounds, parts, weight, target] = [0, 1, 2, 3, 4, 5].map(|k| frame.arg(k));
+    let first = one::<u32>(&first, "first")? as usize;
+    let neurons = Neurons { first, own: target.population().n, all: frame.count("neurons")? };
     let (keys, bounds) = (operand::<u32>(&keys, "keys")?, operand::<u32>(&bounds, "bounds")?);
     let (parts, weight) = (parts_of(&parts)?, operand::<T>(&weight, "weight")?);
     // SAFETY: nothing has borrowed them.
@@ -75,10 +78,14 @@ mod tests {
     fn words_of_a_key() {
         let handler =
             registrations().iter().find(|(name, _)| *name == "spikeloop.random_words").expect("there").1;
-        let mut call = Call::default().vector(&[1_u32, 2]).int("purpose", 5).ret(&[0_u32; 3], &[3]);
+        let of_key = || Call::default().vector(&[1_u32, 2]).int("purpose", 5);
+        let mut call = of_key().vector(&[31_u32]).ret(&[0_u32; 2], &[2]);
         assert_eq!(call.run(handler), Ok(()));
-        assert_eq!(call.result::<u32>(0), philox([0, 5, 0, 0], [1, 2])[..3]);
-        let mut call = Call::default().vector(&[1.0_f32, 2.0]).int("purpose", 5).ret(&[0_u32; 3], &[3]);
+        let [last, ..] = philox([31, 5, 0, 0], [1, 2]);
+        let [_, second, ..] = philox([0, 5, 0, 0], [1, 2]);
+        assert_eq!(call.result::<u32>(0), [last, second]);
+        let call = Call::default().vector(&[1.0_f32, 2.0]).int("purpose", 5).vector(&[0_u32]);
+        let mut call = call.ret(&[0_u32; 3], &[3]);
         assert_eq!(
             call.run(handler).unwrap_err().1,
             "random_words: operand 'keys' is float32, expected uint32"

@@ -10,30 +10,55 @@ use crate::frame::Frame;
 use crate::operand::float;
 use std::ffi::CStr;
 
-/// `RandomCall` in csrc/cuda/random.cu.
+/// `Runs` in csrc/cuda/random.cu.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Runs {
+    number: u64,
+    n: u64,
+    blocks: u64,
+}
+
+impl Runs {
+    /// Runs of `n` words, for which there are as many blocks as tiles that they may touch have.
+    fn new(number: usize, n: usize) -> Self {
+        let blocks = if n == 0 { 0 } else { BLOCKS * (n.div_ceil(4 * BLOCKS) + 1) };
+        Self { number: number as u64, n: n as u64, blocks: blocks as u64 }
+    }
+
+    fn threads(&self) -> usize {
+        (self.number * self.blocks) as usize
+    }
+}
+
+/// Blocks of a tile.
+const BLOCKS: usize = 32;
+
+/// `RandomCall`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct RandomCall {
-    rows: u64,
-    n: u64,
-    blocks: u64,
+    runs: Runs,
     keys: Address,
+    first: Address,
     bounds: Address,
     out: Address,
     purpose: u32,
     n_bounds: u32,
+    n_first: u32,
 }
 
 /// `AddCall`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct AddCall {
-    rows: u64,
-    n: u64,
-    blocks: u64,
+    runs: Runs,
+    runs_of_key: u64,
+    own: u64,
     neurons: u64,
     weights: u64,
     keys: Address,
+    first: Address,
     bounds: Address,
     parts: Address,
     weight: Address,
@@ -43,38 +68,43 @@ struct AddCall {
     n_parts: u32,
 }
 
-/// `keys`, two words each, to their random words.
+/// `keys, first` to the random words of the keys, two words each, from the first element on.
 pub(super) fn words(frame: Frame) -> Result<()> {
-    frame.expect_counts(1, 1)?;
+    frame.expect_counts(2, 1)?;
     run(frame, c"random_words", None, Dtype::U32)
 }
 
-/// `keys, bounds` to how many bounds lie at or below each random word.
+/// `keys, first, bounds` to how many bounds lie at or below each random word.
 pub(super) fn counts(frame: Frame) -> Result<()> {
-    frame.expect_counts(2, 1)?;
-    run(frame, c"random_counts", Some(frame.arg(1)), Dtype::I32)
+    frame.expect_counts(3, 1)?;
+    run(frame, c"random_counts", Some(frame.arg(2)), Dtype::I32)
 }
 
 fn run(frame: Frame, name: &'static CStr, bounds: Option<Buffer>, out: Dtype) -> Result<()> {
-    let (keys, result) = (frame.arg(0), frame.ret(0));
+    let (keys, first, result) = (frame.arg(0), frame.arg(1), frame.ret(0));
     keys.expect(Dtype::U32, "keys")?;
+    first.expect(Dtype::U32, "first")?;
     result.expect(out, "result")?;
     if let Some(bounds) = &bounds {
         bounds.expect(Dtype::U32, "bounds")?;
     }
     let (rows, n) = rows(&keys, &result)?;
+    if first.len() != 1 {
+        expect_len(&first, "first", rows)?;
+    }
+    let runs = Runs::new(rows, n);
     let call = RandomCall {
-        rows: rows as u64,
-        n: n as u64,
-        blocks: n.div_ceil(4) as u64,
+        runs,
         keys: address(&keys),
+        first: address(&first),
         bounds: bounds.as_ref().map_or(0, address),
         out: address(&result),
         purpose: frame.count("purpose")? as u32,
         n_bounds: bounds.map_or(0, |bounds| bounds.len() as u32),
+        n_first: first.len() as u32,
     };
     let device = Device::of(frame)?;
-    let grid = strided(&device, rows * n.div_ceil(4))?;
+    let grid = strided(&device, runs.threads())?;
     // SAFETY: the parameter is that of the kernel, and its buffers have the sizes that it says.
     unsafe { launch(&device, name, grid, BLOCK, &call) }
 }
@@ -92,17 +122,19 @@ fn rows(keys: &Buffer, result: &Buffer) -> Result<(usize, usize)> {
     Ok((rows, n))
 }
 
-/// `keys, bounds, parts, weight, target` to the target plus the weight times random whole numbers.
+/// `keys, first, bounds, parts, weight, target` to the target plus the weight times random whole numbers.
 pub(super) fn add(frame: Frame) -> Result<()> {
-    frame.expect_counts(5, 1)?;
-    let [keys, bounds, parts, weight, target] = [0, 1, 2, 3, 4].map(|k| frame.arg(k));
-    for (buffer, dtype, name) in [(&keys, Dtype::U32, "keys"), (&bounds, Dtype::U32, "bounds")] {
-        buffer.expect(dtype, name)?;
+    frame.expect_counts(6, 1)?;
+    let [keys, first, bounds, parts, weight, target] = [0, 1, 2, 3, 4, 5].map(|k| frame.arg(k));
+    for (buffer, name) in [(&keys, "keys"), (&first, "first"), (&bounds, "bounds")] {
+        buffer.expect(Dtype::U32, name)?;
     }
+    expect_len(&first, "first", 1)?;
     parts.expect(Dtype::I32, "parts")?;
     weight.expect(float(&target, "target")?, "weight")?;
     let (rows, n) = rows(&keys, &target)?;
-    let neurons = target.population().n;
+    let (own, neurons) = (target.population().n, frame.count("neurons")?);
+    let runs_of_key = if own == neurons { 1 } else { n / own.max(1) };
     if target.len() > 0 && target.len() % weight.len().max(1) != 0 || weight.len() == 0 {
         expect_len(&weight, "weight", target.len())?;
     }
@@ -111,13 +143,15 @@ pub(super) fn add(frame: Frame) -> Result<()> {
         let numbers = parts.len();
         return Err(Error::invalid(format!("'parts' has {numbers} numbers, expected 3 for each")));
     }
+    let runs = Runs::new(rows * runs_of_key, n / runs_of_key.max(1));
     let call = AddCall {
-        rows: rows as u64,
-        n: n as u64,
-        blocks: n.div_ceil(4) as u64,
+        runs,
+        runs_of_key: runs_of_key as u64,
+        own: own as u64,
         neurons: neurons as u64,
         weights: weight.len() as u64,
         keys: address(&keys),
+        first: address(&first),
         bounds: address(&bounds),
         parts: address(&parts),
         weight: address(&weight),
@@ -128,7 +162,7 @@ pub(super) fn add(frame: Frame) -> Result<()> {
     };
     let device = Device::of(frame)?;
     device.continue_in(&target, "target", &frame.ret(0))?;
-    let grid = strided(&device, rows * n.div_ceil(4))?;
+    let grid = strided(&device, runs.threads())?;
     // SAFETY: the parameter is that of the kernel, and its buffers have the sizes that it says.
     unsafe { launch(&device, by_float!("random_add", target.dtype), grid, BLOCK, &call) }
 }

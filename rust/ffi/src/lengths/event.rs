@@ -179,27 +179,30 @@ pub(super) const KERNELS: &[Kernel] = &[
     },
     Kernel {
         name: "random_words",
-        call: || Call::default().vector(&[1_u32, 2]).int("purpose", 5).ret(&[0_u32; 3], &[3]),
-        operands: &["keys", "result"],
+        call: || {
+            let call = Call::default().vector(&[1_u32, 2]).vector(&[3_u32]);
+            call.int("purpose", 5).ret(&[0_u32; 3], &[3])
+        },
+        operands: &["keys", "first", "result"],
         free: &[("result", 0, &[0, 1, 2, 4])],
     },
     Kernel {
         name: "random_counts",
         call: || {
-            let call = Call::default().vector(&[1_u32, 2]).vector(&[7_u32, 9, 11]);
+            let call = Call::default().vector(&[1_u32, 2]).vector(&[3_u32]).vector(&[7_u32, 9, 11]);
             call.int("purpose", 5).ret(&[0_i32; 3], &[3])
         },
-        operands: &["keys", "bounds", "result"],
+        operands: &["keys", "first", "bounds", "result"],
         free: &[("bounds", 0, &[0, 1, 2, 4]), ("result", 0, &[0, 1, 2, 4])],
     },
     Kernel {
         name: "random_add",
         call: || {
-            let call = Call::default().vector(&[1_u32, 2]).vector(&[7_u32, 9, 11]);
+            let call = Call::default().vector(&[1_u32, 2]).vector(&[0_u32]).vector(&[7_u32, 9, 11]);
             let call = call.arg(&[1_i32, 1, 0, 3, 3, 2], &[2, 3]).vector(&[0.5_f32; 3]);
-            call.int("purpose", 5).vector(&[0.0_f32; 3]).alias(4)
+            call.int("purpose", 5).int("neurons", 3).vector(&[0.0_f32; 3]).alias(5)
         },
-        operands: &["keys", "bounds", "parts", "weight", "target"],
+        operands: &["keys", "first", "bounds", "parts", "weight", "target"],
         free: &[("weight", 0, &[1])],
     },
     Kernel {

@@ -26,7 +26,7 @@ fn rows(call: Call) -> Call {
 }
 
 /// Attributes that say which lengths fit.
-const ATTRIBUTES: &[&str] = &["starts", "stops"];
+const ATTRIBUTES: &[&str] = &["starts", "stops", "neurons"];
 
 /// Runs a call with operand or result `k` resized along one axis; says what is wrong with the answer.
 fn judge(

@@ -25,7 +25,7 @@ impl<T: Element> Job<T> for Numbers<'_, T> {
     fn run<L: Lane<Elem = T>>(self) {
         let Self { number, key, mut first, mut to } = self;
         while !to.is_empty() {
-            let words = tile(first / TILE, PURPOSE, number, key);
+            let words = tile(first / TILE as u32, PURPOSE, number, key);
             let skipped = first as usize % words.len();
             let (now, later) = to.split_at_mut(to.len().min(words.len() - skipped));
             if now.len() == words.len() {

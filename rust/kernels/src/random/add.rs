@@ -1,6 +1,6 @@
 //! Random whole numbers, times a weight, added to an array: the input of Poisson sources.
 
-use super::words::{TOGETHER, Use, count, fill};
+use super::words::{Row, TOGETHER, Use, count, fill};
 use crate::error::{Error, Result};
 use crate::event::length;
 use crate::lane::Float;
@@ -16,41 +16,60 @@ pub struct Part {
     pub least: i32,
 }
 
+/// The neurons of a target among others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Neurons {
+    /// The number of the first one.
+    pub first: usize,
+    /// How many the target has.
+    pub own: usize,
+    /// How many there are.
+    pub all: usize,
+}
+
 /// Adds `weight · (least + bounds at or below the word of the element)` to each element of `target`.
 ///
-/// The rows of `target` belong to the keys, two words each, and hold samples of all `neurons`, which the parts cut. There
-/// is one weight, or one for each element of one or more samples.
+/// The rows of `target` belong to the keys, two words each, and hold samples of those neurons. The parts cut all
+/// neurons, and so do the words. There is one weight, or one for each element of one or more samples.
 ///
 /// # Errors
 /// If the lengths do not fit, or the parts do not follow each other.
 pub fn add<T: Float>(
     keys: &[u32],
     purpose: u32,
-    (parts, neurons): (&[Part], usize),
+    (parts, neurons): (&[Part], Neurons),
     bounds: &[u32],
     weight: &[T],
     target: &mut [T],
 ) -> Result<()> {
     let (end, last) = parts.last().map_or((0, 0), |part| (part.end, part.bounds));
+    let Neurons { first, own: n, all } = neurons;
     length("bounds", bounds.len(), last)?;
-    length("target", neurons, end)?;
-    if !parts.is_sorted_by(|a, b| a.end <= b.end && a.bounds <= b.bounds) {
+    length("neurons", all, end)?;
+    if (n > 0 && parts.is_empty()) || !parts.is_sorted_by(|a, b| a.end <= b.end && a.bounds <= b.bounds) {
         return Err(Error::Parts);
     }
-    length("target", target.len(), target.len() / neurons.max(1) * neurons)?;
-    let whole = if weight.len() == 1 { 1 } else { neurons };
+    length("target", target.len(), target.len() / n.max(1) * n)?;
+    let whole = if weight.len() == 1 { 1 } else { n };
     if !weight.len().is_multiple_of(whole) || !target.len().is_multiple_of(weight.len()) {
         length("weight", weight.len(), target.len())?;
     }
     let rows = (keys.len() / 2).max(1);
     length("keys", keys.len(), 2 * rows)?;
     length("target", target.len(), target.len() / rows * rows)?;
-    fill(keys, purpose, target, &Add { parts, neurons, bounds, weight })
+    let samples = target.len() / rows / n.max(1);
+    // Samples of all neurons follow each other in one row of words.
+    let apart = if (first, n) == (0, all) { 1 } else { samples };
+    let row = |r: usize| {
+        let (k, sample) = (r / apart, r % apart);
+        Row { key: [keys[2 * k], keys[2 * k + 1]], first: (sample * all + first) as u64 }
+    };
+    fill(rows * apart, row, purpose, target, &Add { parts, neurons, bounds, weight })
 }
 
 struct Add<'a, T> {
     parts: &'a [Part],
-    neurons: usize,
+    neurons: Neurons,
     bounds: &'a [u32],
     weight: &'a [T],
 }
@@ -59,10 +78,12 @@ impl<T: Float> Add<'_, T> {
     /// The part of the neuron at a place, where its bounds begin, and the neurons from there on.
     #[inline(always)]
     fn part(&self, at: usize) -> (Part, usize, usize) {
-        let neuron = wrapped(at, self.neurons);
+        let own = wrapped(at, self.neurons.own);
+        let neuron = (self.neurons.first + own).min(self.neurons.all - 1); // what pads a part repeats the last
         let k = self.parts.partition_point(|part| part.end <= neuron);
         let first = if k == 0 { 0 } else { self.parts[k - 1].bounds };
-        (self.parts[k], first, self.parts[k].end - neuron)
+        let (left, rest) = (self.parts[k].end - neuron, self.neurons.own - own);
+        (self.parts[k], first, if self.parts[k].end == self.neurons.all { rest } else { left.min(rest) })
     }
 
     /// The weights of `n` neurons of one sample from a place on, if each has its own.
@@ -133,12 +154,14 @@ mod tests {
     ];
     const BOUNDS: [u32; 5] = [1 << 30, 1 << 31, 0, 1 << 30, 3 << 30];
 
+    const ALL: Neurons = Neurons { first: 0, own: 70, all: 70 };
+
     #[test]
     fn adds_what_the_words_of_each_part_stand_for() {
         for samples in [0, 1, 3, 600] {
             let (keys, n) = ([7, 8, 9, 10], 70 * samples);
             let mut drawn = vec![0; 2 * n];
-            words(&keys, 1, &mut drawn).expect("it fits");
+            words(&keys, &[0], 1, &mut drawn).expect("it fits");
             let wanted = |k: usize| match k % 70 {
                 0..5 => 3 + (drawn[k] >> 30).min(2),
                 _ => 1 + (drawn[k] >> 30).min(1) + (drawn[k] >> 30) / 3,
@@ -146,7 +169,7 @@ mod tests {
             let weights: Vec<f32> = (0..2 * n).map(|k| k as f32).collect();
             for weight in [&[0.5][..], &weights[..70.min(2 * n)], &weights] {
                 let mut target = vec![1.0; 2 * n];
-                add(&keys, 1, (&PARTS, 70), &BOUNDS, weight, &mut target).expect("it fits");
+                add(&keys, 1, (&PARTS, ALL), &BOUNDS, weight, &mut target).expect("it fits");
                 for (k, &x) in target.iter().enumerate() {
                     let weight = weight[k % weight.len()];
                     assert_eq!(x, 1.0 + weight * wanted(k) as f32);
@@ -156,11 +179,31 @@ mod tests {
     }
 
     #[test]
+    fn a_part_of_the_neurons_gets_what_it_gets_among_all() {
+        let keys = [7, 8, 9, 10];
+        let mut whole = vec![0.0_f32; 2 * 3 * 70];
+        add(&keys, 1, (&PARTS, ALL), &BOUNDS, &[0.5], &mut whole).expect("it fits");
+        for (first, own) in [(0, 3), (3, 40), (43, 27), (60, 15)] {
+            let mut part = vec![0.0_f32; 2 * 3 * own];
+            let neurons = Neurons { first, own, all: 70 };
+            add(&keys, 1, (&PARTS, neurons), &BOUNDS, &[0.5], &mut part).expect("it fits");
+            for (part, whole) in part.chunks(own).zip(whole.chunks(70)) {
+                let real = own.min(70 - first);
+                assert_eq!(part[..real], whole[first..first + real]);
+            }
+        }
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused() {
         let refused = |parts: &[Part], bounds: &[u32], weights: usize, n: usize| {
-            add(&[1, 2], 0, (parts, n), bounds, &vec![1.0; weights], &mut vec![0.0; n]).unwrap_err()
+            let neurons = Neurons { first: 0, own: n, all: n };
+            add(&[1, 2], 0, (parts, neurons), bounds, &vec![1.0; weights], &mut vec![0.0; n]).unwrap_err()
         };
-        assert_eq!(refused(&PARTS[1..], &BOUNDS, 1, 71).to_string(), "'target' has 71 elements, expected 70");
+        assert_eq!(
+            refused(&PARTS[1..], &BOUNDS, 1, 71).to_string(),
+            "'neurons' has 71 elements, expected 70"
+        );
         assert_eq!(refused(&PARTS, &BOUNDS[1..], 1, 70).to_string(), "'bounds' has 4 elements, expected 5");
         assert_eq!(refused(&PARTS, &BOUNDS, 2, 70).to_string(), "'weight' has 2 elements, expected 70");
         assert_eq!(refused(&[PARTS[2], PARTS[0]], &BOUNDS[..2], 1, 5), Error::Parts);

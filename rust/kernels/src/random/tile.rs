@@ -7,17 +7,17 @@ use super::philox;
 pub const PURPOSE: u32 = 0x5EED;
 
 /// Blocks of a tile: as many as fill the lanes of a machine a few times.
-const BLOCKS: u32 = 32;
+pub(super) const BLOCKS: u32 = 32;
 
 /// Words of a tile.
-pub(crate) const TILE: u32 = 4 * BLOCKS;
+pub(crate) const TILE: usize = 4 * BLOCKS as usize;
 
 /// The words of the elements 128·`number` … 128·`number` + 127 under a key.
 ///
 /// That of element e is word ⌊e mod 128 / 32⌋ of the block with the counter (32⌊e / 128⌋ + e mod 32, `purpose`, `draw`, 0).
 #[inline(always)] // so that it is compiled for the lanes of its caller
-pub(crate) fn tile(number: u32, purpose: u32, draw: u32, key: [u32; 2]) -> [u32; TILE as usize] {
-    let mut words = [0; TILE as usize];
+pub(crate) fn tile(number: u32, purpose: u32, draw: u32, key: [u32; 2]) -> [u32; TILE] {
+    let mut words = [0; TILE];
     for i in 0..BLOCKS {
         let block = BLOCKS.wrapping_mul(number).wrapping_add(i);
         for (k, word) in philox([block, purpose, draw, 0], key).into_iter().enumerate() {

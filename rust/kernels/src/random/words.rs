@@ -1,35 +1,52 @@
 //! Arrays of random words.
 
-use super::philox;
+use super::tile::{BLOCKS, TILE, tile};
 use crate::error::Result;
 use crate::event::length;
 use crate::lane::{Job, Lane, dispatch};
 use crate::shared::Shared;
 use crate::threads;
 
-/// Blocks that are computed together, in as many lanes as the machine has.
-pub(super) const TOGETHER: usize = 32;
+/// Words that are used together, in as many lanes as the machine has.
+pub(super) const TOGETHER: usize = BLOCKS as usize;
 
 /// Words from which on several threads are faster than one.
 const PARALLEL: usize = 32_768;
 
-/// Fills the rows of `out` with the random words of their keys, two words each.
-///
-/// Word k of block i stands at k ⌈n/4⌉ + i of a row of n words, where block i is that of the counter
-/// (i, `purpose`, 0, 0).
+/// A part of a row of random words: those of its elements from `first` on.
+pub(super) struct Row {
+    pub key: [u32; 2],
+    pub first: u64,
+}
+
+/// Fills the rows of `out` with the random words of their keys, two words each, from element `first` on, which may be
+/// another one for each row.
 ///
 /// # Errors
 /// If the lengths do not fit.
-pub fn words(keys: &[u32], purpose: u32, out: &mut [u32]) -> Result<()> {
-    fill(keys, purpose, out, &Itself)
+pub fn words(keys: &[u32], first: &[u32], purpose: u32, out: &mut [u32]) -> Result<()> {
+    of_keys(keys, first, purpose, out, &Itself)
 }
 
 /// As [`words`], but how many of the bounds lie at or below each word.
 ///
 /// # Errors
 /// If the lengths do not fit.
-pub fn counts(keys: &[u32], purpose: u32, bounds: &[u32], out: &mut [i32]) -> Result<()> {
-    fill(keys, purpose, out, &Count(bounds))
+pub fn counts(keys: &[u32], first: &[u32], purpose: u32, bounds: &[u32], out: &mut [i32]) -> Result<()> {
+    of_keys(keys, first, purpose, out, &Count(bounds))
+}
+
+fn of_keys<U: Use>(keys: &[u32], first: &[u32], purpose: u32, out: &mut [U::Out], made: &U) -> Result<()> {
+    let rows = keys.len() / 2;
+    length("keys", keys.len(), 2 * rows)?;
+    if first.len() != 1 {
+        length("first", first.len(), rows)?;
+    }
+    let row = |k: usize| Row {
+        key: [keys[2 * k], keys[2 * k + 1]],
+        first: u64::from(first[if first.len() == 1 { 0 } else { k }]),
+    };
+    fill(rows, row, purpose, out, made)
 }
 
 /// What becomes of words.
@@ -74,36 +91,41 @@ pub(super) fn count(bounds: &[u32], words: [u32; TOGETHER]) -> [i32; TOGETHER] {
     counts
 }
 
-/// Makes of the words of each key, two words each, what a row of `out` holds.
-pub(super) fn fill<U: Use>(keys: &[u32], purpose: u32, out: &mut [U::Out], made: &U) -> Result<()> {
-    let rows = keys.len() / 2;
+/// Makes of the words of so many rows what `out` holds.
+pub(super) fn fill<U: Use>(
+    rows: usize,
+    row: impl Fn(usize) -> Row,
+    purpose: u32,
+    out: &mut [U::Out],
+    made: &U,
+) -> Result<()> {
     let n = out.len() / rows.max(1);
-    length("keys", keys.len(), 2 * rows)?;
     length("result", out.len(), rows * n)?;
-    let blocks = n.div_ceil(4);
-    for (r, (key, row)) in keys.chunks_exact(2).zip(out.chunks_exact_mut(n.max(1))).enumerate() {
-        let (key, row) = ([key[0], key[1]], &Shared::new(row));
-        threads::ranges(blocks, n >= PARALLEL, |range| {
-            let column = |k: usize| {
-                let end = (k * blocks + range.end).min(n);
-                let start = (k * blocks + range.start).min(end);
-                // SAFETY: threads have disjoint ranges of blocks, and the columns of words are disjoint.
-                unsafe { row.part(start, end - start) }
-            };
-            let out = [column(0), column(1), column(2), column(3)];
-            dispatch(Fill { key, purpose, row_start: r * n, blocks, first: range.start, out, made });
+    for (r, out) in out.chunks_exact_mut(n.max(1)).enumerate() {
+        let row = row(r);
+        let (first_tile, skipped) = (row.first / TILE as u64, (row.first % TILE as u64) as usize);
+        let out = &Shared::new(out);
+        threads::ranges((skipped + n).div_ceil(TILE), n >= PARALLEL, |range| {
+            let start = (range.start * TILE).saturating_sub(skipped);
+            let end = (range.end * TILE).saturating_sub(skipped).min(n);
+            // SAFETY: threads have disjoint ranges of tiles.
+            let out = unsafe { out.part(start, end.max(start) - start) };
+            let tile = first_tile + range.start as u64;
+            let skipped = if range.start == 0 { skipped } else { 0 };
+            dispatch(Fill { key: row.key, purpose, tile, skipped, at: r * n + start, out, made });
         });
     }
     Ok(())
 }
 
+/// Some tiles, without the first elements of the first one and what there is no room for of the last one.
 struct Fill<'a, U: Use> {
     key: [u32; 2],
     purpose: u32,
-    row_start: usize,
-    blocks: usize,
-    first: usize,
-    out: [&'a mut [U::Out]; 4],
+    tile: u64,
+    skipped: usize,
+    at: usize,
+    out: &'a mut [U::Out],
     made: &'a U,
 }
 
@@ -111,44 +133,64 @@ impl<U: Use> Job<f32> for Fill<'_, U> {
     type Out = ();
 
     #[inline(always)]
-    fn run<L: Lane<Elem = f32>>(self) {
-        let [a, b, c, d] = self.out;
-        for start in (0..a.len()).step_by(TOGETHER) {
-            let mut block = [[0; TOGETHER]; 4];
-            #[allow(clippy::needless_range_loop)] // of four arrays at once
-            for i in 0..TOGETHER {
-                let counter = [(self.first + start + i) as u32, self.purpose, 0, 0];
-                [block[0][i], block[1][i], block[2][i], block[3][i]] = philox(counter, self.key);
+    fn run<L: Lane<Elem = f32>>(mut self) {
+        let (out, mut done) = (std::mem::take(&mut self.out), 0);
+        for number in self.tile.. {
+            if done == out.len() {
+                break;
             }
-            for (k, (out, words)) in [&mut *a, &mut *b, &mut *c, &mut *d].into_iter().zip(block).enumerate() {
-                let end = out.len().min(start + TOGETHER);
-                let at = self.row_start + k * self.blocks + self.first + start;
-                self.made.put(at, words, &mut out[start.min(end)..end]);
+            let skipped = std::mem::take(&mut self.skipped);
+            let words = tile(number as u32, self.purpose, 0, self.key);
+            for (k, &words) in words.as_chunks::<TOGETHER>().0.iter().enumerate() {
+                let skipped = skipped.saturating_sub(k * TOGETHER).min(TOGETHER);
+                let n = (TOGETHER - skipped).min(out.len() - done);
+                self.made.put(self.at + done, shifted(words, skipped), &mut out[done..done + n]);
+                done += n;
             }
         }
     }
 }
 
+/// The words without the first ones.
+#[inline(always)]
+fn shifted(words: [u32; TOGETHER], skipped: usize) -> [u32; TOGETHER] {
+    if skipped == 0 {
+        return words;
+    }
+    let mut rest = [0; TOGETHER];
+    rest[..TOGETHER - skipped].copy_from_slice(&words[skipped..]);
+    rest
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::philox;
     use super::*;
 
+    /// Element `e` of a row.
+    fn word(e: u32, purpose: u32, key: [u32; 2]) -> u32 {
+        philox([e / 128 * 32 + e % 32, purpose, 0, 0], key)[(e % 128 / 32) as usize]
+    }
+
     #[test]
-    fn words_stand_in_columns_of_blocks() {
-        for n in [0, 1, 3, 4, 5, 127, 1000, PARALLEL + 3] {
-            let keys = [7, 8, 9, 10];
-            let mut out = vec![0; 2 * n];
-            words(&keys, 3, &mut out).expect("it fits");
-            let blocks = n.div_ceil(4).max(1);
-            for (j, &word) in out.iter().enumerate() {
-                let (row, at) = (j / n, j % n);
-                let block = philox([(at % blocks) as u32, 3, 0, 0], [keys[2 * row], keys[2 * row + 1]]);
-                assert_eq!(word, block[at / blocks]);
+    fn words_follow_from_the_numbers_of_their_elements() {
+        for n in [0, 1, 3, 31, 33, 127, 129, 1000, PARALLEL + 3] {
+            for first in [0, 1, 32, 100, 127, 128, 129, 70_000] {
+                let keys = [7, 8, 9, 10];
+                let mut out = vec![0; 2 * n];
+                words(&keys, &[first, first + 5], 3, &mut out).expect("it fits");
+                for (j, &found) in out.iter().enumerate() {
+                    let (row, at) = (j / n, (j % n) as u32);
+                    let key = [keys[2 * row], keys[2 * row + 1]];
+                    assert_eq!(found, word(first + 5 * row as u32 + at, 3, key));
+                }
+                let (bounds, mut found) = ([0, 1 << 30, 1 << 31, 3 << 30], vec![0; 2 * n]);
+                counts(&keys, &[first], 3, &bounds, &mut found).expect("it fits");
+                let same = |(&count, word): (&i32, &u32)| count == 1 + (word >> 30) as i32;
+                assert!(found.iter().zip(&out).take(n).all(same));
             }
-            let (bounds, mut found) = ([0, 1 << 30, 1 << 31, 3 << 30], vec![0; 2 * n]);
-            counts(&keys, 3, &bounds, &mut found).expect("it fits");
-            assert!(found.iter().zip(&out).all(|(&count, word)| count == 1 + (word >> 30) as i32));
         }
-        assert!(words(&[1, 2, 3, 4], 0, &mut [0; 3]).is_err());
+        assert!(words(&[1, 2, 3, 4], &[0], 0, &mut [0; 3]).is_err());
+        assert!(words(&[1, 2, 3, 4], &[0, 0, 0], 0, &mut [0; 4]).is_err());
     }
 }
