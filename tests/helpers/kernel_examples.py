@@ -87,10 +87,10 @@ def examples():
         "event_gather": ({"ct": target, **weighted}, rows),
         "event_outer": ({"spikes": pre, "ct": target, **places}, {**rows, "single": False}),
         "dense_product": ({"spikes": pre, "weight": draw(N_PRE, N_POST)}, {"rounded": False}),
-        "dense_outer": ({"spikes": pre, "ct": target}, {"rounded": True}),
+        "dense_outer": ({"spikes": pre, "ct": target}, {"rounded": False}),
         "conv_product": (
             {"spikes": pre.reshape(4, 2), "weight": draw(3, 2, 5)},
-            {"windows": (Axis.of(4, 3, 1, (1, 1), 1),), "rounded": True},
+            {"windows": (Axis.of(4, 3, 1, (1, 1), 1),), "rounded": False},
         ),
         "conv_outer": (
             {"spikes": pre.reshape(4, 2), "ct": target.reshape(4, 4)},
