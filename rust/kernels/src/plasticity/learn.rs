@@ -170,7 +170,10 @@ impl<T: Float> Job<T> for Catch<'_, T> {
     #[inline(always)]
     fn run<L: Lane<Elem = T>>(self) -> Result<()> {
         let mut late = vec![];
-        for &(target, count) in self.surplus {
+        for (k, &(target, count)) in self.surplus.iter().enumerate() {
+            if let Some(&(next, _)) = self.surplus.get(k + 1) {
+                self.columns.fetch(next)?;
+            }
             self.find_late(target, count, &mut late)?;
             by_dependence!(self.post.law, D => self.change::<L::Eight, D>(target, count, &late));
         }

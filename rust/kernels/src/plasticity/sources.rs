@@ -84,6 +84,16 @@ impl<'a> Columns<'a> {
         Ok(())
     }
 
+    /// Fetches the begin of a column into the cache.
+    pub(super) fn fetch(&self, target: usize) -> Result<()> {
+        let column = self.rows.row(target)?;
+        prefetch(&self.places[column.clone()]);
+        if let Sources::Stored(stored) = *self.sources {
+            prefetch(&stored[column]);
+        }
+        Ok(())
+    }
+
     /// The column of a target, whose places are those of weights.
     #[inline(always)]
     pub(super) fn column(&self, target: usize) -> Result<Range<usize>> {
