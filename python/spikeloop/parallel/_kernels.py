@@ -52,12 +52,12 @@ def _elementwise(partition: Partition, equation: Any, values: list[Value]) -> li
     if not all(own) or sums_of_padding or (axis != -1 and not partition.of_batch):
         return None
     given = dict(zip(kernel.names(structure), values, strict=True))
+    shape = given[kernel.first_state(structure)].shape
+    if KEYS[0] in given and (FIRST not in given or layout(shape) != first._replace(axis=0)):
+        return None  # what a neuron draws follows from its number in the whole population
     parts = {name: partition.in_layout(value, layout(value.shape)) for name, value in given.items()}
-    if KEYS[0] in given:  # what a neuron draws follows from its number in the whole population
-        shape = given[kernel.first_state(structure)].shape
-        if (along_first := layout(shape)) is None or along_first.axis > 0 or FIRST not in given:
-            return None
-        parts[FIRST] = parts[FIRST] + first_element(shape, along_first, partition.shards)
+    if FIRST in given:
+        parts[FIRST] = parts[FIRST] + first_element(shape, first._replace(axis=0), partition.shards)
     outs = kernel.bind(*parts.values(), **structure)
     return [
         Value(jax.lax.psum(out, AXIS)) if cut is None else Value(out, cut) for out, cut in zip(outs, along, strict=True)
