@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._jax import new_function
+from ._jax_functions import new_function
 
 MOST_GROWTH = 20.0  # e²⁰: whatever grows so much in a step is past the threshold
 _SLOPE_SERIES = [(k + 1) / math.factorial(k + 2) for k in range(17)]

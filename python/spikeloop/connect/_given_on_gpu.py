@@ -50,7 +50,7 @@ def ordered_on_gpu(synapses: Synapses, n_pre: int) -> Synapses:
     is_traced = any(map(is_tracer, jax.tree.leaves(weight)))
     with contextlib.nullcontext() if is_traced else jax.ensure_compile_time_eval():
         weight = jax.tree.map(lambda leaf: leaf if leaf.size == 1 else leaf[places], weight)
-    return Synapses(indices, indptr, weight, delay, dt)
+    return Synapses(indices, indptr, weight, delay, dt)  # pyright: ignore[reportArgumentType] # on the device
 
 
 def _sources_of(rows: Synapses, n_pre: int) -> Any:

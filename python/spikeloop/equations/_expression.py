@@ -212,8 +212,8 @@ class Expression:
         match node:
             case ast.Name():
                 return values[node.id] if node.id in values else factor(unit_named(node.id))
-            case ast.Constant():
-                return node.value
+            case ast.Constant(value=value):
+                return value if isinstance(value, bool) else float(value)
             case ast.UnaryOp(op=op, operand=operand):
                 value = self.value_of(operand, values)
                 return (

@@ -13,7 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import environ, random
-from .._jax import is_tracer, new_elementwise_function
+from .._jax import is_tracer
+from .._jax_functions import new_elementwise_function
 from .._units import check_unit, number_in, unit_of
 from ..kernels._random import add, counts, words
 

@@ -11,7 +11,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from .._jax import batching, new_constant_function
+from .._jax import batching
+from .._jax_functions import new_constant_function
 from ._philox import word_of
 
 MOST = 4  # numbers for each neuron and step

@@ -14,7 +14,7 @@ from ._value import AXIS, Layout, Value, first_element
 if TYPE_CHECKING:
     from ._partition import Partition
 
-FIRST = "first"  # an operand of steps that draw: the number of the first neuron
+FIRST = KEYS[-1]  # an operand of steps that draw: the number of the first neuron
 
 
 def rule(equation: Any) -> Any:
@@ -53,7 +53,7 @@ def _elementwise(partition: Partition, equation: Any, values: list[Value]) -> li
         return None
     given = dict(zip(kernel.names(structure), values, strict=True))
     shape = given[kernel.first_state(structure)].shape
-    if KEYS[0] in given and (FIRST not in given or layout(shape) != first._replace(axis=0)):
+    if KEYS[0] in given and layout(shape) != first._replace(axis=0):
         return None  # what a neuron draws follows from its number in the whole population
     parts = {name: partition.in_layout(value, layout(value.shape)) for name, value in given.items()}
     if FIRST in given:

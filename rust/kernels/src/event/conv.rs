@@ -4,7 +4,8 @@
 //! product. Both add in the order of the kernel's rows, to the same bits.
 
 use super::dense::{PARALLEL, SAMPLES, SPARSE};
-use super::spikes::{Spikes, count, each_spike};
+use super::search::each_spike;
+use super::spikes::{Spikes, count};
 use super::tile::{Panels, Row, add_part};
 use super::windows::{Conv, NOWHERE, Windows};
 use crate::error::Result;

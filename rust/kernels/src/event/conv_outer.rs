@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use super::conv::{LANES, place};
 use super::dense::{PARALLEL, SAMPLES, SPARSE};
-use super::spikes::{Spikes, count, each_spike};
+use super::search::each_spike;
+use super::spikes::{Spikes, count};
 use super::tile::{Panels, Row, add_product};
 use super::windows::{Conv, NOWHERE, Windows};
 use crate::error::Result;

@@ -4,8 +4,9 @@
 //! same bits, so that each sample can take the faster way.
 
 use super::length;
+use super::places::find_places;
 use super::rows::prefetch;
-use super::spikes::{Spikes, find_places};
+use super::spikes::Spikes;
 use super::tile::{Panels, Row, add_product};
 use crate::error::Result;
 use crate::lane::{Float, Job, Lane, dispatch};

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use super::dense::{AT_ONCE, Dense, FEWEST, PARALLEL, SAMPLES, SPARSE, add_rows};
 use super::length;
-use super::spikes::{Spikes, find_places};
+use super::places::find_places;
+use super::spikes::Spikes;
 use super::tile::{Panels, Row, add_product};
 use crate::error::Result;
 use crate::lane::{Float, Job, Lane, dispatch};

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::ring::{check_cursor, start};
 use super::rows::Bounded;
 use super::scatter::{Piece, scatter_pieces};
-use super::spikes::find;
+use super::search::find;
 use super::{Delays, Dims, Index, Rows, Spikes, Weight, length};
 use crate::error::{Error, Result};
 use crate::lane::Float;

@@ -11,11 +11,13 @@ mod dense_outer;
 mod gather;
 mod history;
 mod outer;
+mod places;
 mod procedural;
 mod relay;
 mod ring;
 mod rows;
 mod scatter;
+mod search;
 mod spike_queue;
 mod spikes;
 mod tile;
@@ -29,18 +31,20 @@ pub use dense_outer::dense_outer;
 pub use gather::gather;
 pub use history::{History, Steps, deliver_arriving, record};
 pub use outer::outer;
+pub use places::{find_ones, ones_of_bits};
 pub use procedural::{procedural_gather, procedural_scatter};
 pub use relay::{Past, relay};
 pub use ring::{Delays, Ring};
 pub use rows::{Bounded, Index, Indices, Indptr, Names, Rows};
 pub use scatter::{scatter, scatter_found};
 pub use spike_queue::{SpikeQueue, Starts, deliver, enqueue, starts};
-pub use spikes::{Spikes, find_ones, ones_of_bits};
+pub use spikes::Spikes;
 pub use windows::{Axis, Conv};
 
 // What plasticity walks synapses with, and recorders look for spikes with.
 pub(crate) use rows::{prefetch, prefetch_one};
-pub(crate) use spikes::{Hit, each_spike, find, not_zero};
+pub(crate) use search::{Hit, each_spike, find};
+pub(crate) use spikes::not_zero;
 
 /// The sizes of a propagation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

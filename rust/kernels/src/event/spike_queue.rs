@@ -11,7 +11,7 @@ use std::ops::Range;
 use super::ring::check_cursor;
 use super::rows::{Bounded, prefetch, prefetch_one};
 use super::scatter::{ALIGN, Piece, enough, scatter_pieces};
-use super::spikes::each_spike;
+use super::search::each_spike;
 use super::{Delays, Dims, Index, Indices, Rows, Spikes, Weight, length};
 use crate::error::{Error, Result};
 use crate::lane::{Float, Job, Lane, dispatch};
