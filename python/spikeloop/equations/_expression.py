@@ -212,8 +212,10 @@ class Expression:
         match node:
             case ast.Name():
                 return values[node.id] if node.id in values else factor(unit_named(node.id))
-            case ast.Constant(value=value):
-                return value if isinstance(value, bool) else float(value)
+            case ast.Constant(value=bool() as value):
+                return value
+            case ast.Constant(value=int() | float() as value):
+                return float(value)  # whole numbers have no derivatives
             case ast.UnaryOp(op=op, operand=operand):
                 value = self.value_of(operand, values)
                 return (
