@@ -36,7 +36,8 @@ def test_what_is_launched_in_between_comes_after_what_waits():
     calls.split()
     calls.split()
     n = 40
-    calls.add("random_words", {"keys": np.array([[1, 2]], np.uint32)}, [np.zeros((1, n), np.uint32)], {"purpose": 3})
+    operands = {"keys": np.array([[1, 2]], np.uint32), "first": np.zeros(1, np.uint32)}
+    calls.add("random_words", operands, [np.zeros((1, n), np.uint32)], {"purpose": 3})
     calls.split()
     assert calls.assert_same() == ["joined_f32", "random_words", "random_split"]
 

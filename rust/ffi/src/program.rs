@@ -268,6 +268,7 @@ mod tests {
     use crate::register::registrations;
     use crate::testing::Call;
     use spikeloop_kernels::program::{parse, table};
+    use spikeloop_kernels::random::{PURPOSE, philox};
 
     const TEXT: &str = "\
 program f32 inputs 4
@@ -275,12 +276,23 @@ program f32 inputs 4
 1 = in 1
 2 = in 2
 3 = win 3
-4 = wtof 3
+4 = draw 3 3 3 #0
 5 = fma 0 1 2
 6 = add 5 4
 out 6 alias 1
 sum 1
 ";
+
+    /// Both words of the key, and the number of the first neuron.
+    const WORD: u32 = 7;
+
+    /// The values with what each neuron draws.
+    fn plus_drawn(values: [f32; 6]) -> [f32; 6] {
+        std::array::from_fn(|neuron| {
+            let words = philox([neuron as u32 + WORD, PURPOSE, 0, 0], [WORD; 2]);
+            values[neuron] + (words[0] >> 8) as f32 / 16_777_216.0
+        })
+    }
 
     fn run(call: Call) -> Result<Call, String> {
         let handler = registrations().iter().find(|(name, _)| *name == "spikeloop.program").expect("there").1;
@@ -296,17 +308,17 @@ sum 1
     fn call(scale: &[f32], per_neuron: &[f32], sums: &[f32]) -> Call {
         let state = [1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0];
         let call = Call::default().arg(scale, &[scale.len() as i64, 1]).arg(&state, &[2, 3]);
-        let call = call.vector(per_neuron).arg(&[1_u32 << 31], &[]).alias(1);
+        let call = call.vector(per_neuron).arg(&[WORD], &[]).alias(1);
         call.ret(sums, &[sums.len() as i64]).int("program", hash(TEXT))
     }
 
     #[test]
     fn runs_in_place_with_operands_of_each_layout() {
         let done = run(call(&[10.0], &[0.0, 0.25, 0.5], &[0.0])).expect("runs");
-        assert_eq!(done.result::<f32>(0), [10.5, 20.75, 31.0, 40.5, 50.75, 61.0]);
+        assert_eq!(done.result::<f32>(0), plus_drawn([10.0, 20.25, 30.5, 40.0, 50.25, 60.5]));
         assert_eq!(done.result::<f32>(1), [21.0]);
         let done = run(call(&[10.0, 100.0], &[1.0], &[0.0, 0.0])).expect("runs");
-        assert_eq!(done.result::<f32>(0), [11.5, 21.5, 31.5, 401.5, 501.5, 601.5]);
+        assert_eq!(done.result::<f32>(0), plus_drawn([11.0, 21.0, 31.0, 401.0, 501.0, 601.0]));
         assert_eq!(done.result::<f32>(1), [6.0, 15.0]);
     }
 
