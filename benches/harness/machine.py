@@ -23,12 +23,16 @@ def cores(count: int) -> str:
 
 
 def cpu_model() -> str:
+    """The name of the processor, with its widest vectors: one name may stand for processors that differ in them."""
+    name = _of_cpu("model name") or platform.processor() or platform.machine()
+    return f"{name} AVX-512" if "avx512f" in _of_cpu("flags").split() else name
+
+
+def _of_cpu(field: str) -> str:
+    """What Linux tells of a processor."""
     info = Path("/proc/cpuinfo")
-    if info.exists():
-        found = re.search(r"^model name\s*:\s*(.+)$", info.read_text(), re.MULTILINE)
-        if found:
-            return found.group(1)
-    return platform.processor() or platform.machine()
+    found = re.search(rf"^{field}\s*:\s*(.+)$", info.read_text(), re.MULTILINE) if info.exists() else None
+    return found.group(1) if found else ""
 
 
 def name() -> str:
