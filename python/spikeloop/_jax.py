@@ -276,7 +276,7 @@ def flat_program(closed: ClosedJaxpr) -> ClosedJaxpr:
 
 
 def without_unused(closed: ClosedJaxpr) -> ClosedJaxpr:
-    """`closed` without operations whose results nobody uses."""
+    """`closed` without the operations whose results are not used."""
     jaxpr, _ = _partial_eval.dce_jaxpr(closed.jaxpr, [True] * len(closed.jaxpr.outvars), instantiate=True)
     return ClosedJaxpr(jaxpr, closed.consts)
 

@@ -67,6 +67,8 @@ def test_a_timed_array_of_another_size_is_refused():
         Model(3)
     with pytest.raises(sl.errors.UnitError, match="nA and mV"):
         sl.Neuron.from_equations("dv/dt = (stimulus(t) - v)/tau : mV", stimulus=stimulus, tau=2 * u.ms)
+    with pytest.raises(sl.errors.EquationError, match="there is no function 'stimulus'"):  # of anything but the time
+        sl.Neuron.from_equations(LEAK.replace("(t)", "(2*t, t)"), stimulus=stimulus, tau=2 * u.ms, R=10 * u.Mohm)
     with pytest.raises(sl.errors.EquationError, match="there is no function 'stimulos'"):
         sl.Neuron.from_equations(LEAK.replace("us(", "os("), stimulus=stimulus, tau=2 * u.ms, R=10 * u.Mohm)
 

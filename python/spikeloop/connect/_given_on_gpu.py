@@ -34,7 +34,7 @@ class PairsOnGpu(Pairs):
         if is_tracer(values):
             return super().each(values, where)
         with jax.ensure_compile_time_eval():
-            return super().each(jnp.array(values), where)  # a copy, which nobody else holds
+            return super().each(jnp.array(values), where)  # a copy: the caller may change its array
 
     def kept(self, values: Any) -> Any:
         return values

@@ -53,5 +53,5 @@ class Pairs:
         return values.reshape(-1) if shape else values
 
     def kept(self, values: Any) -> Any:
-        """Values that nobody else writes to."""
+        """A copy of the values, which the caller cannot change; traced ones are no arrays that could change."""
         return values if is_tracer(values) else np.array(values)

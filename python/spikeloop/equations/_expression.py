@@ -273,7 +273,7 @@ class _Named(ast.NodeTransformer):
 
 def _is_of_time(node: ast.Call) -> bool:
     """Whether a call is `f(t)` or `f(t, i)`."""
-    return [arg.id for arg in node.args if isinstance(arg, ast.Name)] in (["t"], ["t", "i"]) and not node.keywords
+    return [getattr(arg, "id", None) for arg in node.args] in (["t"], ["t", "i"]) and not node.keywords
 
 
 def _constant(node: ast.expr) -> Fraction | None:

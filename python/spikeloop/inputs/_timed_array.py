@@ -49,11 +49,6 @@ class TimedArray(FunctionOfTime):
         self.dt = Grid("TimedArray", 1.0 * u.ms).positive("dt", dt)
         self._numbers = State(numbers)  # so that it enters programs as an argument
 
-    @property
-    def varshape(self) -> tuple[int, ...]:
-        """The shape of one value: () or (neurons,)."""
-        return self._numbers.value.shape[1:]
-
     def __call__(self, t: Any) -> Any:
         """The value in the step that begins at the time `t`."""
         grid = Grid("TimedArray")
@@ -62,11 +57,11 @@ class TimedArray(FunctionOfTime):
 
     def at_step(self, i: Any) -> jax.Array:
         """The plain number(s) in the unit of the array at step `i` of the `dt` of `environ`."""
-        numbers = self._numbers.value
-        steps = Grid("TimedArray").steps(self.dt)
+        numbers, grid = self._numbers.value, Grid("TimedArray")
+        steps = grid.steps(self.dt)
         if steps == np.round(steps):
             k = i // min(int(steps), MOST)
         else:
-            edges = np.ceil(Grid("TimedArray").steps(np.arange(1, len(numbers)) * self.dt))
+            edges = np.ceil(grid.steps(np.arange(1, len(numbers)) * self.dt))
             k = jnp.searchsorted(jnp.asarray(np.minimum(edges, MOST), jnp.int32), i, side="right")
         return numbers[jnp.clip(k, 0, len(numbers) - 1)]
