@@ -236,6 +236,7 @@ _CALLS = {
     "remat2": "jaxpr",
     "checkpoint": "jaxpr",
     "spikeloop_step": "jaxpr",
+    "spikeloop_loop": "jaxpr",
 }
 
 

@@ -100,13 +100,18 @@ def _checkpointed_scan(functions: tuple[Any], steps: Steps, args: tuple) -> tupl
     loop, length, bar = Loop(functions[0], *args), steps.length, steps.bar
     base = steps.option or max(2, math.isqrt(max(length - 1, 0)) + 1)
     report = loop.report(bar, length) if bar else no_report
-    return loop.finish(*_nested(loop.step, loop.start, loop.xs, length, base, report))
+    return loop.finish(*_nested(loop.step, loop.start, loop.xs, length, base, loop.scan, report))
 
 
-def _nested(step: Any, carry: Any, xs: Any, length: int, base: int, report: Any = no_report) -> tuple[Any, Any]:
-    """`jax.lax.scan` in at most `base` pieces and a rest, each one run again in the backward pass."""
+def _nested(
+    step: Any, carry: Any, xs: Any, length: int, base: int, scan: Any, report: Any = no_report
+) -> tuple[Any, Any]:
+    """`jax.lax.scan` in at most `base` pieces and a rest, each one run again in the backward pass.
+
+    `scan` runs the shortest pieces.
+    """
     if length <= base:
-        carry, ys = jax.lax.scan(step, carry, xs, length=length)
+        carry, ys = scan(step, carry, xs, length=length)
         report(carry, ys, length, length)
         return carry, ys
     size = base ** (math.ceil(round(math.log(length, base), 9)) - 1)
@@ -116,7 +121,7 @@ def _nested(step: Any, carry: Any, xs: Any, length: int, base: int, report: Any 
 
     @functools.partial(jax.checkpoint, prevent_cse=False)
     def piece(carry: Any, part: Any) -> tuple[Any, Any]:
-        return _nested(step, carry, part, size, base)
+        return _nested(step, carry, part, size, base, scan)
 
     def reported(carry: Any, part: Any) -> tuple[Any, Any]:
         done, part = part
@@ -128,7 +133,7 @@ def _nested(step: Any, carry: Any, xs: Any, length: int, base: int, report: Any 
     carry, ys = jax.lax.scan(reported, carry, (done, head), length=pieces)
     ys = jax.tree.map(lambda y: y.reshape(pieces * size, *y.shape[2:]), ys)
     if rest := length - pieces * size:
-        last = jax.checkpoint(lambda c, x: _nested(step, c, x, rest, base))
+        last = jax.checkpoint(lambda c, x: _nested(step, c, x, rest, base, scan))
         carry, more = last(carry, tail)
         report(carry, more, rest, length)
         ys = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), ys, more)

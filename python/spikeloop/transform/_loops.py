@@ -14,6 +14,7 @@ from .. import _trace
 from .._jax import slice_struct, strong
 from .._trace import store, stored
 from ..kernels._fold_slices import fold_slices
+from ..kernels import plan
 from ..kernels.plan import as_step
 from . import _eager, _step_by_step
 from ._by_layer import scan_by_layer
@@ -112,11 +113,11 @@ def _scan(functions: tuple[Any], steps: Steps, args: tuple) -> tuple[Any, Any]:
     if steps.fused and steps.length:
         carry, ys = scan_by_layer(loop.step, loop.start, loop.xs, steps.length, steps.fused)
     elif bar is None:
-        carry, ys = jax.lax.scan(loop.step, loop.start, loop.xs, **options)
+        carry, ys = loop.scan(loop.step, loop.start, loop.xs, **options)
     else:
         size = bar.chunk(steps.length) if steps.length else 1
         report = loop.report(bar, steps.length)
-        carry, ys = scan_with_progress(loop.step, loop.start, loop.xs, report, size, **options)
+        carry, ys = scan_with_progress(loop.step, loop.start, loop.xs, report, size, loop.scan, **options)
     return loop.finish(carry, ys)
 
 
@@ -182,6 +183,11 @@ class Loop:
                 states[self._slots[state]] = value
         outs, new = self.traced.run([*leaves, *x], states, self._settings)
         return (outs[: self._num_carry], self.traced.unpack(new)), outs[self._num_carry :]
+
+    @property
+    def scan(self) -> Callable[..., Any]:
+        """`jax.lax.scan`, planned as a whole if the step has native calls that run as one."""
+        return plan.scan if plan.has_step(self.traced.jaxpr.jaxpr) else jax.lax.scan
 
     def reader(self, fun: Callable[..., Any], args: tuple, what: str) -> tuple[Traced, Callable[[Any, Any], Any]]:
         """`fun`, which may read States, and as a function of (carry of the loop, leaves of `args`) that returns leaves.

@@ -191,16 +191,17 @@ def no_report(_carry: Any, _ys: Any, _steps: int, _done: Any) -> None:
 
 
 def scan_with_progress(
-    step: Callable[..., Any], init: Any, xs: Any, report: Report, size: int, *, length: int, reverse: bool, unroll: Any
-) -> tuple[Any, Any]:
-    """`jax.lax.scan` in chunks of `size`, with one call of Python after each: no cost inside the chunk."""
+    step: Callable[..., Any], init: Any, xs: Any, report: Report, size: int, scan: Callable[..., Any],
+    *, length: int, reverse: bool, unroll: Any,
+) -> tuple[Any, Any]:  # fmt: skip
+    """`jax.lax.scan` in chunks of `size`, each a `scan`, with one call of Python after it: no cost inside the chunk."""
     chunks = length // size
     body = jax.tree.map(lambda x: x[: chunks * size].reshape(chunks, size, *x.shape[1:]), xs)
     rest = jax.tree.map(lambda x: x[chunks * size :], xs)
     first = length - chunks * size if reverse else 0  # steps before the chunks
 
     def run(carry: Any, part: Any, steps: int, done: Any) -> tuple[Any, Any]:
-        carry, ys = jax.lax.scan(step, carry, part, length=steps, reverse=reverse, unroll=unroll)
+        carry, ys = scan(step, carry, part, length=steps, reverse=reverse, unroll=unroll)
         report(carry, ys, steps, done, reverse=reverse)
         return carry, ys
 

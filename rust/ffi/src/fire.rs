@@ -54,57 +54,86 @@ fn step(frame: Frame, old: &[u32], spikes: usize, new: usize) -> Result<Vec<u32>
     for &k in old {
         bits[k as usize / WORD] |= 1 << (k as usize % WORD);
     }
-    run(frame, &mut bits, spikes, new)?;
-    // SAFETY: the operands and results are the runtime's, and this one is not borrowed.
-    let values = unsafe { in_place::<f32>(&frame.arg(spikes), "spikes", &frame.ret(new))? };
+    let program = Program { hash: frame.int("bits")?, inputs: frame.ints("inputs")?, outs: frame.ints("outs")? };
+    program.run(frame, [Bits { words: &mut bits, operand: spikes, result: Some(new) }])?;
     let fired = ones_of_bits(&bits);
     BITS.set(bits);
+    show(frame, old, &fired, spikes, new)?;
+    Ok(fired)
+}
+
+/// Shows in the arrays of the spikes and of counts which neurons spike, after `old` did.
+pub(crate) fn show(frame: Frame, old: &[u32], fired: &[u32], spikes: usize, new: usize) -> Result<()> {
+    // SAFETY: the operands and results are the runtime's, and this one is not borrowed.
+    let values = unsafe { in_place::<f32>(&frame.arg(spikes), "spikes", &frame.ret(new))? };
     for &k in old {
         values[k as usize] = 0.0;
     }
-    for &k in &fired {
+    for &k in fired {
         values[k as usize] = 1.0;
     }
     for pair in frame.ints("counts")?.chunks_exact(2) {
         let [from, to] = [frame.arg(pair[0] as usize), frame.ret(pair[1] as usize)];
         // SAFETY: as above.
         let counts = unsafe { in_place::<f32>(&from, "count", &to)? };
-        if counts.len() != len {
-            return Err(Error::invalid(format!("a count has {} elements, expected {len}", counts.len())));
+        if counts.len() != values.len() {
+            let (given, expected) = (counts.len(), values.len());
+            return Err(Error::invalid(format!("a count has {given} elements, expected {expected}")));
         }
-        for &k in &fired {
+        for &k in fired {
             counts[k as usize] += 1.0;
         }
     }
-    Ok(fired)
+    Ok(())
 }
 
-/// Runs the program of bits on its own operands and results.
-fn run(frame: Frame, bits: &mut [u64], spikes: usize, new: usize) -> Result<()> {
-    let mut dims = [size_of_val(bits) as i64];
-    let mut buffer = RawBuffer {
-        struct_size: size_of::<RawBuffer>(),
-        extension_start: ptr::null_mut(),
-        dtype: dtype::U8,
-        data: bits.as_mut_ptr().cast(),
-        rank: 1,
-        dims: dims.as_mut_ptr(),
-    };
-    let bits = &raw mut buffer;
-    let (mut args, mut rets) = (List::new(ptr::null_mut()), List::new(ptr::null_mut()));
-    let raw = frame.raw();
-    let args = chosen(&raw.args, frame.ints("inputs")?, (spikes, bits), &mut args)?;
-    let rets = chosen(&raw.rets, frame.ints("outs")?, (new, bits), &mut rets)?;
-    let inner = CallFrame { args, rets, future: ptr::null_mut(), ..*raw };
-    // SAFETY: the frame is complete, and lives until the program has run.
-    program::run(unsafe { Frame::new(&inner) }, frame.int("bits")?)
+/// A program of bits, and its operands and results among those of the call.
+pub(crate) struct Program<'a> {
+    pub(crate) hash: i64,
+    pub(crate) inputs: &'a [i32],
+    pub(crate) outs: &'a [i32],
 }
 
-/// Some of the operands, of which that at one place is another buffer.
+/// Bits that stand for an operand and the result that replaces it, if the program has it.
+pub(crate) struct Bits<'a> {
+    pub(crate) words: &'a mut [u64],
+    pub(crate) operand: usize,
+    pub(crate) result: Option<usize>,
+}
+
+impl Program<'_> {
+    /// Runs the program on its own operands and results.
+    pub(crate) fn run<const N: usize>(&self, frame: Frame, bits: [Bits; N]) -> Result<()> {
+        let mut dims = [0_i64; N];
+        let mut buffers: [RawBuffer; N] = std::array::from_fn(|k| {
+            dims[k] = size_of_val(&*bits[k].words) as i64;
+            RawBuffer {
+                struct_size: size_of::<RawBuffer>(),
+                extension_start: ptr::null_mut(),
+                dtype: dtype::U8,
+                data: bits[k].words.as_ptr().cast_mut().cast(),
+                rank: 1,
+                dims: (&raw mut dims[k]),
+            }
+        });
+        let buffers = buffers.each_mut().map(ptr::from_mut);
+        let operands: [_; N] = std::array::from_fn(|k| (Some(bits[k].operand), buffers[k]));
+        let results: [_; N] = std::array::from_fn(|k| (bits[k].result, buffers[k]));
+        let (mut args, mut rets) = (List::new(ptr::null_mut()), List::new(ptr::null_mut()));
+        let raw = frame.raw();
+        let args = chosen(&raw.args, self.inputs, &operands, &mut args)?;
+        let rets = chosen(&raw.rets, self.outs, &results, &mut rets)?;
+        let inner = CallFrame { args, rets, future: ptr::null_mut(), ..*raw };
+        // SAFETY: the frame is complete, and lives until the program has run.
+        program::run(unsafe { Frame::new(&inner) }, self.hash)
+    }
+}
+
+/// Some of the operands, of which those at some places are other buffers.
 fn chosen(
     all: &Operands,
     places: &[i32],
-    (replaced, buffer): (usize, *mut RawBuffer),
+    replaced: &[(Option<usize>, *mut RawBuffer)],
     to: &mut List<*mut RawBuffer, BUFFERS>,
 ) -> Result<Operands> {
     to.fill(places.len(), |k, to| {
@@ -112,8 +141,9 @@ fn chosen(
         if k >= all.size as usize {
             return Err(Error::invalid(format!("there is no operand {k}")));
         }
+        let other = replaced.iter().find(|(place, _)| *place == Some(k));
         // SAFETY: the runtime's array has so many entries.
-        *to = if k == replaced { buffer } else { unsafe { *all.buffers.add(k) } };
+        *to = other.map_or_else(|| unsafe { *all.buffers.add(k) }, |(_, buffer)| *buffer);
         Ok(())
     })?;
     Ok(Operands { size: places.len() as i64, types: ptr::null_mut(), buffers: to.as_mut_ptr(), ..*all })

@@ -7,6 +7,7 @@ use crate::dense;
 use crate::eligibility;
 use crate::event;
 use crate::fire;
+use crate::fire_kept;
 use crate::handler::handlers;
 use crate::plastic;
 use crate::procedural;
@@ -47,6 +48,8 @@ handlers! {
     procedural_gather, "procedural_gather": procedural::gather;
     program, "program": program::call;
     fire, "fire": fire::call;
+    fire_kept, "fire_kept": fire_kept::call;
+    spikes_known, "spikes_known": fire_kept::known;
     program_steps, "program_steps": program::steps;
     sequence, "sequence": sequence::call;
     pack, "record_pack": record::pack;

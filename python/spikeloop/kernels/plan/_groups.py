@@ -40,6 +40,13 @@ class Group:
         kernel = kernel_of(equation.primitive)
         self.programs.append(kernel and _program(kernel, equation))
 
+    def add_first(self, equation: Any, call: NativeCall) -> None:
+        """A call before all others, of no kernel."""
+        for items, item in (
+            (self.equations, equation), (self.calls, call), (self.bases, equation), (self.sums, []), (self.programs, None),
+        ):  # fmt: skip
+            items.insert(0, item)
+
     def add_sum(self, equation: Any) -> bool:
         """Make a sum a result of the last call that it needs; False if it does not fit there."""
         needed = variables(equation.invars)
@@ -59,8 +66,8 @@ class Group:
         for k, program in enumerate(self.programs):
             kernel = kernel_of(self.bases[k].primitive)
             if kernel and program and len(self.calls) > 1:
-                call, program = with_literals(self.equations[k], program)
-                self.calls[k] = with_bits(kernel, self.bases[k], call, program)
+                call, self.programs[k] = with_literals(self.equations[k], program)
+                self.calls[k] = with_bits(kernel, self.bases[k], call, self.programs[k])
 
     def made(self) -> set[Any]:
         """The variables that the calls make."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..._jax import ClosedJaxpr, Literal, mlir, new_program_primitive, new_variable, run_jaxpr
 from .. import _library
-from ._groups import Group, direct, native_call, plan_of, variables
+from ._groups import Group, Plan, direct, native_call, plan_of, variables
 from ._launches import launches_of
 from ._sequence import TARGET, equation_of
 from ._sums import PLATFORM
@@ -40,9 +40,19 @@ def as_step(closed: ClosedJaxpr, fixed: Sequence[bool]) -> ClosedJaxpr:
 
 def planned(closed: ClosedJaxpr, fixed: Sequence[bool], platform: str = PLATFORM) -> ClosedJaxpr:
     """The same program, in which native calls that follow each other, or on GPUs those of one launch, are one."""
-    jaxpr = direct(closed.jaxpr, platform)
+    jaxpr, plan = plan_for(closed.jaxpr, fixed, platform)
+    return ClosedJaxpr(jaxpr.replace(eqns=equations_of(plan, jaxpr.outvars)), closed.consts)
+
+
+def plan_for(jaxpr: Any, fixed: Sequence[bool], platform: str = PLATFORM) -> tuple[Any, Plan]:
+    """The program as one that is `direct`, and its plan."""
+    jaxpr = direct(jaxpr, platform)
     constant = [v for v, same in zip(jaxpr.invars, fixed, strict=True) if same]
-    plan = plan_of(jaxpr, constant) if platform == PLATFORM else launches_of(jaxpr, constant)
+    return jaxpr, plan_of(jaxpr, constant) if platform == PLATFORM else launches_of(jaxpr, constant)
+
+
+def equations_of(plan: Plan, results: Sequence[Any]) -> list[Any]:
+    """The equations of a plan, of a program with these results."""
     readers = [item for item in plan if not isinstance(item, Group)]
     equations = []
     for item in plan:
@@ -52,9 +62,9 @@ def planned(closed: ClosedJaxpr, fixed: Sequence[bool], platform: str = PLATFORM
             equations += item.equations
         else:
             others = [e for group in plan if isinstance(group, Group) and group is not item for e in group.equations]
-            needed = variables(jaxpr.outvars).union(*(variables(e.invars) for e in [*readers, *others]))
+            needed = variables(results).union(*(variables(e.invars) for e in [*readers, *others]))
             equations.append(equation_of(item, needed))
-    return ClosedJaxpr(jaxpr.replace(eqns=equations), closed.consts)
+    return equations
 
 
 def lowering(platform: str) -> Callable[..., Any]:

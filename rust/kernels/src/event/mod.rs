@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::lane::Float;
 
+mod calendar;
 mod collect;
 mod conv;
 mod conv_outer;
@@ -23,6 +24,7 @@ mod spikes;
 mod tile;
 mod windows;
 
+pub use calendar::Calendar;
 pub use collect::collect;
 pub use conv::conv_product;
 pub use conv_outer::conv_outer;

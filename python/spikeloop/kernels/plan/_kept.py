@@ -1,0 +1,182 @@
+"""What native calls keep from step to step of a loop, which carries it beside the States.
+
+The step of a population whose spikes are bits inside of its call keeps them, with the list of the neurons that spike,
+so that the next step needs no search. It may keep a calendar too: in which step which refractory neurons wait no longer.
+Then the program reads one bit of each neuron instead of the steps that are left, and the State is made of the calendar
+after the loop. What is kept begins empty: the first step finds what it needs, and if the spikes or the steps are no
+whole numbers, takes the ordinary program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from ..._jax import Aval, Primitive, new_variable
+from .. import _library
+from .._kernel import Kernel
+from .._native_call import NativeCall
+from .._neuron import REF_LEFT, SPIKE
+from ..program._bits import bit_form
+from ..program._ir import Program
+from ..program._waiting import MOST, WaitingForm, waiting_form
+from ._forms import TARGET as FIRE
+from ._groups import Group, Plan, kernel_of, variables
+
+TARGET, KNOWN = "fire_kept", "spikes_known"
+_HEADER, _CALENDAR, _NOW = 16, 2, 3  # words, and places of two of them: 1 if there is a calendar, the last step
+_WORD = 64
+
+known_p = Primitive("spikeloop_spikes_known")  # stands in groups only
+known_p.multiple_results = True
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What one population keeps: the variables before and after a step, of it, its spikes and the steps left."""
+
+    before: Any
+    after: Any
+    spikes: tuple[Any, Any]
+    left: tuple[Any, Any] | None  # None without a calendar
+
+
+def keep(
+    plan: Plan, carried: Mapping[Any, Any], private: Collection[tuple[Any, Any]], fixed: Collection[Any]
+) -> list[Kept]:
+    """Let the calls of a plan keep what they can, of the variables that a loop carries: {before a step: after it}.
+
+    Those pairs that are `private` have no other readers in the loop than the equations of the plan; variables that are
+    `fixed` are the same in all steps.
+    """
+    groups = [item for item in plan if isinstance(item, Group)]
+    uses = _uses(plan)
+    alone = {v: w for v, w in private if uses.get(v) == 1 and not uses.get(w)}
+    found: list[Kept] = []
+    for group in groups:
+        for k, call in enumerate(group.calls):
+            if call.target == FIRE and (kept := _keep(group, k, carried, alone, fixed)):
+                found.append(kept)
+    for group in groups:
+        for kept in found:
+            _tell(group, kept)
+    return found
+
+
+def _keep(
+    group: Group, k: int, carried: Mapping[Any, Any], alone: Mapping[Any, Any], fixed: Collection[Any]
+) -> Kept | None:
+    """Let one call keep the spikes that it makes for the next step."""
+    call, equation, base, program = group.calls[k], group.equations[k], group.bases[k], group.programs[k]
+    kernel = kernel_of(base.primitive)
+    assert kernel is not None and program is not None
+    operand, result = (call.attributes["spikes"][i] for i in (0, 1))
+    spikes = equation.invars[call.operands[operand]], equation.outvars[call.results[result]]
+    if carried.get(spikes[0]) is not spikes[1] or not _library.targets.get(TARGET):
+        return None
+    waiting = _waiting(group, k, kernel, program, alone)
+    if waiting and waiting.period is not None and equation.invars[waiting.period] not in fixed:
+        waiting = None
+    n = spikes[0].aval.size
+    aval = Aval((_size(n, waiting is not None),), np.uint32)
+    before, after = new_variable(aval), new_variable(aval)
+    group.equations[k] = equation.replace(invars=[*equation.invars, before], outvars=[*equation.outvars, after])
+    group.calls[k] = _with_kept(call, equation, waiting, aval)
+    left = None
+    if waiting:
+        left = equation.invars[waiting.left], equation.outvars[waiting.result]
+    return Kept(before, after, spikes, left)
+
+
+def _waiting(group: Group, k: int, kernel: Kernel, program: Program, alone: Mapping[Any, Any]) -> WaitingForm | None:
+    """The form of a call whose refractory neurons are bits, if nobody else reads the steps that are left."""
+    equation, base = group.equations[k], group.bases[k]
+    names = kernel.names(base.params)
+    if REF_LEFT not in names:
+        return None
+    left, spike = names.index(REF_LEFT), names.index(SPIKE)
+    before, after = equation.invars[left], equation.outvars[kernel.replaced(base.params).index(REF_LEFT)]
+    if alone.get(before) is not after:
+        return None
+    form = bit_form(program, spike, kernel.replaced(base.params).index(SPIKE))
+    return waiting_form(form, left, spike) if form else None
+
+
+def _with_kept(call: NativeCall, equation: Any, waiting: WaitingForm | None, aval: Any) -> NativeCall:
+    """The call with what it keeps as its last operand and result."""
+    places, results = list(call.operands), list(call.results)
+    calendar = np.zeros(0, np.int32)
+    attributes = {"waiting": np.int64(0), "waiting_inputs": calendar, "waiting_outs": calendar, "calendar": calendar}
+    if waiting:
+        period = -1 if waiting.period is None else places.index(waiting.period)
+        numbers = [places.index(waiting.left), results.index(waiting.result), period, waiting.steps]
+        attributes = {
+            "waiting": np.int64(_library.native.program(waiting.program.text())),
+            "waiting_inputs": np.array([places.index(i) for i in waiting.program.operands], np.int32),
+            "waiting_outs": np.array([results.index(i) for i in waiting.program.out_places], np.int32),
+            "calendar": np.array(numbers, np.int32),
+        }
+    return replace(
+        call,
+        target=TARGET,
+        operands=[*places, len(equation.invars)],
+        results=[*results, len(equation.outvars)],
+        outs=[*call.outs, aval],
+        aliases={**call.aliases, len(places): len(results)},
+        attributes={**call.attributes, **attributes},
+    )
+
+
+def _tell(group: Group, kept: Kept) -> None:
+    """Let the calls of a group know which neurons spiked, if they read it and no call of theirs found it."""
+    for spikes, memory in zip(kept.spikes, (kept.before, kept.after), strict=True):
+        if spikes in group.made():
+            continue
+        readers = [e for e, call in zip(group.equations, group.calls, strict=True) if _reads(e, call, spikes)]
+        if [e for e in readers if kept.after not in e.outvars]:
+            equation = readers[0].replace(primitive=known_p, invars=[spikes, memory], outvars=[], params={})
+            group.add_first(equation, NativeCall(KNOWN, (0, 1), (), (), {}))
+
+
+def _reads(equation: Any, call: NativeCall, v: Any) -> bool:
+    return any(equation.invars[k] is v for k in call.operands)
+
+
+def _uses(plan: Plan) -> dict[Any, int]:
+    """How many equations read each variable."""
+    uses: dict[Any, int] = {}
+    for item in plan:
+        for equation in item.equations if isinstance(item, Group) else [item]:
+            for v in variables(equation.invars):
+                uses[v] = uses.get(v, 0) + equation.invars.count(v)
+    return uses
+
+
+# --- the memory, as rust/ffi/src/fire_kept.rs has it -----------------------------------------------------------------
+
+
+def _words_of_bits(n: int) -> int:
+    return 2 * -(-n // _WORD)
+
+
+def _due_at(n: int) -> int:
+    """Where the calendar has for each neuron the step in which it waits no longer."""
+    return _HEADER + 2 * _words_of_bits(n)
+
+
+def _size(n: int, has_calendar: bool) -> int:
+    """The words that a population of `n` neurons keeps."""
+    spikes = _HEADER + _words_of_bits(n) + n
+    return spikes + _words_of_bits(n) + 2 * n + MOST + 1 if has_calendar else spikes
+
+
+def left_after(left: Any, kept: Any) -> Any:
+    """The steps that are left after a loop, which started with `left` of them."""
+    due = kept[_due_at(left.size) : _due_at(left.size) + left.size]
+    now = kept[_NOW]
+    counted = jnp.where(due > now, due - now, 0).astype(left.dtype)
+    return jnp.where(kept[_CALENDAR] == 1, counted, left)

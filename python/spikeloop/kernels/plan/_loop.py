@@ -1,0 +1,155 @@
+"""Loops over time as one operation, which is planned when XLA's program is made of it.
+
+As for steps, derivatives see the operations, which is a plain loop, and lanes become a loop of their own. The planned
+loop carries more than the States do: what its native calls keep from step to step (`_kept.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ..._jax import ClosedJaxpr, Literal, bind_equation, consts_to_arguments, mlir, new_program_primitive, run_jaxpr
+from ._groups import Plan, variables
+from ._kept import Kept, keep, left_after
+from ._step import equations_of, plan_for, step_p
+from ._sums import PLATFORM
+
+_FEWEST = 16  # steps of a loop in which what is kept saves more time than it takes to begin
+
+loop_p = new_program_primitive("spikeloop_loop")
+
+
+def scan(
+    step: Callable[..., Any], init: Any, xs: Any, *, length: int, reverse: bool = False, unroll: int | bool = 1
+) -> Any:
+    """`jax.lax.scan` of a `step` that has a `step_p`."""
+    run = partial(jax.lax.scan, step, length=length, reverse=reverse, unroll=unroll)
+    closed, shapes = jax.make_jaxpr(run, return_shape=True)(init, xs)
+    closed, operands = consts_to_arguments(closed), [*closed.consts, *jax.tree.leaves((init, xs))]
+    outs = loop_p.bind(*operands, jaxpr=closed, fixed=(False,) * len(operands))
+    return jax.tree.unflatten(jax.tree.structure(shapes), outs)
+
+
+def has_step(jaxpr: Any) -> bool:
+    """Whether native calls of a program are to run as one."""
+    return any(equation.primitive is step_p for equation in jaxpr.eqns)
+
+
+def _lower(ctx: Any, *operands: Any, jaxpr: ClosedJaxpr, fixed: Sequence[bool]) -> Any:
+    del fixed
+    return mlir.lower_fun(lambda *args: _run(jaxpr, args), multiple_results=True)(ctx, *operands)
+
+
+mlir.register_lowering(loop_p, _lower, platform=PLATFORM)
+
+
+def _run(closed: ClosedJaxpr, args: Sequence[Any]) -> list[Any]:
+    """Evaluate a program, whose loops carry what they keep."""
+    known = _known(closed.jaxpr.invars, args)
+    for equation in closed.jaxpr.eqns:
+        operands = [_value(atom, known) for atom in equation.invars]
+        form = carried_form(equation) if equation.primitive.name == "scan" else None
+        worth = form is not None and equation.params["length"] >= _FEWEST
+        outs = form.run(operands) if form and worth else bind_equation(equation, operands)
+        known.update(zip(equation.outvars, outs, strict=True))
+    return [_value(atom, known) for atom in closed.jaxpr.outvars]
+
+
+def _value(atom: Any, known: dict[Any, Any]) -> Any:
+    return atom.val if isinstance(atom, Literal) else known[atom]
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A loop that carries more than its States: what its native calls keep."""
+
+    loop: Any  # the equation
+    step: Any  # that of its body
+    plan: Plan
+    program: ClosedJaxpr  # (operands of the step, kept) -> (its results, kept)
+    kept: tuple[Kept, ...]
+    lefts: dict[int, int]  # places in the carry of what is made of which of `kept` after the loop
+
+    def run(self, operands: Sequence[Any]) -> list[Any]:
+        """The results of the loop."""
+        params = self.loop.params
+        first, last = params["num_consts"], params["num_consts"] + params["num_carry"]
+        consts, init, xs = operands[:first], operands[first:last], operands[last:]
+        start = [jnp.zeros(kept.before.aval.shape, kept.before.aval.dtype) for kept in self.kept]
+
+        def step(carry: Any, x: Any) -> Any:
+            own, kept = carry
+            outs, kept = self._body([*consts, *own, *x], kept)
+            return (outs[: len(own)], kept), outs[len(own) :]
+
+        options = {name: params[name] for name in ("length", "reverse", "unroll")}
+        (carry, kept), ys = jax.lax.scan(step, ([*init], start), [*xs], **options)
+        for k, which in self.lefts.items():
+            carry[k] = left_after(carry[k], kept[which])
+        return [*carry, *ys]
+
+    def _body(self, operands: Sequence[Any], kept: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """The body of the loop, once."""
+        body = self.loop.params["jaxpr"].jaxpr
+        known = _known(body.invars, operands)
+        for equation in body.eqns:
+            own = [_value(atom, known) for atom in equation.invars]
+            if equation is self.step:
+                outs = run_jaxpr(self.program, [*own, *kept])
+                outs, kept = outs[: len(equation.outvars)], outs[len(equation.outvars) :]
+            else:
+                outs = bind_equation(equation, own)
+            known.update(zip(equation.outvars, outs, strict=True))
+        return [_value(atom, known) for atom in body.outvars], list(kept)
+
+
+def carried_form(loop: Any) -> Carried | None:
+    """The form of a `scan` that carries what its native calls keep; None if they keep nothing."""
+    body = loop.params["jaxpr"].jaxpr
+    steps = [equation for equation in body.eqns if equation.primitive is step_p]
+    if len(steps) != 1 or loop.params["jaxpr"].consts:
+        return None
+    (step,) = steps
+    jaxpr, plan = plan_for(step.params["jaxpr"].jaxpr, step.params["fixed"])
+    carried = _carried(loop, step, jaxpr)
+    fixed = [v for v, same in zip(jaxpr.invars, step.params["fixed"], strict=True) if same]
+    places = {before: k for k, (before, _) in carried.items()}
+    kept = keep(plan, dict(carried.values()), {carried[k] for k in _private(loop, step) if k in carried}, fixed)
+    if not kept:
+        return None
+    before, after = ([getattr(x, name) for x in kept] for name in ("before", "after"))
+    results = [*jaxpr.outvars, *after]
+    program = jaxpr.replace(invars=[*jaxpr.invars, *before], outvars=results, eqns=equations_of(plan, results))
+    lefts = {places[x.left[0]]: which for which, x in enumerate(kept) if x.left}
+    return Carried(loop, step, plan, ClosedJaxpr(program, []), tuple(kept), lefts)
+
+
+def _carried(loop: Any, step: Any, jaxpr: Any) -> dict[int, tuple[Any, Any]]:
+    """For places in the carry of a loop the variables of its step `jaxpr` before and after the step."""
+    body, first = loop.params["jaxpr"].jaxpr, loop.params["num_consts"]
+    found = {}
+    for k in range(loop.params["num_carry"]):
+        before, after = body.invars[first + k], body.outvars[k]
+        if step.invars.count(before) == 1 and after in step.outvars:
+            pair = jaxpr.invars[step.invars.index(before)], jaxpr.outvars[step.outvars.index(after)]
+            found |= {k: pair} if jaxpr.outvars.count(pair[1]) == 1 and pair[1] not in jaxpr.invars else {}
+    return found
+
+
+def _private(loop: Any, step: Any) -> list[int]:
+    """The places in the carry of a loop that nothing of its body reads but the step."""
+    body, first = loop.params["jaxpr"].jaxpr, loop.params["num_consts"]
+    read = variables([v for equation in body.eqns if equation is not step for v in equation.invars])
+    count = loop.params["num_carry"]
+    alone = lambda k: body.outvars.count(body.outvars[k]) == 1 and body.invars[first + k] not in body.outvars  # noqa: E731
+    return [k for k in range(count) if alone(k) and not read & {body.outvars[k], body.invars[first + k]}]
+
+
+def _known(variables: Sequence[Any], values: Sequence[Any]) -> dict[Any, Any]:
+    return dict(zip(variables, values, strict=True))
