@@ -72,6 +72,7 @@ class Carried:
     loop: Any  # the equation
     step: Any  # that of its body
     plan: Plan
+    fixed: list[Any]  # variables of the plan that are the same in every step
     program: ClosedJaxpr  # (operands of the step, kept) -> (its results, kept)
     kept: tuple[Kept, ...]
     lefts: dict[int, int]  # places in the carry of what is made of which of `kept` after the loop
@@ -127,7 +128,7 @@ def carried_form(loop: Any) -> Carried | None:
     results = [*jaxpr.outvars, *after]
     program = jaxpr.replace(invars=[*jaxpr.invars, *before], outvars=results, eqns=equations_of(plan, results))
     lefts = {places[x.left[0]]: which for which, x in enumerate(kept) if x.left}
-    return Carried(loop, step, plan, ClosedJaxpr(program, []), tuple(kept), lefts)
+    return Carried(loop, step, plan, fixed, ClosedJaxpr(program, []), tuple(kept), lefts)
 
 
 def _carried(loop: Any, step: Any, jaxpr: Any) -> dict[int, tuple[Any, Any]]:

@@ -2,52 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..._jax import ClosedJaxpr, Literal, source_line
 from ._forms import TARGET as BITS
-from ._groups import Group, direct, kernel_of, native_call, plan_of, variables
-from ._step import step_p
+from ._groups import Group, Plan, kernel_of, native_call, variables
+from ._kept import KNOWN, Kept
+from ._kept import TARGET as KEPT
+from ._loop import carried_form, has_step
+from ._step import plan_for, step_p
 
 FREE = ("slice", "reshape", "squeeze", "broadcast_in_dim", "stop_gradient")  # XLA reads another view of the same memory
 
 
 def describe(closed: Any) -> str:
     """The plans of all steps in a traced program; of the program itself if there is no loop in it."""
-    steps = list(_steps(closed.jaxpr))
-    return "\n\n".join(_describe(inner, fixed) for inner, fixed in steps)
+    return "\n\n".join(_describe(plan, fixed, kept) for plan, fixed, kept in _steps(closed.jaxpr))
 
 
-def _steps(jaxpr: Any) -> Iterator[tuple[Any, list[Any]]]:
-    """The bodies of loops, with their variables that are the same in every step."""
+def _steps(jaxpr: Any) -> Iterator[tuple[Plan, list[Any], Sequence[Kept]]]:
+    """The plans of the bodies of loops, with their variables that are the same in every step, and what they keep."""
     for equation in jaxpr.eqns:
         if equation.primitive is step_p:
-            inner = equation.params["jaxpr"].jaxpr
-            yield inner, [v for v, same in zip(inner.invars, equation.params["fixed"], strict=True) if same]
-        elif equation.primitive.name == "scan" and not _has_step(equation.params["jaxpr"].jaxpr):
-            inner = equation.params["jaxpr"].jaxpr
-            yield inner, inner.invars[: equation.params["num_consts"]]
+            yield _planned(equation.params["jaxpr"].jaxpr, equation.params["fixed"])
+        elif equation.primitive.name == "scan" and not has_step(inner := equation.params["jaxpr"].jaxpr):
+            yield _planned(inner, [k < equation.params["num_consts"] for k in range(len(inner.invars))])
+        elif equation.primitive.name == "scan" and (form := carried_form(equation)):
+            yield form.plan, form.fixed, form.kept
         else:
             for value in equation.params.values():
                 if isinstance(value, ClosedJaxpr):
                     yield from _steps(value.jaxpr)
 
 
-def _has_step(jaxpr: Any) -> bool:
-    return any(equation.primitive is step_p for equation in jaxpr.eqns)
+def _planned(jaxpr: Any, same: Sequence[bool]) -> tuple[Plan, list[Any], Sequence[Kept]]:
+    jaxpr, plan = plan_for(jaxpr, same)
+    return plan, [v for v, fixed in zip(jaxpr.invars, same, strict=True) if fixed], ()
 
 
-def _describe(jaxpr: Any, fixed: list[Any]) -> str:
-    plan = [item for item in plan_of(direct(jaxpr), fixed) if isinstance(item, Group) or not _is_free(item, fixed)]
+def _describe(plan: Plan, fixed: list[Any], kept: Sequence[Kept]) -> str:
+    plan = [item for item in plan if isinstance(item, Group) or not _is_free(item, fixed)]
     groups = [item for item in plan if isinstance(item, Group)]
-    calls, others = sum(len(group.calls) for group in groups), len(plan) - len(groups)
+    calls, others = sum(len(_calls(group)) for group in groups), len(plan) - len(groups)
     lines = [f"A step: {_number(calls, 'native call')} in {len(groups)}, {_number(others, 'operation')} of XLA"]
     made, numbers, count = set[Any](), 0, 0
     for item in plan:
         if isinstance(item, Group):
             count += 1
-            lines += _group_lines(item, count, made)
+            lines += _group_lines(item, count, made, kept)
             made |= item.made()
         else:
             late = bool(variables(item.invars) & made)
@@ -57,17 +60,34 @@ def _describe(jaxpr: Any, fixed: list[Any]) -> str:
             else:
                 lines.append(f"XLA: {_equation(item)}{_why(item, late)}")
     lines += [f"XLA: {_number(numbers, 'operation')} on single numbers"] if numbers else []
-    return "\n".join([*lines, _traffic(groups)])
+    return "\n".join([*lines, _traffic(groups, kept)])
 
 
-def _group_lines(group: Group, number: int, before: set[Any]) -> list[str]:
-    joined = f"{len(group.calls)} joined" if len(group.calls) > 1 else "alone"
-    needs = any(variables(equation.invars) & before for equation in group.equations)
+def _group_lines(group: Group, number: int, before: set[Any], kept: Sequence[Kept]) -> list[str]:
+    calls = _calls(group)
+    joined = f"{len(calls)} joined" if len(calls) > 1 else "alone"
+    needs = any(variables(group.equations[k].invars) & before for k in calls)
     lines = [f"call {number}, {joined}{', which needs results of what stands above' if needs else ''}:"]
-    for base, sums, call in zip(group.bases, group.sums, group.calls, strict=True):
+    for k in calls:
+        sums = group.sums[k]
         added = f", and {_number(len(sums), 'sum')} with its results" if sums else ""
-        lines.append(f"  {_equation(base)}{added}{', spikes as bits' if call.target == BITS else ''}")
+        lines.append(f"  {_equation(group.bases[k])}{added}{_form(group, k, kept)}")
     return lines
+
+
+def _calls(group: Group) -> list[int]:
+    """The calls of a group that compute something."""
+    return [k for k, call in enumerate(group.calls) if call.target != KNOWN]
+
+
+def _form(group: Group, k: int, kept: Sequence[Kept]) -> str:
+    """The form that a call has inside of the sequence."""
+    if group.calls[k].target == BITS:
+        return ", spikes as bits"
+    if group.calls[k].target != KEPT:
+        return ""
+    own = next(x for x in kept if x.after in group.equations[k].outvars)
+    return ", spikes as bits that stay" + (", refractory neurons in a calendar" if own.left else "")
 
 
 def _equation(equation: Any) -> str:
@@ -92,20 +112,24 @@ def _is_free(equation: Any, fixed: list[Any]) -> bool:
     return equation.primitive.name in FREE or variables(equation.invars) <= {*fixed}
 
 
-def _traffic(groups: list[Group]) -> str:
+def _traffic(groups: list[Group], kept: Sequence[Kept]) -> str:
     """What the calls read and write in a step, and what they read in part."""
     whole, parameters = 0, 0
+    rare = {v for x in kept for v in (x.before, x.after, *x.spikes, *(x.left or ()))}  # touched for spikes only
     for group in groups:
-        for base, equation, call in zip(group.bases, group.equations, group.calls, strict=True):
+        for k in _calls(group):
+            base, equation, call = group.bases[k], group.equations[k], group.calls[k]
             kernel = kernel_of(base.primitive)
             kinds = [operand.group for operand in kernel.declared(base.params)] if kernel else []
             kinds += ["input"] * (len(equation.invars) - len(kinds))
-            for k, (kind, atom) in enumerate(zip(kinds, equation.invars, strict=True)):
-                nbytes = 0 if isinstance(atom, Literal) or k in call.passed.values() else _nbytes(atom)
+            for place, (kind, atom) in enumerate(zip(kinds, equation.invars, strict=True)):
+                is_free = isinstance(atom, Literal) or place in call.passed.values() or atom in rare
+                nbytes = 0 if is_free else _nbytes(atom)
                 whole, parameters = (
                     (whole, parameters + nbytes) if kind == "parameter" else (whole + nbytes, parameters)
                 )
-            whole += sum(_nbytes(v) for k, v in enumerate(equation.outvars) if k not in call.passed)
+            made = [v for place, v in enumerate(equation.outvars) if place not in call.passed and v not in rare]
+            whole += sum(map(_nbytes, made))
     return f"bytes a step: {whole:,} of states and inputs; rows of neurons that spike, of {parameters:,} of parameters"
 
 
