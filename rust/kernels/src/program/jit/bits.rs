@@ -5,12 +5,13 @@ use iced_x86::{Code, Instruction, MemoryOperand, Register};
 use super::assembler::{Line, at, general};
 use super::body::{Arg, Body, PRESENT, Result};
 use super::frame::Frame;
-use super::isa::{AND, FROM_GENERAL, INT_EQUAL, LOAD, SIGNS, SPREAD};
+use super::isa::{AND, INT_EQUAL, LOAD, SIGNS};
 use super::state::Home;
 use crate::program::ir::Id;
 
-/// The address of a vector's bits. It held the uniform operands, which are read before the loop only.
-const ADDRESS: Register = general::UNIFORMS;
+/// Bytes from the first vector's bits to those of the present one. The register held the uniform operands, which are
+/// read before the loop only.
+const PLACE: Register = general::UNIFORMS;
 
 /// The bit of each of eight lanes in their byte.
 const PLACES: Line = [1 | 2 << 32, 4 | 8 << 32, 16 | 32 << 32, 64 | 128 << 32, 0, 0, 0, 0];
@@ -25,15 +26,27 @@ impl Body<'_> {
         }
     }
 
-    /// The memory of the present vector's bits. Lanes have 4 bytes each.
+    /// Before the loop: the present vector is the first.
+    pub(super) fn begin_bits(&mut self) -> Result {
+        self.put(&Instruction::with2(Code::Xor_r32_rm32, Register::EDX, Register::EDX)?)
+    }
+
+    /// The present vector is the next one. Flags are lost.
+    pub(super) fn next_bits(&mut self) -> Result {
+        let bytes = if self.target.wide { 2 } else { 1 };
+        self.put(&Instruction::with2(Code::Add_rm64_imm8, PLACE, bytes)?)
+    }
+
+    /// The memory of the present vector's bits; its address may be in the temporary register.
     fn bits_at(&mut self, port: usize) -> Result<MemoryOperand> {
-        self.put(&Instruction::with2(Code::Mov_r64_rm64, ADDRESS, general::OFFSET)?)?;
-        self.put(&Instruction::with2(Code::Shr_rm64_imm8, ADDRESS, 5)?)?;
-        self.put(&match general::PORTS.get(port) {
-            Some(&base) => Instruction::with2(Code::Add_r64_rm64, ADDRESS, base)?,
-            None => Instruction::with2(Code::Add_r64_rm64, ADDRESS, at(general::FRAME, Frame::port(port)))?,
-        })?;
-        Ok(at(ADDRESS, 0))
+        let base = if let Some(&register) = general::PORTS.get(port) {
+            register
+        } else {
+            let address = at(general::FRAME, Frame::port(port));
+            self.put(&Instruction::with2(Code::Mov_r64_rm64, general::TEMPORARY, address)?)?;
+            general::TEMPORARY
+        };
+        Ok(MemoryOperand::with_base_index(base, PLACE))
     }
 
     /// Loads bits as a mask.
@@ -42,11 +55,8 @@ impl Body<'_> {
         if self.target.wide {
             return self.put(&Instruction::with2(Code::VEX_Kmovw_kr_km16, to, memory)?);
         }
-        let half = Register::XMM0 + (to as u32 - self.target.vector_register(0) as u32);
         let places = self.assembler.constant(PLACES);
-        self.put(&Instruction::with2(Code::Movzx_r32_rm8, Register::R11D, memory)?)?;
-        self.put(&Instruction::with2(self.target.code(FROM_GENERAL), half, Register::R11D)?)?;
-        self.put(&Instruction::with2(self.target.code(SPREAD), to, half)?)?;
+        self.put(&Instruction::with2(Code::VEX_Vpbroadcastb_ymm_xmmm8, to, memory)?)?;
         self.two(AND, to, to, Arg::Memory(places))?;
         self.two(INT_EQUAL, to, to, Arg::Memory(places))
     }
@@ -76,8 +86,15 @@ impl Body<'_> {
             self.two(AND, present, present, Arg::Register(mask))?;
             mask = present;
         }
-        let memory = self.bits_at(port)?;
         self.put(&Instruction::with2(self.target.code(SIGNS), Register::R11D, mask)?)?;
-        self.put(&Instruction::with2(Code::Mov_rm8_r8, memory, Register::R11L)?)
+        if let Some(&base) = general::PORTS.get(port) {
+            let memory = MemoryOperand::with_base_index(base, PLACE);
+            return self.put(&Instruction::with2(Code::Mov_rm8_r8, memory, Register::R11L)?);
+        }
+        // The temporary register is in use.
+        let base = at(general::FRAME, Frame::port(port));
+        self.put(&Instruction::with2(Code::Add_r64_rm64, PLACE, base)?)?;
+        self.put(&Instruction::with2(Code::Mov_rm8_r8, at(PLACE, 0), Register::R11L)?)?;
+        self.put(&Instruction::with2(Code::Sub_r64_rm64, PLACE, base)?)
     }
 }

@@ -238,6 +238,10 @@ impl Machine {
                 let sign = |k: usize| u64::from(shape.sign(element(&from, shape.wide, k)));
                 self.set_general(i.op0_register(), (0..shape.count).map(|k| sign(k) << k).sum());
             }
+            "vpbroadcastb" => {
+                let byte = Self::read(self.address(i), 1)[0];
+                self.vectors[i.op0_register().number()] = lanes(false, 8, |_| byte * 0x0101_0101);
+            }
             "vmovd" | "vmovq" => {
                 let value = self.general(i, 1);
                 self.vectors[i.op0_register().number()] = [value, 0, 0, 0, 0, 0, 0, 0];

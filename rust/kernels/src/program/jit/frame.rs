@@ -108,13 +108,19 @@ fn write_with(
 /// The loop over whole vectors; then flags say whether lanes are left.
 fn write_loop(body: &mut Body<'_>, start: usize) -> Result {
     let (offset, end, temporary) = (general::OFFSET, general::END, general::TEMPORARY);
-    let bytes = body.target.vector() as i32;
+    let (bytes, has_bits) = (body.target.vector() as i32, body.program.has_bits());
+    if has_bits {
+        body.begin_bits()?;
+    }
     body.put(&Instruction::with2(Code::Mov_r64_rm64, temporary, end)?)?;
     body.put(&Instruction::with2(Code::And_rm64_imm8, temporary, -bytes)?)?;
     body.put(&Instruction::with2(Code::Mov_rm64_r64, at(general::SCRATCH, 0), temporary)?)?;
     let none = body.assembler.jump(Code::Je_rel32_64)?;
     let top = body.assembler.len;
     body.emit(start..body.schedule.items.len())?;
+    if has_bits {
+        body.next_bits()?;
+    }
     body.put(&Instruction::with2(Code::Add_rm64_imm8, offset, bytes)?)?;
     body.put(&Instruction::with2(Code::Cmp_r64_rm64, offset, at(general::SCRATCH, 0))?)?;
     body.assembler.jump_back(Code::Jb_rel32_64, top)?;
