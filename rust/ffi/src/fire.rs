@@ -10,113 +10,159 @@ use crate::abi::{CallFrame, Operands, RawBuffer, dtype};
 use crate::error::{Error, Result};
 use crate::found;
 use crate::frame::Frame;
-use crate::list::List;
 use crate::operand::in_place;
-use crate::program;
+use crate::prepared::Prepared;
+use crate::program::Ready;
 use spikeloop_kernels::event::ones_of_bits;
-use std::cell::Cell;
 use std::ptr;
 
-/// Operands or results without the heap.
-const BUFFERS: usize = 32;
 const WORD: usize = u64::BITS as usize;
 
-thread_local! {
-    /// The bits of the last call's memory: to ask the system for some takes as long as a short call.
-    static BITS: Cell<Vec<u64>> = const { Cell::new(Vec::new()) };
+/// A step that is ready to run.
+#[derive(Debug)]
+struct Fire {
+    /// The places of the spikes among operands and results.
+    spikes: usize,
+    new: usize,
+    /// What the program of bits reads and makes.
+    inputs: Vec<usize>,
+    outs: Vec<usize>,
+    /// Operands and results that spikes are added to.
+    counts: Vec<[usize; 2]>,
+    bits: Ready,
+    plain: Ready,
+}
+
+/// A step that is ready to run, with the attributes of a frame.
+pub(crate) fn prepare(frame: Frame) -> Result<Box<dyn Prepared>> {
+    Ok(Box::new(Fire::new(frame)?))
 }
 
 /// Runs the step.
 pub(crate) fn call(frame: Frame) -> Result<()> {
-    let &[spikes, new] = frame.ints("spikes")? else {
-        return Err(Error::invalid("'spikes' are two places"));
-    };
-    let buffer = frame.arg(spikes as usize);
-    let fired = found::with_ones(&buffer, |rows| match rows {
-        Some(rows) => step(frame, rows, spikes as usize, new as usize).map(Some),
-        None => Ok(None),
-    })?;
-    match fired {
-        Some(rows) => {
-            found::replace(&frame.ret(new as usize), rows);
-            Ok(())
-        }
-        None => program::call(frame),
-    }
+    // SAFETY: it is made ready for this frame.
+    unsafe { Fire::new(frame)?.run(frame) }
 }
 
-/// Runs the program of bits; the neurons that spike.
-fn step(frame: Frame, old: &[u32], spikes: usize, new: usize) -> Result<Vec<u32>> {
-    let len = frame.arg(spikes).len();
-    let mut bits = BITS.take();
-    bits.clear();
-    bits.resize(len.div_ceil(WORD), 0);
-    for &k in old {
-        bits[k as usize / WORD] |= 1 << (k as usize % WORD);
+impl Fire {
+    fn new(frame: Frame) -> Result<Self> {
+        let (args, rets) = (frame.arg_count(), frame.ret_count());
+        let &[spikes, new] = frame.ints("spikes")? else {
+            return Err(Error::invalid("'spikes' are two places"));
+        };
+        let (spikes, new) = (place(spikes, args)?, place(new, rets)?);
+        let pairs = frame.ints("counts")?.chunks_exact(2);
+        let counts = pairs.map(|pair| Ok([place(pair[0], args)?, place(pair[1], rets)?]));
+        let counts = counts.collect::<Result<Vec<_>>>()?;
+        let len = frame.arg(spikes).len();
+        if let Some(given) = counts.iter().map(|count| frame.arg(count[0]).len()).find(|&given| given != len)
+        {
+            return Err(Error::invalid(format!("a count has {given} elements, expected {len}")));
+        }
+        let [inputs, outs] = [("inputs", args), ("outs", rets)].map(|(name, count)| {
+            frame.ints(name)?.iter().map(|&k| place(k, count)).collect::<Result<Vec<_>>>()
+        });
+        let (inputs, outs) = (inputs?, outs?);
+        let bits = ready_for_bits(frame, (&inputs, spikes), (&outs, new))?;
+        let plain = Ready::new(frame, frame.int("program")?)?;
+        Ok(Self { spikes, new, inputs, outs, counts, bits, plain })
     }
-    run(frame, &mut bits, spikes, new)?;
-    // SAFETY: the operands and results are the runtime's, and this one is not borrowed.
-    let values = unsafe { in_place::<f32>(&frame.arg(spikes), "spikes", &frame.ret(new))? };
-    let fired = ones_of_bits(&bits);
-    BITS.set(bits);
-    for &k in old {
-        values[k as usize] = 0.0;
-    }
-    for &k in &fired {
-        values[k as usize] = 1.0;
-    }
-    for pair in frame.ints("counts")?.chunks_exact(2) {
-        let [from, to] = [frame.arg(pair[0] as usize), frame.ret(pair[1] as usize)];
-        // SAFETY: as above.
-        let counts = unsafe { in_place::<f32>(&from, "count", &to)? };
-        if counts.len() != len {
-            return Err(Error::invalid(format!("a count has {} elements, expected {len}", counts.len())));
+
+    /// Runs the program of bits; the neurons that spike.
+    ///
+    /// # Safety
+    /// As of `Prepared::run`.
+    unsafe fn step(&self, frame: Frame, old: &[u32], bits: &mut [u64]) -> Result<Vec<u32>> {
+        for &k in old {
+            bits[k as usize / WORD] |= 1 << (k as usize % WORD);
+        }
+        let (own, [spikes, new]) = (bits.as_mut_ptr().cast(), [self.spikes, self.new]);
+        let arg = |k: usize| if self.inputs[k] == spikes { own } else { frame.arg(self.inputs[k]).address() };
+        let ret = |k: usize| if self.outs[k] == new { own } else { frame.ret(self.outs[k]).address() };
+        // SAFETY: promised to this function; the bits are as many as there are neurons.
+        unsafe { self.bits.run(arg, ret)? };
+        // SAFETY: the operands and results are the runtime's, and this one is not borrowed.
+        let values = unsafe { in_place::<f32>(&frame.arg(spikes), "spikes", &frame.ret(new))? };
+        let fired = ones_of_bits(bits);
+        for &k in old {
+            values[k as usize] = 0.0;
         }
         for &k in &fired {
-            counts[k as usize] += 1.0;
+            values[k as usize] = 1.0;
         }
+        for &[from, to] in &self.counts {
+            // SAFETY: as above.
+            let counts = unsafe { in_place::<f32>(&frame.arg(from), "count", &frame.ret(to))? };
+            for &k in &fired {
+                counts[k as usize] += 1.0;
+            }
+        }
+        Ok(fired)
     }
-    Ok(fired)
 }
 
-/// Runs the program of bits on its own operands and results.
-fn run(frame: Frame, bits: &mut [u64], spikes: usize, new: usize) -> Result<()> {
-    let mut dims = [size_of_val(bits) as i64];
+impl Prepared for Fire {
+    unsafe fn run(&self, frame: Frame) -> Result<()> {
+        let buffer = frame.arg(self.spikes);
+        let fired = found::with_ones(frame, &buffer, |ones| {
+            let (Some(old), Some(found)) = (ones, frame.found()) else { return Ok(None) };
+            // SAFETY: promised to this function.
+            found.with_words(buffer.len().div_ceil(WORD), |bits| unsafe {
+                self.step(frame, old, bits).map(Some)
+            })
+        })?;
+        match (fired, frame.found()) {
+            (Some(rows), Some(found)) => {
+                found.replace(&frame.ret(self.new), rows);
+                Ok(())
+            }
+            // SAFETY: promised to this function.
+            _ => unsafe { Prepared::run(&self.plain, frame) },
+        }
+    }
+}
+
+/// A place among so many.
+fn place(k: i32, count: usize) -> Result<usize> {
+    let place = usize::try_from(k).ok().filter(|&k| k < count);
+    place.ok_or_else(|| Error::invalid(format!("there is no operand {k}")))
+}
+
+/// The program of bits, for these places among the operands and results, one of which are the spikes.
+fn ready_for_bits(frame: Frame, args: (&[usize], usize), rets: (&[usize], usize)) -> Result<Ready> {
+    let words = frame.arg(args.1).len().div_ceil(WORD);
+    let mut dims = [(words * size_of::<u64>()) as i64];
     let mut buffer = RawBuffer {
         struct_size: size_of::<RawBuffer>(),
         extension_start: ptr::null_mut(),
         dtype: dtype::U8,
-        data: bits.as_mut_ptr().cast(),
+        data: ptr::without_provenance_mut(align_of::<u64>()),
         rank: 1,
         dims: dims.as_mut_ptr(),
     };
-    let bits = &raw mut buffer;
-    let (mut args, mut rets) = (List::new(ptr::null_mut()), List::new(ptr::null_mut()));
-    let raw = frame.raw();
-    let args = chosen(&raw.args, frame.ints("inputs")?, (spikes, bits), &mut args)?;
-    let rets = chosen(&raw.rets, frame.ints("outs")?, (new, bits), &mut rets)?;
+    let (bits, raw) = (&raw mut buffer, frame.raw());
+    let (mut inputs, mut outs) = (chosen(&raw.args, args, bits), chosen(&raw.rets, rets, bits));
+    let operands = |all: &Operands, some: &mut Vec<*mut RawBuffer>| Operands {
+        size: some.len() as i64,
+        types: ptr::null_mut(),
+        buffers: some.as_mut_ptr(),
+        ..*all
+    };
+    let (args, rets) = (operands(&raw.args, &mut inputs), operands(&raw.rets, &mut outs));
     let inner = CallFrame { args, rets, future: ptr::null_mut(), ..*raw };
-    // SAFETY: the frame is complete, and lives until the program has run.
-    program::run(unsafe { Frame::new(&inner) }, frame.int("bits")?)
+    // SAFETY: the frame is complete, and lives until the program is ready.
+    Ready::new(unsafe { Frame::new(&inner) }, frame.int("bits")?)
 }
 
 /// Some of the operands, of which that at one place is another buffer.
 fn chosen(
     all: &Operands,
-    places: &[i32],
-    (replaced, buffer): (usize, *mut RawBuffer),
-    to: &mut List<*mut RawBuffer, BUFFERS>,
-) -> Result<Operands> {
-    to.fill(places.len(), |k, to| {
-        let k = places[k] as usize;
-        if k >= all.size as usize {
-            return Err(Error::invalid(format!("there is no operand {k}")));
-        }
-        // SAFETY: the runtime's array has so many entries.
-        *to = if k == replaced { buffer } else { unsafe { *all.buffers.add(k) } };
-        Ok(())
-    })?;
-    Ok(Operands { size: places.len() as i64, types: ptr::null_mut(), buffers: to.as_mut_ptr(), ..*all })
+    (places, replaced): (&[usize], usize),
+    buffer: *mut RawBuffer,
+) -> Vec<*mut RawBuffer> {
+    // SAFETY: the runtime's array has an entry for each place.
+    let one = |&k: &usize| if k == replaced { buffer } else { unsafe { *all.buffers.add(k) } };
+    places.iter().map(one).collect()
 }
 
 #[cfg(test)]
@@ -168,8 +214,11 @@ out 7 alias 1
             hash(PLAIN),
             hash(BITS)
         );
+        let buffer = |k: usize| format!("buffer 11 dims {}\n", call.dims(k % 3)[0]);
+        let buffers: String = (0..6).map(buffer).collect();
         let text = format!(
-            "sequence operands 3 results 3\ncall fire operands 0,1,2 results 3,4,5 {step}\n\
+            "sequence operands 3 results 3\n{buffers}\
+             call fire operands 0,1,2 results 3,4,5 {step}\n\
              call fire operands 3,4,5 results 3,4,5 {step}\n"
         );
         let sequence = register_sequence(&text).expect("a sequence") as i64;

@@ -20,6 +20,7 @@ mod lengths;
 mod list;
 mod operand;
 mod plastic;
+mod prepared;
 mod procedural;
 mod program;
 mod random;

@@ -7,7 +7,7 @@ use crate::dense;
 use crate::eligibility;
 use crate::event;
 use crate::fire;
-use crate::handler::handlers;
+use crate::handler::{Body, handlers};
 use crate::plastic;
 use crate::procedural;
 use crate::program;
@@ -25,8 +25,13 @@ pub fn registrations() -> &'static [Registration] {
     TARGETS
 }
 
+/// What the CPU targets run.
+pub(crate) fn bodies() -> &'static [(&'static str, Body)] {
+    BODIES
+}
+
 handlers! {
-    TARGETS, "spikeloop.", 0;
+    TARGETS, BODIES, "spikeloop.", 0;
     scatter, "event_scatter": event::scatter;
     gather, "event_gather": event::gather;
     outer, "event_outer": event::outer;
