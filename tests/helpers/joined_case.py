@@ -1,7 +1,7 @@
 """Calls that one launch can have, for tests without JAX."""
 
 import numpy as np
-from call_frame import Host, driver, handler, native, on_gpu, run
+from call_frame import DTYPES, Host, driver, handler, native, on_gpu, run
 from event_case import Case, sorted_rows
 
 BLOCKS = 8  # of targets
@@ -72,6 +72,8 @@ class Calls:
         places = [*self.operands]
         made = [x if isinstance(x, str) else id(x) for x in self.results]
         lines = [f"sequence operands {len(places)} results {len(made)}"]
+        like = [*self.operands.values(), *(self.operands[x] if isinstance(x, str) else x for x in self.results)]
+        lines += [_buffer(np.asarray(x)) for x in like]
         for target, operands, results, attributes in self.calls:
             args = ",".join(str(places.index(name)) for name in operands)
             rets = ",".join(str(len(places) + made.index(x if isinstance(x, str) else id(x))) for x in results)
@@ -96,3 +98,7 @@ class Calls:
             a, b = (np.sort(x, axis=-1) if name in ("sources 4", "values 4") else x for x in (a, b))
             np.testing.assert_array_equal(a, b, err_msg=name)
         return [line.split()[0] for line in driver().fake_journal().decode().splitlines()]
+
+
+def _buffer(x):
+    return f"buffer {DTYPES[x.dtype.name]} dims {','.join(map(str, x.shape)) or '-'}"

@@ -139,6 +139,12 @@ impl<'a> Buffer<'a> {
         if p.is_null() { ptr::without_provenance_mut(align_of::<T>()) } else { p }
     }
 
+    /// As [`Self::ptr`], aligned for every type.
+    #[inline]
+    pub(crate) fn address(&self) -> *mut c_void {
+        self.ptr::<f64>().cast()
+    }
+
     /// The elements of an operand that no result of the call aliases.
     ///
     /// # Safety

@@ -8,31 +8,68 @@ use crate::buffer::{Buffer, Dtype, Element};
 use crate::error::{Error, Result};
 use crate::found;
 use crate::frame::Frame;
-use crate::operand::{by_float, in_place, one, operand, result};
+use crate::operand::{by_float, float, in_place, one, operand, result};
+use crate::prepared::Prepared;
 use spikeloop_kernels::Float;
 use spikeloop_kernels::event::{self, Delays, Dims, Indices, Indptr, Names, Past, Ring, Rows, Spikes};
 
 /// `spikes, weight, indices, indptr, [delay, cursor,] target` to `target`, in place.
 pub(crate) fn scatter(frame: Frame) -> Result<()> {
-    let last = expect_either(frame, 5)? - 1;
-    by_float!(frame.arg(last), "target", scatter_as(frame, last))
+    Scatter::new(frame)?.call(frame)
 }
 
-fn scatter_as<T: Float + Element>(frame: Frame, last: usize) -> Result<()> {
-    let (spikes, target) = (frame.arg(0), frame.arg(last));
-    let (rows, ring) = (rows(frame, 2, 3)?, ring(frame, 4, 5)?);
-    let dims = dims(frame, &spikes, &target, &ring)?;
-    let weight = operand::<T>(&frame.arg(1), "weight")?;
-    let values = spikes_as::<T>(&spikes)?;
-    // SAFETY: `operand` and the like borrow other buffers, and the target's own is not borrowed.
-    let result = unsafe { in_place::<T>(&target, "target", &frame.ret(0))? };
-    found::with_ones(&spikes, |ones| {
-        let delivered = match ones {
-            Some(ones) => event::scatter_found(dims, ones, weight, &rows, &ring, result),
-            None => event::scatter(dims, values, weight, &rows, &ring, result),
-        };
-        Ok(delivered?)
-    })
+/// The same, with the attributes of a frame.
+pub(crate) fn prepare_scatter(frame: Frame) -> Result<Box<dyn Prepared>> {
+    Ok(Box::new(Scatter::new(frame)?))
+}
+
+/// A propagation whose attributes are read.
+#[derive(Debug)]
+struct Scatter {
+    /// The operand that is the target, and whether it holds float64.
+    target: usize,
+    double: bool,
+    n_pre: usize,
+    sorted: bool,
+    offset: usize,
+    turn: Option<Turn>,
+}
+
+impl Scatter {
+    fn new(frame: Frame) -> Result<Self> {
+        let target = expect_either(frame, 5)? - 1;
+        let double = float(&frame.arg(target), "target")? == Dtype::F64;
+        let (n_pre, sorted) = (frame.count("n_pre")?, frame.flag("sorted")?);
+        Ok(Self { target, double, n_pre, sorted, offset: frame.count("offset")?, turn: turn(frame, 5)? })
+    }
+
+    fn call(&self, frame: Frame) -> Result<()> {
+        if self.double { self.call_as::<f64>(frame) } else { self.call_as::<f32>(frame) }
+    }
+
+    fn call_as<T: Float + Element>(&self, frame: Frame) -> Result<()> {
+        let (spikes, target) = (frame.arg(0), frame.arg(self.target));
+        let rows = rows_of(frame, 2, 3, self.n_pre)?.sorted(self.sorted);
+        let ring = ring_of(frame, 4, 5, self.turn)?;
+        let dims = dims_of(self.offset, &spikes, &target, &ring)?;
+        let weight = operand::<T>(&frame.arg(1), "weight")?;
+        let values = spikes_as::<T>(&spikes)?;
+        // SAFETY: `operand` and the like borrow other buffers, and the target's own is not borrowed.
+        let result = unsafe { in_place::<T>(&target, "target", &frame.ret(0))? };
+        found::with_ones(frame, &spikes, |ones| {
+            let delivered = match ones {
+                Some(ones) => event::scatter_found(dims, ones, weight, &rows, &ring, result),
+                None => event::scatter(dims, values, weight, &rows, &ring, result),
+            };
+            Ok(delivered?)
+        })
+    }
+}
+
+impl Prepared for Scatter {
+    unsafe fn run(&self, frame: Frame) -> Result<()> {
+        self.call(frame)
+    }
 }
 
 /// `cotangent, weight, indices, indptr, [delay, cursor]` to what the targets of each row sum up to.
@@ -111,6 +148,10 @@ fn expect_either(frame: Frame, plain: usize) -> Result<usize> {
 
 /// The sizes of a call, whose sources and targets must have the same batches.
 fn dims(frame: Frame, spikes: &Buffer, targets: &Buffer, ring: &Ring<'_>) -> Result<Dims> {
+    dims_of(frame.count("offset")?, spikes, targets, ring)
+}
+
+fn dims_of(offset: usize, spikes: &Buffer, targets: &Buffer, ring: &Ring<'_>) -> Result<Dims> {
     let (pre, post) = (spikes.population(), targets.population());
     if pre.batch * ring.slots != post.batch {
         let (given, slots, found) = (pre.batch, ring.slots, post.batch);
@@ -119,21 +160,37 @@ fn dims(frame: Frame, spikes: &Buffer, targets: &Buffer, ring: &Ring<'_>) -> Res
             given * slots
         )));
     }
-    Ok(Dims { batch: pre.batch, n_total: pre.n, offset: frame.count("offset")?, n_post: post.n })
+    Ok(Dims { batch: pre.batch, n_total: pre.n, offset, n_post: post.n })
 }
 
-/// The operands `delay, cursor`, if the call has them.
-fn ring(frame: Frame<'_>, delay: usize, cursor: usize) -> Result<Ring<'_>> {
+/// The attributes of rings.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    slots: usize,
+    lanes: usize,
+}
+
+/// The attributes of rings, if the call has the operand `cursor`.
+fn turn(frame: Frame, cursor: usize) -> Result<Option<Turn>> {
     if frame.arg_count() <= cursor {
-        return Ok(Ring::NONE);
+        return Ok(None);
     }
-    let delays = delays(&frame.arg(delay))?;
-    let cursor = operand::<i32>(&frame.arg(cursor), "cursor")?;
     let slots = frame.count("slots")?;
     if slots == 0 {
         return Err(Error::invalid("attribute 'slots' is 0, expected at least 1"));
     }
-    Ok(Ring { delays, slots, lanes: frame.count("lanes")?, cursor })
+    Ok(Some(Turn { slots, lanes: frame.count("lanes")? }))
+}
+
+/// The operands `delay, cursor`, if the call has them.
+fn ring(frame: Frame<'_>, delay: usize, cursor: usize) -> Result<Ring<'_>> {
+    ring_of(frame, delay, cursor, turn(frame, cursor)?)
+}
+
+fn ring_of(frame: Frame<'_>, delay: usize, cursor: usize, turn: Option<Turn>) -> Result<Ring<'_>> {
+    let Some(Turn { slots, lanes }) = turn else { return Ok(Ring::NONE) };
+    let delays = delays(&frame.arg(delay))?;
+    Ok(Ring { delays, slots, lanes, cursor: operand::<i32>(&frame.arg(cursor), "cursor")? })
 }
 
 pub(crate) fn delays<'a>(delay: &Buffer<'a>) -> Result<Delays<'a>> {

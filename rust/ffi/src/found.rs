@@ -2,12 +2,13 @@
 
 use crate::buffer::{Buffer, Dtype};
 use crate::error::Result;
+use crate::frame::Frame;
 use crate::operand::operand;
 use spikeloop_kernels::event::find_ones;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 /// The elements of a buffer that are 1, all others being 0.
-struct Found {
+struct Ones {
     address: usize,
     len: usize,
     rows: Vec<u32>,
@@ -15,103 +16,99 @@ struct Found {
     written: bool,
 }
 
+/// What is known while a sequence runs.
 #[derive(Default)]
-struct Known {
-    /// Sequences that run: outside of one nothing is kept.
-    depth: usize,
-    found: Option<Found>,
+pub(crate) struct Found {
+    ones: RefCell<Option<Ones>>,
+    bits: Cell<Vec<u64>>,
 }
 
 thread_local! {
-    static KNOWN: RefCell<Known> = RefCell::default();
+    /// The memory that bits of spikes had last: to ask the system for some takes as long as a short call.
+    static BITS: Cell<Vec<u64>> = const { Cell::new(Vec::new()) };
 }
 
-/// Keeps what is found until this is dropped.
-pub(crate) struct Kept;
-
-impl Kept {
+impl Found {
+    /// Nothing so far.
     pub(crate) fn new() -> Self {
-        KNOWN.with_borrow_mut(|known| known.depth += 1);
-        Self
+        Self { ones: RefCell::new(None), bits: Cell::new(BITS.take()) }
+    }
+
+    /// Runs with so many words of 0.
+    pub(crate) fn with_words<R>(&self, count: usize, run: impl FnOnce(&mut [u64]) -> R) -> R {
+        let mut words = self.bits.take();
+        words.clear();
+        words.resize(count, 0);
+        let result = run(&mut words);
+        self.bits.set(words);
+        result
+    }
+
+    /// From now on these are the spikes of a buffer, which the present call wrote.
+    pub(crate) fn replace(&self, buffer: &Buffer, rows: Vec<u32>) {
+        self.ones.replace(Some(Ones { address: address(buffer), len: buffer.len(), rows, written: true }));
+    }
+
+    /// After a call that wrote the buffers at these addresses: what was known of one is forgotten.
+    pub(crate) fn forget(&self, mut written: impl Iterator<Item = usize>) {
+        let mut ones = self.ones.borrow_mut();
+        if let Some(known) = &mut *ones {
+            if !known.written && written.any(|address| address == known.address) {
+                *ones = None;
+            } else {
+                known.written = false;
+            }
+        }
+    }
+
+    fn knows(&self, buffer: &Buffer) -> bool {
+        self.ones.borrow().as_ref().is_some_and(|ones| {
+            ones.address == address(buffer) && ones.len == buffer.len() && is_one_row(buffer)
+        })
+    }
+
+    /// Calls a function with the spikes that are known.
+    fn with<R>(&self, body: impl FnOnce(Option<&[u32]>) -> Result<R>) -> Result<R> {
+        body(self.ones.borrow().as_ref().map(|ones| &ones.rows[..]))
     }
 }
 
-impl Drop for Kept {
+impl Drop for Found {
     fn drop(&mut self) {
-        KNOWN.with_borrow_mut(|known| {
-            known.depth -= 1;
-            known.found = None;
-        });
+        BITS.set(self.bits.take());
     }
 }
 
 /// Calls a function with the spikes of a buffer of one row, or with none if they are not all 1 or no sequence runs.
-pub(crate) fn with_ones<R>(buffer: &Buffer, body: impl FnOnce(Option<&[u32]>) -> Result<R>) -> Result<R> {
-    let depth = KNOWN.with_borrow(|known| known.depth);
-    if depth == 0
-        || buffer.dtype != Dtype::F32
-        || buffer.dims.len() != 1
-        || u32::try_from(buffer.len()).is_err()
-    {
-        return body(None);
+pub(crate) fn with_ones<R>(
+    frame: Frame,
+    buffer: &Buffer,
+    body: impl FnOnce(Option<&[u32]>) -> Result<R>,
+) -> Result<R> {
+    let Some(found) = frame.found().filter(|_| is_one_row(buffer)) else { return body(None) };
+    if !found.knows(buffer) {
+        let Some(rows) = find_ones(operand::<f32>(buffer, "spikes")?) else { return body(None) };
+        found.ones.replace(Some(Ones { address: address(buffer), len: buffer.len(), rows, written: false }));
     }
-    let found = match known(buffer) {
-        Some(found) => found,
-        None => match find_ones(operand::<f32>(buffer, "spikes")?) {
-            Some(rows) => Found { address: address(buffer), len: buffer.len(), rows, written: false },
-            None => return body(None),
-        },
-    };
-    let result = body(Some(&found.rows));
-    keep(found);
-    result
+    found.with(body)
 }
 
 /// As [`with_ones`], with none if the spikes are not known yet: for work that is as fast without a search.
-pub(crate) fn with_known<R>(buffer: &Buffer, body: impl FnOnce(Option<&[u32]>) -> Result<R>) -> Result<R> {
-    let Some(found) = known(buffer) else { return body(None) };
-    let result = body(Some(&found.rows));
-    keep(found);
-    result
+pub(crate) fn with_known<R>(
+    frame: Frame,
+    buffer: &Buffer,
+    body: impl FnOnce(Option<&[u32]>) -> Result<R>,
+) -> Result<R> {
+    match frame.found() {
+        Some(found) if found.knows(buffer) => found.with(body),
+        _ => body(None),
+    }
+}
+
+fn is_one_row(buffer: &Buffer) -> bool {
+    buffer.dtype == Dtype::F32 && buffer.dims.len() == 1 && u32::try_from(buffer.len()).is_ok()
 }
 
 fn address(buffer: &Buffer) -> usize {
-    buffer.ptr::<f32>().addr()
-}
-
-/// What is known of a buffer, which is to be given back.
-fn known(buffer: &Buffer) -> Option<Found> {
-    let wanted = (address(buffer), buffer.len());
-    let is_one = buffer.dtype == Dtype::F32 && buffer.dims.len() == 1;
-    let found = KNOWN.with_borrow_mut(|known| {
-        known.found.take_if(|found| (found.address, found.len) == wanted && is_one)
-    })?;
-    Some(Found { written: false, ..found })
-}
-
-/// From now on these are the spikes of a buffer.
-pub(crate) fn replace(buffer: &Buffer, rows: Vec<u32>) {
-    keep(Found { address: address(buffer), len: buffer.len(), rows, written: true });
-}
-
-fn keep(found: Found) {
-    KNOWN.with_borrow_mut(|known| {
-        let newer = known.found.as_ref().is_some_and(|other| other.written);
-        if known.depth > 0 && !newer {
-            known.found = Some(found);
-        }
-    });
-}
-
-/// After a call that wrote the buffers at these addresses: what was known of one is forgotten.
-pub(crate) fn forget(mut written: impl Iterator<Item = usize>) {
-    KNOWN.with_borrow_mut(|known| {
-        if let Some(found) = &mut known.found {
-            if !found.written && written.any(|address| address == found.address) {
-                known.found = None;
-            } else {
-                found.written = false;
-            }
-        }
-    });
+    buffer.address().addr()
 }

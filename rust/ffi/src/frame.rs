@@ -6,18 +6,30 @@ use crate::abi::{
 };
 use crate::buffer::{Buffer, Dtype};
 use crate::error::{Error, Result};
+use crate::found::Found;
 use std::ffi::{CStr, c_int, c_void};
 use std::{ptr, slice};
 
 /// The call frame of an execution.
 #[derive(Clone, Copy)]
-pub(crate) struct Frame<'a>(&'a CallFrame);
+pub(crate) struct Frame<'a>(&'a CallFrame, Option<&'a Found>);
 
 impl<'a> Frame<'a> {
     /// # Safety
     /// The frame is the runtime's for an execution: its operands, results and attributes are complete.
     pub(crate) unsafe fn new(frame: &'a CallFrame) -> Self {
-        Self(frame)
+        Self(frame, None)
+    }
+
+    /// The frame as that of a call of a sequence, which knows such spikes.
+    pub(crate) fn within(self, found: &'a Found) -> Self {
+        Self(self.0, Some(found))
+    }
+
+    /// What the sequence knows that the call is part of.
+    #[inline]
+    pub(crate) fn found(self) -> Option<&'a Found> {
+        self.1
     }
 
     /// The runtime's frame.

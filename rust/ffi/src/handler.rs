@@ -10,16 +10,21 @@ use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
-/// Defines the handlers of a platform and the table of them: a function, its name in XLA without the prefix, and what
-/// it runs.
+/// What a handler runs.
+pub(crate) type Body = fn(Frame) -> Result<()>;
+
+/// Defines the handlers of a platform and the tables of them and of what they run: a function, its name in XLA without
+/// the prefix, and what it runs.
 macro_rules! handlers {
-    ($table:ident, $prefix:literal, $traits:expr; $($function:ident, $name:literal: $body:expr;)*) => {
+    ($table:ident, $bodies:ident, $prefix:literal, $traits:expr; $($function:ident, $name:literal: $body:expr;)*) => {
         $(unsafe extern "C" fn $function(frame: *mut $crate::abi::CallFrame) -> *mut $crate::abi::XlaError {
             // SAFETY: XLA calls the handler.
             unsafe { $crate::handler::handle(frame, $name, $traits, $body) }
         })*
 
         const $table: &[$crate::register::Registration] = &[$((concat!($prefix, $name), $function)),*];
+
+        const $bodies: &[(&str, $crate::handler::Body)] = &[$((concat!($prefix, $name), $body)),*];
     };
 }
 pub(crate) use handlers;

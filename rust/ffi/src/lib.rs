@@ -12,16 +12,15 @@ mod eligibility;
 mod error;
 mod event;
 mod fire;
-mod fire_kept;
 mod found;
 mod frame;
 mod handler;
 #[cfg(test)]
 mod lengths;
-mod kept;
 mod list;
 mod operand;
 mod plastic;
+mod prepared;
 mod procedural;
 mod program;
 mod random;

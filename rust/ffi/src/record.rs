@@ -28,7 +28,7 @@ pub(crate) fn pack(frame: Frame) -> Result<()> {
     frame.expect_counts(1, 1)?;
     let rows = frame.arg(0).population().batch;
     let bits = Byte::numbers(result(frame)?);
-    found::with_known(&frame.arg(0), |known| {
+    found::with_known(frame, &frame.arg(0), |known| {
         match known {
             Some(spikes) => record::pack_found(frame.arg(0).len(), spikes, bits)?,
             None => with_spikes!(frame, |spikes| record::pack(rows, spikes, bits)),
@@ -60,7 +60,7 @@ pub(crate) fn append(frame: Frame) -> Result<()> {
     let clock = unsafe { in_place::<i32>(&frame.arg(1), "clock", &frame.ret(0))? };
     // SAFETY: as above.
     let events = unsafe { in_place::<i32>(&frame.arg(2), "events", &frame.ret(1))? };
-    found::with_known(&frame.arg(0), |known| {
+    found::with_known(frame, &frame.arg(0), |known| {
         match known {
             Some(spikes) => record::append_found(spikes, clock, events)?,
             None => with_spikes!(frame, |spikes| record::append(spikes, clock, events)),

@@ -7,8 +7,7 @@ use crate::dense;
 use crate::eligibility;
 use crate::event;
 use crate::fire;
-use crate::fire_kept;
-use crate::handler::handlers;
+use crate::handler::{Body, handlers};
 use crate::plastic;
 use crate::procedural;
 use crate::program;
@@ -26,8 +25,13 @@ pub fn registrations() -> &'static [Registration] {
     TARGETS
 }
 
+/// What the CPU targets run.
+pub(crate) fn bodies() -> &'static [(&'static str, Body)] {
+    BODIES
+}
+
 handlers! {
-    TARGETS, "spikeloop.", 0;
+    TARGETS, BODIES, "spikeloop.", 0;
     scatter, "event_scatter": event::scatter;
     gather, "event_gather": event::gather;
     outer, "event_outer": event::outer;
@@ -48,8 +52,8 @@ handlers! {
     procedural_gather, "procedural_gather": procedural::gather;
     program, "program": program::call;
     fire, "fire": fire::call;
-    fire_kept, "fire_kept": fire_kept::call;
-    spikes_known, "spikes_known": fire_kept::known;
+    fire_kept, "fire_kept": fire::call_kept;
+    spikes_known, "spikes_known": fire::known;
     program_steps, "program_steps": program::steps;
     sequence, "sequence": sequence::call;
     pack, "record_pack": record::pack;

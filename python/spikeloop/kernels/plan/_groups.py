@@ -40,12 +40,13 @@ class Group:
         kernel = kernel_of(equation.primitive)
         self.programs.append(kernel and _program(kernel, equation))
 
-    def add_first(self, equation: Any, call: NativeCall) -> None:
-        """A call before all others, of no kernel."""
-        for items, item in (
-            (self.equations, equation), (self.calls, call), (self.bases, equation), (self.sums, []), (self.programs, None),
-        ):  # fmt: skip
-            items.insert(0, item)
+    def insert(self, k: int, equation: Any, call: NativeCall) -> None:
+        """A call of no kernel, before the call `k`."""
+        self.equations.insert(k, equation)
+        self.calls.insert(k, call)
+        self.bases.insert(k, equation)
+        self.sums.insert(k, [])
+        self.programs.insert(k, None)
 
     def add_sum(self, equation: Any) -> bool:
         """Make a sum a result of the last call that it needs; False if it does not fit there."""

@@ -136,10 +136,10 @@ def _tell(group: Group, kept: Kept) -> None:
     for spikes, memory in zip(kept.spikes, (kept.before, kept.after), strict=True):
         if spikes in group.made():
             continue
-        readers = [e for e, call in zip(group.equations, group.calls, strict=True) if _reads(e, call, spikes)]
-        if [e for e in readers if kept.after not in e.outvars]:
-            equation = readers[0].replace(primitive=known_p, invars=[spikes, memory], outvars=[], params={})
-            group.add_first(equation, NativeCall(KNOWN, (0, 1), (), (), {}))
+        readers = [k for k, call in enumerate(group.calls) if _reads(group.equations[k], call, spikes)]
+        if (first := next((k for k in readers if kept.after not in group.equations[k].outvars), None)) is not None:
+            equation = group.equations[first].replace(primitive=known_p, invars=[spikes, memory], outvars=[], params={})
+            group.insert(first, equation, NativeCall(KNOWN, (0, 1), (), (), {}))
 
 
 def _reads(equation: Any, call: NativeCall, v: Any) -> bool:

@@ -19,7 +19,10 @@ from ._groups import Group, variables
 
 TARGET = "sequence"
 # Codes of types in XLA's FFI.
-_DTYPES = {"bool": 1, "int32": 4, "int64": 5, "uint8": 6, "uint16": 7, "uint32": 8, "float32": 11, "float64": 12}
+_DTYPES = {
+    "bool": 1, "int8": 2, "int16": 3, "int32": 4, "int64": 5, "uint8": 6, "uint16": 7, "uint32": 8, "uint64": 9,
+    "float16": 10, "float32": 11, "float64": 12, "bfloat16": 16,
+}  # fmt: skip
 
 sequence_p = Primitive("spikeloop_sequence")  # parameters: text, outs, aliases ((operand, result), ...)
 sequence_p.multiple_results = True
@@ -120,7 +123,12 @@ class _Layout:
             for call, args, outs in zip(self.group.calls, self.args, self.outs, strict=True)
         ]
         head = f"sequence operands {len(operands)} results {len(results)}"
-        return "\n".join([head, *constants, *calls, ""])
+        return "\n".join([head, *map(_buffer, [*operands, *results]), *constants, *calls, ""])
+
+
+def _buffer(v: Any) -> str:
+    """An operand or a result, by which calls are prepared before the first step."""
+    return f"buffer {_DTYPES[v.aval.dtype.name]} dims {_list(v.aval.shape)}"
 
 
 def _constant(atom: Any) -> str:

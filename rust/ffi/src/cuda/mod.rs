@@ -25,7 +25,7 @@ mod record;
 mod sums;
 
 use crate::abi::TRAIT_CAPTURABLE;
-use crate::handler::handlers;
+use crate::handler::{Body, handlers};
 use crate::register::Registration;
 
 pub use kernels::cuda_targets;
@@ -36,8 +36,13 @@ pub fn cuda_registrations() -> &'static [Registration] {
     TARGETS
 }
 
+/// What the CUDA targets run.
+pub(crate) fn cuda_bodies() -> &'static [(&'static str, Body)] {
+    BODIES
+}
+
 handlers! {
-    TARGETS, "spikeloop.cuda.", TRAIT_CAPTURABLE;
+    TARGETS, BODIES, "spikeloop.cuda.", TRAIT_CAPTURABLE;
     scatter, "event_scatter": event::scatter;
     relay, "event_relay": event::relay;
     collect, "event_collect": event::collect;

@@ -7,12 +7,15 @@
 
 mod parse;
 
-use crate::abi::{CallFrame, Handler, Operands, RawBuffer};
+use crate::abi::{CallFrame, Operands, RawBuffer};
 use crate::attributes::Attributes;
+use crate::buffer::{Buffer, Dtype};
 use crate::error::{Error, Result};
-use crate::found::{self, Kept};
+use crate::found::Found;
 use crate::frame::Frame;
+use crate::handler::Body;
 use crate::list::List;
+use crate::prepared::Prepared;
 use spikeloop_kernels::{Table, hash_of};
 use std::ffi::c_int;
 use std::ptr;
@@ -31,14 +34,26 @@ struct Sequence {
     text: String,
     operands: usize,
     results: usize,
+    /// The types and dimensions of the operands and results.
+    kinds: Vec<Kind>,
     constants: Vec<Constant>,
     steps: Vec<Step>,
 }
 
-/// One of the calls: its handler, and where its operands and results stand among the buffers of the sequence.
+/// What a buffer is, whatever memory it has.
+#[derive(Debug)]
+struct Kind {
+    dtype: c_int,
+    dims: Vec<i64>,
+}
+
+/// One of the calls: what it runs, and where its operands and results stand among the buffers of the sequence.
 #[derive(Debug)]
 struct Step {
-    handler: Handler,
+    name: String,
+    body: Body,
+    /// What it runs instead, if it could be prepared.
+    prepared: Option<Box<dyn Prepared>>,
     args: Vec<usize>,
     rets: Vec<usize>,
     attributes: Attributes,
@@ -108,8 +123,8 @@ pub(crate) fn call(frame: Frame) -> Result<()> {
     };
     frame.expect_counts(sequence.operands, sequence.results)?;
     let buffers = sequence.buffers(frame.raw())?;
-    let _kept = Kept::new();
-    sequence.steps.iter().try_for_each(|step| step.run(frame.raw(), &buffers))
+    let found = Found::new();
+    sequence.steps.iter().try_for_each(|step| step.run(frame.raw(), &buffers, &found))
 }
 
 impl Sequence {
@@ -118,22 +133,57 @@ impl Sequence {
         let mut buffers = List::new(ptr::null_mut());
         let (results, constants) = (self.operands, self.operands + self.results);
         buffers.fill(constants + self.constants.len(), |k, buffer| {
+            if k >= constants {
+                *buffer = self.constants[k - constants].0;
+                return Ok(());
+            }
             // SAFETY: the runtime's arrays have as many entries as the frame was checked to have.
             *buffer = unsafe {
-                match k {
-                    k if k < results => *frame.args.buffers.add(k),
-                    k if k < constants => *frame.rets.buffers.add(k - results),
-                    k => self.constants[k - constants].0,
-                }
+                if k < results { *frame.args.buffers.add(k) } else { *frame.rets.buffers.add(k - results) }
             };
-            Ok(())
+            // SAFETY: it is live for the time of the call.
+            self.kinds[k].expect(unsafe { Buffer::new(&**buffer) }, k)
         })?;
         Ok(buffers)
     }
 }
 
+impl Kind {
+    /// Fails unless buffer `k` is of this kind.
+    #[inline]
+    fn expect(&self, buffer: Buffer<'_>, k: usize) -> Result<()> {
+        if (self.dtype, &self.dims[..]) == (buffer.dtype.0, buffer.dims) {
+            return Ok(());
+        }
+        let (given, dims, expected) = (buffer.dtype, buffer.dims, Dtype(self.dtype));
+        Err(Error::invalid(format!("buffer {k} is {given} {dims:?}, expected {expected} {:?}", self.dims)))
+    }
+}
+
 impl Step {
-    fn run(&self, frame: &CallFrame, buffers: &[*mut RawBuffer]) -> Result<()> {
+    /// Runs the call in a sequence with these buffers.
+    fn run(&self, frame: &CallFrame, buffers: &[*mut RawBuffer], found: &Found) -> Result<()> {
+        let done = self.with_frame(frame, buffers, |inner| {
+            let inner = inner.within(found);
+            match &self.prepared {
+                // SAFETY: the buffers are of the kinds that it was prepared for.
+                Some(prepared) => unsafe { prepared.run(inner) },
+                None => (self.body)(inner),
+            }
+        });
+        // SAFETY: buffers are live for the time of the call.
+        found.forget(self.rets.iter().map(|&ret| unsafe { (*buffers[ret]).data }.addr()));
+        // SAFETY: in an execution `api` is the runtime's table.
+        done.or_else(|error| Error::check_raised(unsafe { error.of(&self.name).raise(frame) }))
+    }
+
+    /// Does something with the frame of the call.
+    fn with_frame<R>(
+        &self,
+        frame: &CallFrame,
+        buffers: &[*mut RawBuffer],
+        run: impl FnOnce(Frame) -> Result<R>,
+    ) -> Result<R> {
         let (mut args, mut rets) = (List::new(ptr::null_mut()), List::new(ptr::null_mut()));
         for (to, places) in [(&mut args, &self.args), (&mut rets, &self.rets)] {
             to.fill(places.len(), |k, buffer| {
@@ -141,7 +191,7 @@ impl Step {
                 Ok(())
             })?;
         }
-        let mut inner = CallFrame {
+        let inner = CallFrame {
             struct_size: frame.struct_size,
             extension_start: ptr::null_mut(),
             api: frame.api,
@@ -152,11 +202,8 @@ impl Step {
             attrs: self.attributes.tables(),
             future: ptr::null_mut(),
         };
-        // SAFETY: the frame is complete, and lives until the handler returns.
-        let done = Error::check_raised(unsafe { (self.handler)(&raw mut inner) });
-        // SAFETY: buffers are live for the time of the call.
-        found::forget(rets.iter().map(|&ret| unsafe { (*ret).data }.addr()));
-        done
+        // SAFETY: the frame is complete, and lives until the call has run.
+        run(unsafe { Frame::new(&inner) })
     }
 }
 

@@ -2,18 +2,25 @@
 //!
 //! ```text
 //! sequence operands 3 results 1
+//! buffer 11 dims 8
+//! buffer 7 dims 20
+//! buffer 4 dims 9
+//! buffer 11 dims 4
 //! constant 11 dims - bits 3f800000
 //! call event_scatter operands 0,4,1,2 results 3 n_pre=int:8 sorted=flag:1 starts=ints:0,4
 //! ```
 //!
-//! Buffers are numbered: the operands, the results, then the constants, which have the runtime's number of their type
-//! and one element at most. A hyphen is an empty list.
+//! Buffers are numbered: the operands, the results, then the constants, which have one element at most. A buffer has the
+//! runtime's number of its type. A hyphen is an empty list.
 
-use super::{Constant, Sequence, Step};
+use super::{Constant, Kind, Sequence, Step};
+use crate::abi::{CallFrame, RawBuffer, STAGE_EXECUTE};
 use crate::attributes::{Attribute, Attributes};
-use crate::cuda::cuda_registrations;
-use crate::register::registrations;
+use crate::cuda::cuda_bodies;
+use crate::prepared::{Prepared, prepare_of};
+use crate::register::bodies;
 use spikeloop_kernels::hash_of;
+use std::ptr;
 
 /// Reads and checks a sequence.
 ///
@@ -31,12 +38,16 @@ pub(super) fn parse(text: &str) -> Result<Sequence, String> {
         text: text.into(),
         operands,
         results,
+        kinds: vec![],
         constants: vec![],
         steps: vec![],
     };
     for line in lines {
         let words: Vec<&str> = line.split_whitespace().collect();
         match &words[..] {
+            ["buffer", dtype, "dims", dims] if sequence.constants.is_empty() && sequence.steps.is_empty() => {
+                sequence.kinds.push(Kind { dtype: number(dtype)?, dims: list(dims)? });
+            }
             ["constant", dtype, "dims", dims, "bits", bits] if sequence.steps.is_empty() => {
                 let bits = u64::from_str_radix(bits, 16).map_err(|_| format!("'{bits}' are no bits"))?;
                 sequence.constants.push(Constant::new(number(dtype)?, list(dims)?, bits)?);
@@ -46,20 +57,57 @@ pub(super) fn parse(text: &str) -> Result<Sequence, String> {
                 check(&sequence, &step).map_err(|why| format!("'{line}': {why}"))?;
                 sequence.steps.push(step);
             }
-            _ => return Err(format!("'{line}' is no constant before the calls, and no call")),
+            _ => return Err(format!("'{line}' is no buffer or constant before the calls, and no call")),
         }
     }
+    let (given, expected) = (sequence.kinds.len(), operands + results);
+    if given != expected {
+        return Err(format!("{given} buffers are described, expected {expected}"));
+    }
+    prepare(&mut sequence);
     Ok(sequence)
 }
 
+/// Prepares the calls that can be.
+fn prepare(sequence: &mut Sequence) {
+    let mut buffers: Vec<RawBuffer> = sequence.kinds.iter_mut().enumerate().map(without_memory).collect();
+    let constants = sequence.constants.iter().map(|constant| constant.0);
+    let all: Vec<_> = buffers.iter_mut().map(ptr::from_mut).chain(constants).collect();
+    // SAFETY: all-zero is an empty frame.
+    let frame = CallFrame { stage: STAGE_EXECUTE, ..unsafe { std::mem::zeroed() } };
+    for step in &mut sequence.steps {
+        step.prepared = prepared(step, &frame, &all);
+    }
+}
+
+/// A call that is prepared; none if it cannot be, which it says each time that it is called.
+fn prepared(step: &Step, frame: &CallFrame, buffers: &[*mut RawBuffer]) -> Option<Box<dyn Prepared>> {
+    let prepare = prepare_of(&step.name)?;
+    step.with_frame(frame, buffers, prepare).ok()
+}
+
+/// A buffer that shares no memory with others, as nobody reads or writes it.
+fn without_memory((k, kind): (usize, &mut Kind)) -> RawBuffer {
+    RawBuffer {
+        struct_size: size_of::<RawBuffer>(),
+        extension_start: ptr::null_mut(),
+        dtype: kind.dtype,
+        data: ptr::without_provenance_mut((k + 1) * 64),
+        rank: kind.dims.len() as i64,
+        dims: kind.dims.as_mut_ptr(),
+    }
+}
+
+/// A call that is not prepared yet.
 fn step(name: &str, args: Vec<usize>, rets: Vec<usize>, attributes: &[&str]) -> Result<Step, String> {
     let full = format!("spikeloop.{name}");
-    let found = registrations().iter().chain(cuda_registrations()).find(|(given, _)| *given == full);
-    let Some(&(_, handler)) = found.filter(|_| !name.ends_with("sequence")) else {
+    let found = bodies().iter().chain(cuda_bodies()).find(|(given, _)| *given == full);
+    let Some(&(_, body)) = found.filter(|_| !name.ends_with("sequence")) else {
         return Err(format!("there is no call '{name}'"));
     };
     let attributes = attributes.iter().map(|word| attribute(word)).collect::<Result<_, _>>()?;
-    Ok(Step { handler, args, rets, attributes: Attributes::new(attributes) })
+    let attributes = Attributes::new(attributes);
+    Ok(Step { name: name.into(), body, prepared: None, args, rets, attributes })
 }
 
 /// A step reads and writes buffers of the sequence, and writes no constant.

@@ -10,6 +10,10 @@ fn handler() -> Handler {
 /// Two projections of three neurons to themselves, one after the other: weights 10, then 0.5.
 const TEXT: &str = "\
 sequence operands 3 results 1
+buffer 11 dims 3
+buffer 11 dims 1
+buffer 7 dims 3
+buffer 11 dims 3
 constant 11 dims 1 bits 3f000000
 constant 4 dims 0 bits 0
 call event_scatter operands 0,1,2,5,3 results 3 n_pre=int:3 offset=int:0 sorted=flag:1
@@ -40,6 +44,35 @@ fn the_error_of_a_call_is_that_of_the_sequence() {
     assert_eq!(error, "sequence: got 0 operands and 0 results, expected 3 and 1");
 }
 
+/// The buffers of the runtime are those that calls were prepared for.
+#[test]
+fn other_buffers_than_those_described_are_refused() {
+    let hash = register_sequence(TEXT).expect("a sequence") as i64;
+    let (spikes, weight) = (Call::default().vector(&[1.0_f32, 0.0, 2.0]), [10.0_f32]);
+    let run = |call: Call, targets: usize| {
+        let mut call = call.ret(&vec![1.0_f32; targets], &[targets as i64]).int("sequence", hash);
+        call.run(handler()).map_err(|(_, message)| message)
+    };
+    let error = run(spikes.vector(&weight).vector(&[1_u16, 2, 0]), 2).unwrap_err();
+    assert_eq!(error, "sequence: buffer 3 is float32 [2], expected float32 [3]");
+    let spikes = Call::default().vector(&[1.0_f32, 0.0, 2.0]);
+    let error = run(spikes.vector(&weight).vector(&[1_u32, 2, 0]), 3).unwrap_err();
+    assert_eq!(error, "sequence: buffer 2 is uint32 [3], expected uint16 [3]");
+}
+
+#[test]
+fn calls_are_prepared_if_they_can_be() {
+    let prepared = |text: &str| -> Vec<bool> {
+        let steps = &super::parse::parse(text).expect("a sequence").steps;
+        steps.iter().map(|step| step.prepared.is_some()).collect()
+    };
+    assert_eq!(prepared(TEXT), [true, true]);
+    assert_eq!(prepared(&TEXT.replacen("n_pre=int:3", "n_pre=flag:1", 1)), [false, true]);
+    let mut other = call(&TEXT.replacen("n_pre=int:3", "n_pre=flag:1", 1), &[1, 2, 0]);
+    let error = other.run(handler()).unwrap_err().1;
+    assert_eq!(error, "event_scatter: attribute 'n_pre' is bool, expected an integer");
+}
+
 #[test]
 fn what_is_no_sequence_is_refused() {
     let refused =
@@ -59,5 +92,6 @@ fn what_is_no_sequence_is_refused() {
     assert_eq!(refused("call record_pack operands 0 results 2 a=float:1"), "'float' is no kind of attribute");
     assert_eq!(refused("call record_pack operands 0 results 2 a"), "'a' is no attribute");
     assert_eq!(refused("constant 11 dims 2 bits 0"), "a constant has at most one element; given [2]");
-    assert_eq!(refused("something"), "'something' is no constant before the calls, and no call");
+    assert_eq!(refused("buffer 11 dims 3"), "1 buffers are described, expected 3");
+    assert_eq!(refused("something"), "'something' is no buffer or constant before the calls, and no call");
 }

@@ -89,13 +89,8 @@ mod tests {
         let mut left: Vec<f32> = (0..n).map(|k| (k % SLOTS) as f32).collect();
         let (mut now, mut waits, mut first) = (0, [0; 3], [0; SLOTS]);
         let (mut due, mut next) = (vec![0; n], vec![0; n]);
-        let mut calendar = Calendar {
-            now: &mut now,
-            waits: &mut waits,
-            due: &mut due,
-            next: &mut next,
-            first: &mut first,
-        };
+        let mut calendar =
+            Calendar { now: &mut now, waits: &mut waits, due: &mut due, next: &mut next, first: &mut first };
         assert!(calendar.enter(&left));
         for step in 0..60 {
             let period = (step % SLOTS) as f32;
@@ -106,7 +101,8 @@ mod tests {
             let waits: Vec<bool> = (0..n).map(bits).collect();
             spikes.iter().for_each(|&k| calendar.wait(k, period as u32));
             assert_eq!(waits, counted(&mut left, &spikes, period), "{step}");
-            let after: Vec<f32> = (0..n).map(|k| calendar.due[k].saturating_sub(*calendar.now) as f32).collect();
+            let after: Vec<f32> =
+                (0..n).map(|k| calendar.due[k].saturating_sub(*calendar.now) as f32).collect();
             assert_eq!(after, left, "{step}");
         }
     }
@@ -115,13 +111,8 @@ mod tests {
     fn refuses_what_is_no_number_of_steps() {
         let (mut now, mut waits, mut first) = (0, [0], [0; SLOTS]);
         let (mut due, mut next) = ([0; 2], [0; 2]);
-        let mut calendar = Calendar {
-            now: &mut now,
-            waits: &mut waits,
-            due: &mut due,
-            next: &mut next,
-            first: &mut first,
-        };
+        let mut calendar =
+            Calendar { now: &mut now, waits: &mut waits, due: &mut due, next: &mut next, first: &mut first };
         for wrong in [0.5, -1.0, -0.0, f32::NAN, f32::INFINITY, SLOTS as f32] {
             assert!(!calendar.enter(&[3.0, wrong]), "{wrong}");
         }

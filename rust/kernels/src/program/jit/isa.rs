@@ -114,9 +114,6 @@ codes! {
          VEX_Vpsrlq_ymm_ymm_imm8 VEX_Vpsrlq_ymm_ymm_imm8;
     BROADCAST: EVEX_Vbroadcastss_zmm_k1z_xmmm32 EVEX_Vbroadcastsd_zmm_k1z_xmmm64
          VEX_Vbroadcastss_ymm_m32 VEX_Vbroadcastsd_ymm_m64;
-    SPREAD: EVEX_Vpbroadcastd_zmm_k1z_xmmm32 EVEX_Vpbroadcastq_zmm_k1z_xmmm64
-         VEX_Vpbroadcastd_ymm_xmmm32 VEX_Vpbroadcastq_ymm_xmmm64;
-    FROM_GENERAL: EVEX_Vmovd_xmm_rm32 EVEX_Vmovq_xmm_rm64 VEX_Vmovd_xmm_rm32 VEX_Vmovq_xmm_rm64;
 }
 
 /// A product with a sum in its three forms: which operand is replaced by the result.

@@ -4,7 +4,6 @@
 
 use crate::error::{Error, Result};
 use spikeloop_kernels::event::Calendar;
-use std::slice;
 
 /// Words of the header: whether the spikes are known, and how many there are; what holds the refractory steps, and the
 /// step of the calendar. The others are not used: behind them lie words of 64 bits, on a line of the cache.
@@ -14,7 +13,7 @@ const SLOTS: usize = 1024;
 
 /// What holds the refractory steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Holds {
+pub(super) enum Holds {
     /// The array; whether the calendar can is not known yet.
     Unknown = 0,
     /// The calendar.
@@ -24,20 +23,20 @@ pub(crate) enum Holds {
 }
 
 /// The parts of the memory.
-pub(crate) struct Kept<'a> {
+pub(super) struct Memory<'a> {
     known: &'a mut u32,
     count: &'a mut u32,
     holds: &'a mut u32,
     /// The bits of the neurons that spiked in the last step, if that is known.
-    pub(crate) bits: &'a mut [u64],
+    pub(super) bits: &'a mut [u64],
     rows: &'a mut [u32],
     /// The calendar, if the loop has one.
-    pub(crate) calendar: Option<Calendar<'a>>,
+    pub(super) calendar: Option<Calendar<'a>>,
 }
 
-impl<'a> Kept<'a> {
+impl<'a> Memory<'a> {
     /// The parts of the memory of a population of `n` neurons, with a calendar or without one.
-    pub(crate) fn new(words: &'a mut [u32], n: usize, has_calendar: bool) -> Result<Self> {
+    pub(super) fn new(words: &'a mut [u32], n: usize, has_calendar: bool) -> Result<Self> {
         let of_bits = n.div_ceil(64) * 2;
         let of_calendar = if has_calendar { of_bits + 2 * n + SLOTS } else { 0 };
         let (given, expected) = (words.len(), HEADER + of_bits + n + of_calendar);
@@ -58,12 +57,12 @@ impl<'a> Kept<'a> {
     }
 
     /// The neurons that spiked in the last step, if that is known.
-    pub(crate) fn rows(&self) -> Option<&[u32]> {
+    pub(super) fn rows(&self) -> Option<&[u32]> {
         (*self.known != 0).then(|| &self.rows[..*self.count as usize])
     }
 
     /// The neurons that spiked, in memory that nobody writes.
-    pub(crate) fn known_rows(words: &[u32], n: usize) -> Result<Option<&[u32]>> {
+    pub(super) fn known_rows(words: &[u32], n: usize) -> Result<Option<&[u32]>> {
         let [known, count, ..] = *words else { return Err(Error::invalid("nothing is kept")) };
         let rows = words.len().checked_sub(n).map(|at| &words[at..]);
         let rows = rows.and_then(|rows| rows.get(..count as usize));
@@ -72,7 +71,7 @@ impl<'a> Kept<'a> {
     }
 
     /// In the first step: these neurons spiked in the one before.
-    pub(crate) fn begin(&mut self, rows: &[u32]) {
+    pub(super) fn begin(&mut self, rows: &[u32]) {
         for &k in rows {
             self.bits[k as usize / 64] |= 1 << (k % 64);
         }
@@ -80,18 +79,18 @@ impl<'a> Kept<'a> {
     }
 
     /// From now on these are the neurons that spiked, whose bits are set.
-    pub(crate) fn set_rows(&mut self, rows: &[u32]) {
+    pub(super) fn set_rows(&mut self, rows: &[u32]) {
         self.rows[..rows.len()].copy_from_slice(rows);
         (*self.known, *self.count) = (1, rows.len() as u32);
     }
 
     /// What holds the refractory steps.
-    pub(crate) fn holds(&self) -> Holds {
+    pub(super) fn holds(&self) -> Holds {
         [Holds::Unknown, Holds::Calendar, Holds::Array][*self.holds as usize]
     }
 
     /// From now on this holds the refractory steps.
-    pub(crate) fn set_holds(&mut self, holds: Holds) {
+    pub(super) fn set_holds(&mut self, holds: Holds) {
         *self.holds = holds as u32;
     }
 }
