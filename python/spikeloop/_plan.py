@@ -29,8 +29,8 @@ def plan(step: Module | Callable[..., Any], *args: Any) -> None:
     call 1, 3 joined:
       event_scatter float32[400]
       event_scatter float32[400]
-      LIFRef float32[400], and 1 sum with its results, spikes as bits
-    bytes a step: 28,800 of states and inputs; rows of neurons that spike, of 64,008 of parameters
+      LIFRef float32[400], and 1 sum with its results, spikes as bits that stay, refractory neurons in a calendar
+    bytes a step: 19,200 of states and inputs; rows of neurons that spike, of 64,008 of parameters
     """
     update = step.update if isinstance(step, Module) else step
     if not args and isinstance(step, Module) and inspect.signature(update).parameters:

@@ -55,10 +55,13 @@ def outer_calls(body):
 
 
 def calls(body):
-    """The native calls, those inside of sequences one by one; a step of bits is that of its program."""
+    """The native calls, those inside of sequences one by one; a step of bits is that of its program.
+
+    What only tells other calls something is left out.
+    """
     names = [int(name) for name in re.findall(r"\{sequence = (-?\d+)", "\n".join(body))]
     inner = [call for name in names for call in re.findall(r"^call (\S+)", _texts[name], re.M)]
-    inner = ["program" if call == "fire" else call for call in inner]
+    inner = ["program" if call in ("fire", "fire_kept") else call for call in inner if call != "spikes_known"]
     return sorted([*inner, *(call for call in outer_calls(body) if call != "sequence")])
 
 

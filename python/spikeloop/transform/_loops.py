@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from .. import _trace
 from .._jax import slice_struct, strong
 from .._trace import store, stored
-from ..kernels._fold_slices import fold_slices
 from ..kernels import plan
+from ..kernels._fold_slices import fold_slices
 from ..kernels.plan import as_step
 from . import _eager, _step_by_step
 from ._by_layer import scan_by_layer

@@ -73,7 +73,7 @@ def test_results_are_the_same_bits(monkeypatch, forms, name):
     expected = separately(monkeypatch, POPULATIONS[name])
     assert forms == []
     found = run(POPULATIONS[name])
-    assert forms == ["event_scatter", "event_scatter", "fire"]
+    assert forms == ["spikes_known", "event_scatter", "event_scatter", "fire_kept"]
     assert 0.01 < expected[0].mean() < 0.5
     for a, b in zip(expected, found, strict=True):
         assert np.array_equal(a, b)
@@ -91,7 +91,7 @@ def test_the_count_is_no_operand_of_the_program_of_bits(forms):
     net = sl.nn.init_all_states(Net(POPULATIONS["refractory"]))
     body = loop_body(lambda: net.update(30.0) * 0)
     assert calls(body) == ["event_scatter", "event_scatter", "program"]
-    assert forms[-1] == "fire"
+    assert forms[-1] == "fire_kept"
 
 
 def recorded():
@@ -114,7 +114,7 @@ def recorded():
 
 def test_records_take_the_list_and_are_the_same(monkeypatch, forms):
     found = recorded()
-    assert {*forms} >= {"fire", "record_append", "record_pack"}
+    assert {*forms} >= {"fire_kept", "record_append", "record_pack"}
     monkeypatch.setattr(_loops, "as_step", lambda closed, fixed: closed)
     for a, b in zip(recorded(), found, strict=True):
         assert np.array_equal(a, b)

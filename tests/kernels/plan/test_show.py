@@ -21,9 +21,10 @@ def printed(capsys, *args):
 def test_a_network_is_one_call_with_its_count(capsys):
     text = printed(capsys, sl.nn.init_all_states(sl.networks.COBANetwork(400)))
     assert text.startswith("A step: 3 native calls in 1, 0 operations of XLA\ncall 1, 3 joined:\n")
-    assert "LIFRef float32[400], and 1 sum with its results, spikes as bits\n" in text
-    # V, steps left, two conductances (twice: delivered to and decayed), spikes (three readers), the count
-    read, written = 400 * 4 * (2 + 4 + 3 + 1), 400 * 4 * (2 + 4 + 1 + 1)
+    kept = "spikes as bits that stay, refractory neurons in a calendar"
+    assert f"LIFRef float32[400], and 1 sum with its results, {kept}\n" in text
+    # V, two conductances (twice: delivered to and decayed), the count
+    read, written = 400 * 4 * (1 + 4 + 1), 400 * 4 * (1 + 4 + 1)
     assert f"bytes a step: {read + written:,} of states" in text
 
 

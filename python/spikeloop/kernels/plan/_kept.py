@@ -1,15 +1,15 @@
 """What native calls keep from step to step of a loop, which carries it beside the States.
 
 The step of a population whose spikes are bits inside of its call keeps them, with the list of the neurons that spike,
-so that the next step needs no search. It may keep a calendar too: in which step which refractory neurons wait no longer.
-Then the program reads one bit of each neuron instead of the steps that are left, and the State is made of the calendar
-after the loop. What is kept begins empty: the first step finds what it needs, and if the spikes or the steps are no
-whole numbers, takes the ordinary program.
+so that the next step needs no search. It may keep a calendar too: in which step which refractory neurons wait no
+longer. Then the program reads one bit of each neuron instead of the steps that are left, and the State is made of the
+calendar after the loop. What is kept begins empty: the first step finds what it needs. If the first spikes are graded,
+it takes the ordinary program, and if the steps that are left fit in no calendar, they are counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,14 +56,13 @@ def keep(
     groups = [item for item in plan if isinstance(item, Group)]
     uses = _uses(plan)
     alone = {v: w for v, w in private if uses.get(v) == 1 and not uses.get(w)}
-    found: list[Kept] = []
+    constant, found = _constant(plan, fixed), list[Kept]()
     for group in groups:
         for k, call in enumerate(group.calls):
-            if call.target == FIRE and (kept := _keep(group, k, carried, alone, fixed)):
+            if call.target == FIRE and (kept := _keep(group, k, carried, alone, constant)):
                 found.append(kept)
-    for group in groups:
-        for kept in found:
-            _tell(group, kept)
+    for kept in found:
+        _tell(groups, kept)
     return found
 
 
@@ -73,7 +72,8 @@ def _keep(
     """Let one call keep the spikes that it makes for the next step."""
     call, equation, base, program = group.calls[k], group.equations[k], group.bases[k], group.programs[k]
     kernel = kernel_of(base.primitive)
-    assert kernel is not None and program is not None
+    assert kernel is not None
+    assert program is not None
     operand, result = (call.attributes["spikes"][i] for i in (0, 1))
     spikes = equation.invars[call.operands[operand]], equation.outvars[call.results[result]]
     if carried.get(spikes[0]) is not spikes[1] or not _library.targets.get(TARGET):
@@ -131,15 +131,32 @@ def _with_kept(call: NativeCall, equation: Any, waiting: WaitingForm | None, ava
     )
 
 
-def _tell(group: Group, kept: Kept) -> None:
-    """Let the calls of a group know which neurons spiked, if they read it and no call of theirs found it."""
-    for spikes, memory in zip(kept.spikes, (kept.before, kept.after), strict=True):
-        if spikes in group.made():
-            continue
-        readers = [k for k, call in enumerate(group.calls) if _reads(group.equations[k], call, spikes)]
-        if (first := next((k for k in readers if kept.after not in group.equations[k].outvars), None)) is not None:
-            equation = group.equations[first].replace(primitive=known_p, invars=[spikes, memory], outvars=[], params={})
-            group.insert(first, equation, NativeCall(KNOWN, (0, 1), (), (), {}))
+def _constant(plan: Plan, fixed: Collection[Any]) -> set[Any]:
+    """The variables that are the same in all steps: those that are `fixed`, and what XLA makes of them."""
+    constant = {*fixed}
+    for item in plan:
+        if not isinstance(item, Group) and variables(item.invars) <= constant:
+            constant |= {*item.outvars}
+    return constant
+
+
+def _tell(groups: Sequence[Group], kept: Kept) -> None:
+    """Let the calls before and after the step of a population know which neurons spiked, if they read it."""
+    memory, (spikes, new) = kept.before, kept.spikes
+    for group in groups:
+        own = next((k for k, e in enumerate(group.equations) if kept.after in e.outvars), None)
+        _tell_before(group, own, spikes, memory)
+        if own is not None:
+            memory, spikes = kept.after, new
+
+
+def _tell_before(group: Group, own: int | None, spikes: Any, memory: Any) -> None:
+    """Let the calls of a group know what is kept, before the call `own` that changes it."""
+    for k, call in enumerate(group.calls[:own]):
+        if _reads(group.equations[k], call, spikes):
+            equation = group.equations[k].replace(primitive=known_p, invars=[spikes, memory], outvars=[], params={})
+            return group.insert(k, equation, NativeCall(KNOWN, (0, 1), (), (), {}))
+    return None
 
 
 def _reads(equation: Any, call: NativeCall, v: Any) -> bool:
@@ -156,7 +173,7 @@ def _uses(plan: Plan) -> dict[Any, int]:
     return uses
 
 
-# --- the memory, as rust/ffi/src/fire_kept.rs has it -----------------------------------------------------------------
+# --- the memory, as rust/ffi/src/fire/memory.rs has it ---------------------------------------------------------------
 
 
 def _words_of_bits(n: int) -> int:

@@ -91,6 +91,8 @@ def _with_bits(program: Program, waits: Value, left: int) -> dict[int, Value]:
     new: dict[int, Value] = {}
     for value in program.values:
         args = [new[id(arg)] for arg in value.args]
-        is_bit = value is waits
-        new[id(value)] = builder.plain("bin", number=left) if is_bit else builder.plain(value.op, *args, number=value.number)
+        if value is waits:
+            new[id(value)] = builder.plain("bin", number=left)
+        else:
+            new[id(value)] = builder.plain(value.op, *args, number=value.number)
     return new

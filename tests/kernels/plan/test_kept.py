@@ -1,0 +1,180 @@
+"""What loops keep from step to step: the results are the same as without it, whatever the first States are."""
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import spikeloop as sl
+from hlo import copies, loop_body
+from spikeloop.kernels.plan import _kept, _loop
+
+pytestmark = pytest.mark.usefixtures("native")
+
+N = 131
+STEPS = 150
+
+
+class Net(sl.nn.Module):
+    """A population that excites and inhibits itself, or two that do so to each other."""
+
+    def __init__(self, tau_ref=1.0, n=N, populations=1):
+        super().__init__()
+        self.N = [sl.LIFRef(n, V_th=20.0 * u.mV, tau_ref=tau_ref * u.ms) for _ in range(populations)]
+        self.P = [self._projection(post, n, seed) for seed, post in enumerate(self.N)]
+        self.count = sl.State(jnp.zeros(n))
+
+    def _projection(self, post, n, seed):
+        comm = sl.connect.FixedOutDegree(min(10, n), 0.5 * u.mV, seed=seed)
+        return sl.DeltaProj(comm=comm, pre=n, post=post)
+
+    def update(self, current):
+        spikes = [population.get_spike() for population in self.N]
+        for projection, arriving in zip(self.P, reversed(spikes), strict=True):
+            projection(arriving)
+        for population in self.N:
+            new = population(current * u.mA)
+            self.count.value += new
+
+
+def build(**kwargs):
+    sl.environ.set(dt=0.1 * u.ms)
+    return sl.nn.init_all_states(Net(**kwargs))
+
+
+CURRENTS = jnp.linspace(20.0, 60.0, STEPS)
+
+
+def outcome(net, loop):
+    """What a loop over the steps of a network returns, and all States after two of them."""
+    results = [loop(net.update), loop(net.update)]
+    return [np.asarray(x) for x in jax.tree.leaves((results, [s.value for s in net.states().values()]))]
+
+
+def check(monkeypatch, make, loop=lambda f: sl.transform.for_loop(f, CURRENTS), kept=True):
+    """The outcome is the same with and without what is kept, which is `kept` or not."""
+    forms, plain = [], _loop.carried_form
+    with monkeypatch.context() as patch:
+        patch.setattr(_loop, "carried_form", lambda equation: forms.append(form := plain(equation)) or form)
+        found = outcome(make(), loop)
+    assert any(forms) == kept
+    with monkeypatch.context() as patch:
+        patch.setattr(_loop, "carried_form", lambda equation: None)
+        expected = outcome(make(), loop)
+    for a, b in zip(expected, found, strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a, b)
+    return found, [form for form in forms if form]
+
+
+@pytest.mark.parametrize("n", [1, 64, N])
+def test_states_are_the_same_bits(monkeypatch, n):
+    found, forms = check(monkeypatch, lambda: build(n=n))
+    assert all(form.lefts for form in forms)
+    assert found[-1].sum() > 0
+
+
+def test_several_populations_keep_their_own(monkeypatch):
+    _, forms = check(monkeypatch, lambda: build(populations=3))
+    assert len(forms[0].kept) == len(forms[0].lefts) == 3
+
+
+def test_periods_of_neurons(monkeypatch):
+    _, forms = check(monkeypatch, lambda: build(tau_ref=np.arange(N) % 9 * 0.4))
+    assert all(form.lefts for form in forms)
+
+
+def with_left(left, **kwargs):
+    net = build(**kwargs)
+    net.N[0].ref_left.value = jnp.asarray(left, jnp.float32)
+    return net
+
+
+@pytest.mark.parametrize(
+    "left", [np.arange(N), np.arange(N) / 2, np.arange(N) - 3.0, np.full(N, 2e3), np.full(N, -0.0)]
+)
+def test_refractory_steps_of_any_kind_at_the_start(monkeypatch, left):
+    check(monkeypatch, lambda: with_left(left))
+
+
+def test_periods_that_no_calendar_holds_are_counted(monkeypatch):
+    for period in (200.0, np.where(np.arange(N) < 3, 200.0, 1.0)):
+        check(monkeypatch, lambda period=period: build(tau_ref=period))
+
+
+def test_graded_spikes_at_the_start(monkeypatch):
+    def graded():
+        net = build()
+        net.N[0].spike.value = jnp.asarray(np.where(np.arange(N) % 3 == 0, 0.5, 0.0), jnp.float32)
+        return net
+
+    check(monkeypatch, graded)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"reverse": True}, {"unroll": 4}, {"pbar": 40}, {"pbar": 149}],
+    ids=["reverse", "unroll", "bar", "bar 149"],
+)
+def test_options_of_loops(monkeypatch, options):
+    check(monkeypatch, build, lambda f: sl.transform.for_loop(f, CURRENTS, **options))
+
+
+def test_loops_in_pieces_and_in_loops(monkeypatch):
+    check(monkeypatch, build, lambda f: sl.transform.checkpointed_for_loop(f, CURRENTS, base=50))
+    inner = lambda f: lambda x: sl.transform.for_loop(lambda: f(x), length=20)  # noqa: E731
+    check(monkeypatch, build, lambda f: sl.transform.for_loop(inner(f), CURRENTS[:4]))
+    check(monkeypatch, build, lambda f: sl.transform.jit(lambda: sl.transform.for_loop(f, CURRENTS))())
+
+
+def test_steps_that_somebody_reads_are_counted(monkeypatch):
+    net = build()
+    loop = lambda f: sl.transform.for_loop(lambda x: (f(x), made[-1].N[0].ref_left.value)[1], CURRENTS)  # noqa: E731
+    made = []
+    _, forms = check(monkeypatch, lambda: made.append(build()) or made[-1], loop)
+    assert not any(form.lefts for form in forms)
+    del net
+
+
+def test_spikes_that_somebody_writes_are_not_kept(monkeypatch):
+    made = []
+
+    def loop(f):
+        def step(x):
+            f(x)
+            made[-1].N[0].spike.value = made[-1].N[0].spike.value * 0.5
+
+        return sl.transform.for_loop(step, CURRENTS)
+
+    check(monkeypatch, lambda: made.append(build()) or made[-1], loop, kept=False)
+
+
+def test_short_loops_keep_nothing():
+    net = build()
+    text = lambda length: "\n".join(loop_body(lambda: net.update(30.0), length))  # noqa: E731
+    words = f"u32[{_kept._size(N, has_calendar=True)}]"
+    assert (words in text(15), words in text(16)) == (False, True)
+
+
+def test_nothing_large_is_copied():
+    net = build(populations=2)
+    assert copies(loop_body(lambda: net.update(30.0)), N - 1) == []
+
+
+def test_derivatives_and_lanes_are_those_of_a_plain_loop(monkeypatch):
+    def results():
+        net = build()
+        start = net.N[0].V.value.mantissa
+
+        def final(start):
+            net.N[0].V.value = start * u.mV
+            sl.transform.for_loop(net.update, CURRENTS[:40])
+            return net.N[0].V.value.mantissa
+
+        lanes = sl.transform.vmap(final, out_states={0: list(net.states().values())})(jnp.stack([start, start + 1.0]))
+        return lanes, sl.transform.grad(lambda x: final(x).sum())(start)
+
+    found = results()
+    monkeypatch.setattr(_loop, "carried_form", lambda equation: None)
+    for a, b in zip(results(), found, strict=True):
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
