@@ -67,8 +67,8 @@ class Group:
         for k, program in enumerate(self.programs):
             kernel = kernel_of(self.bases[k].primitive)
             if kernel and program and len(self.calls) > 1:
-                call, self.programs[k] = with_literals(self.equations[k], program)
-                self.calls[k] = with_bits(kernel, self.bases[k], call, self.programs[k])
+                call, program = with_literals(self.equations[k], program)
+                self.calls[k], self.programs[k] = with_bits(kernel, self.bases[k], call, program), program
 
     def made(self) -> set[Any]:
         """The variables that the calls make."""

@@ -28,8 +28,10 @@ impl Calendar<'_> {
     pub fn enter(&mut self, left: &[f32]) -> bool {
         let holds = self.holds(left);
         if holds {
-            for (neuron, &steps) in left.iter().enumerate().filter(|(_, steps)| **steps > 0.0) {
-                self.wait(neuron, steps as u32);
+            for (block, left) in left.chunks(WORD).enumerate().filter(|(_, left)| !are_zeros(left)) {
+                for (k, &steps) in left.iter().enumerate() {
+                    self.wait(block * WORD + k, steps as u32);
+                }
             }
         }
         holds
@@ -39,7 +41,8 @@ impl Calendar<'_> {
     #[must_use]
     pub fn holds(&self, steps: &[f32]) -> bool {
         let most = self.first.len() as f32 - 1.0;
-        steps.iter().all(|&x| x.is_sign_positive() && x <= most && x.trunc() == x)
+        let fits = |&x: &f32| x.is_sign_positive() && x <= most && (x as u32) as f32 == x;
+        steps.chunks(WORD).all(|steps| are_zeros(steps) || steps.iter().all(fits))
     }
 
     /// Begins the next step: who is due in it waits no longer.
@@ -67,6 +70,11 @@ impl Calendar<'_> {
         self.first[slot] = neuron as u32 + 1;
         self.waits[neuron / WORD] |= 1 << (neuron % WORD);
     }
+}
+
+/// Whether all are +0, as those of most neurons are.
+fn are_zeros(steps: &[f32]) -> bool {
+    steps.iter().fold(0, |bits, x| bits | x.to_bits()) == 0
 }
 
 #[cfg(test)]
