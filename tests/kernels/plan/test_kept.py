@@ -51,16 +51,31 @@ def outcome(net, loop):
     return [np.asarray(x) for x in jax.tree.leaves((results, [s.value for s in net.states().values()]))]
 
 
+def nothing(equation):
+    """The form of a loop that keeps nothing."""
+    del equation
+
+
+def with_form(monkeypatch, form, function):
+    """What a function returns where loops have this form; programs that were compiled before are forgotten."""
+    sl.transform.clear_caches()
+    with monkeypatch.context() as patch:
+        patch.setattr(_loop, "carried_form", form)
+        result = function()
+    sl.transform.clear_caches()
+    return result
+
+
 def check(monkeypatch, make, loop=lambda f: sl.transform.for_loop(f, CURRENTS), kept=True):
     """The outcome is the same with and without what is kept, which is `kept` or not."""
     forms, plain = [], _loop.carried_form
-    with monkeypatch.context() as patch:
-        patch.setattr(_loop, "carried_form", lambda equation: forms.append(form := plain(equation)) or form)
-        found = outcome(make(), loop)
+
+    def noted(equation):
+        forms.append(plain(equation))
+        return forms[-1]
+
+    found, expected = (with_form(monkeypatch, form, lambda: outcome(make(), loop)) for form in (noted, nothing))
     assert any(forms) == kept
-    with monkeypatch.context() as patch:
-        patch.setattr(_loop, "carried_form", lambda equation: None)
-        expected = outcome(make(), loop)
     for a, b in zip(expected, found, strict=True):
         assert a.dtype == b.dtype
         np.testing.assert_array_equal(a, b)
@@ -69,7 +84,7 @@ def check(monkeypatch, make, loop=lambda f: sl.transform.for_loop(f, CURRENTS), 
 
 @pytest.mark.parametrize("n", [1, 64, N])
 def test_states_are_the_same_bits(monkeypatch, n):
-    found, forms = check(monkeypatch, lambda: build(n=n))
+    found, forms = check(monkeypatch, lambda: build(n=n), kept=n > 1)
     assert all(form.lefts for form in forms)
     assert found[-1].sum() > 0
 
@@ -128,12 +143,10 @@ def test_loops_in_pieces_and_in_loops(monkeypatch):
 
 
 def test_steps_that_somebody_reads_are_counted(monkeypatch):
-    net = build()
     loop = lambda f: sl.transform.for_loop(lambda x: (f(x), made[-1].N[0].ref_left.value)[1], CURRENTS)  # noqa: E731
     made = []
     _, forms = check(monkeypatch, lambda: made.append(build()) or made[-1], loop)
     assert not any(form.lefts for form in forms)
-    del net
 
 
 def test_spikes_that_somebody_writes_are_not_kept(monkeypatch):
@@ -162,19 +175,20 @@ def test_nothing_large_is_copied():
 
 
 def test_derivatives_and_lanes_are_those_of_a_plain_loop(monkeypatch):
+    def final(net, start):
+        net.N[0].V.value = start * u.mV
+        sl.transform.for_loop(net.update, CURRENTS[:40])
+        return net.N[0].V.value.mantissa
+
     def results():
         net = build()
         start = net.N[0].V.value.mantissa
+        slope = sl.transform.grad(lambda x: final(net, x).sum())(start)
+        states = list(net.states().values())
+        return slope, sl.transform.vmap(lambda x: final(net, x), out_states={0: states})(
+            jnp.stack([start, start + 1.0])
+        )
 
-        def final(start):
-            net.N[0].V.value = start * u.mV
-            sl.transform.for_loop(net.update, CURRENTS[:40])
-            return net.N[0].V.value.mantissa
-
-        lanes = sl.transform.vmap(final, out_states={0: list(net.states().values())})(jnp.stack([start, start + 1.0]))
-        return lanes, sl.transform.grad(lambda x: final(x).sum())(start)
-
-    found = results()
-    monkeypatch.setattr(_loop, "carried_form", lambda equation: None)
-    for a, b in zip(results(), found, strict=True):
+    found, expected = (with_form(monkeypatch, form, results) for form in (_loop.carried_form, nothing))
+    for a, b in zip(expected, found, strict=True):
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
