@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::frame::Frame;
-use crate::{event, fire, program};
+use crate::{event, fire, program, spike_queue};
 use std::fmt::Debug;
 
 /// A call whose attributes, types and sizes were looked at. What buffers hold, and which of them share memory, is
@@ -25,6 +25,8 @@ pub(crate) fn prepare_of(name: &str) -> Option<Prepare> {
         "fire_kept" => Some(fire::prepare_kept),
         "program" => Some(program::prepare),
         "event_scatter" => Some(event::prepare_scatter),
+        "event_enqueue" => Some(spike_queue::prepare_enqueue),
+        "event_deliver" => Some(spike_queue::prepare_deliver),
         _ => None,
     }
 }

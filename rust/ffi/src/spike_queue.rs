@@ -2,44 +2,106 @@
 
 use crate::buffer::{Dtype, Element};
 use crate::error::Result;
-use crate::event::{delays, indices, rows, spikes_as};
+use crate::event::{delays, indices, rows, rows_of, spikes_as};
 use crate::frame::Frame;
-use crate::operand::{by_float, expect_rows, in_place, operand, result};
+use crate::operand::{expect_rows, float, in_place, operand, result};
+use crate::prepared::Prepared;
 use spikeloop_kernels::Float;
 use spikeloop_kernels::event::{self, Dims, SpikeQueue, Starts};
 
 /// `spikes, cursor, count, sources, values` to `count, sources, values`, in place.
 pub(crate) fn enqueue(frame: Frame) -> Result<()> {
-    frame.expect_counts(5, 3)?;
-    by_float!(frame.arg(4), "values", enqueue_as(frame))
+    Enqueue::new(frame)?.call(frame)
 }
 
-fn enqueue_as<T: Float + Element>(frame: Frame) -> Result<()> {
-    let spikes = frame.arg(0);
-    let pre = spikes.population();
-    let dims = Dims { batch: pre.batch, n_total: pre.n, offset: frame.count("offset")?, n_post: 0 };
-    let spikes = spikes_as::<T>(&spikes)?;
-    Ok(event::enqueue(dims, spikes, frame.count("n_pre")?, &mut queue::<T>(frame, 1)?)?)
+/// The same, with the attributes of a frame.
+pub(crate) fn prepare_enqueue(frame: Frame) -> Result<Box<dyn Prepared>> {
+    Ok(Box::new(Enqueue::new(frame)?))
+}
+
+/// Spikes that go into a queue, with the attributes read.
+#[derive(Debug)]
+struct Enqueue {
+    double: bool,
+    offset: usize,
+    n_pre: usize,
+}
+
+impl Enqueue {
+    fn new(frame: Frame) -> Result<Self> {
+        frame.expect_counts(5, 3)?;
+        let double = float(&frame.arg(4), "values")? == Dtype::F64;
+        Ok(Self { double, offset: frame.count("offset")?, n_pre: frame.count("n_pre")? })
+    }
+
+    fn call(&self, frame: Frame) -> Result<()> {
+        if self.double { self.call_as::<f64>(frame) } else { self.call_as::<f32>(frame) }
+    }
+
+    fn call_as<T: Float + Element>(&self, frame: Frame) -> Result<()> {
+        let spikes = frame.arg(0);
+        let pre = spikes.population();
+        let dims = Dims { batch: pre.batch, n_total: pre.n, offset: self.offset, n_post: 0 };
+        Ok(event::enqueue(dims, spikes_as::<T>(&spikes)?, self.n_pre, &mut queue::<T>(frame, 1)?)?)
+    }
+}
+
+impl Prepared for Enqueue {
+    unsafe fn run(&self, frame: Frame) -> Result<()> {
+        self.call(frame)
+    }
 }
 
 /// `weight, indices, indptr, starts, cursor, count, sources, values, target` to `count, sources, values, target`,
 /// in place.
 pub(crate) fn deliver(frame: Frame) -> Result<()> {
-    frame.expect_counts(9, 4)?;
-    by_float!(frame.arg(8), "target", deliver_as(frame))
+    Deliver::new(frame)?.call(frame)
 }
 
-fn deliver_as<T: Float + Element>(frame: Frame) -> Result<()> {
-    let (rows, target) = (rows(frame, 1, 2)?, frame.arg(8));
-    let post = target.population();
-    let dims = Dims { batch: post.batch, n_total: rows.n_pre(), offset: 0, n_post: post.n };
-    let weight = operand::<T>(&frame.arg(0), "weight")?;
-    expect_rows(&frame.arg(3), "starts", rows.n_pre())?;
-    let starts = Starts { at: indices(&frame.arg(3), "starts")?, blocks: frame.count("blocks")? };
-    let mut queue = queue::<T>(frame, 4)?;
-    // SAFETY: the other operands borrow other buffers, and the target's own is not borrowed.
-    let target = unsafe { in_place::<T>(&target, "target", &frame.ret(3))? };
-    Ok(event::deliver(dims, weight, &rows, starts, &mut queue, target)?)
+/// The same, with the attributes of a frame.
+pub(crate) fn prepare_deliver(frame: Frame) -> Result<Box<dyn Prepared>> {
+    Ok(Box::new(Deliver::new(frame)?))
+}
+
+/// A delivery from a queue, with the attributes read.
+#[derive(Debug)]
+struct Deliver {
+    double: bool,
+    n_pre: usize,
+    sorted: bool,
+    blocks: usize,
+}
+
+impl Deliver {
+    fn new(frame: Frame) -> Result<Self> {
+        frame.expect_counts(9, 4)?;
+        let double = float(&frame.arg(8), "target")? == Dtype::F64;
+        let (n_pre, sorted) = (frame.count("n_pre")?, frame.flag("sorted")?);
+        Ok(Self { double, n_pre, sorted, blocks: frame.count("blocks")? })
+    }
+
+    fn call(&self, frame: Frame) -> Result<()> {
+        if self.double { self.call_as::<f64>(frame) } else { self.call_as::<f32>(frame) }
+    }
+
+    fn call_as<T: Float + Element>(&self, frame: Frame) -> Result<()> {
+        let (rows, target) = (rows_of(frame, 1, 2, self.n_pre)?.sorted(self.sorted), frame.arg(8));
+        let post = target.population();
+        let dims = Dims { batch: post.batch, n_total: rows.n_pre(), offset: 0, n_post: post.n };
+        let weight = operand::<T>(&frame.arg(0), "weight")?;
+        expect_rows(&frame.arg(3), "starts", rows.n_pre())?;
+        let starts = Starts { at: indices(&frame.arg(3), "starts")?, blocks: self.blocks };
+        let mut queue = queue::<T>(frame, 4)?;
+        // SAFETY: the other operands borrow other buffers, and the target's own is not borrowed.
+        let target = unsafe { in_place::<T>(&target, "target", &frame.ret(3))? };
+        Ok(event::deliver(dims, weight, &rows, starts, &mut queue, target)?)
+    }
+}
+
+impl Prepared for Deliver {
+    unsafe fn run(&self, frame: Frame) -> Result<()> {
+        self.call(frame)
+    }
 }
 
 /// `indices, indptr, delay` to `starts`, in the type of the result.

@@ -1,4 +1,5 @@
 use crate::register::registrations;
+use crate::sequence::register_sequence;
 use crate::testing::Call;
 use spikeloop_kernels::program::{parse, table};
 use spikeloop_kernels::random::{PURPOSE, philox};
@@ -122,4 +123,26 @@ fn many_steps_go_from_a_copy_of_the_state() {
         two_steps(&state, &[0.0; 9], &[3, 3], 3).map(|_| ()).unwrap_err(),
         "program_steps: result 1 [2, 3] has no first axis of 3 steps"
     );
+}
+
+/// As part of a sequence, where it was checked before there was memory.
+#[test]
+fn a_prepared_program_looks_at_what_shares_memory() {
+    let text = "program f32 inputs 2\n0 = in 0\n1 = in 1\n2 = sub 0 1\nout 2 alias 0\n";
+    let text = format!(
+        "sequence operands 2 results 1\n{}call program operands 0,1 results 2 program=int:{}\n",
+        "buffer 11 dims 3\n".repeat(3),
+        hash(text)
+    );
+    let sequence = register_sequence(&text).expect("a sequence") as i64;
+    let handler = registrations().iter().find(|(name, _)| *name == "spikeloop.sequence").expect("there").1;
+    let operands = || Call::default().vector(&[5.0_f32, 6.0, 7.0]).vector(&[1.0_f32, 2.0, 3.0]);
+    for call in [operands().alias(0), operands().ret(&[f32::NAN; 3], &[3])] {
+        let mut call = call.int("sequence", sequence);
+        assert_eq!(call.run(handler), Ok(()));
+        assert_eq!(call.result::<f32>(0), [4.0, 4.0, 4.0]);
+    }
+    let error = operands().alias(1).int("sequence", sequence).run(handler).unwrap_err().1;
+    let expected = "program: result 0 shares memory with operand 1, but the program does not say 'alias 1'";
+    assert_eq!(error, expected);
 }

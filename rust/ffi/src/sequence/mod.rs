@@ -35,15 +35,17 @@ struct Sequence {
     operands: usize,
     results: usize,
     /// The types and dimensions of the operands and results.
-    kinds: Vec<Kind>,
+    kinds: Kinds,
     constants: Vec<Constant>,
     steps: Vec<Step>,
 }
 
-/// What a buffer is, whatever memory it has.
-#[derive(Debug)]
-struct Kind {
-    dtype: c_int,
+/// What buffers are, whatever memory they have.
+#[derive(Debug, Default)]
+struct Kinds {
+    dtypes: Vec<c_int>,
+    ranks: Vec<usize>,
+    /// The dimensions of all, one after the other.
     dims: Vec<i64>,
 }
 
@@ -122,42 +124,75 @@ pub(crate) fn call(frame: Frame) -> Result<()> {
         )));
     };
     frame.expect_counts(sequence.operands, sequence.results)?;
-    let buffers = sequence.buffers(frame.raw())?;
+    let mut buffers = List::new(ptr::null_mut());
+    sequence.list(frame.raw(), &mut buffers)?;
+    // SAFETY: there is a kind for each operand and result; all live for the time of the call.
+    unsafe { sequence.kinds.expect(&buffers)? };
     let found = Found::new();
     sequence.steps.iter().try_for_each(|step| step.run(frame.raw(), &buffers, &found))
 }
 
 impl Sequence {
-    /// The buffers: operands, results, constants.
-    fn buffers(&self, frame: &CallFrame) -> Result<List<*mut RawBuffer, BUFFERS>> {
-        let mut buffers = List::new(ptr::null_mut());
+    /// Lists the buffers: operands, results, constants.
+    fn list(&self, frame: &CallFrame, buffers: &mut List<*mut RawBuffer, BUFFERS>) -> Result<()> {
         let (results, constants) = (self.operands, self.operands + self.results);
         buffers.fill(constants + self.constants.len(), |k, buffer| {
-            if k >= constants {
-                *buffer = self.constants[k - constants].0;
-                return Ok(());
-            }
             // SAFETY: the runtime's arrays have as many entries as the frame was checked to have.
             *buffer = unsafe {
-                if k < results { *frame.args.buffers.add(k) } else { *frame.rets.buffers.add(k - results) }
+                match k {
+                    k if k < results => *frame.args.buffers.add(k),
+                    k if k < constants => *frame.rets.buffers.add(k - results),
+                    k => self.constants[k - constants].0,
+                }
             };
-            // SAFETY: it is live for the time of the call.
-            self.kinds[k].expect(unsafe { Buffer::new(&**buffer) }, k)
-        })?;
-        Ok(buffers)
+            Ok(())
+        })
     }
 }
 
-impl Kind {
-    /// Fails unless buffer `k` is of this kind.
-    #[inline]
-    fn expect(&self, buffer: Buffer<'_>, k: usize) -> Result<()> {
-        if (self.dtype, &self.dims[..]) == (buffer.dtype.0, buffer.dims) {
-            return Ok(());
-        }
-        let (given, dims, expected) = (buffer.dtype, buffer.dims, Dtype(self.dtype));
-        Err(Error::invalid(format!("buffer {k} is {given} {dims:?}, expected {expected} {:?}", self.dims)))
+impl Kinds {
+    fn len(&self) -> usize {
+        self.dtypes.len()
     }
+
+    fn push(&mut self, dtype: c_int, dims: &[i64]) {
+        self.dtypes.push(dtype);
+        self.ranks.push(dims.len());
+        self.dims.extend(dims);
+    }
+
+    /// The types and dimensions.
+    #[inline]
+    fn each(&self) -> impl Iterator<Item = (c_int, &[i64])> {
+        let mut rest = &self.dims[..];
+        self.dtypes.iter().zip(&self.ranks).map(move |(&dtype, &rank)| {
+            let (dims, others) = rest.split_at(rank);
+            rest = others;
+            (dtype, dims)
+        })
+    }
+
+    /// Fails unless the buffers are of these kinds.
+    ///
+    /// # Safety
+    /// There are at least as many, and they are live.
+    unsafe fn expect(&self, buffers: &[*mut RawBuffer]) -> Result<()> {
+        for (k, (dtype, dims)) in self.each().enumerate() {
+            // SAFETY: promised to this function.
+            let given = unsafe { Buffer::new(&*buffers[k]) };
+            // Dimensions are one or two: a call to compare them would take longer.
+            let same = dtype == given.dtype.0 && dims.len() == given.dims.len();
+            if !same || dims.iter().zip(given.dims).any(|(a, b)| a != b) {
+                return Err(misfit(k, given, Dtype(dtype), dims));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cold]
+fn misfit(k: usize, given: Buffer<'_>, dtype: Dtype, dims: &[i64]) -> Error {
+    Error::invalid(format!("buffer {k} is {} {:?}, expected {dtype} {dims:?}", given.dtype, given.dims))
 }
 
 impl Step {

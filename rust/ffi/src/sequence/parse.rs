@@ -13,13 +13,14 @@
 //! Buffers are numbered: the operands, the results, then the constants, which have one element at most. A buffer has the
 //! runtime's number of its type. A hyphen is an empty list.
 
-use super::{Constant, Kind, Sequence, Step};
+use super::{Constant, Kinds, Sequence, Step};
 use crate::abi::{CallFrame, RawBuffer, STAGE_EXECUTE};
 use crate::attributes::{Attribute, Attributes};
 use crate::cuda::cuda_bodies;
 use crate::prepared::{Prepared, prepare_of};
 use crate::register::bodies;
 use spikeloop_kernels::hash_of;
+use std::ffi::c_int;
 use std::ptr;
 
 /// Reads and checks a sequence.
@@ -38,7 +39,7 @@ pub(super) fn parse(text: &str) -> Result<Sequence, String> {
         text: text.into(),
         operands,
         results,
-        kinds: vec![],
+        kinds: Kinds::default(),
         constants: vec![],
         steps: vec![],
     };
@@ -46,7 +47,7 @@ pub(super) fn parse(text: &str) -> Result<Sequence, String> {
         let words: Vec<&str> = line.split_whitespace().collect();
         match &words[..] {
             ["buffer", dtype, "dims", dims] if sequence.constants.is_empty() && sequence.steps.is_empty() => {
-                sequence.kinds.push(Kind { dtype: number(dtype)?, dims: list(dims)? });
+                sequence.kinds.push(number(dtype)?, &list(dims)?);
             }
             ["constant", dtype, "dims", dims, "bits", bits] if sequence.steps.is_empty() => {
                 let bits = u64::from_str_radix(bits, 16).map_err(|_| format!("'{bits}' are no bits"))?;
@@ -70,7 +71,7 @@ pub(super) fn parse(text: &str) -> Result<Sequence, String> {
 
 /// Prepares the calls that can be.
 fn prepare(sequence: &mut Sequence) {
-    let mut buffers: Vec<RawBuffer> = sequence.kinds.iter_mut().enumerate().map(without_memory).collect();
+    let mut buffers: Vec<RawBuffer> = sequence.kinds.each().enumerate().map(without_memory).collect();
     let constants = sequence.constants.iter().map(|constant| constant.0);
     let all: Vec<_> = buffers.iter_mut().map(ptr::from_mut).chain(constants).collect();
     // SAFETY: all-zero is an empty frame.
@@ -86,15 +87,15 @@ fn prepared(step: &Step, frame: &CallFrame, buffers: &[*mut RawBuffer]) -> Optio
     step.with_frame(frame, buffers, prepare).ok()
 }
 
-/// A buffer that shares no memory with others, as nobody reads or writes it.
-fn without_memory((k, kind): (usize, &mut Kind)) -> RawBuffer {
+/// A buffer that shares no memory with others; nobody reads or writes it.
+fn without_memory((k, (dtype, dims)): (usize, (c_int, &[i64]))) -> RawBuffer {
     RawBuffer {
         struct_size: size_of::<RawBuffer>(),
         extension_start: ptr::null_mut(),
-        dtype: kind.dtype,
+        dtype,
         data: ptr::without_provenance_mut((k + 1) * 64),
-        rank: kind.dims.len() as i64,
-        dims: kind.dims.as_mut_ptr(),
+        rank: dims.len() as i64,
+        dims: dims.as_ptr().cast_mut(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Adds the weights of the spiking rows to their targets.
 
-use std::ops::Range;
+use std::ops::{Deref, Range};
 
 use super::ring::{Later, Now, Place};
 use super::rows::{Index, Indices};
@@ -21,6 +21,9 @@ const FAR: usize = 1 << 20;
 
 /// Pieces whose synapses are on their way while one is worked on; they are shorter than rows.
 const PIECES_AHEAD: usize = 12;
+
+/// Spikes that need no memory of the heap, which takes as long as to deliver one of them.
+const FEW: usize = 32;
 
 /// Neighbouring targets that share a cache line are written by one thread.
 pub(super) const ALIGN: usize = 16;
@@ -71,13 +74,20 @@ pub fn scatter_found<T: Float>(
         rows.prefetch_ends(row);
         Hit { row, value: T::ONE }
     };
-    scatter_each(dims, |_| own.iter().map(hit).collect(), weight, rows, ring, target)
+    if own.len() > FEW {
+        return scatter_each(dims, |_| own.iter().map(hit).collect::<Vec<_>>(), weight, rows, ring, target);
+    }
+    let mut few = [Hit { row: 0, value: T::ONE }; FEW];
+    for (to, k) in few.iter_mut().zip(own) {
+        *to = hit(k);
+    }
+    scatter_each(dims, |_| &few[..own.len()], weight, rows, ring, target)
 }
 
 /// Delivers the spikes that `found` has for each batch row.
-fn scatter_each<T: Float>(
+fn scatter_each<T: Float, H: Deref<Target = [Hit<T>]> + Sync>(
     dims: Dims,
-    found: impl Fn(usize) -> Vec<Hit<T>>,
+    found: impl Fn(usize) -> H,
     weight: &[T],
     rows: &Rows<'_>,
     ring: &Ring<'_>,
@@ -145,9 +155,13 @@ struct Call<'a, T> {
 
 impl<T: Float> Call<'_, T> {
     /// Delivers the spikes of all batch rows, on several threads if there are `enough` events.
-    fn deliver_all(&self, hits: &[Vec<Hit<T>>], enough: usize) -> Result<()> {
+    fn deliver_all(&self, hits: &[impl Deref<Target = [Hit<T>]> + Sync], enough: usize) -> Result<()> {
         let rows = self.rows;
-        let events: usize = hits.iter().flatten().map(|hit| rows.row(hit.row).map_or(0, |r| r.len())).sum();
+        let events: usize = hits
+            .iter()
+            .flat_map(|hits| hits.iter())
+            .map(|hit| rows.row(hit.row).map_or(0, |r| r.len()))
+            .sum();
         let all = |part: Option<Range<usize>>| {
             let mut each = hits.iter().enumerate();
             each.try_for_each(|(b, hits)| self.deliver(b, Source::Found(hits), part.clone()))
@@ -181,9 +195,9 @@ impl<T: Float> Call<'_, T> {
 
     /// The fault that one thread would meet first: several threads see parts of rows, in no order.
     #[cold]
-    fn first_fault(&self, hits: &[Vec<Hit<T>>]) -> Result<()> {
+    fn first_fault(&self, hits: &[impl Deref<Target = [Hit<T>]>]) -> Result<()> {
         let Self { dims, rows, ring, .. } = *self;
-        hits.iter().flatten().try_for_each(|hit| {
+        hits.iter().flat_map(|hits| hits.iter()).try_for_each(|hit| {
             let row = rows.row(hit.row)?;
             ring.delays.check(row.clone(), ring.slots)?;
             rows.check_part(row, dims.n_post)
@@ -192,7 +206,7 @@ impl<T: Float> Call<'_, T> {
 
     /// Ranges of targets, or of delays if the synapses have some, with about the same work each. The last one has no
     /// end: whoever takes it finds what is out of range.
-    fn parts(&self, threads: usize, hits: &[Vec<Hit<T>>]) -> Vec<Range<usize>> {
+    fn parts(&self, threads: usize, hits: &[impl Deref<Target = [Hit<T>]>]) -> Vec<Range<usize>> {
         let bound = |k: usize| match self.ring.delays {
             Delays::None => (self.dims.n_post * k / threads).next_multiple_of(ALIGN).min(self.dims.n_post),
             Delays::U8(d) => self.quantile(d, k, threads, hits),
@@ -203,9 +217,15 @@ impl<T: Float> Call<'_, T> {
     }
 
     /// A delay below which lie about k of `of` equal shares of the events. Rows ascend by delay.
-    fn quantile<D: Index>(&self, delays: &[D], k: usize, of: usize, hits: &[Vec<Hit<T>>]) -> usize {
+    fn quantile<D: Index>(
+        &self,
+        delays: &[D],
+        k: usize,
+        of: usize,
+        hits: &[impl Deref<Target = [Hit<T>]>],
+    ) -> usize {
         let (mut sum, mut count) = (0, 0);
-        for hit in hits.iter().flatten().take(SAMPLE) {
+        for hit in hits.iter().flat_map(|hits| hits.iter()).take(SAMPLE) {
             if let Ok(row) = self.rows.row(hit.row)
                 && !row.is_empty()
             {

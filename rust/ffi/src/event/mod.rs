@@ -4,73 +4,16 @@
 //! row has the same number of synapses. Where synapses have delays, `delay, cursor` follow `indptr`, and
 //! targets are rings, (lanes, slots, …, neurons).
 
+mod scatter;
+
+pub(crate) use scatter::{prepare as prepare_scatter, scatter};
+
 use crate::buffer::{Buffer, Dtype, Element};
 use crate::error::{Error, Result};
-use crate::found;
 use crate::frame::Frame;
-use crate::operand::{by_float, float, in_place, one, operand, result};
-use crate::prepared::Prepared;
+use crate::operand::{by_float, in_place, one, operand, result};
 use spikeloop_kernels::Float;
 use spikeloop_kernels::event::{self, Delays, Dims, Indices, Indptr, Names, Past, Ring, Rows, Spikes};
-
-/// `spikes, weight, indices, indptr, [delay, cursor,] target` to `target`, in place.
-pub(crate) fn scatter(frame: Frame) -> Result<()> {
-    Scatter::new(frame)?.call(frame)
-}
-
-/// The same, with the attributes of a frame.
-pub(crate) fn prepare_scatter(frame: Frame) -> Result<Box<dyn Prepared>> {
-    Ok(Box::new(Scatter::new(frame)?))
-}
-
-/// A propagation whose attributes are read.
-#[derive(Debug)]
-struct Scatter {
-    /// The operand that is the target, and whether it holds float64.
-    target: usize,
-    double: bool,
-    n_pre: usize,
-    sorted: bool,
-    offset: usize,
-    turn: Option<Turn>,
-}
-
-impl Scatter {
-    fn new(frame: Frame) -> Result<Self> {
-        let target = expect_either(frame, 5)? - 1;
-        let double = float(&frame.arg(target), "target")? == Dtype::F64;
-        let (n_pre, sorted) = (frame.count("n_pre")?, frame.flag("sorted")?);
-        Ok(Self { target, double, n_pre, sorted, offset: frame.count("offset")?, turn: turn(frame, 5)? })
-    }
-
-    fn call(&self, frame: Frame) -> Result<()> {
-        if self.double { self.call_as::<f64>(frame) } else { self.call_as::<f32>(frame) }
-    }
-
-    fn call_as<T: Float + Element>(&self, frame: Frame) -> Result<()> {
-        let (spikes, target) = (frame.arg(0), frame.arg(self.target));
-        let rows = rows_of(frame, 2, 3, self.n_pre)?.sorted(self.sorted);
-        let ring = ring_of(frame, 4, 5, self.turn)?;
-        let dims = dims_of(self.offset, &spikes, &target, &ring)?;
-        let weight = operand::<T>(&frame.arg(1), "weight")?;
-        let values = spikes_as::<T>(&spikes)?;
-        // SAFETY: `operand` and the like borrow other buffers, and the target's own is not borrowed.
-        let result = unsafe { in_place::<T>(&target, "target", &frame.ret(0))? };
-        found::with_ones(frame, &spikes, |ones| {
-            let delivered = match ones {
-                Some(ones) => event::scatter_found(dims, ones, weight, &rows, &ring, result),
-                None => event::scatter(dims, values, weight, &rows, &ring, result),
-            };
-            Ok(delivered?)
-        })
-    }
-}
-
-impl Prepared for Scatter {
-    unsafe fn run(&self, frame: Frame) -> Result<()> {
-        self.call(frame)
-    }
-}
 
 /// `cotangent, weight, indices, indptr, [delay, cursor]` to what the targets of each row sum up to.
 pub(crate) fn gather(frame: Frame) -> Result<()> {
