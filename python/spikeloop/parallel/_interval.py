@@ -4,8 +4,8 @@ Where the first spikes arrive d steps after they were delivered, a device can ru
 start: it notes the spikes that it makes, and all devices exchange, deliver and record them together afterwards. If it
 knows the spikes that the first of these steps delivers, those of the last step before, it can run d + 1 steps.
 
-Backward, a loop takes the same time from what spikes have caused to the steps that have made them, each device knows its
-part of what they have caused, and all add their parts up after each block.
+Backward it takes the same time from what spikes have caused to the steps that made them: each device notes its part of
+what they have caused, and all add their parts up after each block.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ._value import Layout, Value
 
 if TYPE_CHECKING:
     from ._control import Scan
-    from ._partition import Exchanged, Partition
+    from ._partition import Exchanged
 
 
 def find(loop: Scan, length: int, exchanges: Sequence[Exchanged], reverse: bool) -> Blocks | None:
