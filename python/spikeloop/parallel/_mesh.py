@@ -21,6 +21,7 @@ from .._trace import Short, stored
 from ..connect import Connection, Procedural, Rule, View
 from ..connect._rows import reaching
 from ..connect._spec import Synapses
+from ._columns import own_columns
 from ._cut import CutConnection
 from ._parts import Parts
 from ._placement import Placed, are_synapses, gather, place
@@ -123,6 +124,15 @@ class Mesh:
     def writes(self) -> bool:
         """Whether it is this process that writes files."""
         return jax.process_index() == 0
+
+    @property
+    def processes(self) -> int:
+        """The number of processes."""
+        return jax.process_count()
+
+    def columns(self, array: Any, width: int) -> list[tuple[int, np.ndarray]]:
+        """Of an array (..., n) in pieces of this width, those that this process is to write, each with its place."""
+        return own_columns(array, width)
 
     def cut_value(self, state: State, value: Any) -> Any:
         """A whole value as the State holds it."""
