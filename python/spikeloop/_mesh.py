@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ._by_part import Place
 from ._jax import ClosedJaxpr
 from ._state import State
 
@@ -65,6 +66,10 @@ class Devices(Protocol):
         """A whole value as the State holds it."""
         ...
 
+    def maker(self, size: tuple[int, ...]) -> Place | None:
+        """What makes arrays of a population of this size, each device its part."""
+        ...
+
     def draw(self, rule: Any, source: Any, target: Any) -> Any:
         """The connection that a rule makes, with its synapses where their targets are; None if it makes whole ones."""
         ...
@@ -119,6 +124,12 @@ def wait() -> None:
     mesh = current()
     if mesh is not None:
         mesh.wait()
+
+
+def maker(size: tuple[int, ...]) -> Place | None:
+    """What makes arrays of a population of this size, each device its part; None for one device."""
+    mesh = current()
+    return None if mesh is None else mesh.maker(size)
 
 
 def processes() -> int:

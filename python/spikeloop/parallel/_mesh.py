@@ -15,6 +15,7 @@ from jax.sharding import Mesh as JaxMesh
 from jax.sharding import PartitionSpec as P
 
 from .. import _mesh
+from .._by_part import Part, Place
 from .._form import Form
 from .._state import State
 from .._trace import Short, stored
@@ -125,6 +126,20 @@ class Mesh:
         """Whether it is this process that writes files."""
         return jax.process_index() == 0
 
+    def maker(self, size: tuple[int, ...]) -> Place | None:
+        """What makes arrays of a population of this size, each device its part; of uneven ones each makes all."""
+        if not size or size[0] < self.shards or size[0] % self.shards:
+            return None
+        sharding, row = NamedSharding(self.devices, P(AXIS)), math.prod(size[1:])
+
+        def place(shape: tuple[int, ...], part: Part) -> Any:
+            if shape != size:
+                return None
+            own = lambda index: part(index[0].start * row, index[0].stop * row).reshape(-1, *size[1:])  # noqa: E731
+            return jax.make_array_from_callback(shape, sharding, own)
+
+        return place
+
     @property
     def processes(self) -> int:
         """The number of processes."""
@@ -171,6 +186,9 @@ class BatchMesh(Mesh):
 
     def draw(self, rule: Rule, source: View, target: View) -> None:
         """Nothing: connections are whole."""
+
+    def maker(self, size: tuple[int, ...]) -> None:
+        """Nothing: every device has all neurons."""
 
     def cut(self, connection: Any) -> Any:
         """The connection as it is."""
