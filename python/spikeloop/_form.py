@@ -17,7 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from . import environ, init
+from . import _mesh, environ, init
+from ._by_part import by_part
 from ._errors import ShapeError
 from ._jax import is_tracer
 from ._keywords import bind, check_choice
@@ -126,10 +127,11 @@ class Form(Dynamics):
                 raise
 
     def init_state(self, batch_size: int | None = None, **_: Any) -> None:
-        """Make the states, with a first axis of `batch_size` samples if given."""
+        """Make the states, with a first axis of `batch_size` samples if given; devices make those of their neurons."""
         for name in self.state_vars:
             where = f"{self.path}.{name}"
-            state = init_variable(self._start(name), self.state_unit(name), self.varshape, batch_size, where)
+            with by_part(_mesh.maker(self.varshape)):
+                state = init_variable(self._start(name), self.state_unit(name), self.varshape, batch_size, where)
             setattr(self, name, state)
 
     def _start(self, name: str) -> Any:

@@ -6,6 +6,9 @@ import threading
 from collections.abc import Hashable, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+
+from ._by_part import Place
 from ._jax import ClosedJaxpr
 from ._state import State
 
@@ -50,8 +53,21 @@ class Devices(Protocol):
         """Whether it is this process that writes files."""
         ...
 
+    @property
+    def processes(self) -> int:
+        """The number of processes."""
+        ...
+
+    def columns(self, array: Any, width: int) -> list[tuple[int, np.ndarray]]:
+        """Of an array (..., n) in pieces of this width, those that this process is to write, each with its place."""
+        ...
+
     def cut_value(self, state: State, value: Any) -> Any:
         """A whole value as the State holds it."""
+        ...
+
+    def maker(self, size: tuple[int, ...]) -> Place | None:
+        """What makes arrays of a population of this size, each device its part."""
         ...
 
     def draw(self, rule: Any, source: Any, target: Any) -> Any:
@@ -108,3 +124,26 @@ def wait() -> None:
     mesh = current()
     if mesh is not None:
         mesh.wait()
+
+
+def maker(size: tuple[int, ...]) -> Place | None:
+    """What makes arrays of a population of this size, each device its part; None for one device."""
+    mesh = current()
+    return None if mesh is None else mesh.maker(size)
+
+
+def processes() -> int:
+    """The number of processes that share a network."""
+    mesh = current()
+    return 1 if mesh is None else mesh.processes
+
+
+def columns(array: Any, width: int | None) -> list[tuple[int, np.ndarray]]:
+    """Of an array (..., n) in pieces of this width, those that this process is to write, each with its place.
+
+    Without a width, all of it in one piece.
+    """
+    mesh = current()
+    if mesh is None:
+        return [(0, np.asarray(array))]
+    return [(0, mesh.gather(array))] if width is None else mesh.columns(array, width)

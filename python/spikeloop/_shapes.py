@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ._by_part import array, elements
 from ._jax import is_at_hand
 
 
@@ -25,5 +25,7 @@ def repeat_to(shape: tuple[int, ...], value: Any, dtype: Any) -> Any:
     Outside of transformations NumPy does it, for which JAX would compile and keep programs for each new shape.
     """
     if is_at_hand(value):
-        return jax.device_put(np.array(np.broadcast_to(np.asarray(value, dtype), shape)))
+        known = np.asarray(value, dtype)
+        own = lambda start, stop: np.array(np.broadcast_to(elements(known, shape, start, stop), stop - start))  # noqa: E731
+        return array(shape, own)
     return jnp.broadcast_to(jnp.asarray(value, dtype), shape) + jnp.zeros((), dtype)

@@ -86,6 +86,7 @@ def check_networks():
         if name == "LongRows":
             FOUND["queued"] = net.P.queue is not None
         if name == "BrunelSTDP":
+            FOUND["gathers of BrunelSTDP"] = gathers()
             check_weights(alone[2], net)
 
 
@@ -220,24 +221,24 @@ def recorded(make):
     return [*rows, V, *jax.tree.leaves(sl.nn.save_states(events))]
 
 
-def gathers():
+def gathers(operation="all-gather"):
     """How many arrays each loop of the last program gathers, branches that are not taken as a rule aside."""
     programs = Path(sys.argv[1]).glob("*_run.*after_optimizations.txt")
     text = max(programs, key=lambda file: file.stat().st_mtime_ns).read_text()
     blocks = re.finditer(r"^(?:ENTRY )?%?([\w.\-]+) [^\n]*\{\n(.*?)^\}", text, re.S | re.M)
     computations = {block[1]: block[2] for block in blocks}
-    return [computations[body].count(" all-gather(") for body in {*re.findall(r"body=%?([\w.\-]+)", text)}]
+    return [computations[body].count(f" {operation}(") for body in {*re.findall(r"body=%?([\w.\-]+)", text)}]
 
 
 def check_gradient():
-    """The gradient through a loop, by a weight for each synapse."""
+    """The gradient through a loop, by a weight for each synapse, or by one for all of those that take five steps."""
+    each = sl.init.Uniform(0.0 * u.mV, 0.2 * u.mV)
 
-    def slope(mesh):
+    def slope(mesh, weight, delay):
         sl.random.seed(3)
         net = sl.nn.Module("net")
         net.N = sl.LIFRef(101, V_th=1.0 * u.mV, tau_ref=1 * u.ms, V_initializer=sl.init.Uniform(0 * u.mV, 1 * u.mV))
-        rule = sl.connect.FixedOutDegree(10, sl.init.Uniform(0.0 * u.mV, 0.2 * u.mV), seed=1)
-        net.P = sl.project(net.N, net.N, rule)
+        net.P = sl.project(net.N, net.N, sl.connect.FixedOutDegree(10, weight, seed=1), delay=delay)
         sl.nn.init_all_states(net)
 
         def loss():
@@ -245,12 +246,14 @@ def check_gradient():
             return (spikes * (1.0 + u.get_mantissa(net.N.V.value))).sum()
 
         (g,) = jax.tree.leaves(sl.transform.grad(loss, net.P.comm.weight)())
-        return np.asarray(g) if mesh is None else net.P.comm.parts.whole(np.asarray(g))
+        return np.asarray(g) if mesh is None or g.size == 1 else net.P.comm.parts.whole(np.asarray(g))
 
-    with devices(2) as mesh:
-        ours = slope(mesh)
-    wanted = slope(None)
-    FOUND["gradient"] = [float(np.abs(wanted).max()), float(np.abs(ours - wanted).max())]
+    for name, *options in (("at once", each, None), ("each", each, 0.5 * u.ms), ("one", 0.1 * u.mV, 0.5 * u.ms)):
+        with devices(2) as mesh:
+            ours = slope(mesh, *options)
+        FOUND[f"exchanges of gradient {name}"] = [sorted(gathers(kind)) for kind in ("all-gather", "all-reduce")]
+        wanted = slope(None, *options)
+        FOUND[f"gradient {name}"] = [float(np.abs(wanted).max()), float(np.abs(ours - wanted).max())]
 
 
 def check_batch():

@@ -54,7 +54,7 @@ def test_a_device_draws_the_random_words_of_its_own_neurons_alone(found):
     assert sorted(found["drawn"]) == ["1,26"] * 3 + ["2,26", "26", "26"], "of 103 neurons on four devices"
 
 
-@pytest.mark.parametrize("name", ["Brunel", "COBA", "OwnDelays"])
+@pytest.mark.parametrize("name", ["Brunel", "BrunelSTDP", "COBA", "OwnDelays"])
 def test_spikes_are_exchanged_once_in_the_shortest_delay(found, name):
     assert [n for n in found[f"gathers of {name}"] if n] == [1], "the loop over blocks of steps"
 
@@ -70,10 +70,17 @@ def test_saved_states_are_those_of_one_device_and_load_on_another_number_of_them
     assert found["goes on"]
 
 
-def test_the_gradient_through_a_loop_is_that_of_one_device(found):
-    largest, error = found["gradient"]
+@pytest.mark.parametrize("name", ["at once", "each", "one"])
+def test_the_gradient_through_a_loop_is_that_of_one_device(found, name):
+    largest, error = found[f"gradient {name}"]
     assert largest > 0.1
     assert error < 1e-5 * largest
+
+
+@pytest.mark.parametrize("name", ["each", "one"])
+def test_differentiated_loops_exchange_once_in_the_delay_forward_and_backward(found, name):
+    forward, backward = found[f"exchanges of gradient {name}"]
+    assert [n for n in forward if n] == [n for n in backward if n] == [1], "the loops over blocks of steps"
 
 
 def test_training_by_batches_that_devices_share_is_that_of_one_device(found):

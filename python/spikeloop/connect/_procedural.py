@@ -15,7 +15,8 @@ from .. import environ
 from .._errors import ShapeError
 from .._state import State, value_of
 from ..kernels import _procedural as kernel
-from ..kernels._ring import look, put
+from ..kernels._event import Rows
+from ..kernels._turned_ring import turn
 from ._connection import Connection
 from ._connectivity import Connectivity
 from ._delays import steps_of
@@ -140,8 +141,8 @@ class ProceduralConnection(Connectivity):
         return kernel.scatter(spikes.astype(target.dtype) * weight, target, self.n_pre, self._drawn)
 
     def _add_oldest(self, spikes: Any, weight: Any, cursor: Any, past: Any, target: Any) -> tuple[Any, Any]:
-        past = put(past, cursor, spikes)
-        return past, self._add(look(past, (cursor + 1) % past.shape[0]), weight, target)
+        past, late = turn(spikes, cursor, past, Rows(0, self.n_pre, slots=0))
+        return past, self._add(late, weight, target)
 
     def _add_later(self, spikes: Any, weight: Any, cursor: Any, ring: Any) -> Any:
         return kernel.scatter_ring(spikes.astype(ring.dtype) * weight, cursor, ring, self.n_pre, self._drawn)

@@ -16,7 +16,7 @@ from .._jax import is_tracer
 from .._module import Module
 from .._state import DelayState
 from .._steps import steps_since
-from ..kernels._ring import look, put
+from ..kernels._turned_ring import look, put
 from ._steps import check_ring, delay_steps, delay_times, nearest
 
 INTERPOLATIONS = {"nearest": "nearest", "round": "nearest", "linear": "linear", "linear_interp": "linear"}

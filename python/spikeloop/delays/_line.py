@@ -12,7 +12,8 @@ from .. import environ
 from .._module import Module
 from .._state import DelayState
 from .._units import check_input, time_step, with_unit
-from ..kernels._ring import look, put
+from ..kernels._event import Rows
+from ..kernels._turned_ring import after, look, put, turn
 from ._steps import check_ring, delay_steps
 
 
@@ -51,23 +52,36 @@ class DelayLine(Module):
 
     def update(self, values: Any) -> Any:
         """Take values in and return those of `delay` ago."""
+        return self._delayed(values, of_sources=False)
+
+    def of_sources(self, spikes: Any) -> Any:
+        """The same with spikes of sources, which all targets may need: devices share them once in the delay."""
+        return self._delayed(spikes, of_sources=True)
+
+    def _delayed(self, values: Any, *, of_sources: bool) -> Any:
         if not self._is_on():
             return values
         unit = values.unit if isinstance(values, u.Quantity) else u.UNITLESS
         past, cursor = self._ring(values)
-        past = put(past, cursor, jnp.broadcast_to(u.get_mantissa(values), past.shape[1:]))
-        if self._each is None:
-            oldest = look(past, (cursor + 1) % past.shape[0])
+        now = jnp.broadcast_to(u.get_mantissa(values), past.shape[1:])
+        if self._each is None and of_sources and now.ndim:
+            past, oldest = turn(now, cursor, past, Rows(0, now.shape[-1], slots=0))
         else:
-            slots = (cursor - jnp.asarray(self._each, jnp.int32)) % past.shape[0]
-            oldest = jnp.take_along_axis(past, jnp.broadcast_to(slots, past.shape[1:])[None], 0)[0]
+            past = put(past, cursor, now)
+            oldest = self._read(past, cursor)
         self._turn(past, cursor)
         return with_unit(oldest, unit)
+
+    def _read(self, past: Any, cursor: Any) -> Any:
+        if self._each is None:
+            return look(past, after(cursor, past))
+        slots = (cursor - jnp.asarray(self._each, jnp.int32)) % past.shape[0]
+        return jnp.take_along_axis(past, jnp.broadcast_to(slots, past.shape[1:])[None], 0)[0]
 
     def add_into(self, connection: Any, spikes: Any, target: Any) -> Any:
         """`target` plus what the spikes of `delay` ago deliver through a connection."""
         if not self._is_on() or self.has_each:
-            return connection.add_undelayed(self(spikes), target)
+            return connection.add_undelayed(self.of_sources(spikes), target)
         past, cursor = self._ring(spikes)
         past, target = connection.relay(spikes, cursor, past, target)
         self._turn(past, cursor)

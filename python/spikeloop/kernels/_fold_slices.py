@@ -12,8 +12,10 @@ from .._jax import ClosedJaxpr
 from ._event import Rows, scatter_p
 from ._ring import relay_p
 from ._spike_queue import enqueue_p
+from ._turned_ring import turn_p
 
-_READERS = [kernel.primitive for kernel in (scatter_p, relay_p, enqueue_p)]  # their first operand, from an offset on
+# They read their first operand from an offset on.
+_READERS = [kernel.primitive for kernel in (scatter_p, relay_p, enqueue_p, turn_p)]
 
 
 def fold_slices(closed: ClosedJaxpr) -> ClosedJaxpr:

@@ -18,8 +18,8 @@ from .._jax import ad, zero_tangent
 from ._event import Rows, sources_of
 from ._exact_sums import are_exact, digits
 from ._kernel import FLOATS, ByName, Kernel, cuda_tiles, inputs, params, state
-from ._ring import put
 from ._rules import is_zero
+from ._turned_ring import put
 
 
 class History(NamedTuple):

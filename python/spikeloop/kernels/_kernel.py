@@ -106,7 +106,7 @@ class Kernel:
     that have another one are sums over it |
     | `turn` | of an elementwise kernel of many steps: (**structure) → the `Turn` that its native code repeats; \
     operands that are timed, and results for each step, have one more first axis |
-    | `platforms` | those that native code is for; on others the reference is as good |
+    | `platforms` | those that native code is for; on others the reference is as good. None for what XLA does as well |
     | `returned` | state that loops return from every step. On GPUs its new values get memory of their own: an \
     unrolled loop would have to copy them else |
     | `mesh` | how devices share the work, if the kernel is not elementwise; otherwise each does all of it |
@@ -315,7 +315,7 @@ class Kernel:
 
 def table() -> dict[str, tuple[str, ...]]:
     """For each kernel the platforms on which it is native; derivatives go with their kernel."""
-    names = [name for name in sorted(KERNELS) if "." not in name]
+    names = [name for name in sorted(KERNELS) if "." not in name and KERNELS[name].platforms]
     native = {name: _library.targets.get(KERNELS[name].target, ()) for name in names}
     return {name: tuple(x for x in native[name] if not (KERNELS[name].elementwise and _by_xla(x))) for name in names}
 

@@ -9,10 +9,8 @@ A ring of past spikes (slots, ..., n_pre) delays all synapses alike by slots −
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -22,6 +20,7 @@ from ._exact_sums import digits
 from ._kernel import FLOATS, ByName, Kernel, inputs, params, state
 from ._mesh_axes import STORED, ByTarget
 from ._rules import is_zero, lane_axis, lane_count
+from ._turned_ring import look, oldest, on_lanes, own, put, turn, turned
 
 
 def relay(
@@ -41,31 +40,7 @@ def collect(cursor: Any, full: Any, target: Any, ring: Any) -> tuple[Any, Any]:
     return target, ring
 
 
-def put(ring: Any, cursor: Any, value: Any) -> Any:
-    """`ring` with `value` in the slot at the cursor."""
-    return jax.lax.dynamic_update_index_in_dim(ring, value.astype(ring.dtype), cursor, 0)
-
-
-def look(ring: Any, slot: Any) -> Any:
-    """What stands in a slot."""
-    return jax.lax.dynamic_index_in_dim(ring, slot, 0, keepdims=False)
-
-
 # --- reference -------------------------------------------------------------------------------------------------------
-
-
-def _on_lanes(fun: Callable[..., Any], slots: int | None, cursor: Any, *arrays: Any) -> Any:
-    """`fun(cursor, *arrays)` on each lane; the lanes are the first `slots` axes."""
-    each = cursor.size > 1
-    for _ in range(slots or 0):
-        fun = jax.vmap(fun, (0 if each else None, *[0] * len(arrays)))
-    return fun(cursor.reshape(arrays[-1].shape[:slots] if each else ()), *arrays)
-
-
-def _turn(cursor: Any, spikes: Any, past: Any) -> tuple[Any, Any]:
-    """The ring with new spikes in it, and the oldest ones."""
-    past = put(past, cursor, spikes)
-    return past, look(past, (cursor + 1) % past.shape[0])
 
 
 def _deliver(spikes: Any, weight: Any, indices: Any, indptr: Any, target: Any, rows: Rows) -> Any:
@@ -75,15 +50,11 @@ def _deliver(spikes: Any, weight: Any, indices: Any, indptr: Any, target: Any, r
     return scatter_p(spikes=flat[0], **synapses, target=flat[1], rows=plain)[0].reshape(target.shape)
 
 
-def _own(spikes: Any, rows: Rows) -> Any:
-    return jax.lax.slice_in_dim(spikes, rows.offset, rows.offset + rows.n_pre, axis=-1)
-
-
 def _relay_reference(
     spikes: Any, weight: Any, indices: Any, indptr: Any, cursor: Any, past: Any, target: Any, *, rows: Rows
 ) -> list[Any]:
-    past, oldest = _on_lanes(_turn, rows.slots, cursor, _own(spikes, rows), past)
-    return [past, _deliver(oldest, weight, indices, indptr, target, rows)]
+    past, late = on_lanes(turned, rows.slots, cursor, own(spikes, rows), past)
+    return [past, _deliver(late, weight, indices, indptr, target, rows)]
 
 
 def _collect_reference(cursor: Any, full: Any, target: Any, ring: Any, *, slots: int) -> list[Any]:
@@ -92,7 +63,7 @@ def _collect_reference(cursor: Any, full: Any, target: Any, ring: Any, *, slots:
     def take(cursor: Any, target: Any, ring: Any) -> tuple[Any, Any]:
         return target + look(ring, cursor), put(ring, cursor, jnp.zeros_like(target))
 
-    return list(_on_lanes(take, slots, cursor, target, ring))
+    return list(on_lanes(take, slots, cursor, target, ring))
 
 
 # --- derivatives and batches -----------------------------------------------------------------------------------------
@@ -108,14 +79,12 @@ def _relay_jvp(kernel: Kernel, o: ByName, tangents: ByName, structure: Any) -> A
     slope = jnp.zeros_like(o.target) if is_zero(d.target) else d.target
     new: Any = zero_tangent(outs[0])
     if not (is_zero(d.spikes) and is_zero(d.past)):
-        here = jnp.zeros((), o.past.dtype) if is_zero(d.spikes) else _own(d.spikes, rows)
-        here = jnp.broadcast_to(here, rows.at_once(o.past.shape))
+        here = jnp.zeros_like(o.spikes) if is_zero(d.spikes) else d.spikes
         before = jnp.zeros_like(o.past) if is_zero(d.past) else d.past
-        new, oldest = _on_lanes(_turn, rows.slots, o.cursor, here, before)
-        slope = _deliver(oldest, o.weight, o.indices, o.indptr, slope, rows)
+        new, late = turn(here, o.cursor, before, rows)
+        slope = _deliver(late, o.weight, o.indices, o.indptr, slope, rows)
     if not is_zero(d.weight):
-        oldest = _on_lanes(lambda c, ring: look(ring, (c + 1) % ring.shape[0]), rows.slots, o.cursor, outs[0])
-        slope = _deliver(oldest, d.weight, o.indices, o.indptr, slope, rows)
+        slope = _deliver(oldest(o.cursor, outs[0], rows), d.weight, o.indices, o.indptr, slope, rows)
     return outs, [new, slope]
 
 

@@ -142,14 +142,14 @@ class CommProjection(Projection):
             return target
         if line is not None and isinstance(comm, Connectivity):
             return line.add_into(comm, spikes, target)
-        spikes = spikes if line is None else line(spikes)
+        spikes = spikes if line is None else line.of_sources(spikes)
         return comm.add_into(spikes, target) if hasattr(comm, "add_into") else self.added(comm(spikes), target)
 
     def _learn_and_add(self, spikes: Any, target: Any) -> Any:
         """Weights change by the spikes that reach the synapses now, then deliver them."""
         in_dendrite = self.delay is not None and self.delay_in_dendrite
         if self.delay is not None and not in_dendrite:
-            spikes = self.delay(spikes)
+            spikes = self.delay.of_sources(spikes)
         *rules, last = self.rules
         for rule in rules:
             rule(self.comm, spikes)

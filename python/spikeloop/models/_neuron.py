@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import brainunit as u
 import jax.numpy as jnp
 
-from .. import surrogate
+from .. import _mesh, surrogate
+from .._by_part import by_part
 from .._form import Form, declare_constructor
 from .._hard_reset import hard_reset
 from .._shapes import repeat_to
@@ -162,7 +163,8 @@ class Neuron(RunsSteps, Form):
         """Make the states, with a first axis of `batch_size` samples if given."""
         super().init_state(batch_size)
         if self.state_vars:
-            self.make_buffers(with_unit(self.state_numbers()[0], self.state_unit("V")))
+            with by_part(_mesh.maker(self.varshape)):
+                self.make_buffers(with_unit(self.state_numbers()[0], self.state_unit("V")))
 
     def make_buffers(self, V: Any) -> None:
         """Make the States that every model has: spikes, remaining refractory steps, and pending jumps of V."""

@@ -105,7 +105,7 @@ class CurrentProj(CommProjection):
         values, line = self.through(self.modules[self.front :], (spikes,)), self.delay
         if line is not None and not self.delay_in_dendrite:
             values = line(values)
-            spikes = values if self.spike_delay is None else self.spike_delay(spikes)
+            spikes = values if self.spike_delay is None else self.spike_delay.of_sources(spikes)
         for rule in self.rules:
             rule(self.comm, spikes)
         delivered = self._carried(values, self.comm.weight.value)

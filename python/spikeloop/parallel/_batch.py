@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 
 from .._jax import bind_equation
-from ..kernels import _conv, _dense, _event, _procedural, _ring
+from ..kernels import _conv, _dense, _event, _procedural, _ring, _turned_ring
 from ._value import AXIS, Layout, Value
 
 if TYPE_CHECKING:
@@ -147,6 +147,9 @@ _SAMPLES: dict[Kernel, tuple[tuple[str, ...], tuple[str, ...]]] = {
     _procedural.gather_p: ((), ("ct",)),
     _ring.relay_p: (("spikes", "target"), ("past",)),
     _ring.collect_p: (("target",), ("ring",)),
+    _turned_ring.turn_p: (("spikes",), ("past",)),
+    _turned_ring.unturn_p: (("ct",), ("past",)),
+    _turned_ring.oldest_p: ((), ("past",)),
 }
 
 

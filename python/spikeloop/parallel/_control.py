@@ -61,7 +61,7 @@ def _scan(partition: Partition, equation: Any, values: list[Value]) -> list[Valu
     before = len(partition.exchanges)
     loop = Scan(partition, body, (consts, init, xs), joins)
     noted, length = partition.exchanges[before:], p["length"]
-    if noted and not p["reverse"] and (blocks := _interval.find(loop, length, noted)) is not None:
+    if noted and (blocks := _interval.find(loop, length, noted, p["reverse"])) is not None:
         del partition.exchanges[before:]
         return blocks.run(length)
     carry, ys = jax.lax.scan(loop.step, loop.start(), [x.array for x in xs], p["length"], p["reverse"], p["unroll"])

@@ -10,12 +10,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.random import threefry2x32_p
 
 from ..kernels import _random
+from ..random._direct import words_of
 from . import _control
 from ._value import Layout, Value, first_element, part_size
 
@@ -63,17 +62,9 @@ def _drawn(partition: Partition, equation: Any, values: list[Value]) -> list[Val
         keys = jnp.broadcast_to(keys, (*runs.shape, 2))
         (found,) = kernel.bind(keys, start + first, *bounds, shape=(length,))
     else:
-        found = _bits(keys, first[:, None] + jnp.arange(length, dtype=jnp.uint32), equation.params["bit_width"])
+        if equation.params["bit_width"] != 32:
+            return None
+        found = words_of(keys, first[:, None] + jnp.arange(length, dtype=jnp.uint32))
         if found is None:
             return None
     return [Value(found.reshape(*shape[:axis], size, *shape[axis + 1 :]), layout)]
-
-
-def _bits(key: Any, element: Any, width: int) -> Any:
-    """The random words of some elements as JAX draws them; None of words and keys of other kinds."""
-    partitionable = jax.config.jax_threefry_partitionable  # pyright: ignore[reportAttributeAccessIssue]
-    if width != 32 or not partitionable or jax.random.key_impl(key) != "threefry2x32":
-        return None
-    a, b = jnp.broadcast_arrays(*jax.random.key_data(key), element)[:2]
-    first, second = threefry2x32_p.bind(a, b, jnp.zeros_like(element), element)
-    return first ^ second

@@ -3,6 +3,9 @@
 Where the first spikes arrive d steps after they were delivered, a device can run d steps on what it knows at their
 start: it notes the spikes that it makes, and all devices exchange, deliver and record them together afterwards. If it
 knows the spikes that the first of these steps delivers, those of the last step before, it can run d + 1 steps.
+
+Backward it takes the same time from what spikes have caused to the steps that made them: each device notes its part of
+what they have caused, and all add their parts up after each block.
 """
 
 from __future__ import annotations
@@ -13,36 +16,38 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from ..kernels._event import Rows, scatter_p
-from ..kernels._ring import look, put, relay_p
+from . import _kernels
+from ._halves import first_half, second_half
 from ._split import Split, Step
 from ._value import Layout, Value
 
 if TYPE_CHECKING:
     from ._control import Scan
-    from ._partition import Exchanged, Partition
+    from ._partition import Exchanged
 
 
-def find(loop: Scan, length: int, exchanges: Sequence[Exchanged]) -> Blocks | None:
+def find(loop: Scan, length: int, exchanges: Sequence[Exchanged], reverse: bool) -> Blocks | None:
     """How the loop runs in blocks of steps, if this saves some of the `exchanges` of a step."""
     if loop.body.jaxpr.effects:
         return None
     step, partition = Step(loop), loop.partition
     before, halves = len(partition.exchanges), partition.halves
     try:
-        found = _of_several_steps(loop, step, length) or _of_one_step(loop, step, exchanges)
+        found = _of_several_steps(loop, step, length, reverse)
+        found = found if found or reverse else _of_one_step(loop, step, exchanges)
     finally:
         partition.halves = halves
         del partition.exchanges[before:]
     return found
 
 
-def _of_several_steps(loop: Scan, step: Step, length: int) -> Blocks | None:
+def _of_several_steps(loop: Scan, step: Step, length: int, reverse: bool) -> Blocks | None:
     """Blocks of as many steps as spikes travel."""
     ahead = length > step.delay and all(step.next(delivery.spikes) is not None for delivery in step.deliveries)
+    ahead = ahead and not reverse
     if not step.delay or min(step.delay + ahead, length) < 2:
         return None
-    blocks = Blocks(loop, step, step.delay + ahead, ahead)
+    blocks = Blocks(loop, step, step.delay + ahead, ahead, reverse=reverse)
     return blocks if blocks.settle() else None
 
 
@@ -61,16 +66,26 @@ class Blocks:
     """A loop that runs in blocks of `steps`, after each of which spikes are exchanged.
 
     `ahead`: a block knows the spikes that its first step needs, which are the last ones of the block before. `at_once`
-    are operations that need these, with their variables, beside deliveries.
+    are operations that need these, with their variables, beside deliveries. `reverse`: from the last step to the first.
     """
 
     first: Scan
     early: Scan
 
-    def __init__(self, loop: Scan, step: Step, steps: int, ahead: bool, at_once: Sequence[tuple[Any, Any]] = ()):
+    def __init__(
+        self,
+        loop: Scan,
+        step: Step,
+        steps: int,
+        ahead: bool,
+        at_once: Sequence[tuple[Any, Any]] = (),
+        *,
+        reverse: bool = False,
+    ):
         self.loop, self.partition, self.step, self.steps, self.ahead = loop, loop.partition, step, steps, ahead
         self._asked: dict[tuple[int, Any], tuple[Any, Any]] = {}  # what records need of all devices
-        self._at_once = [*at_once]
+        self._at_once, self.reverse = [*at_once], reverse
+        self._sums = {d.spikes: d.sum for d in step.deliveries if d.sum is not None}  # what devices know in parts
         spikes = [*(delivery.spikes for delivery in step.deliveries), *(v for _, v in at_once)]
         self._spikes = {self._sent(v) for v in spikes}
 
@@ -92,6 +107,10 @@ class Blocks:
                 return self._fits()
             known = {*self._asked, *((id(equation), v) for equation, v in self._at_once)}
             for x in asked:
+                if x.is_sum:
+                    if not self._add_later(x.equation, x.variable):
+                        return False
+                    continue
                 key = id(x.equation), x.variable
                 if x.variable is None or id(x.equation) not in own or key in known:
                     return False
@@ -102,13 +121,22 @@ class Blocks:
                 if x.steps is not None or self.step.is_spike(x.variable):
                     self._spikes.add(x.variable)
 
+    def _add_later(self, equation: Any, v: Any) -> bool:
+        """Let devices add up a sum after the block; False if the step needs it before."""
+        is_own = any(equation is e for e in self.step.equations)
+        readers = self.step.readers(v) if is_own and v is not None and v not in self._sums else None
+        self._sums[v] = equation
+        self._asked |= {(id(reader), v): (reader, v) for reader in readers or ()}
+        return readers is not None
+
     def _programs(self) -> list[Any]:
         """Make the programs of the parts; returns notes of what they would exchange in every step."""
         split, exchanges = self.split, self.partition.exchanges
         self.sent = [*dict.fromkeys([*map(self._sent, split.spikes), *split.asked])]
         self.noted = [*dict.fromkeys([*self.sent, *split.timing, *split.recorded])]
-        self.partition.halves = dict.fromkeys(map(id, split.relays), deliver_past)
-        self.partition.halves |= dict.fromkeys(map(id, split.puts), keep_past)
+        self.partition.halves = {id(e): first_half(e) for e in split.turns}
+        self.partition.halves |= {id(e): second_half(e) for e in split.puts}
+        self.partition.halves |= dict.fromkeys(map(id, self._sums.values()), _kernels.part_of_sum)
         xs = [_stacked(jax.ShapeDtypeStruct(x.array.shape[1:], x.array.dtype), x.layout, 0) for x in self.loop.xs]
         before = len(exchanges)
         whole = lambda names: [_stacked(v.aval) for v in names]  # noqa: E731
@@ -150,14 +178,17 @@ class Blocks:
         known = [self.partition.spikes(Value(start[k], loop.layouts[k])) for k in heads]
         carry = [start[k] for k in split.places], [start[k] for k in split.late_places], known
         blocks, rest = divmod(length, self.steps)
-        end, parts = blocks * self.steps, []
+        whole = slice(rest, None) if self.reverse else slice(0, length - rest)
+        last, parts = slice(0, rest) if self.reverse else slice(length - rest, None), []
         if blocks:
-            cut = [x[:end].reshape(blocks, self.steps, *x.shape[1:]) for x in xs]
-            carry, ys = jax.lax.scan(lambda c, x: self._block(c, x, self.steps), carry, cut, blocks)
-            parts.append([y.reshape(end, *y.shape[2:]) for y in ys])
+            cut = [x[whole].reshape(blocks, self.steps, *x.shape[1:]) for x in xs]
+            run = lambda c, x: self._block(c, x, self.steps)  # noqa: E731
+            carry, ys = jax.lax.scan(run, carry, cut, blocks, self.reverse)
+            parts.append([y.reshape(length - rest, *y.shape[2:]) for y in ys])
         if rest:
-            carry, ys = self._block(carry, [x[end:] for x in xs], rest)
+            carry, ys = self._block(carry, [x[last] for x in xs], rest)
             parts.append(ys)
+        parts = parts[::-1] if self.reverse else parts
         return self._results(carry, parts[0] if len(parts) == 1 else [*map(_joined, *parts)])
 
     def _block(self, carry: Any, xs: Sequence[Any], steps: int) -> tuple[Any, list[Any]]:
@@ -169,14 +200,14 @@ class Blocks:
         sent = self._exchanged(noted)
         own = self._delivered(own, sent, noted, steps)
         records = [*(sent[v] for v in split.asked), *(noted[v] for v in split.recorded)]
-        late, more = jax.lax.scan(self.record.step, late, records, steps)
+        late, more = jax.lax.scan(self.record.step, late, records, steps, self.reverse)
         heads = [sent[self.step.next(v)][-1] for v in split.spikes] if self.ahead else []
         return ([*own], [*late], heads), [*ys, *more]
 
     def _alone(self, own: Any, heads: Sequence[Any], xs: Sequence[Any], steps: int) -> tuple[Any, list[Any]]:
         """The steps of a device, and what it has noted in each."""
         if not self.ahead:
-            return jax.lax.scan(self.early.step, own, xs, steps)
+            return jax.lax.scan(self.early.step, own, xs, steps, self.reverse)
         own, row = self.first.step(own, [*(x[0] for x in xs), *heads])
         if steps == 1:
             return own, [x[None] for x in row]
@@ -189,7 +220,11 @@ class Blocks:
         spikes = [v for v in cut if v in self._spikes]
         rows = self.partition.exchanged([(noted[v], cut[v]) for v in spikes])
         found = dict(zip(spikes, rows, strict=True))
+        sums = [v for v in self.sent if v in self._sums]
+        found |= zip(sums, self.partition.summed([noted[v] for v in sums]), strict=True)
         for v in self.sent:
+            if v in self._sums:
+                continue
             if v not in cut:
                 found[v] = noted[v]
             elif v not in found:
@@ -203,7 +238,7 @@ class Blocks:
             return [*own]
         rows = [*(sent[self._sent(v)][:late] for v in split.spikes), *(noted[v][steps - late :] for v in split.timing)]
         places = [split.places.index(k) for k in split.filled]
-        filled, _ = jax.lax.scan(self.deliver.step, [own[k] for k in places], rows, late)
+        filled, _ = jax.lax.scan(self.deliver.step, [own[k] for k in places], rows, late, self.reverse)
         changed = dict(zip(places, filled, strict=True))
         return [changed.get(k, x) for k, x in enumerate(own)]
 
@@ -226,33 +261,3 @@ def _stacked(aval: Any, layout: Layout | None = None, axis: int = 1) -> Value:
     """An array of all steps of a block, of which only the form is known; the `layout` is that of one step."""
     array = jax.ShapeDtypeStruct((1, *aval.shape), aval.dtype)
     return Value(array, None if layout is None else layout._replace(axis=layout.axis + axis))
-
-
-# --- the two halves of a delivery of past spikes ---------------------------------------------------------------------
-
-
-def deliver_past(partition: Partition, equation: Any, values: list[Value]) -> list[Value]:
-    """The delivery of what the ring holds already."""
-    given, rows = _named(equation, values)
-    past, cursor, target = partition.whole(given["past"]), partition.whole(given["cursor"]), given["target"]
-    layout = Layout(0, target.shape[-1]) if (of := given["indices"].layout) and of.of_synapses else None
-    (target,) = scatter_p(
-        spikes=look(past, (cursor + 1) % past.shape[0]),
-        weight=given["weight"].array,
-        indices=given["indices"].array,
-        indptr=given["indptr"].array,
-        target=partition.in_layout(target, layout),
-        rows=rows._replace(offset=0, slots=None),
-    )
-    return [Value(past), Value(target, layout)]
-
-
-def keep_past(partition: Partition, equation: Any, values: list[Value]) -> list[Value]:
-    """New spikes go into the ring; nothing is delivered."""
-    given, rows = _named(equation, values)
-    own = jax.lax.slice_in_dim(partition.whole(given["spikes"]), rows.offset, rows.offset + rows.n_pre)
-    return [Value(put(partition.whole(given["past"]), partition.whole(given["cursor"]), own)), given["target"]]
-
-
-def _named(equation: Any, values: Sequence[Value]) -> tuple[dict[str, Value], Rows]:
-    return dict(zip(relay_p.names(equation.params), values, strict=True)), equation.params["rows"]

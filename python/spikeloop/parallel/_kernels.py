@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import jax
-
 from ..kernels._draws import KEYS
 from ..kernels._kernel import KERNELS, Kernel
 from ..kernels._mesh_axes import ByNeuron, ByTarget
-from ._value import AXIS, Layout, Value, first_element
+from ._value import Layout, Value, first_element
 
 if TYPE_CHECKING:
     from ._partition import Partition
@@ -60,7 +58,8 @@ def _elementwise(partition: Partition, equation: Any, values: list[Value]) -> li
         parts[FIRST] = parts[FIRST] + first_element(shape, first._replace(axis=0), partition.shards)
     outs = kernel.bind(*parts.values(), **structure)
     return [
-        Value(jax.lax.psum(out, AXIS)) if cut is None else Value(out, cut) for out, cut in zip(outs, along, strict=True)
+        Value(partition.summed([out])[0]) if cut is None else Value(out, cut)
+        for out, cut in zip(outs, along, strict=True)
     ]
 
 
@@ -111,8 +110,19 @@ def _by_target(partition: Partition, equation: Any, values: list[Value]) -> list
         if name in mesh.targets
     }
     outs = kernel.bind(*(operand(partition, mesh, name, value, layouts) for name, value in given.items()), **structure)
-    names = _results(kernel, equation)
-    return [_result(mesh, name, out, layouts, partition.shards) for name, out in zip(names, outs, strict=True)]
+    results = zip(_results(kernel, equation), outs, strict=True)
+    return [_result(partition, mesh, name, out, layouts) for name, out in results]
+
+
+def part_of_sum(partition: Partition, equation: Any, values: list[Value]) -> list[Value]:
+    """The results of a kernel, with what a device adds to sums over neurons or synapses in place of these."""
+    partition.parts_of_sums = True
+    try:
+        outs = rule(equation)(partition, equation, values)
+    finally:
+        partition.parts_of_sums = False
+    assert outs is not None, "what it sums over is cut"
+    return outs
 
 
 def _results(kernel: Kernel, equation: Any) -> list[str]:
@@ -121,12 +131,12 @@ def _results(kernel: Kernel, equation: Any) -> list[str]:
     return [*kernel.replaced(equation.params), *kernel.outputs(o, **equation.params)]
 
 
-def _result(mesh: ByTarget, name: str, out: Any, layouts: dict[str, Layout], shards: int) -> Value:
+def _result(partition: Partition, mesh: ByTarget, name: str, out: Any, layouts: dict[str, Layout]) -> Value:
     if name in layouts:
         return Value(out, layouts[name])
     if name in mesh.synapses and out.size > 1:
-        return Value(out, Layout(0, out.shape[0] * shards, of_synapses=True))
-    return Value(jax.lax.psum(out, AXIS) if name in (*mesh.sums, *mesh.synapses) else out)
+        return Value(out, Layout(0, out.shape[0] * partition.shards, of_synapses=True))
+    return Value(partition.summed([out])[0] if name in (*mesh.sums, *mesh.synapses) else out)
 
 
 def _is_cut(value: Value) -> bool:

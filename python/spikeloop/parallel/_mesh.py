@@ -15,12 +15,14 @@ from jax.sharding import Mesh as JaxMesh
 from jax.sharding import PartitionSpec as P
 
 from .. import _mesh
+from .._by_part import Part, Place
 from .._form import Form
 from .._state import State
 from .._trace import Short, stored
 from ..connect import Connection, Procedural, Rule, View
 from ..connect._rows import reaching
 from ..connect._spec import Synapses
+from ._columns import own_columns
 from ._cut import CutConnection
 from ._parts import Parts
 from ._placement import Placed, are_synapses, gather, place
@@ -124,6 +126,29 @@ class Mesh:
         """Whether it is this process that writes files."""
         return jax.process_index() == 0
 
+    def maker(self, size: tuple[int, ...]) -> Place | None:
+        """What makes arrays of a population of this size, each device its part; of uneven ones each makes all."""
+        if not size or size[0] < self.shards or size[0] % self.shards:
+            return None
+        sharding, row = NamedSharding(self.devices, P(AXIS)), math.prod(size[1:])
+
+        def place(shape: tuple[int, ...], part: Part) -> Any:
+            if shape != size:
+                return None
+            own = lambda index: part(index[0].start * row, index[0].stop * row).reshape(-1, *size[1:])  # noqa: E731
+            return jax.make_array_from_callback(shape, sharding, own)
+
+        return place
+
+    @property
+    def processes(self) -> int:
+        """The number of processes."""
+        return jax.process_count()
+
+    def columns(self, array: Any, width: int) -> list[tuple[int, np.ndarray]]:
+        """Of an array (..., n) in pieces of this width, those that this process is to write, each with its place."""
+        return own_columns(array, width)
+
     def cut_value(self, state: State, value: Any) -> Any:
         """A whole value as the State holds it."""
         parts = getattr(state, "of_synapses", None)
@@ -161,6 +186,9 @@ class BatchMesh(Mesh):
 
     def draw(self, rule: Rule, source: View, target: View) -> None:
         """Nothing: connections are whole."""
+
+    def maker(self, size: tuple[int, ...]) -> None:
+        """Nothing: every device has all neurons."""
 
     def cut(self, connection: Any) -> Any:
         """The connection as it is."""

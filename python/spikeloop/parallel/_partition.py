@@ -11,10 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+
 from .._jax import Literal, bind_equation
 from . import _batch, _control, _drawn, _kernels, _operations
 from ._exchange import exchange
-from ._value import Layout, Value, cut, gather
+from ._value import AXIS, Layout, Value, cut, gather
 
 
 class Partition:
@@ -29,6 +33,7 @@ class Partition:
         self.exchanges: list[Exchanged] = []
         # Operations of which a part comes later, by `id`: rules for what remains of them.
         self.halves: dict[int, Callable[[Partition, Any, list[Value]], list[Value]]] = {}
+        self.parts_of_sums = False  # whether sums over devices are left to later
 
     def run(self, jaxpr: Any, values: Sequence[Value]) -> list[Value]:
         """The results of `jaxpr`, whose inputs, constants first, are `values`."""
@@ -41,7 +46,7 @@ class Partition:
             before, given = len(self.exchanges), [read(atom) for atom in equation.invars]
             outs = self.apply(equation, given)
             for exchanged in self.exchanges[before:]:
-                exchanged.ask(equation, given)
+                exchanged.ask(equation, given, outs)
             known.update(zip(equation.outvars, outs, strict=True))
         return [read(atom) for atom in jaxpr.outvars]
 
@@ -104,6 +109,16 @@ class Partition:
         self.exchanges.extend(Exchanged(Value(rows, layout), rows.shape[0]) for rows, layout in spikes)
         return exchange([(rows, layout.n) for rows, layout in spikes], self.shards, self.list_length)
 
+    def summed(self, parts: Sequence[Any]) -> list[Any]:
+        """The sums over all devices of what each has, in one message; where `parts_of_sums`, those of this device."""
+        if not parts or self.parts_of_sums:
+            return [*parts]
+        flat = jax.lax.psum(jnp.concatenate([part.reshape(-1) for part in parts]), AXIS)
+        rows = jnp.split(flat, np.cumsum([part.size for part in parts])[:-1])
+        found = [x.reshape(part.shape) for x, part in zip(rows, parts, strict=True)]
+        self.exchanges.extend(Exchanged(Value(x), None, is_sum=True) for x in found)
+        return found
+
     def part(self, value: Value, layout: Layout) -> Any:
         """What this device has of an array in `layout`."""
         for held in (value, value.own):
@@ -117,19 +132,23 @@ class Partition:
 
 
 class Exchanged:
-    """A note of what a program gathers: an array of one device, and of how many steps its spikes are.
+    """A note of what a program gathers or adds up: an array of one device, and of how many steps its spikes are.
 
-    `variable` is what the operation `equation`, which needs it, knows it by; None if that is something else.
+    `variable` is what the operation `equation`, which needs it or makes the sum, knows it by; None if that is something
+    else.
     """
 
     equation: Any = None
     variable: Any = None
 
-    def __init__(self, value: Value, steps: int | None):
-        self.value, self.steps = value, steps
+    def __init__(self, value: Value, steps: int | None, *, is_sum: bool = False):
+        self.value, self.steps, self.is_sum = value, steps, is_sum
         self.shape, self.dtype = value.array.shape, value.array.dtype
 
-    def ask(self, equation: Any, given: Sequence[Value]) -> None:
-        """Note the operation that needs it, and by which of the values that it is given."""
-        named = zip(equation.invars, given, strict=True)
-        self.equation, self.variable = equation, next((atom for atom, v in named if v is self.value), None)
+    def ask(self, equation: Any, given: Sequence[Value], outs: Sequence[Value]) -> None:
+        """Note the operation that needs it, and by which of the values that it is given; that of a sum makes it."""
+        if self.is_sum:
+            named = [v for v, out in zip(equation.outvars, outs, strict=True) if out.array is self.value.array]
+        else:
+            named = [v for v, value in zip(equation.invars, given, strict=True) if value is self.value]
+        self.equation, self.variable = equation, next(iter(named), None)

@@ -10,28 +10,33 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .._jax import ClosedJaxpr, Literal, new_variable
-from ..kernels._event import scatter_p
+from .._jax import ClosedJaxpr, Literal, inner_program, new_variable
+from ..kernels._event import gather_p, scatter_p
 from ..kernels._neuron import SPIKE
 from ..kernels._neuron import step_p as neuron_p
 from ..kernels._ring import collect_p, relay_p
 from ..kernels._spike_queue import deliver_p, enqueue_p
+from ..kernels._turned_ring import oldest_p, turn_p, unturn_p
 
 if TYPE_CHECKING:
     from ._control import Scan
 
-# What deliveries put spikes into, and the operations that take out what has arrived.
-_FILLED = {relay_p: ("past",), scatter_p: ("target",), enqueue_p: ("ring", "count", "sources", "values")}
-_TAKERS = (collect_p, deliver_p, scatter_p, enqueue_p)
+# What deliveries put spikes into, backward what spikes have caused, and the operations that take out what has arrived.
+_TURNS = (relay_p, turn_p, unturn_p)  # which take out and put in
+_RINGS = dict.fromkeys(_TURNS, ("past",))
+_FILLED = {**_RINGS, scatter_p: ("target",), enqueue_p: ("ring", "count", "sources", "values")}
+_TAKERS = (collect_p, deliver_p, scatter_p, enqueue_p, oldest_p)
+_FORMS = ("reshape", "squeeze", "broadcast_in_dim", "convert_element_type", "pad")  # a sum stays one through these
 
 
 class Delivery(NamedTuple):
     """An operation of a step that puts spikes into what holds them until they arrive."""
 
     equation: Any
-    spikes: Any  # the variable of the spikes
+    spikes: Any  # the variable of the spikes, or of what they have caused
     filled: tuple[tuple[int, Any], ...]  # (place in what the loop carries, the variable with the spikes in it)
     steps: int  # until the first of them arrive
+    sum: Any = None  # the operation that makes them, each device its part of a sum
 
 
 def variables(atoms: Iterable[Any]) -> list[Any]:
@@ -53,6 +58,10 @@ class Step:
             if {*variables(equation.invars)} <= self.fixed:
                 self.fixed |= {*equation.outvars}
                 self.of_constants.append(equation)
+        self._cut = {v for v, c in zip(self.consts, loop.consts, strict=True) if c.layout and c.layout.of_synapses}
+        self._maker = {v: e for e in self.equations for v in e.outvars}
+        self._uses = Counter(v for e in self.equations for v in variables(e.invars))
+        self._uses.update(variables(self.new + self.ys))
         self.deliveries = self._deliveries()
         self.delay = min((delivery.steps for delivery in self.deliveries), default=0)
 
@@ -76,7 +85,6 @@ class Step:
         return SPIKE in names and made.outvars.index(v) == names.index(SPIKE)
 
     def _deliveries(self) -> list[Delivery]:
-        uses = Counter(v for e in self.equations for v in variables(e.invars)) + Counter(variables(self.new + self.ys))
         places = {v: k for k, v in enumerate(self.carried)}  # of what the loop carries, and of what is put into it
         found = []
         for equation in self.equations:
@@ -86,11 +94,27 @@ class Step:
                 continue
             given, made = _named(kernel, equation)
             pairs = [(given[name], made[name]) for name in _FILLED[kernel]]
-            if all(old in places and uses[old] == 1 and self._waits(new, places[old]) for old, new in pairs):
+            if all(old in places and self._uses[old] == 1 and self._waits(new, places[old]) for old, new in pairs):
                 filled = tuple((places[old], new) for old, new in pairs)
-                found.append(Delivery(equation, given["spikes"], filled, steps))
+                spikes = given["ct" if kernel is unturn_p else "spikes"]
+                found.append(Delivery(equation, spikes, filled, steps, self._sum(spikes)))
                 places |= {new: place for place, new in filled}
         return found
+
+    def _sum(self, v: Any) -> Any:
+        """The gather of which a variable is the only result, but for its form; None if it comes from elsewhere."""
+        while not isinstance(v, Literal) and self._uses[v] == 1 and v in self._maker:
+            equation = self._maker[v]
+            if equation.primitive is gather_p.primitive:
+                return equation if _named(gather_p, equation)[0]["indices"] in self._cut else None
+            if not _changes_form(equation):
+                return None
+            v = equation.invars[0]
+        return None
+
+    def readers(self, v: Any) -> list[Any] | None:
+        """The operations that read a variable; None if it is a result of the step."""
+        return None if v in variables(self.new + self.ys) else [e for e in self.equations if v in variables(e.invars)]
 
     def _stored(self, kernel: Any, equation: Any) -> bool:
         """Whether synapses are the same in every step."""
@@ -118,7 +142,7 @@ def _steps(kernel: Any, equation: Any) -> int:
     rows, state = equation.params["rows"], equation.outvars[0].aval
     if rows.slots != 0 and kernel is not enqueue_p:
         return 0
-    if kernel is relay_p:
+    if kernel in _TURNS:
         return state.shape[0] - 1 if state.ndim == 2 else 0
     return rows.shortest if state.ndim == 2 else 0
 
@@ -141,8 +165,9 @@ class Split:
         self.step, self._own = step, {id(d.equation) for d in step.deliveries}
         self._at_once = {id(equation) for equation, _ in at_once}
         self._same = _replacements(step)
-        self.relays = [d.equation for d in step.deliveries if d.equation.primitive is relay_p.primitive]
-        self.puts = [_put(equation) for equation in self.relays]  # they only fill the rings of past spikes
+        turns = [kernel.primitive for kernel in _TURNS]
+        self.turns = [d.equation for d in step.deliveries if d.equation.primitive in turns]
+        self.puts = [_put(equation) for equation in self.turns]  # they only fill the rings
         self.late, self._made = _followers(step, {id(equation) for equation, _ in asked})
         self.places = [k for k, v in enumerate(step.carried) if v not in self._made]
         self.late_places = [k for k, v in enumerate(step.carried) if v in self._made]
@@ -151,7 +176,7 @@ class Split:
         self.spikes = [*dict.fromkeys([*(d.spikes for d in step.deliveries), *(v for _, v in at_once)])]
         self.asked = [*dict.fromkeys(v for _, v in asked)]
         self.filled = [*dict.fromkeys(place for d in step.deliveries for place, _ in d.filled)]
-        puts = dict(zip(map(id, self.relays), self.puts, strict=True))
+        puts = dict(zip(map(id, self.turns), self.puts, strict=True))
         self._deliveries = [puts.get(id(d.equation), d.equation) for d in step.deliveries]
         rings = [step.carried[k] for k in self.filled]
         self.timing = self._needed(self._deliveries, {*self.spikes, *rings, *self._same, *self._filled().values()})
@@ -165,7 +190,7 @@ class Split:
 
     def early(self, noted: Sequence[Any]) -> ClosedJaxpr:
         """The step of a device alone, whose deliveries take out, but put nothing in."""
-        dropped = {id(e) for e in self.late} | (self._own - {*map(id, self.relays)})
+        dropped = {id(e) for e in self.late} | (self._own - {*map(id, self.turns)})
         kept = [e for e in self.step.equations if id(e) not in dropped]
         reads = lambda e: not self._same.keys().isdisjoint(variables(e.invars))  # noqa: E731
         changed = [e.replace(invars=[*map(self._before, e.invars)]) if reads(e) else e for e in kept]
@@ -222,18 +247,28 @@ class Split:
 
 def _put(equation: Any) -> Any:
     """A delivery of past spikes that needs only those that it stores."""
+    if equation.primitive is not relay_p.primitive:
+        return equation.replace(invars=[*equation.invars])
     given, _ = _named(relay_p, equation)
     needed = ("spikes", "cursor", "past")
     return equation.replace(invars=[v if name in needed else given["spikes"] for name, v in given.items()])
 
 
+def _changes_form(equation: Any) -> bool:
+    """Whether an operation keeps the numbers of its first operand, and adds nothing but zeros."""
+    inner = inner_program(equation)
+    names = [equation.primitive.name] if inner is None else [e.primitive.name for e in inner.jaxpr.eqns]
+    zeros = all(isinstance(v, Literal) and v.val == 0 for v in equation.invars[1:])
+    return zeros and {*names} <= {*_FORMS}
+
+
 def _replacements(step: Step) -> dict[Any, Any]:
-    """The operand that each result of a delivery replaces; a ring of past spikes is read as well as filled."""
+    """The operand that each result of a delivery replaces; a ring that turns is read as well as filled."""
     same = {}
     for delivery in step.deliveries:
         kernel = next(kernel for kernel in _FILLED if kernel.primitive is delivery.equation.primitive)
         given, made = _named(kernel, delivery.equation)
-        same |= {} if kernel is relay_p else {v: given[name] for name, v in made.items()}
+        same |= {} if kernel in _TURNS else {v: given[name] for name, v in made.items()}
     return same
 
 

@@ -16,8 +16,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.random import threefry2x32_p
 
-from .._jax import is_at_hand
+from .._by_part import Part, array, cut, elements
+from .._jax import is_at_hand, is_tracer
 from ._state import as_key
 
 Shape = tuple[int, ...]
@@ -26,6 +28,7 @@ _PART = 1 << 14  # numbers computed at a time, so that they stay in the cache
 _MANY = 1 << 22  # numbers from which on the compiled program of JAX is the faster way
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _ONE = np.uint32(0x3F800000)  # the bits of 1.0
+_LEAST, _ROOT = np.nextafter(np.float32(-1), np.float32(0)), np.float32(math.sqrt(2))
 _CENTRE = (2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087, -0.00125372503,
            -0.00417768164, 0.246640727, 1.50140941)  # fmt: skip
 _TAIL = (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773, -0.0076224613, 0.00943887047,
@@ -34,22 +37,40 @@ _TAIL = (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573
 
 def uniform(words: Any, shape: Shape, dtype: Any, low: Any = 0.0, high: Any = 1.0) -> Any:
     """Uniform on [low, high), from the two words of a key."""
-    if not _by_numpy(shape, dtype, words, low, high):
-        low, high = (jnp.asarray(x, dtype) for x in (low, high))
-        return jax.random.uniform(as_key(words), shape, dtype, low, high)
-    low, high = (np.asarray(x, np.float32) for x in (low, high))
-    unit = np.concatenate([_unit(bits) for bits in _bits(words, math.prod(shape))]).reshape(shape)
-    return jax.device_put(_between(low, high, unit))
+    words = _of_one_device(words)
+    bounds = [low, high]
+    if _by_numpy(dtype, words, low, high):
+        bounds = [np.asarray(x, np.float32) for x in bounds]
+
+        def own(start: int, stop: int) -> np.ndarray:
+            unit = np.concatenate([_unit(bits) for bits in _bits(words, start, stop)])
+            least, most = (elements(x, shape, start, stop) for x in bounds)
+            return _between(least, most, unit)
+
+        if (made := _made(shape, own, own)) is not None:
+            return made
+    low, high = (jnp.asarray(x, dtype) for x in bounds)
+    return jax.random.uniform(as_key(words), shape, dtype, low, high)
 
 
 def normal(words: Any, shape: Shape, dtype: Any, loc: Any = None, scale: Any = None) -> Any:
     """Normal with mean `loc` (0) and standard deviation `scale` (1), from the two words of a key."""
-    if not _by_numpy(shape, dtype, words, loc, scale):
-        return of_jax(jax.random.normal)(words, shape, dtype, loc, scale)
-    least, root = np.nextafter(np.float32(-1), np.float32(0)), np.float32(math.sqrt(2))
-    parts = [_between(least, np.float32(1), _unit(bits)) for bits in _bits(words, math.prod(shape))]
-    x = np.concatenate([root * _inverse_erf(part) for part in parts]).reshape(shape)
-    return jax.device_put(_moved(x, loc, scale, np))
+    words = _of_one_device(words)
+    if _by_numpy(dtype, words, loc, scale):
+
+        def moved(x: Any, start: int) -> np.ndarray:
+            at, by = (
+                None if value is None else elements(value, shape, start, start + x.size) for value in (loc, scale)
+            )
+            return _moved(x, at, by, np)
+
+        def own(start: int, stop: int) -> np.ndarray:
+            parts = [_between(_LEAST, np.float32(1), _unit(bits)) for bits in _bits(words, start, stop)]
+            return moved(np.concatenate([_ROOT * _inverse_erf(part) for part in parts]), start)
+
+        if (made := _made(shape, own, lambda start, stop: moved(_normal_of(words, start, stop), start))) is not None:
+            return made
+    return of_jax(jax.random.normal)(words, shape, dtype, loc, scale)
 
 
 def of_jax(draw: Any) -> Any:
@@ -63,9 +84,38 @@ def _moved(x: Any, loc: Any, scale: Any, xp: Any) -> Any:
     return x if loc is None else xp.asarray(loc, x.dtype) + x
 
 
-def _by_numpy(shape: Shape, dtype: Any, *values: Any) -> bool:
-    as_here = jax.config.jax_threefry_partitionable  # pyright: ignore[reportAttributeAccessIssue]
-    return is_at_hand(*values) and as_here and np.dtype(dtype) == np.float32 and math.prod(shape) < _MANY
+def words_of(key: Any, element: Any) -> Any:
+    """The random words of 32 bits of some elements as JAX draws them; None of keys of other kinds."""
+    if not _is_by_element() or jax.random.key_impl(key) != "threefry2x32":
+        return None
+    a, b = jnp.broadcast_arrays(*jax.random.key_data(key), element)[:2]
+    first, second = threefry2x32_p.bind(a, b, jnp.zeros_like(element), element)
+    return first ^ second
+
+
+def _made(shape: Shape, few: Part, many: Part) -> Any:
+    """An array by NumPy, or a large one of which devices make their parts; None of one that JAX makes whole."""
+    return array(shape, few) if math.prod(shape) < _MANY else cut(shape, many)
+
+
+def _by_numpy(dtype: Any, *values: Any) -> bool:
+    return is_at_hand(*values) and _is_by_element() and np.dtype(dtype) == np.float32
+
+
+def _is_by_element() -> bool:
+    return jax.config.jax_threefry_partitionable  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _of_one_device(words: Any) -> Any:
+    """The words of a key, which a loop may have left on several devices."""
+    spread = isinstance(words, jax.Array) and not is_tracer(words) and words.is_fully_replicated
+    return np.asarray(words.addressable_data(0)) if spread and len(words.sharding.device_set) > 1 else words
+
+
+def _normal_of(words: Any, start: int, stop: int) -> np.ndarray:
+    """Some of the numbers that `jax.random.normal` draws."""
+    unit = _unit(np.asarray(words_of(as_key(words), np.arange(start, stop, dtype=np.uint32))))
+    return np.asarray(_ROOT * jax.lax.erf_inv(_between(_LEAST, np.float32(1), unit)))
 
 
 def _unit(bits: np.ndarray) -> np.ndarray:
@@ -77,12 +127,12 @@ def _between(low: Any, high: Any, unit: np.ndarray) -> np.ndarray:
     return np.maximum(low, unit * (high - low) + low)
 
 
-def _bits(words: Any, n: int) -> Iterator[np.ndarray]:
-    """The first `n` random words of a key, in parts."""
+def _bits(words: Any, first_one: int, end: int) -> Iterator[np.ndarray]:
+    """The random words `first_one` to `end` of a key, in parts."""
     first, second = np.asarray(words)
     keys = (first, second, first ^ second ^ np.uint32(0x1BD11BDA))
-    for start in range(0, max(n, 1), _PART):
-        yield _threefry(keys, np.arange(start, min(start + _PART, n), dtype=np.uint32))
+    for start in range(first_one, max(end, first_one + 1), _PART):
+        yield _threefry(keys, np.arange(start, min(start + _PART, end), dtype=np.uint32))
 
 
 def _threefry(keys: tuple[Any, ...], counter: np.ndarray) -> np.ndarray:

@@ -33,12 +33,16 @@ class Chunk:
             _run, (step, *recorders), (length, self.rungs, takes_time), (jnp.asarray(0, jnp.int32),)
         )
 
-    def run(self, first: int) -> list[Any]:
-        """The rows of each recorder, of the steps from `first` on, which is an index that counts from the time 0."""
+    def run(self, first: int, widths: Sequence[int | None]) -> list[list[tuple[int, Any]]]:
+        """The rows of each recorder, of the steps from `first` on, which is an index that counts from the time 0.
+
+        Rows come in pieces of this width, each with its place; of several processes, each gets those it is to write.
+        """
         rows = self._program(jnp.asarray(first, jnp.int32))
         jax.block_until_ready([stored(state) for state in self.written()])  # errors are raised before a checkpoint
-        rows = rows if (mesh := _mesh.current()) is None else mesh.gather(rows)
-        return [r[thin - 1 :: thin] if thin > 1 else r for r, thin in zip(rows, self._thin, strict=True)]
+        found = [[] if r is None else _mesh.columns(r, width) for r, width in zip(rows, widths, strict=True)]
+        thinned = lambda r, thin: r[thin - 1 :: thin] if thin > 1 else r  # noqa: E731
+        return [[(k, thinned(r, thin)) for k, r in own] for own, thin in zip(found, self._thin, strict=True)]
 
     def written(self) -> Sequence[Any]:
         """The States of the model that the steps change, up to date."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ def open_array(place: Path, form: dict[str, Any], *, writes: bool = False) -> An
     if found != wanted or length < form["shape"][0]:
         raise damaged(file, f"{length} entries, {found}; expected {form['shape'][0]} entries, {wanted}")
     return array.with_config({"write_empty_chunks": True})  # a file that is not there is one that is lost
+
+
+_GONE = "it is not there"
 
 
 class Entries:
@@ -70,8 +74,8 @@ class Entries:
         """Refuse entries whose file is gone, which zarr takes for zeros."""
         if stop <= start or 0 in self.shape:
             return
-        long = self._array.chunks[0]
-        for k in range(start // long, -(-stop // long)):
-            key = self._array.metadata.encode_chunk_key((k, *(0 for _ in self.shape[1:])))
+        long, parts = self._array.chunks[0], -(-self.shape[-1] // self._array.chunks[-1])
+        for k, part in itertools.product(range(start // long, -(-stop // long)), range(parts)):
+            key = self._array.metadata.encode_chunk_key((k, *(0 for _ in self.shape[1:-1]), part))
             if not (self._place / key).exists():
-                raise damaged(self._place / key, "it is not there")
+                raise damaged(self._place / key, f"part {part + 1} of {parts} is not there" if parts > 1 else _GONE)

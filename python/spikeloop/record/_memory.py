@@ -9,7 +9,7 @@ import numpy as np
 
 from ..connect._memory import available, readable
 
-Shapes = dict[str, tuple[tuple[int, ...], int, Any]]  # {name: (shape, entries of a chunk, dtype)}
+Shapes = dict[str, tuple[tuple[int, ...], tuple[int, ...], Any]]  # {name: (shape, shape of a file, dtype)}
 
 
 def check_fits(shapes: Shapes, all_of_them: bool) -> None:
@@ -18,8 +18,8 @@ def check_fits(shapes: Shapes, all_of_them: bool) -> None:
     if free is None or not shapes:
         return
     sizes = {
-        name: (shape[0] if all_of_them else min(entries, shape[0])) * math.prod(shape[1:]) * np.dtype(dtype).itemsize
-        for name, (shape, entries, dtype) in shapes.items()
+        name: (shape[0] if all_of_them else min(file[0], shape[0])) * math.prod(shape[1:]) * np.dtype(dtype).itemsize
+        for name, (shape, file, dtype) in shapes.items()
     }
     largest = max(sizes, key=lambda name: sizes[name])
     needed = sum(sizes.values()) + sizes[largest]  # its parts are put together at the end

@@ -35,6 +35,7 @@ class Recorder(Module):
 
     _kind: ClassVar[str] = "rows"
     makes_rows: ClassVar[bool] = True  # or keeps what it records in States of its own
+    in_parts: ClassVar[bool] = False  # entries are rows, of which several processes write parts
 
     def __init__(self, population: Any, start: Any = None, stop: Any = None):
         super().__init__()

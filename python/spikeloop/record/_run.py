@@ -197,22 +197,25 @@ class _Plan:
         for name in names:
             if first % self.chunk == 0 or first <= self.windows[name][0]:
                 self.recorders[name].begin(first)
-        rows = chunk.run(self.clock.first + first)
+        rows = chunk.run(self.clock.first + first, [store.width(name) for name in names])
         for name, made in zip(names, rows, strict=True):
             self._store(name, first, made, store)
         store.commit(first + chunk.length)
         return chunk.length
 
-    def _store(self, name: str, first: int, rows: Any, store: Memory | Disk) -> None:
+    def _store(self, name: str, first: int, pieces: Sequence[tuple[int, Any]], store: Memory | Disk) -> None:
         recorder, (start, stop) = self.recorders[name], self.windows[name]
         if not recorder.makes_rows:
-            store.write(name, self._place(name, first), recorder.entry()[None])
+            if _mesh.writes() or isinstance(store, Memory):
+                store.write(name, self._place(name, first), recorder.entry()[None])
             return
         per, block = recorder.row_steps(self.dt), recorder.block_steps(self.dt)
         begin = max(first, start)
-        part = np.asarray(rows)[(begin - first) // per : -(-(stop - first) // per)]
-        if len(part):
-            store.write(name, (begin - _base(start, self.chunk)) // block, recorder.reduce(part, self.dt))
+        for column, rows in pieces:
+            part = np.asarray(rows)[(begin - first) // per : -(-(stop - first) // per)]
+            if len(part):
+                entries = recorder.reduce(part, self.dt)
+                store.write(name, (begin - _base(start, self.chunk)) // block, entries, column)
 
     def go_on(self, first: int, store: Disk) -> None:
         """Get ready for the rest of the chunk in which this step lies."""
@@ -245,7 +248,8 @@ class _Plan:
                 count, each = (recorder.num_entries(n, self.dt) for n in (steps, self.chunk))
             else:
                 count, each = -(-steps // self.chunk), 1
-            found[name] = (count, *like.shape), each, np.dtype(like.dtype)
+            width = -(-like.shape[-1] // _mesh.processes()) if recorder.in_parts else like.shape[-1]
+            found[name] = (count, *like.shape), (each, *like.shape[:-1], width), np.dtype(like.dtype)
         return found
 
     def interrupted(self, store: Any, done: int, path: Any) -> Interrupted:

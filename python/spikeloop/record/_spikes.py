@@ -33,6 +33,7 @@ class Spikes(Recorder):
     """
 
     _kind = "spikes"
+    in_parts = True
 
     def __init__(self, population: Any, *, neurons: Any = None, start: Any = None, stop: Any = None):
         super().__init__(population, start, stop)

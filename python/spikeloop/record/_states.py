@@ -43,6 +43,7 @@ class States(Recorder):
     """
 
     _kind = "states"
+    in_parts = True
 
     def __init__(
         self, population: Any, name: str, *, every: Any = None, neurons: Any = None, start: Any = None, stop: Any = None

@@ -27,9 +27,12 @@ class Memory:
     def __init__(self, shapes: Shapes) -> None:
         self._parts = {name: [np.zeros((0, *shape[1:]), dtype)] for name, (shape, _, dtype) in shapes.items()}
 
-    def write(self, name: str, first: int, entries: np.ndarray) -> None:
+    def width(self, name: str) -> None:
+        """Entries come whole."""
+
+    def write(self, name: str, first: int, entries: np.ndarray, column: int = 0) -> None:
         """Add entries; they come in order."""
-        del first
+        del first, column
         self._parts[name].append(entries)
 
     def commit(self, done: int) -> None:
@@ -52,6 +55,9 @@ class Found(enum.Enum):
 
 class Disk:
     """Entries in a zarr group, each array made at its full length and written in whole chunks with a checksum each.
+
+    Of several processes, each writes the values of its own neurons as files of its own, at a place that follows from
+    the number of processes when the run began; together they are the array, for any number of processes that read it.
 
     A chunk of the run counts from the moment its checkpoint is there, which holds the number of steps done and the
     States after them. Entries are on the disk before; what was written beyond the checkpoint is written again.
@@ -120,8 +126,11 @@ class Disk:
         return {k: v for k, v in self._all.items() if k not in ("run", "arrays")}
 
     def extend(self, meta: dict[str, Any], shapes: Shapes) -> None:
-        """Make place for a run to another end."""
-        self._all = {**meta, "run": self._all["run"], "arrays": _forms(shapes)}
+        """Make place for a run to another end; its files stay of the width that they have."""
+        forms = _forms(shapes)
+        for name, form in forms.items():
+            form["chunks"][-1] = self.width(name)
+        self._all = {**meta, "run": self._all["run"], "arrays": forms}
         if _mesh.writes():
             for name, (shape, _, _) in shapes.items():
                 self._group[name].resize(shape)
@@ -129,10 +138,13 @@ class Disk:
         _mesh.wait()
         self._open_arrays()
 
-    def write(self, name: str, first: int, entries: np.ndarray) -> None:
-        """Put entries from place `first` on."""
-        if _mesh.writes():
-            self._arrays[name][first : first + len(entries)] = entries
+    def width(self, name: str) -> int:
+        """How many of the values of an entry are in one file."""
+        return self._all["arrays"][name]["chunks"][-1]
+
+    def write(self, name: str, first: int, entries: np.ndarray, column: int = 0) -> None:
+        """Put entries from place `first` on, or those of their values that begin with `column`."""
+        self._arrays[name][first : first + len(entries), ..., column : column + entries.shape[-1]] = entries
 
     def entries(self, name: str, first: int, last: int) -> Entries:
         """A part of an array, read when it is asked for."""
@@ -140,6 +152,7 @@ class Disk:
 
     def commit(self, done: int) -> None:
         """So many steps are done; the States are those after them."""
+        _mesh.wait()  # until all have written
         _checkpoint.write(self.path, self._all["run"], done, self._states or ())
         _mesh.wait()
 
@@ -162,8 +175,8 @@ class Disk:
 def _forms(shapes: Shapes) -> dict[str, Any]:
     """What is remembered of arrays, as plain JSON."""
     return {
-        name: {"shape": list(shape), "chunks": [max(n, 1) for n in (entries, *shape[1:])], "dtype": str(dtype)}
-        for name, (shape, entries, dtype) in shapes.items()
+        name: {"shape": list(shape), "chunks": [max(n, 1) for n in file], "dtype": str(dtype)}
+        for name, (shape, file, dtype) in shapes.items()
     }
 
 
