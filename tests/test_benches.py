@@ -47,6 +47,14 @@ def test_each_round_of_a_learning_network_starts_with_the_first_weights(scenes):
     assert rates == rates[:1] * 4
 
 
+def test_the_figure_of_scaling_has_the_floor(scenes, tmp_path):
+    scaling = importlib.import_module("benches.scaling")
+    rows = [{"n": n, "us_per_step": 1e-3 * n, "events": 0.2 * n, **scaling.floor(n, 0.2 * n)} for n in (1000, 4000)]
+    assert 0 < rows[0]["floor_us"] < rows[1]["floor_us"]
+    scaling.draw(rows, tmp_path / "scaling.png")
+    assert (tmp_path / "scaling.png").stat().st_size > 0
+
+
 class Small(sl.nn.Module):
     """Noisy neurons whose synapses learn so fast that a round which went on from the last weights would differ."""
 
