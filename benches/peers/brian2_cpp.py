@@ -137,6 +137,7 @@ class StandaloneSession:
         b2.prefs.devices.cpp_standalone.openmp_threads = threads if threads > 1 else 0
         b2.set_device("cpp_standalone", directory=self.folder, build_on_run=False)
         b2.defaultclock.dt = DT_MS * b2.ms
+        b2.seed(0)  # each run of the program draws the same network and the same input
         net, self.counter = brunel(p, n) if isinstance(p, Brunel) else network(p, n)
         net.run(steps * DT_MS * b2.ms)
         b2.device.build(directory=self.folder, compile=True, run=False, debug=False)

@@ -42,26 +42,29 @@ def connect(p: Brunel, sources: Any, targets: Any, inputs: int, weight: float, m
 
 
 class NestSession:
-    """Every run goes on from the state that the last one left."""
+    """NEST cannot reset weights and potentials, so each run builds the network anew, outside of the time."""
 
     def __init__(self, p: Brunel, n: int, steps: int, threads: int):
-        self.n, self.steps = n, steps
-        nest.ResetKernel()
-        nest.set(resolution=DT_MS, local_num_threads=threads, print_time=False)
-        self.recorder, neurons = network(p, n)
-        nest.Connect(neurons, self.recorder)
-        nest.Prepare()
+        self.p, self.n, self.steps, self.threads = p, n, steps, threads
 
     def check(self) -> Run:
         return self.run(self.steps)
 
     def run(self, steps: int) -> Run:
-        before = self.recorder.n_events
+        recorder = self._build()
+        nest.Prepare()
         cpu, wall = time.process_time(), time.perf_counter()
         nest.Run(steps * DT_MS)
         seconds, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        rate = (self.recorder.n_events - before) / self.n / (steps * DT_MS * 1e-3)
-        return Run(steps, seconds, cpu, rate)
+        return Run(steps, seconds, cpu, recorder.n_events / self.n / (steps * DT_MS * 1e-3))
+
+    def _build(self) -> Any:
+        """The network, ready to start; returns its spike recorder."""
+        nest.ResetKernel()
+        nest.set(resolution=DT_MS, local_num_threads=self.threads, print_time=False)
+        recorder, neurons = network(self.p, self.n)
+        nest.Connect(neurons, recorder)
+        return recorder
 
 
 def prepare(scene: Scene, n: int, steps: tuple[int, ...], threads: int) -> NestSession:

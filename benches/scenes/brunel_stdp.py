@@ -1,6 +1,7 @@
 """Brunel with STDP: the network of `brunel`, whose synapses between excitatory neurons learn by the additive pair rule.
 
-Rates fall by a few Hz in the first second, since depression outweighs potentiation.
+Rates fall by a few Hz in the first second, since depression outweighs potentiation: each run must begin with the first
+weights, or it is another network.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def network(api: Any, n: int, count: bool) -> Any:
 
 SCENE = Scene(
     name="brunel_stdp",
-    sizes=(Size(10_000, 2_000, (36.0, 46.0)),),
+    sizes=(Size(10_000, 2_000, (39.5, 43.5)),),
     peers=("brian2_cpp", "nest", "genn_cpu"),
     network=network,
     targets=(Target(10_000, "best", min_ratio=3.0),),

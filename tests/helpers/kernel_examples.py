@@ -46,6 +46,10 @@ def examples():
         "listed": jnp.zeros((2, N_POST, 8), jnp.float32).at[0].set(jnp.inf),
         "marks": jnp.ones(N_PRE, jnp.float32),
     }
+    credits = {
+        "listed": jnp.zeros((3, N_POST, 8), jnp.float32).at[0].set(jnp.inf),
+        "marks": jnp.zeros((2, N_PRE), jnp.float32).at[0].set(1),
+    }
     sides = {
         "post": post,
         "slopes": draw(N_PRE),
@@ -136,6 +140,11 @@ def examples():
             {"events": post, "coefficient": draw(N_PRE), "law": law, **by_column, **weight}, {"dependence": 2, **shift},
         ),
         "plastic_learn": ({**sides, **walk, **places, **columns, **waiting, "target": target, **weight}, learning),
+        "plastic_reinforce": (
+            {"post": post, "slopes": draw(N_PRE), "pre": pre, "of_targets": draw(N_POST), "law": law,
+             "moment": draw(3), "walked": pre != 0, "renew": jnp.zeros(1, jnp.int32), "spikes": pre, **places,
+             **columns, **credits, "target": target, **synapses}, shift,
+        ),
         "plastic_flush": (
             {"events": pre, "left": draw(N_PRE), "gain": draw(N_PRE), "spikes": pre, "coefficient": draw(N_POST),
              "bounds": law[:2], **places, **weight, "eligibility": draw(nnz)}, {},

@@ -86,9 +86,9 @@ def learn_reference(
         step = lambda w, event: (changed(w, event, slopes[rows], law_post, dependence_post), None)  # noqa: E731
         return jax.lax.scan(step, weight, events.T)[0]
 
-    surplus = _surplus(post, listed)
+    surplus = surplus_of(post, listed)
     weight = updated(weight, listed, jnp.arange(SLOTS) < surplus[indices][:, None])
-    listed = _listed(_dropped(listed, surplus), post, clock[0])
+    listed = put_down(dropped(listed, surplus), post, (clock[0], clock[0]))
     reached = (walked != 0) | (renew[0] != 0)
     weight = updated(weight, listed, reached[rows][:, None])
     event = jnp.where(reached[rows], pre[rows], 0)
@@ -100,7 +100,7 @@ def learn_reference(
     return [jnp.where(again, empty, listed), jnp.where(again, 1, marks), target, weight]
 
 
-def _surplus(events: Any, listed: Any) -> Any:
+def surplus_of(events: Any, listed: Any) -> Any:
     """How many events each target has to be rid of: half of a full list, or all if they have another sign."""
     count = (listed[0] < jnp.inf).sum(-1)
     turned = (count > 0) & ((listed[1][:, 0] < 0) != (events < 0))
@@ -108,7 +108,7 @@ def _surplus(events: Any, listed: Any) -> Any:
     return jnp.where(events != 0, surplus, 0)
 
 
-def _dropped(listed: Any, count: Any) -> Any:
+def dropped(listed: Any, count: Any) -> Any:
     """The lists without their oldest events."""
     from_ = jnp.arange(SLOTS) + count[:, None]
     shifted = jnp.take_along_axis(listed, jnp.minimum(from_, SLOTS - 1)[None], axis=-1)
@@ -116,15 +116,16 @@ def _dropped(listed: Any, count: Any) -> Any:
     return jnp.where(from_ < SLOTS, shifted, empty)
 
 
-def _listed(listed: Any, events: Any, clock: Any) -> Any:
-    """The lists with the events of a step."""
+def put_down(listed: Any, events: Any, numbers: tuple[Any, ...]) -> Any:
+    """The lists with the events of a step: what the clock shows, and the other `numbers` times the event."""
     slot = (listed[0] < jnp.inf).sum(-1, keepdims=True)
     here = (jnp.arange(SLOTS) == slot) & (events != 0)[:, None]
-    new = jnp.stack([jnp.broadcast_to(clock, events.shape), events * clock])[:, :, None]
+    clock, *amounts = numbers
+    new = jnp.stack([jnp.broadcast_to(clock, events.shape), *(events * amount for amount in amounts)])[:, :, None]
     return jnp.where(here, new, listed)
 
 
-def _jvp(kernel: Kernel, o: ByName, tangents: ByName, structure: Any) -> Any:
+def delivery_apart(kernel: Kernel, o: ByName, tangents: ByName, structure: Any) -> Any:
     """Spikes and targets have the derivative of a delivery on its own, which does without that of the learning."""
     if is_zero(tangents.spikes) and is_zero(tangents.target):
         return by_reference(kernel, o, tangents, structure)
@@ -134,8 +135,9 @@ def _jvp(kernel: Kernel, o: ByName, tangents: ByName, structure: Any) -> Any:
         operands = {**vars(o), **varied}
         spikes, target = operands["spikes"], operands["target"]
         silent = {"spikes": jnp.zeros_like(spikes), "target": jnp.zeros_like(target)}
-        listed, marks, _, weight = kernel.run({**operands, **silent}, structure)
-        return [listed, marks, scatter(spikes, weight, o.indices, o.indptr, target, Rows(0, spikes.size)), weight]
+        listed, marks, _, weight, *others = kernel.run({**operands, **silent}, structure)
+        target = scatter(spikes, weight, o.indices, o.indptr, target, Rows(0, spikes.size))
+        return [listed, marks, target, weight, *others]
 
     return jax.jvp(apart, ({name: getattr(o, name) for name in live},), (live,))
 
@@ -149,7 +151,7 @@ learn_p = Kernel(
         *inputs("clock", "walked", "renew", "spikes"), *params("indices", "indptr", "places", "ends", "sources"),
         *state("listed", "marks", "target", "weight"),
     ),
-    jvp=_jvp,
+    jvp=delivery_apart,
     dtypes={"weight": FLOATS},
     attributes=lambda o, **structure: structure,
     mesh=ByTarget(

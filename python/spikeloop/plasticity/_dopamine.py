@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import brainunit as u
 import jax.numpy as jnp
+import numpy as np
 
 from .._errors import ShapeError
 from .._flushed_state import BackendState, FlushedState, flushed
@@ -18,12 +19,12 @@ from .._units import check_unit, with_unit
 from ..connect import Connection
 from ..delays._line import DelayLine
 from ..kernels._eligibility import Elapsed, credit_columns, walk_rows
+from ..kernels._plastic_learn import Delivery
+from ..kernels._reinforce import is_faster
+from ._pending_credits import LEAST, PendingCredits
 from ._plasticity import Change
 from ._stdp import STDP
 from ._weight_rule import weights_of
-
-_LEAST = 0.01  # of the eligibility of a source that is silent; the row is then walked, so that no digits are lost
-
 
 _Eligibility = flushed(HiddenState)
 
@@ -58,11 +59,11 @@ class DopamineSTDP(STDP):
     mu_minus = None
 
     rates = ("A_plus", "A_minus")
-    lazy_trace = None
+    lazy_trace = "x"
     options: ClassVar[dict[str, Any]] = {}
 
     n: HiddenState
-    c: FlushedState  # stored as it was when the source of the synapse was last walked; since then:
+    c: FlushedState  # without `pending`, stored as it was when the source of the synapse was last walked; since then:
     left: BackendState  # the part of it that is left
     gain: BackendState  # the integral of that part times n − b
 
@@ -85,13 +86,22 @@ class DopamineSTDP(STDP):
 
     def flush(self) -> None:
         """Bring weights and eligibilities up to date; to read them does so."""
-        if self._connection is None or "gain" not in vars(self):
+        if self._connection is None or "c" not in vars(self):
             return
-        weights, left, gain = self._connection.weight, stored(self.left), stored(self.gain)
+        weights = self._connection.weight
+        if self.pending is not None:
+            if not self.pending.is_empty:
+                self._apply_pending(self.pending, self._connection)
+            return
+        left, gain = stored(self.left), stored(self.gain)
         nothing = jnp.zeros_like(left), jnp.zeros(self._connection.n_post, left.dtype)
         synapses = u.get_mantissa(stored(weights)), stored(self.c)
         weight = self._walk(jnp.ones_like(left), Elapsed(left, gain), nothing, synapses)
         store(weights, with_unit(weight, self._unit))
+
+    def update_eagerly(self) -> None:
+        """Have no pending credits, where all weights are read in every step; they still gain late."""
+        self.pending = None
 
     def prepare(self, connection: Connection, where: str, line: DelayLine | None) -> None:
         """Find the synapses; their weights are brought up to date when they are read."""
@@ -111,20 +121,53 @@ class DopamineSTDP(STDP):
         dtype = u.get_mantissa(stored(weight)).dtype
         self.n = HiddenState(jnp.zeros((), dtype))
         self.c = _Eligibility(jnp.zeros(self._connection.num_synapses, dtype))
-        self.left = BackendState(jnp.ones(self._connection.n_pre, dtype), of=weight)
-        self.gain = BackendState(jnp.zeros(self._connection.n_pre, dtype), of=weight)
+        if self.pending is None:
+            self.left = BackendState(jnp.ones(self._connection.n_pre, dtype), of=weight)
+            self.gain = BackendState(jnp.zeros(self._connection.n_pre, dtype), of=weight)
         self.c.form = self
+
+    def _pending_form(self, dtype: Any, weight: Any) -> PendingCredits:
+        assert self._sizes is not None
+        return PendingCredits(self._sizes, dtype, weight)
+
+    def _is_lazy(self, dtype: Any) -> bool:
+        """Whether events of targets can be pending: eligibility and dopamine decay alike at all synapses."""
+        one = all(np.ndim(u.get_mantissa(getattr(self, name))) == 0 for name in ("tau_c", "tau_n", "b"))
+        stored_here = getattr(self._connection, "parts", None) is None
+        return one and stored_here and is_faster(dtype) and super()._is_lazy(dtype)
+
+    def _learn(
+        self, connection: Connection, weight: Any, p: SimpleNamespace, change: Change, arrived: Any,
+        delivery: Delivery | None,
+    ) -> tuple[Any, Any]:  # fmt: skip
+        """(weights, targets): `_apply`, but events of targets are pending until their rows are walked."""
+        assert isinstance(self.pending, PendingCredits)
+        clock, left, gain = stored(self.pending.moment)
+        left, gain = self._pass_time(p, left, gain)
+        moment = clock * self._lazy_decay(p, weight.dtype), left, gain
+        synapses, sides = self._synapses(connection), self._sides(p, change, weight.dtype)
+        both = weight, stored(self.c)
+        weight, eligibility, target = self.pending.credit(synapses, moment, arrived, sides, both, delivery)
+        store(self.c, eligibility)
+        return weight, target
+
+    def _apply_pending(self, pending: Any, connection: Connection) -> None:
+        both = u.get_mantissa(stored(connection.weight)), stored(self.c)
+        law, _ = self._law_of_targets(self.numbers(), both[0].dtype)
+        weight, eligibility = pending.credited(self._synapses(connection), law, both)
+        store(self.c, eligibility)
+        store(connection.weight, with_unit(weight, self._unit))
 
     def _apply(self, connection: Connection, weight: Any, p: SimpleNamespace, change: Change, arrived: Any) -> Any:
         """The weights after the step since the last call and the events of its end."""
         kind = weight.dtype
-        left, gain = self._pass_time(p)
+        left, gain = self._pass_time(p, stored(self.left), stored(self.gain))
         if self.delayed is not None:
             return self._apply_delayed(weight, p, change, arrived, Elapsed(left, gain))
         post, pre = jnp.asarray(change.post, kind), jnp.asarray(change.pre, kind)
         added = jnp.broadcast_to(jnp.asarray(change.of_sources, kind), left.shape) / left
         synapses = credit_columns(post, added, gain, self.columns, connection.indptr, (weight, stored(self.c)))
-        walked = (arrived != 0) | (pre != 0) | (left < _LEAST)
+        walked = (arrived != 0) | (pre != 0) | (left < LEAST)
         targets = jnp.broadcast_to(jnp.asarray(change.of_targets, kind), connection.n_post)
         return self._walk(walked, Elapsed(left, gain), (pre, targets), synapses)
 
@@ -134,17 +177,17 @@ class DopamineSTDP(STDP):
         post, pre = self._sides(p, change, weight.dtype)
         self.delayed.put(post, pre)
         synapses = self.delayed.credit(post, pre, elapsed, (weight, stored(self.c)))
-        walked = self.delayed.reached(arrived) | (elapsed.left < _LEAST)
+        walked = self.delayed.reached(arrived) | (elapsed.left < LEAST)
         nothing = jnp.zeros_like(elapsed.left), jnp.zeros_like(pre.coefficient)
         return self._walk(walked, elapsed, nothing, synapses)
 
-    def _pass_time(self, p: SimpleNamespace) -> tuple[Any, Any]:
+    def _pass_time(self, p: SimpleNamespace, left: Any, gain: Any) -> tuple[Any, Any]:
         """(left, gain) after a step, in which the dopamine decays."""
-        n, left, dt = self.n.value, stored(self.left), p.dt
+        n, dt = self.n.value, p.dt
         both = 1 / (1 / p.tau_c + 1 / p.tau_n)
         flow = 1e-3 * dt * (n * exprel(-dt / both) - p.b * exprel(-dt / p.tau_c))  # b and n in Hz
         self.n.value = n * exp(-dt / p.tau_n)
-        return left * exp(-dt / p.tau_c), stored(self.gain) + left * flow
+        return left * exp(-dt / p.tau_c), gain + left * flow
 
     def _walk(self, walked: Any, elapsed: Elapsed, added: tuple[Any, Any], synapses: tuple[Any, Any]) -> Any:
         """The weights after sources were walked; `added` are spikes of sources and what they add at targets."""

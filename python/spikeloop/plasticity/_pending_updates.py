@@ -13,7 +13,7 @@ from .._trace import store, stored
 from ..kernels._plastic import Side
 from ..kernels._plastic_learn import SLOTS, Delivery, Pending, Walked, learn
 
-_RENEWED_AT = 1e-17  # single precision holds the square of it
+RENEWED_AT = 1e-17  # single precision holds the square of it
 
 
 class PendingUpdates(Module):
@@ -56,7 +56,7 @@ class PendingUpdates(Module):
         `arrived` is not 0 for sources that spike, `sides` are those of targets and of sources.
         """
         (post, pre), clock = sides, stored(self.clock) * jnp.asarray(decay, self.dtype)
-        walked = Walked((arrived != 0) | (pre.events != 0), clock < _RENEWED_AT)
+        walked = Walked((arrived != 0) | (pre.events != 0), clock < RENEWED_AT)
         slopes = post.coefficient / clock
         store(self.slopes, slopes)
         store(self.clock, jnp.where(walked.all, 1, clock))

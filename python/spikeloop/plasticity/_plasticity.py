@@ -156,8 +156,7 @@ class Plasticity(WeightRule):
         if connection.has_own_delays:
             self.delayed = DelayedSynapses(connection, self.delay_in, dtype, self._before_all_spikes)
         elif self._is_lazy(dtype):
-            assert self._sizes is not None
-            self.pending = PendingUpdates(self._sizes, dtype, self._is_graded(), weight)
+            self.pending = self._pending_form(dtype, weight)
             weight.form = self
 
     def update_eagerly(self) -> None:
@@ -189,6 +188,11 @@ class Plasticity(WeightRule):
         if self.pending is not None:
             assert self.lazy_trace is not None
             getattr(self, self.lazy_trace).form = self
+
+    def _pending_form(self, dtype: Any, weight: Any) -> Any:
+        """What keeps the pending updates of `weight`."""
+        assert self._sizes is not None
+        return PendingUpdates(self._sizes, dtype, self._is_graded(), weight)
 
     def _is_lazy(self, dtype: Any) -> bool:
         """Whether updates by events of targets can be pending: b falls by one factor a step."""
@@ -318,13 +322,17 @@ class Plasticity(WeightRule):
     ) -> tuple[Any, Any]:  # fmt: skip
         """(weights, targets): `_apply`, but updates by events of targets are pending until their rows are walked."""
         assert self.pending is not None
-        assert self.lazy_trace is not None
-        sides = self._sides(p, change, weight.dtype)
-        decay = exp(-p.dt / getattr(p, name := self.traces[self.lazy_trace].tau))
-        if not is_tracer(decay) and weight.dtype.type(decay) >= 1:
-            raise ValueError(f"{self.path}.{name} is so long that {weight.dtype} cannot tell one step from the next; "
-                             "call sl.environ.set(precision=64).")  # fmt: skip
+        sides, decay = self._sides(p, change, weight.dtype), self._lazy_decay(p, weight.dtype)
         return self.pending.learn(self._synapses(connection), decay, arrived, sides, weight, delivery)
+
+    def _lazy_decay(self, p: SimpleNamespace, dtype: Any) -> Any:
+        """The factor by which coefficients of sources fall in a step."""
+        assert self.lazy_trace is not None
+        decay = exp(-p.dt / getattr(p, name := self.traces[self.lazy_trace].tau))
+        if not is_tracer(decay) and dtype.type(decay) >= 1:
+            raise ValueError(f"{self.path}.{name} is so long that {dtype} cannot tell one step from the next; "
+                             "call sl.environ.set(precision=64).")  # fmt: skip
+        return decay
 
     def flush(self) -> None:
         """Apply the pending updates."""
@@ -336,7 +344,7 @@ class Plasticity(WeightRule):
         else:  # a program for the devices that the synapses lie on
             jit(lambda: self._apply_pending(pending, connection))()
 
-    def _apply_pending(self, pending: PendingUpdates, connection: Connection) -> None:
+    def _apply_pending(self, pending: Any, connection: Connection) -> None:
         weight = u.get_mantissa(stored(connection.weight))
         law = self._law_of_targets(self.numbers(), weight.dtype)
         store(connection.weight, with_unit(pending.flushed(self._synapses(connection), *law, weight), self._unit))

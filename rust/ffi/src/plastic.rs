@@ -118,7 +118,7 @@ pub(crate) fn law<T: Float + Element>(
     Ok(Law::new(operand(numbers, "law")?, Dependence::of(frame.int(dependence)?)?)?)
 }
 
-fn sources<'a>(given: &Buffer<'a>, frame: Frame<'_>, rows: &'a Rows<'a>) -> Result<Sources<'a>> {
+pub(crate) fn sources<'a>(given: &Buffer<'a>, frame: Frame<'_>, rows: &'a Rows<'a>) -> Result<Sources<'a>> {
     match given.dtype {
         Dtype::U16 => Ok(Sources::Stored(operand(given, "sources")?)),
         Dtype::U32 => Ok(Sources::Looked { first: operand(given, "sources")?, shift: shift(frame)?, rows }),

@@ -62,6 +62,7 @@ handlers! {
     plastic_rows, "plastic_rows": plastic::rows;
     plastic_columns, "plastic_columns": plastic::columns;
     plastic_learn, "plastic_learn": plastic::learn;
+    plastic_reinforce, "plastic_reinforce": eligibility::reinforce;
     plastic_flush, "plastic_flush": eligibility::flush;
     plastic_credit, "plastic_credit": eligibility::credit;
     history_record, "history_record": delayed::record;

@@ -24,6 +24,16 @@ fn learn() -> Call {
     call.flag("graded", false)
 }
 
+fn reinforce() -> Call {
+    let call = Call::default().vector(&[0.0_f32, 1.0, 0.0, 0.0]).vector(&[0.5_f32; 3]);
+    let call = law(call.vector(&[1.0_f32, 0.0, 0.0]).vector(&[0.5_f32; 4])).vector(&[0.5_f32; 3]);
+    let call = rows(call.vector(&[1.0_f32, 0.0, 0.0]).vector(&[0_i32]).vector(&[2.0_f32; 3]));
+    let call = call.vector(&[2_u32, 0, 1]).vector(&[0_i32, 1, 2, 2, 3]).vector(&[2_u16, 0, 0]);
+    let call = call.vector(&[f32::INFINITY; 96]).alias(14).vector(&[1.0_f32; 6]).alias(15);
+    let call = call.vector(&[0.0_f32; 4]).alias(16).vector(&[0.5_f32, 0.75, 0.25]).alias(17);
+    call.vector(&[0.5_f32; 3]).alias(18).int("shift", 0)
+}
+
 /// `ring, count, neurons, cursor` of `n` neurons and two slots; the first of them has a value.
 fn history(n: usize) -> Call {
     let mut ring = vec![0.0_f32; 2 * n];
@@ -96,6 +106,32 @@ pub(super) const KERNELS: &[Kernel] = &[
             "marks",
             "target",
             "weight",
+        ],
+        free: &[("indptr", 0, &[0])],
+    },
+    Kernel {
+        name: "plastic_reinforce",
+        call: reinforce,
+        operands: &[
+            "post",
+            "slopes",
+            "pre",
+            "of_targets",
+            "law",
+            "moment",
+            "walked",
+            "renew",
+            "spikes",
+            "indices",
+            "indptr",
+            "places",
+            "ends",
+            "sources",
+            "listed",
+            "marks",
+            "target",
+            "weight",
+            "eligibility",
         ],
         free: &[("indptr", 0, &[0])],
     },

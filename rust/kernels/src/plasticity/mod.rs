@@ -22,19 +22,23 @@ mod law;
 mod learn;
 mod lines;
 mod pending;
+mod reinforce;
 mod rows;
 mod sources;
+mod step;
 #[cfg(test)]
 mod tests;
 
 pub use columns::update_columns;
 pub use eligibility::{Elapsed, credit_columns, flush_rows};
 pub use law::{Dependence, Law};
-pub use learn::{Delivery, Side, Synapses, Walked, learn};
+pub use learn::{Side, learn};
 pub use lines::{Lines, Since, credit_arriving, credit_delayed, update_arriving, update_delayed};
 pub use pending::{Pending, SLOTS};
+pub use reinforce::{Moment, reinforce};
 pub use rows::update_rows;
 pub use sources::{Columns, Sources};
+pub use step::{Delivery, Synapses, Walked};
 
 /// The neurons that have an event, and the number of their synapses; refuses rows that overlap.
 fn found<T: Float>(events: Spikes<'_, T>, rows: &Rows<'_>) -> Result<(Vec<Hit<T>>, usize)> {
