@@ -1,7 +1,8 @@
-"""Uniform and normal numbers as `jax.random` draws them; outside of transformations by NumPy.
+"""Numbers and matrices as `jax.random` draws them; outside of transformations by NumPy.
 
 JAX would compile a program for each new shape, which takes a hundred times as long as to draw the weights of a layer.
-Uniform numbers are the same bits; normal ones are computed by the same polynomials and differ by rounding.
+Uniform numbers are the same bits; normal ones are computed by the same polynomials and differ by rounding, and so do
+what follows from them: truncated normal numbers and orthogonal matrices.
 
 Salmon JK et al. (2011) Parallel random numbers: as easy as 1, 2, 3. SC '11.
 Giles M (2012) Approximating the erfinv function. GPU Computing Gems Jade Edition, 109–116.
@@ -26,6 +27,7 @@ _PART = 1 << 14  # numbers computed at a time, so that they stay in the cache
 _MANY = 1 << 22  # numbers from which on the compiled program of JAX is the faster way
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _ONE = np.uint32(0x3F800000)  # the bits of 1.0
+_ROOT = np.float32(math.sqrt(2))
 _CENTRE = (2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087, -0.00125372503,
            -0.00417768164, 0.246640727, 1.50140941)  # fmt: skip
 _TAIL = (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773, -0.0076224613, 0.00943887047,
@@ -46,10 +48,39 @@ def normal(words: Any, shape: Shape, dtype: Any, loc: Any = None, scale: Any = N
     """Normal with mean `loc` (0) and standard deviation `scale` (1), from the two words of a key."""
     if not _by_numpy(shape, dtype, words, loc, scale):
         return of_jax(jax.random.normal)(words, shape, dtype, loc, scale)
-    least, root = np.nextafter(np.float32(-1), np.float32(0)), np.float32(math.sqrt(2))
+    least = np.nextafter(np.float32(-1), np.float32(0))
     parts = [_between(least, np.float32(1), _unit(bits)) for bits in _bits(words, math.prod(shape))]
-    x = np.concatenate([root * _inverse_erf(part) for part in parts]).reshape(shape)
+    x = np.concatenate([_ROOT * _inverse_erf(part) for part in parts]).reshape(shape)
     return jax.device_put(_moved(x, loc, scale, np))
+
+
+def truncated_normal(words: Any, shape: Shape, dtype: Any, lower: Any, upper: Any, loc: Any, scale: Any) -> Any:
+    """Normal with mean `loc` and standard deviation `scale`, given that it lies in [lower, upper]."""
+    direct = _by_numpy(shape, dtype, words, lower, upper, loc, scale)
+    xp: Any = np if direct else jnp
+    lower, upper, loc, scale = (xp.asarray(x, dtype) for x in (lower, upper, loc, scale))
+    divisor = xp.where(scale > 0, scale, xp.asarray(1, dtype))
+    low, high = (lower - loc) / divisor, (upper - loc) / divisor
+    if not direct:
+        x = jax.random.truncated_normal(as_key(words), low, high, shape, dtype)
+        return jnp.clip(loc + scale * x, lower, upper)
+    least, most = (np.broadcast_to(np.asarray(jax.lax.erf(x / _ROOT)), shape).ravel() for x in (low, high))
+    x = np.empty(math.prod(shape), np.float32)
+    for start, bits in zip(range(0, max(x.size, 1), _PART), _bits(words, x.size), strict=True):
+        part = slice(start, start + bits.size)
+        x[part] = _ROOT * _inverse_erf(_between(least[part], most[part], _unit(bits)))
+    inner = np.nextafter(low, np.float32(np.inf)), np.nextafter(high, np.float32(-np.inf))
+    return jax.device_put(np.clip(loc + scale * np.clip(x.reshape(shape), *inner), lower, upper))
+
+
+def orthogonal(words: Any, rows: int, columns: int, dtype: Any) -> Any:
+    """A matrix of orthonormal rows or columns, whichever are fewer; uniform among these."""
+    shape = max(rows, columns), min(rows, columns)
+    if not _by_numpy(shape, dtype, words):
+        return jax.random.orthogonal(as_key(words), rows, (), dtype, columns)
+    q, r = np.linalg.qr(np.asarray(normal(words, shape, dtype)))
+    q = q * np.sign(np.diagonal(r))
+    return jax.device_put(q.T if rows < columns else q)
 
 
 def of_jax(draw: Any) -> Any:

@@ -22,6 +22,7 @@ mod operand;
 mod plastic;
 mod procedural;
 mod program;
+mod program_steps;
 mod random;
 mod record;
 mod register;

@@ -11,6 +11,7 @@ use crate::handler::handlers;
 use crate::plastic;
 use crate::procedural;
 use crate::program;
+use crate::program_steps;
 use crate::random;
 use crate::record;
 use crate::sequence;
@@ -47,7 +48,8 @@ handlers! {
     procedural_gather, "procedural_gather": procedural::gather;
     program, "program": program::call;
     fire, "fire": fire::call;
-    program_steps, "program_steps": program::steps;
+    program_steps, "program_steps": program_steps::call;
+    recurrent_steps, "recurrent_steps": program_steps::recurrent;
     sequence, "sequence": sequence::call;
     pack, "record_pack": record::pack;
     count, "record_count": record::count;
