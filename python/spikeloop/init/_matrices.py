@@ -165,12 +165,10 @@ class Identity(Initializer):
 
 def _orthogonal(init: Any, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
     wide = jnp.promote_types(dtype, jnp.float32)  # no factorization in half precision
-    rows, columns = math.prod(shape[:-1]), shape[-1]
-    unit = u.UNITLESS if init.unit is None else init.unit
+    words, unit = rng.next_words(key), u.UNITLESS if init.unit is None else init.unit
     if 0 in shape:
         return attach(jnp.zeros(shape, dtype), unit)
-    matrix = orthogonal(rng.next_words(key), rows, columns, wide).astype(dtype)
-    return attach(init.scale * matrix.reshape(shape), unit)
+    return attach(orthogonal(words, shape, wide, init.scale).astype(dtype), unit)
 
 
 def _normal(rng: RandomState, std: float, shape: Shape, key: Any, dtype: Any) -> Any:

@@ -68,19 +68,20 @@ def truncated_normal(words: Any, shape: Shape, dtype: Any, lower: Any, upper: An
     x = np.empty(math.prod(shape), np.float32)
     for start, bits in zip(range(0, max(x.size, 1), _PART), _bits(words, x.size), strict=True):
         part = slice(start, start + bits.size)
-        x[part] = _ROOT * _inverse_erf(_between(least[part], most[part], _unit(bits)))
+        x[part] = _ROOT * _inverse_erf(_between_at_once(least[part], most[part], _unit(bits)))
     inner = np.nextafter(low, np.float32(np.inf)), np.nextafter(high, np.float32(-np.inf))
     return jax.device_put(np.clip(loc + scale * np.clip(x.reshape(shape), *inner), lower, upper))
 
 
-def orthogonal(words: Any, rows: int, columns: int, dtype: Any) -> Any:
-    """A matrix of orthonormal rows or columns, whichever are fewer; uniform among these."""
-    shape = max(rows, columns), min(rows, columns)
-    if not _by_numpy(shape, dtype, words):
-        return jax.random.orthogonal(as_key(words), rows, (), dtype, columns)
-    q, r = np.linalg.qr(np.asarray(normal(words, shape, dtype)))
-    q = q * np.sign(np.diagonal(r))
-    return jax.device_put(q.T if rows < columns else q)
+def orthogonal(words: Any, shape: Shape, dtype: Any, scale: float) -> Any:
+    """`scale` times a matrix of orthonormal rows or columns, whichever are fewer; axes before the last count as one."""
+    rows, columns = math.prod(shape[:-1]), shape[-1]
+    sides = max(rows, columns), min(rows, columns)
+    if not _by_numpy(sides, dtype, words):
+        return scale * jax.random.orthogonal(as_key(words), rows, (), dtype, columns).reshape(shape)
+    q, r = np.linalg.qr(np.asarray(normal(words, sides, dtype)))
+    q = np.float32(scale) * (q * np.sign(np.diagonal(r)))
+    return jax.device_put((q.T if rows < columns else q).reshape(shape))
 
 
 def of_jax(draw: Any) -> Any:
@@ -106,6 +107,11 @@ def _unit(bits: np.ndarray) -> np.ndarray:
 
 def _between(low: Any, high: Any, unit: np.ndarray) -> np.ndarray:
     return np.maximum(low, unit * (high - low) + low)
+
+
+def _between_at_once(low: Any, high: Any, unit: np.ndarray) -> np.ndarray:
+    """As `_between`, with the product and the sum rounded together, as XLA does within a larger program."""
+    return np.maximum(low, (unit * (high - low).astype(np.float64) + low).astype(np.float32))
 
 
 def _bits(words: Any, n: int) -> Iterator[np.ndarray]:
