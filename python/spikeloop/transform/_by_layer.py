@@ -326,9 +326,9 @@ class _Loop:
         timed = []
         for name, atom in inputs.items():
             given[name], has_rows = self._value(atom)
-            if kernel is recurrent_p and name == CURRENT:
-                given[name] = self._rows(self._value(atom), atom.aval.shape)
-                given[name], has_rows = given[name].reshape(self.length, *atoms[CURRENT].aval.shape), True
+            if kernel is recurrent_p and name == CURRENT:  # one number for each neuron, also where that is one number
+                rows = self._rows(self._value(atom), atom.aval.shape)
+                given[name], has_rows = rows.reshape(self.length, *atoms[SPIKE].aval.shape), True
             timed += [name] * has_rows
         structure = {"config": eqn.params["config"], "timed": tuple(timed), "stacked": stacked, "saved": ()}
         found = kernel.run(given, {**structure, "steps": self.length, "reverse": False, "memory": self.memory})

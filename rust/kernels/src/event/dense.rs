@@ -95,7 +95,16 @@ impl<'a, T: Float> Factor<'a, T> {
     /// A row-major matrix, n_in by n_out.
     pub(crate) fn new(weight: &'a [T], n_in: usize, n_out: usize) -> Self {
         assert_eq!(weight.len(), n_in * n_out, "the elements of the matrix");
-        Self { weight, n_in, n_out, panels: None, dense: vec![], rows: vec![], numbers: vec![], found: vec![] }
+        Self {
+            weight,
+            n_in,
+            n_out,
+            panels: None,
+            dense: vec![],
+            rows: vec![],
+            numbers: vec![],
+            found: vec![],
+        }
     }
 
     /// The product of samples and the matrix.

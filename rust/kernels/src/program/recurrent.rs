@@ -97,7 +97,8 @@ impl Recurrent<'_> {
         let (steps, n) = (&self.steps, self.steps.call.shape.n);
         // SAFETY: promised to this function.
         let weight = unsafe { slice::from_raw_parts(self.weight.cast::<T>(), n * n) };
-        let mut product = Product { factor: Factor::new(weight, n, n), sums: vec![], samples: samples.clone() };
+        let mut product =
+            Product { factor: Factor::new(weight, n, n), sums: vec![], samples: samples.clone() };
         let by_row = |layout| matches!(layout, Layout::Row | Layout::Neuron);
         let apart = !sums.is_empty() || steps.call.inputs.iter().any(|input| by_row(input.layout));
         let (mut row, mut of_step) = (Row::new(&steps.call), vec![T::ZERO; steps.call.sums.len()]);
