@@ -208,6 +208,4 @@ def recurrent_steps(draw, operands, config):
     """The same of a population whose neurons are connected with each other."""
     weight = {"recurrent weight": draw(N_POST, N_POST)}
     steps = neuron_steps(draw, operands, config).items()
-    return {
-        name.replace("neuron", "recurrent"): ({**given, **weight}, structure) for name, (given, structure) in steps
-    }
+    return {name.replace("neuron", "recurrent"): ({**given, **weight}, structure) for name, (given, structure) in steps}

@@ -9,7 +9,7 @@ BUILDERS = {"connect_count", "connect_fill"}  # of connectivity, which are calle
 
 def test_every_kernel_has_native_code_and_is_listed(native):
     names = {name.removeprefix("spikeloop.") for name in native.registrations()}
-    assert {kernel.name for kernel in KERNELS.values() if not kernel.elementwise} | {"program"} <= names
+    assert {kernel.target for kernel in KERNELS.values() if not kernel.elementwise} | {"program"} <= names
     assert set(_library.targets) - BUILDERS == names
     shown = sl.info()["kernels"]
     assert set(shown) == {name for name in KERNELS if "." not in name}

@@ -12,8 +12,12 @@ CELLS = {
     "Leaky": lambda: None,
     "LIF": lambda: sl.snn.LIF(N, 8.0, decay_input=False),
     "ALIF": lambda: sl.snn.ALIF(N, rho=0.9),
-    "trained": lambda: sl.snn.LIF(N, sl.ParamState(jnp.asarray(8.0)), decay_input=False),  # a sum over all neurons and steps
-    "each": lambda: sl.snn.LIF(N, sl.ParamState(jnp.linspace(5.0, 9.0, N)), jnp.linspace(0.8, 1.2, N), decay_input=False),
+    "trained": lambda: sl.snn.LIF(
+        N, sl.ParamState(jnp.asarray(8.0)), decay_input=False
+    ),  # a sum over all neurons and steps
+    "each": lambda: sl.snn.LIF(
+        N, sl.ParamState(jnp.linspace(5.0, 9.0, N)), jnp.linspace(0.8, 1.2, N), decay_input=False
+    ),
 }
 LOOPS = {
     "steps": lambda layer, x: sl.transform.for_loop(layer, x),

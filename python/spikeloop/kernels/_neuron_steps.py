@@ -183,7 +183,11 @@ def _jvp(kernel: Kernel, o: ByName, slopes: ByName, structure: Structure) -> Any
     varied = [name for name in smooth.operands if not is_zero(getattr(slopes, name))]
     if structure["saved"] or not varied:  # of a run that saves states, as second derivatives have it
         return _rules.by_reference(kernel, o, slopes, structure)
-    config, like, carried = structure["config"], getattr(o, kernel.first_state(structure)), carried_by(structure["config"])
+    config, like, carried = (
+        structure["config"],
+        getattr(o, kernel.first_state(structure)),
+        carried_by(structure["config"]),
+    )
     active = tuple(x for x in smooth.operands if x in varied or x in carried)
     saved = needed(config, like.dtype.name, active)
     if recomputes(len(saved) * structure["steps"] * like.nbytes, structure):
@@ -276,9 +280,7 @@ def _transposed(kernel: Kernel, cts: Sequence[Any], o: ByName, structure: Struct
     return cotangents_by(steps_vjp_p.run, cts, o, structure)
 
 
-def cotangents_by(
-    run: Callable[..., list[Any]], cts: Sequence[Any], o: ByName, structure: Structure
-) -> dict[str, Any]:
+def cotangents_by(run: Callable[..., list[Any]], cts: Sequence[Any], o: ByName, structure: Structure) -> dict[str, Any]:
     """The cotangents of tangents, back in time, by `steps_vjp_p.run` or what does more."""
     config, timed, active = structure["config"], structure["timed"], structure["active"]
     carried, stacked = carried_by(config), structure["stacked"]

@@ -188,8 +188,6 @@ def _kernel(name: str, inner: Kernel, step: Any, outputs: Any, platforms: tuple[
 # Results: the states, rows of some of them after and before each step, and the input of each step, of which tangents
 # are left out: it is for the derivatives alone.
 recurrent_p = _kernel("recurrent_steps", steps_p, _step, _outputs, ("cpu",), jvp=_jvp)
-recurrent_jvp_p = _kernel(
-    "recurrent_steps.jvp", steps_jvp_p, _tangents, steps_jvp_p.outputs, (), transpose=_transposed
-)
+recurrent_jvp_p = _kernel("recurrent_steps.jvp", steps_jvp_p, _tangents, steps_jvp_p.outputs, (), transpose=_transposed)
 recurrent_vjp_p = _kernel("recurrent_steps.vjp", steps_vjp_p, _cotangents, steps_vjp_p.outputs, ("cpu",))
 _INNER = {"recurrent_steps": steps_p, "recurrent_steps.vjp": steps_vjp_p}
