@@ -114,3 +114,110 @@ fn of_steps(
         run(entry, &Steps { call: Call { inputs: &inputs, ..*call }, count, reverse, timed: &timed })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::register::registrations;
+    use crate::testing::Call;
+    use spikeloop_kernels::program::{parse, table};
+
+    /// The state, which is what goes through the matrix, becomes half of it and the input; both are kept.
+    const FORWARD: &str = "\
+program f64 inputs 2
+0 = in 0
+1 = in 1
+2 = const 3fe0000000000000
+3 = fma 0 2 1
+out 3 alias 0
+out 3
+";
+    /// The state becomes 0, and then the product of what is kept: twice the input.
+    const BACK: &str = "\
+program f64 inputs 2
+0 = in 0
+1 = in 1
+2 = const 0000000000000000
+3 = mul 0 2
+4 = add 0 1
+5 = add 4 1
+out 3 alias 0
+out 5
+";
+    const WEIGHT: [f64; 4] = [0.0, 1.0, 10.0, 0.0];
+
+    fn hash(text: &str) -> i64 {
+        table::insert(&parse(text).expect("valid")).expect("the first").hash() as i64
+    }
+
+    fn run(mut call: Call) -> Result<Call, String> {
+        let handler =
+            registrations().iter().find(|(name, _)| *name == "spikeloop.recurrent_steps").expect("there").1;
+        call.run(handler).map_err(|(_, message)| message)?;
+        Ok(call)
+    }
+
+    /// Three steps of two samples of two neurons, whose input is 1, 2 in the first sample and 0 in the other.
+    fn call(text: &str, after: bool, weight: &[f64], places: [i64; 2]) -> Call {
+        let state = [1.0, 0.0, 0.0, 4.0];
+        let input = [1.0, 2.0, 0.0, 0.0, 1.0, 2.0, 0.0, 0.0, 1.0, 2.0, 0.0, 0.0];
+        let call = Call::default().arg(&state, &[2, 2]).arg(&input, &[3, 2, 2]).vector(weight);
+        let call = call.ret(&[f64::NAN; 4], &[2, 2]).ret(&[f64::NAN; 12], &[3, 2, 2]);
+        let call = if after { call } else { call.ret(&[f64::NAN; 12], &[3, 2, 2]) };
+        let call =
+            call.int("program", hash(text)).int("steps", 3).flag("reverse", after).ints("timed", &[0, 1]);
+        call.flag("after", after).int("state", places[0]).int("timed_place", places[1])
+    }
+
+    /// A row times the matrix.
+    fn product(x: [f64; 2]) -> [f64; 2] {
+        [10.0 * x[1], x[0]]
+    }
+
+    #[test]
+    fn the_last_state_times_the_matrix_is_added_to_the_input_of_each_step() {
+        let done = run(call(FORWARD, false, &WEIGHT, [0, 1])).expect("runs");
+        let (mut kept, mut inputs) = (vec![], vec![]);
+        let mut states = [[1.0, 0.0], [0.0, 4.0]];
+        for _ in 0..3 {
+            for (state, x) in states.iter_mut().zip([[1.0, 2.0], [0.0, 0.0]]) {
+                let more = product(*state);
+                let input = [x[0] + more[0], x[1] + more[1]];
+                *state = [0.5 * state[0] + input[0], 0.5 * state[1] + input[1]];
+                inputs.extend(input);
+                kept.extend(*state);
+            }
+        }
+        assert_eq!(done.result::<f64>(0), states.as_flattened());
+        assert_eq!(done.result::<f64>(1), kept);
+        assert_eq!(done.result::<f64>(2), inputs);
+    }
+
+    #[test]
+    fn the_product_of_what_a_step_gives_is_the_state_of_the_one_before() {
+        let done = run(call(BACK, true, &WEIGHT, [0, 1])).expect("runs");
+        let mut states = [[1.0, 0.0], [0.0, 4.0]];
+        let mut rows = vec![];
+        for _ in 0..3 {
+            let mut row = vec![];
+            for (state, x) in states.iter_mut().zip([[1.0, 2.0], [0.0, 0.0]]) {
+                let given = [state[0] + 2.0 * x[0], state[1] + 2.0 * x[1]];
+                *state = product(given);
+                row.extend(given);
+            }
+            rows.insert(0, row);
+        }
+        assert_eq!(done.result::<f64>(0), states.as_flattened());
+        assert_eq!(done.result::<f64>(1), rows.concat());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_by_name() {
+        let message = |call| run(call).map(|_| ()).unwrap_err();
+        let short = call(FORWARD, false, &WEIGHT[1..], [0, 1]);
+        assert_eq!(message(short), "recurrent_steps: 'weight' has 3 elements, expected 2 × 2");
+        let no_state = call(FORWARD, false, &WEIGHT, [1, 1]);
+        assert_eq!(message(no_state), "recurrent_steps: no product of operand 1 for operand 1");
+        let no_row = call(BACK, true, &WEIGHT, [0, 0]);
+        assert_eq!(message(no_row), "recurrent_steps: no product of result 0 for result 0");
+    }
+}
