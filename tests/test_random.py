@@ -185,6 +185,33 @@ def test_a_new_shape_compiles_nothing_outside_of_transformations(compiles):
     assert all(isinstance(x, jax.Array) for x in drawn)
 
 
+DRAWS = {
+    "cut": (lambda: random.truncated_normal(-2.0, 2.0, (40, 30), key=4), 5e-7),
+    "one bound": (lambda: random.truncated_normal(0.5, np.inf, 999, 1.0, 0.5, key=4), 5e-7),
+    "bounds": (lambda: random.truncated_normal(np.array([-1.0, 0.0, 2.0]), 3.0, (50, 3), 1.0, key=4), 5e-7),
+    "tall": (lambda: sl.init.Orthogonal()((9, 4), key=4), 2e-5),
+    "wide": (lambda: sl.init.Orthogonal(2.0)((2, 3, 11), key=4), 2e-5),
+}
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_numbers_drawn_without_a_program_are_those_of_jax(name, monkeypatch):
+    draw, rtol = DRAWS[name]
+    direct = draw()
+    monkeypatch.setattr(_direct, "_MANY", 0)
+    np.testing.assert_allclose(direct, draw(), rtol=rtol, atol=rtol / 20)
+
+
+def test_a_new_shape_of_bounded_numbers_or_of_a_matrix_compiles_nothing(compiles):
+    initializers = sl.init.VarianceScaling(distribution="truncated_normal"), sl.init.Orthogonal()
+    for init in initializers:
+        init((3, 4))  # the error function of a bound
+    compiles()
+    drawn = [init((13, n)) for init in initializers for n in (6, 17)]
+    assert compiles() == 0
+    assert all(isinstance(x, jax.Array) for x in drawn)
+
+
 def test_many_numbers_are_those_of_jax(monkeypatch):
     few = random.normal(size=1000, key=3)
     monkeypatch.setattr(_direct, "_MANY", 1000)

@@ -185,6 +185,7 @@ def neuron(draw):
         "neuron.jvp": ({**operands, **pushed}, active),
         "neuron.vjp": ({**operands, **pulled}, active),
         **neuron_steps(draw, operands, config),
+        **recurrent_steps(draw, operands, config),
     }
 
 
@@ -210,3 +211,10 @@ def neuron_steps(draw, operands, config):
             {**active, "summed": summed},
         ),
     }
+
+
+def recurrent_steps(draw, operands, config):
+    """The same of a population whose neurons are connected with each other."""
+    weight = {"recurrent weight": draw(N_POST, N_POST)}
+    steps = neuron_steps(draw, operands, config).items()
+    return {name.replace("neuron", "recurrent"): ({**given, **weight}, structure) for name, (given, structure) in steps}

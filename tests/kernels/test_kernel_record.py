@@ -93,12 +93,15 @@ def test_operands_go_by_name_in_any_order(name):
 @every
 def test_native_runs_in_place_and_equals_the_reference(name, native):
     kernel, operands, structure = case(name)
+    if not kernel.platforms:
+        pytest.skip("it is plain JAX everywhere")
     run = compiled(name)
     text = run.lower(*operands).as_text()
     target = kernel.target
     (call,) = (line for line in text.splitlines() if f"@spikeloop.{target}(" in line)
     own = [x for x in kernel.replaced(structure) if x in (kernel.native_operands or kernel.names(structure))]
-    assert call.count("output_operand_alias<") == len(own)
+    others = name == "recurrent_steps"  # the input of each step, in place of what comes from outside
+    assert call.count("output_operand_alias<") == len(own) + others
     assert_close(run(*operands), jax.jit(lambda *x: kernel.reference(*x, **structure))(*operands))
 
 

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 import brainunit as u
 import jax.numpy as jnp
-from jax.nn import initializers
 
 from .._errors import ShapeError
 from ..random import RandomState
-from ..random._units import attach
+from ..random._direct import orthogonal
+from ..random._units import attach, split
 from ._base import Initializer
 
 Shape = tuple[int, ...]
@@ -130,7 +130,7 @@ class Orthogonal(Initializer):
     def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
         if len(shape) < 2:
             raise ShapeError(f"Orthogonal makes matrices; given the shape {shape}.")
-        return _draw_with_jax(self, initializers.orthogonal(), shape, rng, key, dtype)
+        return _orthogonal(self, shape, rng, key, dtype)
 
 
 class DeltaOrthogonal(Initializer):
@@ -146,7 +146,9 @@ class DeltaOrthogonal(Initializer):
     def draw(self, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
         if not 3 <= len(shape) <= 5 or shape[-2] > shape[-1]:
             raise ShapeError(f"DeltaOrthogonal makes 3 to 5 axes, the last two (in, out) with in ≤ out; given {shape}.")
-        return _draw_with_jax(self, initializers.delta_orthogonal(), shape, rng, key, dtype)
+        plain, unit = split(_orthogonal(self, shape[-2:], rng, key, dtype))
+        centre = tuple((n - 1) // 2 for n in shape[:-2])
+        return attach(jnp.zeros(shape, dtype).at[centre].set(plain), unit)
 
 
 class Identity(Initializer):
@@ -161,10 +163,12 @@ class Identity(Initializer):
         return attach(self.scale * jnp.broadcast_to(one, shape), self.unit)
 
 
-def _draw_with_jax(init: Any, rule: Any, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
+def _orthogonal(init: Any, shape: Shape, rng: RandomState, key: Any, dtype: Any) -> Any:
     wide = jnp.promote_types(dtype, jnp.float32)  # no factorization in half precision
-    matrix = rule(rng.next_key(key), shape, wide).astype(dtype)
-    return attach(init.scale * matrix, u.UNITLESS if init.unit is None else init.unit)
+    words, unit = rng.next_words(key), u.UNITLESS if init.unit is None else init.unit
+    if 0 in shape:
+        return attach(jnp.zeros(shape, dtype), unit)
+    return attach(orthogonal(words, shape, wide, init.scale).astype(dtype), unit)
 
 
 def _normal(rng: RandomState, std: float, shape: Shape, key: Any, dtype: Any) -> Any:

@@ -8,7 +8,7 @@ each step, which the forward run saves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -59,7 +59,7 @@ def _tangents(values: Mapping[str, Any], *, config: Pass, stacked: Names, active
     found = jvp_p.run(given, structure) if native else step_of_neuron.tangents(*given.values(), **structure)
     new = dict(zip(smooth.results, found, strict=True))
     zero = jnp.zeros_like(found[0])
-    return [*(new.get(name, zero) for name in _carried(config)), *(new[name] for name in stacked)]
+    return [*(new.get(name, zero) for name in carried_by(config)), *(new[name] for name in stacked)]
 
 
 def _cotangents(
@@ -82,27 +82,27 @@ def _cotangents(
     back = dict(zip(active, found, strict=True))
     zero = jnp.zeros_like(next(iter(cts.values())))
     return [
-        *(back.get(name, zero) for name in _carried(config)),
-        *(values[f"d {name} so far"] + back[name] for name in _added(config, timed, active, summed)),
-        *(back[name] for name in _timed(config, timed, active)),
+        *(back.get(name, zero) for name in carried_by(config)),
+        *(values[f"d {name} so far"] + back[name] for name in added_by(config, timed, active, summed)),
+        *(back[name] for name in timed_by(config, timed, active)),
         *(back[name] for name in summed),
     ]
 
 
-def _carried(config: Pass) -> list[str]:
+def carried_by(config: Pass) -> list[str]:
     """The states that have tangents or cotangents."""
     smooth = config.smooth()
     return [name for name in step_of_neuron.states({"config": config}) if name in {*smooth.operands, *smooth.results}]
 
 
-def _added(config: Pass, timed: Names, active: Active, summed: Names) -> list[str]:
+def added_by(config: Pass, timed: Names, active: Active, summed: Names) -> list[str]:
     """The active constants that have a number for each neuron."""
-    return [name for name in active if name not in {*timed, *summed, *_carried(config)}]
+    return [name for name in active if name not in {*timed, *summed, *carried_by(config)}]
 
 
-def _timed(config: Pass, timed: Names, active: Active) -> list[str]:
+def timed_by(config: Pass, timed: Names, active: Active) -> list[str]:
     """The active operands that differ from step to step; of states these are the saved ones."""
-    return [name for name in active if name in timed and name not in _carried(config)]
+    return [name for name in active if name in timed and name not in carried_by(config)]
 
 
 # --- what is repeated ------------------------------------------------------------------------------------------------
@@ -126,21 +126,21 @@ def _over_time(o: ByName, *, config: Pass, stacked: Names, saved: Names, steps: 
 
 
 def _tangent_operands(config: Pass, timed: Names, active: Active, **_: Any) -> Operands:
-    constants = [name for name in active if name not in _carried(config)]
+    constants = [name for name in active if name not in carried_by(config)]
     primals = [x._replace(group="input") for x in config.operands()]
-    carried = state(*(f"d {name}" for name in _carried(config)))
+    carried = state(*(f"d {name}" for name in carried_by(config)))
     return *primals, *tangents(*(f"d {name}" for name in constants)), *carried
 
 
 def _tangent_turn(config: Pass, timed: Names, stacked: Names, steps: int, reverse: bool, active: Active) -> Turn:
     names = [x.name for x in _tangent_operands(config, timed, active)]
-    over_time = (*timed, *(f"d {name}" for name in _timed(config, timed, active)))
+    over_time = (*timed, *(f"d {name}" for name in timed_by(config, timed, active)))
     function = partial(_tangents, config=config, stacked=stacked, active=active)
-    return Turn(function, tuple(names), over_time, tuple(f"d {x}" for x in _carried(config)), steps, reverse)
+    return Turn(function, tuple(names), over_time, tuple(f"d {x}" for x in carried_by(config)), steps, reverse)
 
 
 def _tangent_outputs(o: ByName, *, config: Pass, stacked: Names, steps: int, **_: Any) -> dict[str, Any]:
-    like = getattr(o, f"d {_carried(config)[0]}")
+    like = getattr(o, f"d {carried_by(config)[0]}")
     row = jax.ShapeDtypeStruct((steps, *like.shape), like.dtype)
     return dict.fromkeys((f"d {name} after each step" for name in stacked), row)
 
@@ -149,8 +149,8 @@ def _cotangent_operands(
     config: Pass, timed: Names, stacked: Names, active: Active, summed: Names, **_: Any
 ) -> Operands:
     primals = [x._replace(group="input") for x in config.operands()]
-    carried = state(*(f"d new {name}" for name in _carried(config)))
-    added = state(*(f"d {name} so far" for name in _added(config, timed, active, summed)))
+    carried = state(*(f"d new {name}" for name in carried_by(config)))
+    added = state(*(f"d {name} so far" for name in added_by(config, timed, active, summed)))
     return *primals, *carried, *added, *tangents(*(f"d new {name} in a step" for name in stacked))
 
 
@@ -168,9 +168,9 @@ def _cotangent_turn(
 def _cotangent_outputs(
     o: ByName, *, config: Pass, timed: Names, active: Active, summed: Names, steps: int, **_: Any
 ) -> dict[str, Any]:
-    like = getattr(o, f"d new {_carried(config)[0]}")
+    like = getattr(o, f"d new {carried_by(config)[0]}")
     row = jax.ShapeDtypeStruct((steps, *like.shape), like.dtype)
-    rows = dict.fromkeys((f"d {x} in a step" for x in _timed(config, timed, active)), row)
+    rows = dict.fromkeys((f"d {x} in a step" for x in timed_by(config, timed, active)), row)
     return rows | {f"d {x}": jax.ShapeDtypeStruct(getattr(o, x).shape, like.dtype) for x in summed}
 
 
@@ -183,35 +183,62 @@ def _jvp(kernel: Kernel, o: ByName, slopes: ByName, structure: Structure) -> Any
     varied = [name for name in smooth.operands if not is_zero(getattr(slopes, name))]
     if structure["saved"] or not varied:  # of a run that saves states, as second derivatives have it
         return _rules.by_reference(kernel, o, slopes, structure)
-    config, timed, states = structure["config"], structure["timed"], kernel.replaced(structure)
-    like, carried = getattr(o, states[0]), _carried(config)
+    config, like, carried = (
+        structure["config"],
+        getattr(o, kernel.first_state(structure)),
+        carried_by(structure["config"]),
+    )
     active = tuple(x for x in smooth.operands if x in varied or x in carried)
-    saved = _needed(config, like.dtype.name, active)
-    if _recomputes(len(saved) * structure["steps"] * like.nbytes, structure):
-        return _jvp_in_segments(kernel, o, slopes, structure, varied)
+    saved = needed(config, like.dtype.name, active)
+    if recomputes(len(saved) * structure["steps"] * like.nbytes, structure):
+        return jvp_in_segments(kernel, o, slopes, structure, varied)
     outs = kernel.run(vars(o), {**structure, "saved": saved})
     own, before = outs[: len(outs) - len(saved)], outs[len(outs) - len(saved) :]
+    given = with_tangents(vars(o), slopes, structure, active, dict(zip(saved, before, strict=True)))
+    tangents_of = tangent_structure(structure, active, saved)
+    return own, in_order(steps_jvp_p.run(given, tangents_of), structure, own)
+
+
+def with_tangents(
+    o: Mapping[str, Any], slopes: ByName, structure: Structure, active: Active, before: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The operands of `steps_jvp_p` for a run that saved some states `before` each step."""
+    config, timed = structure["config"], structure["timed"]
+    like = o[step_of_neuron.states({"config": config})[0]]
     # What neurons share in a step has a cotangent for each of them.
-    widened = {name: _rows(getattr(o, name), like.shape) for name in active if name in timed}
-    given = {**vars(o), **dict(zip(saved, before, strict=True)), **widened}
-    for name in dict.fromkeys([*active, *carried]):
-        slope = jnp.zeros_like(getattr(o, name)) if is_zero(x := getattr(slopes, name)) else x
+    widened = {name: _rows(o[name], like.shape) for name in active if name in timed}
+    given = {**o, **before, **widened}
+    for name in dict.fromkeys([*active, *carried_by(config)]):
+        slope = jnp.zeros_like(o[name]) if is_zero(x := getattr(slopes, name)) else x
         given[f"d {name}"] = _rows(slope, like.shape) if name in timed else slope
-    stacked = tuple(name for name in structure["stacked"] if name in smooth.results)
-    same = {name: structure[name] for name in ("config", "steps", "reverse")}
-    found = steps_jvp_p.run(given, {**same, "timed": (*timed, *saved), "stacked": stacked, "active": active})
-    last, rows = dict(zip(carried, found, strict=False)), dict(zip(stacked, found[len(carried) :], strict=True))
-    new = [*map(last.get, states), *map(rows.get, structure["stacked"])]
-    return own, [zero_tangent(out) if slope is None else slope for out, slope in zip(own, new, strict=True)]
+    return given
 
 
-def _recomputes(size: int, structure: Structure) -> bool:
+def tangent_structure(structure: Structure, active: Active, saved: Names) -> dict[str, Any]:
+    """The structure of `steps_jvp_p` for a run that saved some states."""
+    kept = {name: structure[name] for name in ("config", "steps", "reverse")}
+    results = structure["config"].smooth().results
+    stacked = tuple(name for name in structure["stacked"] if name in results)
+    return {**kept, "timed": (*structure["timed"], *saved), "stacked": stacked, "active": active}
+
+
+def in_order(found: Sequence[Any], structure: Structure, outs: Sequence[Any]) -> list[Any]:
+    """What `steps_jvp_p` found, as tangents of the states and the rows of states that a run returned."""
+    config, stacked = structure["config"], structure["stacked"]
+    carried, smooth = carried_by(config), config.smooth().results
+    last = dict(zip(carried, found, strict=False))
+    rows = dict(zip((name for name in stacked if name in smooth), found[len(carried) :], strict=True))
+    new = [*map(last.get, step_of_neuron.states({"config": config})), *map(rows.get, stacked)]
+    return [zero_tangent(out) if slope is None else slope for out, slope in zip(outs, new, strict=True)]
+
+
+def recomputes(size: int, structure: Structure) -> bool:
     """Whether states that take `size` bytes are not saved."""
     memory = structure["memory"]
     return (memory == "recompute" or (memory == "auto" and size > _MOST_SAVED)) and not structure["reverse"]
 
 
-def _jvp_in_segments(kernel: Kernel, o: ByName, slopes: ByName, structure: Structure, varied: Sequence[str]) -> Any:
+def jvp_in_segments(kernel: Kernel, o: ByName, slopes: ByName, structure: Structure, varied: Sequence[str]) -> Any:
     """The tangents of a run in segments, each of which is computed again before its cotangents."""
     states, timed = kernel.replaced(structure), structure["timed"]
 
@@ -236,7 +263,7 @@ def _rows(x: Any, shape: tuple[int, ...]) -> Any:
 
 
 @lru_cache(_LARGEST_CACHE)
-def _needed(config: Pass, dtype: str, active: Active) -> Names:
+def needed(config: Pass, dtype: str, active: Active) -> Names:
     """The states that the cotangents depend on."""
     names, states = step_of_neuron.names({"config": config}), step_of_neuron.states({"config": config})
     function = partial(step_of_neuron.cotangents, config=config, active=active)
@@ -250,9 +277,13 @@ def _needed(config: Pass, dtype: str, active: Active) -> Names:
 
 
 def _transposed(kernel: Kernel, cts: Sequence[Any], o: ByName, structure: Structure) -> dict[str, Any]:
-    """The cotangents of tangents, back in time."""
+    return cotangents_by(steps_vjp_p.run, cts, o, structure)
+
+
+def cotangents_by(run: Callable[..., list[Any]], cts: Sequence[Any], o: ByName, structure: Structure) -> dict[str, Any]:
+    """The cotangents of tangents, back in time, by `steps_vjp_p.run` or what does more."""
     config, timed, active = structure["config"], structure["timed"], structure["active"]
-    carried, stacked = _carried(config), structure["stacked"]
+    carried, stacked = carried_by(config), structure["stacked"]
     cts = [*map(ad.instantiate_zeros, cts)]
     like = cts[0]
     primals = {name: getattr(o, name) for name in step_of_neuron.names({"config": config})}
@@ -261,8 +292,8 @@ def _transposed(kernel: Kernel, cts: Sequence[Any], o: ByName, structure: Struct
     given = primals | dict(zip((f"d new {name}" for name in carried), cts, strict=False))
     given |= dict(zip((f"d new {name} in a step" for name in stacked), cts[len(carried) :], strict=True))
     given |= {f"d {name} so far": jnp.zeros_like(like) for name in constant if name not in summed}
-    results = steps_vjp_p.run(given, {**structure, "summed": summed})
-    order = [*carried, *_added(config, timed, active, summed), *_timed(config, timed, active), *summed]
+    results = run(given, {**structure, "summed": summed})
+    order = [*carried, *added_by(config, timed, active, summed), *timed_by(config, timed, active), *summed]
     found = dict(zip(order, results, strict=True))
     wanted = {name: getattr(o, f"d {name}") for name in order}
     return {f"d {name}": sum_to(found[name], x.aval.shape) for name, x in wanted.items() if ad.is_undefined_primal(x)}

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from .._module import Module, as_size
 from ..random._units import attach
@@ -69,6 +70,10 @@ class _MaxPool(_Pool):
             widths = jax.lax.padtype_to_pads(size, self.kernel_size, self.stride, widths)
         if any(map(any, widths)):
             x = jnp.pad(x, [(0, 0)] * front + [*widths, (0, 0)], constant_values=-jnp.inf)
+        if self.stride == self.kernel_size:
+            whole = [n // window * window for n, window in zip(x.shape[front:-1], self.kernel_size, strict=True)]
+            x = jax.lax.slice(x, [0] * x.ndim, [*x.shape[:front], *whole, x.shape[-1]])
+            return _maxima_of_tiles(x, self.kernel_size)
         for axis in reversed(range(self.axes)):
             x = _maxima(x, front + axis, self.kernel_size[axis], self.stride[axis])
         return x
@@ -92,6 +97,34 @@ def _slopes_of_maxima(axis: int, window: int, stride: int, primals: Any, tangent
     for element, own in zip(elements[-2::-1], slopes[-2::-1], strict=True):
         slope = jnp.where(element == y, own, slope)
     return y, slope
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _maxima_of_tiles(x: Any, tile: tuple[int, ...]) -> Any:
+    """The greatest value of each tile of the axes before the last one. Its gradient is as that of `_maxima`."""
+    for k in reversed(range(len(tile))):
+        x = _maxima(x, x.ndim - 1 - len(tile) + k, tile[k], tile[k])
+    return x
+
+
+@_maxima_of_tiles.defjvp
+def _slopes_of_tiles(tile: tuple[int, ...], primals: Any, tangents: Any) -> tuple[Any, Any]:
+    # Backward each element is written once. As slices, axis by axis, they would be filled up with zeros and added.
+    (x,), (slopes,) = primals, tangents
+    y, first = _maxima_of_tiles(x, tile), x.ndim - 1 - len(tile)
+    split = [(n // window, window) for n, window in zip(x.shape[first:-1], tile, strict=True)]
+    apart = lambda z: z.reshape(*z.shape[:first], *(n for pair in split for n in pair), z.shape[-1])  # noqa: E731
+    own_axes = tuple(range(first + 1, first + 2 * len(tile), 2))
+    count = math.prod(tile)
+    places = np.arange(count, dtype=np.int32).reshape([n for window in tile for n in (1, window)] + [1])
+    elements, place = apart(x), jnp.full(y.shape, count - 1, np.int32)
+    for k in reversed(range(count - 1)):
+        at = [slice(None)] * elements.ndim
+        for axis, n in zip(own_axes, np.unravel_index(k, tile), strict=True):
+            at[axis] = int(n)
+        place = jnp.where(elements[tuple(at)] == y, k, place)
+    wide = jnp.expand_dims(place, own_axes)
+    return y, jnp.where(wide == places, apart(slopes), 0).sum(own_axes)
 
 
 def _elements(x: Any, axis: int, window: int, stride: int) -> list[Any]:

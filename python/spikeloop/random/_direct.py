@@ -1,7 +1,8 @@
-"""Uniform and normal numbers as `jax.random` draws them; outside of transformations by NumPy.
+"""Numbers and matrices as `jax.random` draws them; outside of transformations by NumPy.
 
 JAX would compile a program for each new shape, which takes a hundred times as long as to draw the weights of a layer.
-Uniform numbers are the same bits; normal ones are computed by the same polynomials and differ by rounding.
+Uniform numbers are the same bits; normal ones are computed by the same polynomials and differ by rounding, and so do
+what follows from them: truncated normal numbers and orthogonal matrices.
 
 Salmon JK et al. (2011) Parallel random numbers: as easy as 1, 2, 3. SC '11.
 Giles M (2012) Approximating the erfinv function. GPU Computing Gems Jade Edition, 109–116.
@@ -65,12 +66,47 @@ def normal(words: Any, shape: Shape, dtype: Any, loc: Any = None, scale: Any = N
             return _moved(x, at, by, np)
 
         def own(start: int, stop: int) -> np.ndarray:
-            parts = [_between(_LEAST, np.float32(1), _unit(bits)) for bits in _bits(words, start, stop)]
-            return moved(np.concatenate([_ROOT * _inverse_erf(part) for part in parts]), start)
+            return moved(_normal_by_numpy(words, start, stop), start)
 
         if (made := _made(shape, own, lambda start, stop: moved(_normal_of(words, start, stop), start))) is not None:
             return made
     return of_jax(jax.random.normal)(words, shape, dtype, loc, scale)
+
+
+def truncated_normal(words: Any, shape: Shape, dtype: Any, lower: Any, upper: Any, loc: Any, scale: Any) -> Any:
+    """Normal with mean `loc` and standard deviation `scale`, given that it lies in [lower, upper]."""
+    words = _of_one_device(words)
+    direct = _by_numpy(dtype, words, lower, upper, loc, scale) and math.prod(shape) < _MANY
+    xp: Any = np if direct else jnp
+    lower, upper, loc, scale = (xp.asarray(x, dtype) for x in (lower, upper, loc, scale))
+    divisor = xp.where(scale > 0, scale, xp.asarray(1, dtype))
+    low, high = (lower - loc) / divisor, (upper - loc) / divisor
+    if not direct:
+        x = jax.random.truncated_normal(as_key(words), low, high, shape, dtype)
+        return jnp.clip(loc + scale * x, lower, upper)
+    least, most = (np.asarray(jax.lax.erf(x / _ROOT)) for x in (low, high))
+    inner = np.nextafter(low, np.float32(np.inf)), np.nextafter(high, np.float32(-np.inf))
+
+    def own(start: int, stop: int) -> np.ndarray:
+        bounds = (least, most, *inner, loc, scale, lower, upper)
+        least_, most_, *ends, at, by, low_, high_ = (elements(x, shape, start, stop) for x in bounds)
+        unit = np.concatenate([_unit(bits) for bits in _bits(words, start, stop)])
+        x = _ROOT * _inverse_erf(_between_at_once(least_, most_, unit))
+        return np.clip(at + by * np.clip(x, *ends), low_, high_)
+
+    return array(shape, own)
+
+
+def orthogonal(words: Any, shape: Shape, dtype: Any, scale: float) -> Any:
+    """`scale` times a matrix of orthonormal rows or columns, whichever are fewer; axes before the last count as one."""
+    words = _of_one_device(words)
+    rows, columns = math.prod(shape[:-1]), shape[-1]
+    sides = max(rows, columns), min(rows, columns)
+    if not _by_numpy(dtype, words) or math.prod(sides) >= _MANY:
+        return scale * jax.random.orthogonal(as_key(words), rows, (), dtype, columns).reshape(shape)
+    q, r = np.linalg.qr(_normal_by_numpy(words, 0, math.prod(sides)).reshape(sides))
+    q = np.float32(scale) * (q * np.sign(np.diagonal(r)))
+    return jax.device_put((q.T if rows < columns else q).reshape(shape))
 
 
 def of_jax(draw: Any) -> Any:
@@ -112,6 +148,12 @@ def _of_one_device(words: Any) -> Any:
     return np.asarray(words.addressable_data(0)) if spread and len(words.sharding.device_set) > 1 else words
 
 
+def _normal_by_numpy(words: Any, start: int, stop: int) -> np.ndarray:
+    """Some of the numbers that `jax.random.normal` draws, up to rounding."""
+    parts = [_between(_LEAST, np.float32(1), _unit(bits)) for bits in _bits(words, start, stop)]
+    return np.concatenate([_ROOT * _inverse_erf(part) for part in parts])
+
+
 def _normal_of(words: Any, start: int, stop: int) -> np.ndarray:
     """Some of the numbers that `jax.random.normal` draws."""
     unit = _unit(np.asarray(words_of(as_key(words), np.arange(start, stop, dtype=np.uint32))))
@@ -125,6 +167,11 @@ def _unit(bits: np.ndarray) -> np.ndarray:
 
 def _between(low: Any, high: Any, unit: np.ndarray) -> np.ndarray:
     return np.maximum(low, unit * (high - low) + low)
+
+
+def _between_at_once(low: Any, high: Any, unit: np.ndarray) -> np.ndarray:
+    """As `_between`, with the product and the sum rounded together, as XLA does within a larger program."""
+    return np.maximum(low, (unit * (high - low).astype(np.float64) + low).astype(np.float32))
 
 
 def _bits(words: Any, first_one: int, end: int) -> Iterator[np.ndarray]:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from .. import environ
 from .._errors import ShapeError
 from .._shapes import fits
-from ._direct import normal, of_jax, uniform
+from ._direct import normal, of_jax, truncated_normal, uniform
 from ._state import KeyState
 from ._units import attach, check_range, common_unit, plain
 
@@ -88,11 +88,8 @@ class RandomState(KeyState):
         if check_valid:
             check_range(where, 0, scale=scale)
         shape, dtype = _size(where, size, lower, upper, loc, scale), _float(dtype)
-        lower, upper, loc, scale = (jnp.asarray(x, dtype) for x in (lower, upper, loc, scale))
-        divisor = jnp.where(scale > 0, scale, 1)
-        low, high = (lower - loc) / divisor, (upper - loc) / divisor
-        x = jax.random.truncated_normal(self.next_key(key), low, high, shape, dtype)
-        return attach(jnp.clip(loc + scale * x, lower, upper), unit)
+        x = truncated_normal(self.next_words(key), shape, dtype, lower, upper, loc, scale)
+        return attach(x, unit)
 
     def exponential(self, scale: Any = None, size: Size = None, key: Any = None, dtype: Any = None) -> Any:
         """Exponential with mean `scale` (1)."""

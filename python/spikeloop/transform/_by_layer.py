@@ -6,6 +6,7 @@ Equations of a step that need each other's results of the step before belong tog
 |---|---|
 | equations that no State goes through | one call, with the steps as one more axis |
 | the step of a population whose input is known | one native call for all steps |
+| the same, with the product of its last spikes and a matrix added to the input | one native call for all steps |
 | what else has States, such as populations that are connected in a circle | a loop |
 """
 
@@ -23,8 +24,11 @@ from scipy.sparse import coo_array
 
 from .._jax import ClosedJaxpr, Literal, run_jaxpr
 from ..kernels import _library
-from ..kernels._neuron import step_p
+from ..kernels._dense import product_p
+from ..kernels._kernel import Kernel
+from ..kernels._neuron import CURRENT, SPIKE, step_p
 from ..kernels._neuron_steps import steps_p
+from ..kernels._recurrent_steps import WEIGHT, can_run, recurrent_p
 
 RECURRENT = "recurrent layer"  # the name scope of steps that are known to need their last results: nobody is told
 _RESHAPES = ("reshape", "squeeze", "expand_dims", "copy", "copy_p")
@@ -219,11 +223,12 @@ class _Loop:
 
     def _run_bound(self, part: Sequence[int]) -> None:
         """A part with States."""
-        call = self._population(part)
-        if call is None:
-            self._run_loop(part)
+        if (eqn := self._population(part)) is not None:
+            self._run_population(part, *eqn, steps_p)
+        elif (eqn := self._recurrent(part)) is not None:
+            self._run_population(part, *eqn, recurrent_p)
         else:
-            self._run_population(part, *call)
+            self._run_loop(part)
 
     def _run_loop(self, part: Sequence[int]) -> None:
         own = set(part)
@@ -248,46 +253,87 @@ class _Loop:
         self.last |= dict(zip(inner, last, strict=True))
         self.known |= {var: _Value(x, True) for var, x in zip(outs, found, strict=True)}
 
-    def _population(self, part: Sequence[int]) -> tuple[Any, dict[str, Any]] | None:
-        """The step of a population and the carry that each of its states is, if the part is no more than that."""
-        steps = [self.eqns[k] for k in part if self.eqns[k].primitive is step_p.primitive]
-        rest = [self.eqns[k] for k in part if self.eqns[k].primitive is not step_p.primitive]
-        if len(steps) != 1 or any(eqn.primitive.name not in _RESHAPES for eqn in rest):
+    def _population(self, part: Sequence[int]) -> tuple[Any, dict[str, Any], dict[str, Any]] | None:
+        """The step of a population, the carry that each of its states is, and its other operands.
+
+        None if the part is more than that.
+        """
+        found = self._step_of(part, ())
+        if found is None:
             return None
-        names = _operands(steps[0])
-        results = dict(zip(_states(steps[0]), steps[0].outvars, strict=True))
+        step, carry, _ = found
+        inputs = {name: atom for name, atom in _operands(step).items() if name not in carry}
+        return (step, carry, inputs) if self._are_given(inputs.values(), part, carry) else None
+
+    def _recurrent(self, part: Sequence[int]) -> tuple[Any, dict[str, Any], dict[str, Any]] | None:
+        """As `_population`, where the input is a sum of what is known and the product of the last spikes and W."""
+        found = self._step_of(part, ("add", product_p.primitive.name))
+        if found is None:
+            return None
+        step, carry, (total, product) = found
+        inputs = {name: atom for name, atom in _operands(step).items() if name not in carry}
+        given = [x for x in total.invars if self._origin(x, part) is not product.outvars[0]]
+        spikes, weight = product.invars
+        fits = (
+            self._origin(inputs[CURRENT], part) is total.outvars[0]
+            and len(given) == 1
+            and self._origin(spikes, part) is carry[SPIKE]
+            and not product.params["rounded"]
+            and can_run(step.params["config"])
+        )
+        inputs |= {CURRENT: given[0] if given else None, WEIGHT: weight}
+        if not fits or not self._are_given(inputs.values(), part, carry) or self._value(weight).has_rows:
+            return None
+        same = weight.aval.dtype == total.outvars[0].aval.dtype and weight.aval.shape == spikes.aval.shape[-1:] * 2
+        return (step, carry, inputs) if same else None
+
+    def _step_of(self, part: Sequence[int], others: Sequence[str]) -> tuple[Any, dict[str, Any], list[Any]] | None:
+        """The step of a population, the carry that each state is, and one equation each with the names `others`."""
+        eqns = [self.eqns[k] for k in part if self.eqns[k].primitive.name not in _RESHAPES]
+        rest = {eqn.primitive.name: eqn for eqn in eqns}
+        step = rest.get(step_p.primitive.name)
+        if step is None or len(eqns) != 1 + len(others) or rest.keys() != {step.primitive.name, *others}:
+            return None
+        names = _operands(step)
+        results = dict(zip(_states(step), step.outvars, strict=True))
         carry = {name: self._origin(names[name], part) for name in results}
         if any(c not in self.next or self._origin(self.next[c], part) is not results[x] for x, c in carry.items()):
             return None
-        inputs = {name: atom for name, atom in names.items() if name not in carry}
-        made = {var for k in part for var in self.eqns[k].outvars}
-        if any(var in made or var in carry.values() for var in _variables(inputs.values())):
+        if any(self._origin(var, part) not in step.outvars for var in self._wanted(part)):
             return None
-        return steps[0], carry
+        return step, carry, [rest[name] for name in others]
+
+    def _are_given(self, atoms: Iterable[Any], part: Sequence[int], carry: dict[str, Any]) -> bool:
+        """Whether values do not come from the part itself."""
+        made = {var for k in part for var in self.eqns[k].outvars}
+        return not any(var in made or var in carry.values() for var in _variables(atoms))
 
     def _origin(self, atom: Any, part: Sequence[int]) -> Any:
         """What a variable is a reshaped form of."""
         while not isinstance(atom, Literal) and (k := self.maker.get(atom)) in part:
-            if self.eqns[k].primitive is step_p.primitive:
+            if self.eqns[k].primitive.name not in _RESHAPES:
                 break
             (atom,) = self.eqns[k].invars
         return None if isinstance(atom, Literal) else atom
 
-    def _run_population(self, part: Sequence[int], eqn: Any, carry: dict[str, Any]) -> None:
+    def _run_population(
+        self, part: Sequence[int], eqn: Any, carry: dict[str, Any], inputs: dict[str, Any], kernel: Kernel
+    ) -> None:
         wanted = {var: self._origin(var, part) for var in self._wanted(part)}
-        results = dict(zip(carry, eqn.outvars, strict=True))
+        results, atoms = dict(zip(carry, eqn.outvars, strict=True)), _operands(eqn)
         stacked = tuple(name for name, var in results.items() if any(var is x for x in wanted.values()))
-        given, timed = {}, []
-        for name, atom in _operands(eqn).items():
-            if name in carry:
-                given[name] = self.start[carry[name]].reshape(atom.aval.shape)
-            else:
-                given[name], has_rows = self._value(atom)
-                timed += [name] * has_rows
+        given = {name: self.start[c].reshape(atoms[name].aval.shape) for name, c in carry.items()}
+        timed = []
+        for name, atom in inputs.items():
+            given[name], has_rows = self._value(atom)
+            if kernel is recurrent_p and name == CURRENT:  # one number for each neuron, also where that is one number
+                rows = self._rows(self._value(atom), atom.aval.shape)
+                given[name], has_rows = rows.reshape(self.length, *atoms[SPIKE].aval.shape), True
+            timed += [name] * has_rows
         structure = {"config": eqn.params["config"], "timed": tuple(timed), "stacked": stacked, "saved": ()}
-        found = steps_p.run(given, {**structure, "steps": self.length, "reverse": False, "memory": self.memory})
+        found = kernel.run(given, {**structure, "steps": self.length, "reverse": False, "memory": self.memory})
         self.last |= {c: x.reshape(c.aval.shape) for c, x in zip(carry.values(), found, strict=False)}
-        kept = dict(zip((results[name] for name in stacked), found[len(carry) :], strict=True))
+        kept = dict(zip((results[name] for name in stacked), found[len(carry) :], strict=False))
         for var, origin in wanted.items():
             self.known[var] = _Value(kept[origin].reshape(self.length, *var.aval.shape), True)
 

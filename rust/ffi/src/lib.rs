@@ -23,6 +23,7 @@ mod plastic;
 mod prepared;
 mod procedural;
 mod program;
+mod program_steps;
 mod random;
 mod record;
 mod register;

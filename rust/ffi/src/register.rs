@@ -11,6 +11,7 @@ use crate::handler::{Body, handlers};
 use crate::plastic;
 use crate::procedural;
 use crate::program;
+use crate::program_steps;
 use crate::random;
 use crate::record;
 use crate::sequence;
@@ -54,7 +55,8 @@ handlers! {
     fire, "fire": fire::call;
     fire_kept, "fire_kept": fire::call_kept;
     spikes_known, "spikes_known": fire::known;
-    program_steps, "program_steps": program::steps;
+    program_steps, "program_steps": program_steps::call;
+    recurrent_steps, "recurrent_steps": program_steps::recurrent;
     sequence, "sequence": sequence::call;
     pack, "record_pack": record::pack;
     count, "record_count": record::count;

@@ -2,10 +2,6 @@
 //!
 //! Operands are the program's inputs, results its outs, then its sums. The first out has the population's shape, or,
 //! where there are only sums, the largest operand.
-//!
-//! A program over many steps has the attributes `steps`, `reverse`, and `timed`, a number for each operand, not 0 if it
-//! has one more axis, of the steps, before the others. Outs without an alias have this axis too; the first out with an
-//! alias has the population's shape.
 
 mod ready;
 
@@ -16,8 +12,7 @@ use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::list::List;
 use spikeloop_kernels::Shape;
-use spikeloop_kernels::large_pages;
-use spikeloop_kernels::program::{Call, Entry, Input, Layout, Level, Op, Program, Steps, Sum, table};
+use spikeloop_kernels::program::{Call, Entry, Input, Layout, Level, Op, Program, Sum, table};
 use std::ffi::c_void;
 use std::ptr;
 
@@ -39,37 +34,6 @@ pub(crate) fn call(frame: Frame) -> Result<()> {
     )
 }
 
-/// Runs a program over many steps.
-pub(crate) fn steps(frame: Frame) -> Result<()> {
-    let (count, reverse, timed) = (frame.count("steps")?, frame.flag("reverse")?, frame.ints("timed")?);
-    let (entry, outs) = counted(frame, frame.int("program")?, |_| 0)?;
-    let program = entry.program();
-    if timed.len() != program.readers().len() {
-        let (given, expected) = (timed.len(), program.readers().len());
-        return Err(Error::invalid(format!("'timed' has {given} numbers, expected {expected}")));
-    }
-    let Some(state) = program.outs().iter().position(|out| out.alias.is_some()) else {
-        return Err(Error::invalid("no result of the program has an alias: nothing goes from step to step"));
-    };
-    let shape = frame.ret(state).population();
-    let checked = Checked { frame, entry, shape, steps: Some(count), timed };
-    checked.run(outs, |call| {
-        let timed: Vec<bool> = timed.iter().map(|&x| x != 0).collect();
-        let mut inputs = call.inputs.to_vec();
-        for ((j, out), &to) in program.outs().iter().enumerate().zip(call.outs) {
-            if let Some(k) = out.alias {
-                checked.start_in_place(k, &mut inputs[k], to)?;
-            } else {
-                large_pages::ask_around(to.cast(), frame.ret(j).bytes()?);
-            }
-        }
-        let steps = Steps { call: Call { inputs: &inputs, ..*call }, count, reverse, timed: &timed };
-        // SAFETY: the buffers are the runtime's; their types, lengths and aliases were checked.
-        unsafe { entry.run_steps(&steps, Level::best()) };
-        Ok(())
-    })
-}
-
 /// Checks a call and hands it to `run`. Behind the results of the program there are so many as `more` says.
 pub(crate) fn checked(
     frame: Frame,
@@ -77,19 +41,24 @@ pub(crate) fn checked(
     more: impl FnOnce(&Program) -> usize,
     run: impl FnOnce(&'static Entry, &Call<'_>) -> Result<()>,
 ) -> Result<()> {
-    let (entry, outs) = counted(frame, hash, more)?;
+    let (entry, outs) = counted(frame, hash, 0, more)?;
     let checked = Checked { frame, entry, shape: shape(frame, outs), steps: None, timed: &[] };
     checked.run(outs, |call| run(entry, call))
 }
 
-/// The program of a call, which has its operands and results, and how many of these are outs.
-fn counted(frame: Frame, hash: i64, more: impl FnOnce(&Program) -> usize) -> Result<(&'static Entry, usize)> {
+/// The program of a call, which has its operands and results and more of both, and how many results are outs.
+pub(crate) fn counted(
+    frame: Frame,
+    hash: i64,
+    others: usize,
+    more: impl FnOnce(&Program) -> usize,
+) -> Result<(&'static Entry, usize)> {
     let Some(entry) = table::find(hash as u64) else {
         return Err(Error::invalid(format!("no program with the hash {hash} is registered in this process")));
     };
     let program = entry.program();
     let (outs, sums) = (program.outs().len(), program.sums().len());
-    frame.expect_counts(program.readers().len(), outs + sums + more(program))?;
+    frame.expect_counts(program.readers().len() + others, outs + sums + more(program))?;
     Ok((entry, outs))
 }
 
@@ -124,21 +93,21 @@ fn expect_own(
 }
 
 /// A call whose operands and results are being checked.
-struct Checked<'a> {
-    frame: Frame<'a>,
-    entry: &'static Entry,
-    shape: Shape,
+pub(crate) struct Checked<'a> {
+    pub(crate) frame: Frame<'a>,
+    pub(crate) entry: &'static Entry,
+    pub(crate) shape: Shape,
     /// The number of steps, of a program over many of them.
-    steps: Option<usize>,
-    timed: &'a [i32],
+    pub(crate) steps: Option<usize>,
+    pub(crate) timed: &'a [i32],
 }
 
 impl Checked<'_> {
     /// Hands the checked call to `run`.
-    fn run(&self, outs: usize, run: impl FnOnce(&Call<'_>) -> Result<()>) -> Result<()> {
-        let frame = self.frame;
+    pub(crate) fn run(&self, outs: usize, run: impl FnOnce(&Call<'_>) -> Result<()>) -> Result<()> {
         let mut inputs = List::<_, ARGS>::new(Input { ptr: ptr::null(), layout: Layout::Uniform });
-        inputs.fill(frame.arg_count(), |k, input| self.input(k).map(|checked| *input = checked))?;
+        let operands = self.entry.program().readers().len();
+        inputs.fill(operands, |k, input| self.input(k).map(|checked| *input = checked))?;
         let mut results = List::<_, RETS>::new(ptr::null_mut());
         results.fill(outs, |k, result| self.out(k, &inputs).map(|checked| *result = checked))?;
         let mut totals = List::<_, RETS>::new(Sum { ptr: ptr::null_mut(), per_row: false });
@@ -148,7 +117,7 @@ impl Checked<'_> {
     }
 
     /// Gives an operand the memory of the result that replaces it, filled with it if XLA did not alias the two.
-    fn start_in_place(&self, k: usize, input: &mut Input, out: *mut c_void) -> Result<()> {
+    pub(crate) fn start_in_place(&self, k: usize, input: &mut Input, out: *mut c_void) -> Result<()> {
         let buffer = self.frame.arg(k);
         buffer.expect(self.float(), &k.to_string())?;
         if buffer.len() != self.shape.len() {
@@ -171,7 +140,7 @@ impl Checked<'_> {
         row.ok_or_else(|| Error::invalid(format!("{what} {k} {dims:?} has no first axis of {steps} steps")))
     }
 
-    fn float(&self) -> Dtype {
+    pub(crate) fn float(&self) -> Dtype {
         if self.entry.program().double() { Dtype::F64 } else { Dtype::F32 }
     }
 

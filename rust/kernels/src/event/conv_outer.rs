@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use super::conv::{LANES, place};
-use super::dense::{PARALLEL, SAMPLES, SPARSE};
+use super::conv::{LANES, SPARSE, place};
+use super::dense::{PARALLEL, SAMPLES};
 use super::search::each_spike;
 use super::spikes::{Spikes, count};
 use super::tile::{Panels, Row, add_product};

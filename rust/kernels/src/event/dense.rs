@@ -57,106 +57,128 @@ pub fn dense_product<T: Float>(
     threads::ranges(size.batch, parallel, |range| {
         // SAFETY: every sample is in one range only.
         let out = unsafe { shared.part(range.start * size.n_out, range.len() * size.n_out) };
-        dispatch(Product { size, first: range.start, spikes, weight, out });
+        let spikes = spikes.part(range.start * size.n_in, range.len() * size.n_in);
+        Factor::new(weight, size.n_in, size.n_out).product(spikes, out);
     });
     Ok(())
 }
 
-struct Product<'a, T> {
-    size: Dense,
-    first: usize,
+struct Product<'a, 'b, T> {
+    factor: &'a mut Factor<'b, T>,
     spikes: Spikes<'a, T>,
-    weight: &'a [T],
     out: &'a mut [T],
 }
 
-impl<T: Float> Product<'_, T> {
-    /// The inputs of a sample of this part.
-    fn sample(&self, k: usize) -> Spikes<'_, T> {
-        self.spikes.part((self.first + k) * self.size.n_in, self.size.n_in)
-    }
+impl<T: Float> Job<T> for Product<'_, '_, T> {
+    type Out = ();
 
-    /// Adds the rows of the inputs that spike, whose places were found, to the result of one sample.
     #[inline(always)]
-    fn by_events<L: Lane<Elem = T>>(&self, k: usize, found: &[u32], out: &mut [T]) {
-        let (n_out, spikes) = (self.size.n_out, self.sample(k));
-        let row = |i: u32| (&self.weight[i as usize * n_out..][..n_out], spikes.value(i as usize));
-        for (k, few) in found.chunks(AT_ONCE).enumerate() {
-            for &next in found.iter().skip((k + 1) * AT_ONCE).take(AT_ONCE) {
-                prefetch(row(next).0);
-            }
-            if let Ok(few) = <[u32; AT_ONCE]>::try_from(few) {
-                add_rows::<L, AT_ONCE>(out, few.map(row));
-                continue;
-            }
-            for &event in few {
-                add_rows::<L, 1>(out, [row(event)]);
-            }
+    fn run<L: Lane<Elem = T>>(self) {
+        self.factor.times::<L>(self.spikes, self.out);
+    }
+}
+
+/// The matrix of products, and what they keep: from block to block, and from one product to the next.
+pub(crate) struct Factor<'a, T> {
+    weight: &'a [T],
+    n_in: usize,
+    n_out: usize,
+    /// The matrix for samples of many spikes, once there are such.
+    panels: Option<Panels<T>>,
+    dense: Vec<usize>,
+    rows: Vec<Row<T>>,
+    numbers: Vec<T>,
+    found: Vec<u32>,
+}
+
+impl<'a, T: Float> Factor<'a, T> {
+    /// A row-major matrix, n_in by n_out.
+    pub(crate) fn new(weight: &'a [T], n_in: usize, n_out: usize) -> Self {
+        assert_eq!(weight.len(), n_in * n_out, "the elements of the matrix");
+        Self {
+            weight,
+            n_in,
+            n_out,
+            panels: None,
+            dense: vec![],
+            rows: vec![],
+            numbers: vec![],
+            found: vec![],
         }
     }
 
-    /// The inputs of samples, as numbers, and their rows in a block of the result that begins with the sample `first`.
-    fn rows_of(
-        &self,
-        samples: &[usize],
-        first: usize,
-        numbers: &mut Vec<T>,
-        out: *mut T,
-        rows: &mut Vec<Row<T>>,
-    ) {
-        let Dense { n_in, n_out, .. } = self.size;
-        numbers.resize(SAMPLES * n_in, T::ZERO);
-        rows.clear();
-        for (&k, numbers) in samples.iter().zip(numbers.chunks_exact_mut(n_in)) {
-            let left = match self.sample(k) {
+    /// The product of samples and the matrix.
+    pub(crate) fn product(&mut self, spikes: Spikes<'_, T>, out: &mut [T]) {
+        dispatch(Product { factor: self, spikes, out });
+    }
+
+    #[inline(always)]
+    fn times<L: Lane<Elem = T>>(&mut self, spikes: Spikes<'_, T>, out: &mut [T]) {
+        out.fill(T::ZERO);
+        if self.n_in == 0 || self.n_out == 0 {
+            return;
+        }
+        for (block, out) in out.chunks_mut(SAMPLES * self.n_out).enumerate() {
+            let (first, count) = (block * SAMPLES, out.len() / self.n_out);
+            self.block::<L>(spikes.part(first * self.n_in, count * self.n_in), out);
+        }
+    }
+
+    /// Adds the products of some samples: of those with few spikes at once, then of the others together.
+    #[inline(always)]
+    fn block<L: Lane<Elem = T>>(&mut self, spikes: Spikes<'_, T>, out: &mut [T]) {
+        let Self { weight, n_in, n_out, .. } = *self;
+        let sample = |k: usize| spikes.part(k * n_in, n_in);
+        self.dense.clear();
+        for (k, out) in out.chunks_exact_mut(n_out).enumerate() {
+            self.found.clear();
+            if find_places::<L>(&sample(k), &mut self.found) * SPARSE > n_in {
+                self.dense.push(k);
+            } else {
+                by_events::<L>(weight, sample(k), &self.found, out);
+            }
+        }
+        if self.dense.len() < FEWEST {
+            for &k in &self.dense {
+                self.found.clear();
+                find_places::<L>(&sample(k), &mut self.found);
+                by_events::<L>(weight, sample(k), &self.found, &mut out[k * n_out..][..n_out]);
+            }
+            return;
+        }
+        self.numbers.resize(SAMPLES * n_in, T::ZERO);
+        self.rows.clear();
+        for (&k, numbers) in self.dense.iter().zip(self.numbers.chunks_exact_mut(n_in)) {
+            let left = match sample(k) {
                 Spikes::Float(x) => x.as_ptr(),
                 spikes => {
                     spikes.write_to(numbers);
                     numbers.as_ptr()
                 }
             };
-            rows.push(Row { left, out: out.wrapping_add((k - first) * n_out) });
+            self.rows.push(Row { left, out: out.as_mut_ptr().wrapping_add(k * n_out) });
         }
+        let panels = self.panels.get_or_insert_with(|| Panels::of::<L>(weight, n_out));
+        // SAFETY: a sample has n_in inputs, and a row of the result of its own.
+        unsafe { add_product::<L>(&self.rows, 1, panels) };
     }
 }
 
-impl<T: Float> Job<T> for Product<'_, T> {
-    type Out = ();
-
-    #[inline(always)]
-    fn run<L: Lane<Elem = T>>(mut self) {
-        let Dense { n_in, n_out, .. } = self.size;
-        let out = std::mem::take(&mut self.out);
-        out.fill(T::ZERO);
-        if n_in == 0 || n_out == 0 {
-            return;
+/// Adds the rows of the inputs that spike, whose places were found, to the result of one sample.
+#[inline(always)]
+fn by_events<L: Lane>(weight: &[L::Elem], spikes: Spikes<'_, L::Elem>, found: &[u32], out: &mut [L::Elem]) {
+    let n_out = out.len();
+    let row = |i: u32| (&weight[i as usize * n_out..][..n_out], spikes.value(i as usize));
+    for (k, few) in found.chunks(AT_ONCE).enumerate() {
+        for &next in found.iter().skip((k + 1) * AT_ONCE).take(AT_ONCE) {
+            prefetch(row(next).0);
         }
-        let (mut panels, mut dense, mut rows, mut numbers) = (None, vec![], vec![], vec![]);
-        let mut found = vec![];
-        for (block, out) in out.chunks_mut(SAMPLES * n_out).enumerate() {
-            dense.clear();
-            for (k, out) in out.chunks_exact_mut(n_out).enumerate() {
-                let k = block * SAMPLES + k;
-                found.clear();
-                if find_places::<L>(&self.sample(k), &mut found) * SPARSE > n_in {
-                    dense.push(k);
-                } else {
-                    self.by_events::<L>(k, &found, out);
-                }
-            }
-            let place = |k: usize| (k - block * SAMPLES) * n_out;
-            if dense.len() < FEWEST {
-                for &k in &dense {
-                    found.clear();
-                    find_places::<L>(&self.sample(k), &mut found);
-                    self.by_events::<L>(k, &found, &mut out[place(k)..][..n_out]);
-                }
-                continue;
-            }
-            let panels = panels.get_or_insert_with(|| Panels::of::<L>(self.weight, n_out));
-            self.rows_of(&dense, block * SAMPLES, &mut numbers, out.as_mut_ptr(), &mut rows);
-            // SAFETY: a sample has n_in inputs, and a row of the result of its own.
-            unsafe { add_product::<L>(&rows, 1, panels) };
+        if let Ok(few) = <[u32; AT_ONCE]>::try_from(few) {
+            add_rows::<L, AT_ONCE>(out, few.map(row));
+            continue;
+        }
+        for &event in few {
+            add_rows::<L, 1>(out, [row(event)]);
         }
     }
 }

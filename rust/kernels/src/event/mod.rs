@@ -28,6 +28,7 @@ pub use calendar::Calendar;
 pub use collect::collect;
 pub use conv::conv_product;
 pub use conv_outer::conv_outer;
+pub(crate) use dense::Factor;
 pub use dense::{Dense, dense_product};
 pub use dense_outer::dense_outer;
 pub use gather::gather;

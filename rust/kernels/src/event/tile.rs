@@ -83,9 +83,16 @@ pub(super) unsafe fn add_part<L: Lane>(
                 // SAFETY: promised to this function; the part lies in the depth and the width.
                 unsafe { part.add::<L, ROWS>(tile, before) };
             }
-            for &row in rest {
-                // SAFETY: as above.
-                unsafe { part.add::<L, 1>([row], before) };
+            // SAFETY: as above. Of few rows all are one tile: row by row each sum would wait for the one before it.
+            unsafe {
+                match *rest {
+                    [a] => part.add::<L, 1>([a], before),
+                    [a, b] => part.add::<L, 2>([a, b], before),
+                    [a, b, c] => part.add::<L, 3>([a, b, c], before),
+                    [a, b, c, d] => part.add::<L, 4>([a, b, c, d], before),
+                    [a, b, c, d, e] => part.add::<L, 5>([a, b, c, d, e], before),
+                    _ => {}
+                }
             }
         }
     }

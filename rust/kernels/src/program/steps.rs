@@ -35,13 +35,13 @@ pub struct Steps<'a> {
 }
 
 /// Operands and results of one step.
-struct Row {
-    inputs: Vec<Input>,
-    outs: Vec<*mut c_void>,
+pub(super) struct Row {
+    pub(super) inputs: Vec<Input>,
+    pub(super) outs: Vec<*mut c_void>,
 }
 
 impl Row {
-    fn new(call: &Call<'_>) -> Self {
+    pub(super) fn new(call: &Call<'_>) -> Self {
         Self { inputs: call.inputs.to_vec(), outs: call.outs.to_vec() }
     }
 }
@@ -102,13 +102,13 @@ impl Steps<'_> {
         }
     }
 
-    fn has_timed_uniforms(&self) -> bool {
+    pub(super) fn has_timed_uniforms(&self) -> bool {
         let uniform = |layout| matches!(layout, Layout::Uniform | Layout::Row);
         self.call.inputs.iter().zip(self.timed).any(|(input, &timed)| timed && uniform(input.layout))
     }
 
     /// Sets the operands and results that have a row for each step to those of one step.
-    fn move_to<T: Element>(&self, program: &Program, step: &mut Row, time: usize) {
+    pub(super) fn move_to<T: Element>(&self, program: &Program, step: &mut Row, time: usize) {
         let shape = self.call.shape;
         let word = |k: usize| program.readers()[k].is_some_and(|id| program.values()[id].op == Op::WordIn);
         for (k, (to, from)) in step.inputs.iter_mut().zip(self.call.inputs).enumerate() {

@@ -7,6 +7,7 @@ use super::ir::Program;
 use super::jit::Code;
 use super::level::Level;
 use super::op::Op;
+use super::recurrent::Recurrent;
 use super::run::{Call, Layout};
 use super::steps::Steps;
 use super::variant::Variant;
@@ -142,6 +143,24 @@ impl Entry {
                 steps.run::<f64>(&self.program, variant, code);
             } else {
                 steps.run::<f32>(&self.program, variant, code);
+            }
+        }
+    }
+
+    /// Runs the program over many steps of neurons that are connected with each other.
+    ///
+    /// # Safety
+    /// As for [`Self::run_steps`]; the matrix has n × n elements of the program's float, and the link is as it says.
+    pub unsafe fn run_recurrent(&self, it: &Recurrent<'_>, level: Level) {
+        let variant = self.variant_for(&it.steps.call);
+        let in_use = self.code(variant, level);
+        let code = in_use.as_ref().map(|in_use| in_use.code);
+        // SAFETY: promised to this function.
+        unsafe {
+            if self.program.double() {
+                it.run::<f64>(&self.program, variant, code);
+            } else {
+                it.run::<f32>(&self.program, variant, code);
             }
         }
     }
