@@ -3,10 +3,12 @@
 use crate::buffer::{Dtype, Element};
 use crate::error::Result;
 use crate::event::{delays, indices, rows, spikes_as};
+use crate::found;
 use crate::frame::Frame;
 use crate::operand::{by_float, expect_rows, in_place, operand, result};
 use spikeloop_kernels::Float;
 use spikeloop_kernels::event::{self, Dims, SpikeQueue, Starts};
+use spikeloop_kernels::large_pages;
 
 /// `spikes, cursor, count, sources, values` to `count, sources, values`, in place.
 pub(crate) fn enqueue(frame: Frame) -> Result<()> {
@@ -18,8 +20,15 @@ fn enqueue_as<T: Float + Element>(frame: Frame) -> Result<()> {
     let spikes = frame.arg(0);
     let pre = spikes.population();
     let dims = Dims { batch: pre.batch, n_total: pre.n, offset: frame.count("offset")?, n_post: 0 };
-    let spikes = spikes_as::<T>(&spikes)?;
-    Ok(event::enqueue(dims, spikes, frame.count("n_pre")?, &mut queue::<T>(frame, 1)?)?)
+    let (values, n_pre) = (spikes_as::<T>(&spikes)?, frame.count("n_pre")?);
+    let mut queue = queue::<T>(frame, 1)?;
+    found::with_ones(&spikes, |ones| {
+        let queued = match ones {
+            Some(ones) => event::enqueue_found(dims, ones, n_pre, &mut queue),
+            None => event::enqueue(dims, values, n_pre, &mut queue),
+        };
+        Ok(queued?)
+    })
 }
 
 /// `weight, indices, indptr, starts, cursor, count, sources, values, target` to `count, sources, values, target`,
@@ -49,9 +58,15 @@ pub(crate) fn starts(frame: Frame) -> Result<()> {
     let (blocks, n_post) = (frame.count("blocks")?, frame.count("n_post")?);
     expect_rows(&buffer, "starts", rows.n_pre())?;
     match buffer.dtype {
-        Dtype::U16 => Ok(event::starts(&rows, delays, n_post, blocks, result::<u16>(frame)?)?),
-        _ => Ok(event::starts(&rows, delays, n_post, blocks, result::<u32>(frame)?)?),
+        Dtype::U16 => Ok(event::starts(&rows, delays, n_post, blocks, large(result::<u16>(frame)?))?),
+        _ => Ok(event::starts(&rows, delays, n_post, blocks, large(result::<u32>(frame)?))?),
     }
+}
+
+/// On large pages: places are looked up all over the array in each step.
+fn large<T>(array: &mut [T]) -> &mut [T] {
+    large_pages::ask_around(array.as_mut_ptr().cast(), size_of_val(array));
+    array
 }
 
 /// The operands `cursor, count, sources, values` from `first` on, of which the last three are results as well.
