@@ -1,10 +1,15 @@
 //! Weights and delays: numbers drawn for each synapse, by inversion of their distribution.
 
-use super::functions::{CENTRE, exp, ln, normal_quantile, normal_quantile_of_centre};
+use super::functions::{
+    CENTRE, NEAR_TAIL, exp, ln, normal_quantile, normal_quantile_of_centre, normal_quantile_of_tail,
+};
 use crate::lane::{Job, Lane, dispatch};
 
 /// Numbers that are drawn together, in as many lanes as the machine has.
 const TOGETHER: usize = 32;
+
+/// Numbers of which those in the tails are put together, to be as many as fill lanes.
+const BATCH: usize = 256;
 
 /// A family of distributions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,19 +92,38 @@ impl Job<f64> for Values<'_> {
             }
             return;
         }
-        for numbers in numbers.chunks_mut(TOGETHER) {
-            let mut part = [0.5; TOGETHER];
-            let mut value = [0.0; TOGETHER];
+        for numbers in numbers.chunks_mut(BATCH) {
+            let mut part = [0.5; BATCH];
+            let mut value = [0.0; BATCH];
             part.iter_mut().zip(&*numbers).for_each(|(p, u)| *p = from + (to - from) * u);
-            value.iter_mut().zip(part).for_each(|(x, p)| *x = normal_quantile_of_centre(p - 0.5));
-            for (x, p) in value.iter_mut().zip(part) {
-                if (p - 0.5).abs() > CENTRE {
-                    *x = normal_quantile(p);
-                }
+            let used = numbers.len().next_multiple_of(TOGETHER);
+            for (value, part) in value[..used].chunks_mut(TOGETHER).zip(part.chunks(TOGETHER)) {
+                value.iter_mut().zip(part).for_each(|(x, p)| *x = normal_quantile_of_centre(p - 0.5));
             }
+            replace_tails(&part, numbers.len(), &mut value);
             for (out, x) in numbers.iter_mut().zip(value) {
                 *out = (draw.a + draw.b * x).max(draw.bounds[0]).min(draw.bounds[1]);
             }
+        }
+    }
+}
+
+/// Replaces the values of parts in the tails, of which there are few.
+#[inline(always)]
+fn replace_tails(part: &[f64; BATCH], len: usize, value: &mut [f64; BATCH]) {
+    let (mut places, mut count) = ([0; BATCH], 0);
+    for (k, p) in part[..len].iter().enumerate() {
+        // A place is written in any case, as a branch would be mispredicted.
+        places[count] = k as u8;
+        count += usize::from((p - 0.5).abs() > CENTRE);
+    }
+    for places in places[..count].chunks(TOGETHER) {
+        let mut tail = [0.01; TOGETHER];
+        tail.iter_mut().zip(places).for_each(|(p, &k)| *p = part[usize::from(k)]);
+        let mut found = [(0.0, 0.0); TOGETHER];
+        found.iter_mut().zip(tail).for_each(|(x, p)| *x = normal_quantile_of_tail(p));
+        for ((&k, (r, x)), p) in places.iter().zip(found).zip(tail) {
+            value[usize::from(k)] = if r <= NEAR_TAIL { x } else { normal_quantile(p) };
         }
     }
 }
@@ -142,7 +166,7 @@ mod tests {
         let mut stream = Stream::new(2, 0, 0);
         for family in [Family::Uniform, Family::Normal, Family::LogNormal, Family::Exponential] {
             let draw = Draw { family, a: 0.3, b: 0.7, part: [0.01, 1.0], bounds: [-1.0, 1.9] };
-            for n in [0, 1, 31, 70] {
+            for n in [0, 1, 31, 70, 257, 3000] {
                 let units: Vec<_> = (0..n).map(|_| stream.unit()).collect();
                 let mut values = units.clone();
                 draw.values(&mut values);

@@ -108,15 +108,27 @@ pub(crate) fn normal_quantile(p: f64) -> f64 {
     if q.abs() <= CENTRE {
         return normal_quantile_of_centre(q);
     }
-    let tail = if q < 0.0 { p } else { 1.0 - p };
-    let r = (-ln(tail.max(f64::MIN_POSITIVE))).sqrt();
-    let x = if r <= 5.0 {
-        polynomial(r - 1.6, TAIL[0]) / polynomial(r - 1.6, TAIL[1])
-    } else {
-        polynomial(r - 5.0, FAR[0]) / polynomial(r - 5.0, FAR[1])
-    };
+    let (r, x) = normal_quantile_of_tail(p);
+    if r <= NEAR_TAIL {
+        return x;
+    }
+    let x = polynomial(r - 5.0, FAR[0]) / polynomial(r - 5.0, FAR[1]);
     if q < 0.0 { -x } else { x }
 }
+
+/// √(−ln of the part in the tail), and where that is at most [`NEAR_TAIL`], [`normal_quantile`] of a `p` further from ½
+/// than [`CENTRE`]. Without branches, for lanes.
+#[inline(always)]
+pub(crate) fn normal_quantile_of_tail(p: f64) -> (f64, f64) {
+    let below = p < 0.5;
+    let tail = if below { p } else { 1.0 - p };
+    let r = (-ln(tail.max(f64::MIN_POSITIVE))).sqrt();
+    let x = polynomial(r - 1.6, TAIL[0]) / polynomial(r - 1.6, TAIL[1]);
+    (r, if below { -x } else { x })
+}
+
+/// Where the tails up to e⁻²⁵ end.
+pub(crate) const NEAR_TAIL: f64 = 5.0;
 
 /// As [`normal_quantile`] of ½ + `q`, which is at most [`CENTRE`] away.
 #[inline(always)]
