@@ -8,6 +8,9 @@ use crate::lane::{Job, Lane, dispatch};
 /// Numbers that are drawn together, in as many lanes as the machine has.
 const TOGETHER: usize = 32;
 
+/// Numbers in the tails that are computed together.
+const TAILS: usize = 8;
+
 /// Numbers of which those in the tails are put together, to be as many as fill lanes.
 const BATCH: usize = 256;
 
@@ -64,7 +67,7 @@ impl Draw {
     /// A value as a delay in whole steps, at least one; more than fit into 64 bits are as many as do.
     #[inline(always)]
     pub(crate) fn whole(value: f64) -> u64 {
-        (value + 0.5).floor().max(1.0) as u64
+        (value + 0.5).max(1.0) as u64
     }
 
     /// The greatest delay that can be drawn.
@@ -117,10 +120,10 @@ fn replace_tails(part: &[f64; BATCH], len: usize, value: &mut [f64; BATCH]) {
         places[count] = k as u8;
         count += usize::from((p - 0.5).abs() > CENTRE);
     }
-    for places in places[..count].chunks(TOGETHER) {
-        let mut tail = [0.01; TOGETHER];
+    for places in places[..count].chunks(TAILS) {
+        let mut tail = [0.01; TAILS];
         tail.iter_mut().zip(places).for_each(|(p, &k)| *p = part[usize::from(k)]);
-        let mut found = [(0.0, 0.0); TOGETHER];
+        let mut found = [(0.0, 0.0); TAILS];
         found.iter_mut().zip(tail).for_each(|(x, p)| *x = normal_quantile_of_tail(p));
         for ((&k, (r, x)), p) in places.iter().zip(found).zip(tail) {
             value[usize::from(k)] = if r <= NEAR_TAIL { x } else { normal_quantile(p) };

@@ -43,9 +43,13 @@ pub fn order(edges: Edges) -> Result<(Column, Column)> {
     u32::check(sources, 0..len, n_pre, Bounded { name: "sources", of: "sources" })?;
     let parallel = len >= PARALLEL;
     let mut next = filled(n_pre, || 0_usize)?;
-    sources.iter().for_each(|&source| next[source as usize] += 1);
+    for &source in sources {
+        next[source as usize] += 1;
+    }
     let starts = Starts::of_lengths(next.iter().copied())?;
-    next.iter_mut().enumerate().for_each(|(i, next)| *next = starts.row(i).start);
+    for (i, next) in next.iter_mut().enumerate() {
+        *next = starts.row(i).start;
+    }
     let order = Array::<i64>::new(len)?;
     let shared = &Shared::new(&mut next);
     threads::try_ranges(n_pre, parallel, |range| {
@@ -106,7 +110,9 @@ impl Sorting<'_> {
 /// Copies the synapses in the order of a digit; those with the same one keep their order.
 fn count_by_digit(from: &[i64], to: &mut [i64], digit: impl Fn(i64) -> usize) {
     let mut places = [0; DIGITS];
-    from.iter().for_each(|&k| places[digit(k)] += 1);
+    for &k in from {
+        places[digit(k)] += 1;
+    }
     let mut sum = 0;
     for place in &mut places {
         sum += std::mem::replace(place, sum);

@@ -48,11 +48,7 @@ impl<T: Float> SpikeQueue<'_, T> {
     }
 
     /// Lets `put` write sources and values behind those in the slot of the present step; it tells how many.
-    fn fill(
-        &mut self,
-        n_pre: usize,
-        put: impl FnOnce(&mut [u32], &mut [T]) -> Result<usize>,
-    ) -> Result<()> {
+    fn fill(&mut self, n_pre: usize, put: impl FnOnce(&mut [u32], &mut [T]) -> Result<usize>) -> Result<()> {
         let slot = self.checked(n_pre)?;
         let filled = self.count[slot] as usize;
         let room = slot * n_pre + filled..(slot + 1) * n_pre;
