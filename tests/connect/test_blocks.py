@@ -59,6 +59,13 @@ def test_without_delays_there_are_none():
     assert connection.out_degree.tolist() == [0, 0, 2, 2, 2]
 
 
+def test_some_rules_have_delays_of_more_than_a_byte():
+    sl.environ.set(dt=0.1 * u.ms)
+    some = {(i, 0): FixedOutDegree(3, 1.0, delay=delay, seed=i) for i, delay in enumerate((None, 0.2 * u.ms, 30 * u.ms))}
+    connection = Blocks((2, 3, 1), (4,), some)(6, 4)
+    assert np.asarray(connection.delay).tolist() == [0] * 6 + [2] * 9 + [300] * 3
+
+
 def test_no_rules_make_no_synapse():
     with pytest.warns(UserWarning, match="no synapse"):
         assert Blocks((2,), (3,), {})(2, 3).num_synapses == 0

@@ -17,6 +17,7 @@ from .._jax import is_tracer
 from .._module import as_size
 from .._state import ParamState, State
 from ..kernels._threads import get_num_threads
+from ._growing import Growing, joined
 from ._memory import check_fits
 from ._on_gpu import Part
 from ._rows import row_lengths
@@ -24,8 +25,7 @@ from ._rule import Rule
 from ._spec import Synapses, order
 from ._view import View
 
-_CHUNK = 1 << 24  # synapses that are ordered at once
-_ALIGNMENT = 64  # bytes; XLA copies memory that is aligned worse
+_CHUNK = 1 << 21  # synapses that are ordered at once: in memory that NumPy is given again, in place of new pages
 
 
 class Blocks(Rule):
@@ -69,20 +69,21 @@ class Blocks(Rule):
         expected = self.expected(source, target) * len(wanted) / max(n_post, 1)
         check_fits(repr(self), expected, n_pre, len(wanted), kind.itemsize, 1)
         layout = _Layout(np.uint16 if len(wanted) <= 1 << 16 else np.uint32, kind)
-        parts = [
-            part
-            for i in range(len(self.sources))
-            for part in layout.merged(*self._blocks(i, source, target, wanted), self.sources[i])
-        ]
-        columns = {name: [getattr(part, name) for part in parts] for name in ("indices", "indptr", "weight", "delay")}
-        del parts  # each column goes as soon as it is joined
-        indptr = np.concatenate([np.zeros(1, np.int64), *columns.pop("indptr")]).cumsum()
-        weight = _joined(columns.pop("weight"), kind)
+        indices, weights, delays = (Growing(dtype, int(expected)) for dtype in (layout.index, kind, np.uint8))
+        lengths = [np.zeros(1, np.int64)]
+        for i in range(len(self.sources)):
+            for part in layout.merged(*self._blocks(i, source, target, wanted), self.sources[i]):
+                indices.append(part.indices)
+                weights.append(part.weight)
+                delays.append(part.delay)  # 0 where a rule has none: one of the next may have some
+                lengths.append(part.indptr)
+        indptr = np.concatenate(lengths).cumsum()
+        weight = weights.whole
         return Synapses(
-            _joined(columns.pop("indices"), layout.index),
+            indices.whole,
             indptr.astype(np.int32 if indptr[-1] < 1 << 31 else np.int64),
             weight if layout.unit is None or layout.unit.is_unitless else u.Quantity(weight, unit=layout.unit),
-            _joined(columns.pop("delay"), np.uint8) if layout.delayed else None,
+            delays.whole if layout.delayed else None,
             layout.dt,
         )
 
@@ -174,10 +175,10 @@ class _Layout:
 
     def _ordered(self, blocks: Any, spans: Any, starts: Any, sources: Any, n_pre: int) -> Synapses:
         cut = list(zip(blocks, spans, strict=True))
-        targets = _joined([b.indices[s] + np.uint32(k) for (b, s), k in zip(cut, starts, strict=True)], np.uint32)
-        delay = _joined([_each(b.delay, s) for b, s in cut], np.uint16)
-        weight = _joined([_each(self._number(b.weight), s) for b, s in cut], self.kind)
-        _, places = order(_joined(sources, np.uint32), targets, delay, n_pre)
+        targets = joined([b.indices[s] + np.uint32(k) for (b, s), k in zip(cut, starts, strict=True)], np.uint32)
+        delay = joined([_each(b.delay, s) for b, s in cut], np.uint16)
+        weight = joined([_each(self._number(b.weight), s) for b, s in cut], self.kind)
+        _, places = order(joined(sources, np.uint32), targets, delay, n_pre)
         delay = delay.astype(np.uint8) if np.max(delay, initial=0) < 256 else delay
         return Synapses(targets[places].astype(self.index), places, weight[places], delay[places])
 
@@ -206,16 +207,3 @@ def _each(values: Any, span: slice) -> np.ndarray:
     """The values of the synapses in the span; one value stands for all, None for 0."""
     values = np.asarray(0 if values is None else values).reshape(-1)
     return values[span] if values.size > 1 else np.repeat(values, span.stop - span.start)
-
-
-def _joined(parts: list[np.ndarray], dtype: Any) -> np.ndarray:
-    """The parts one after the other, in memory that XLA need not copy."""
-    dtype = np.result_type(dtype, *parts) if np.dtype(dtype) == np.uint8 else np.dtype(dtype)
-    size = sum(part.size for part in parts)
-    room = np.empty(size * dtype.itemsize + _ALIGNMENT, np.uint8)
-    start = -room.ctypes.data % _ALIGNMENT
-    whole, at = room[start : start + size * dtype.itemsize].view(dtype), 0
-    for part in parts:
-        whole[at : at + part.size] = part
-        at += part.size
-    return whole

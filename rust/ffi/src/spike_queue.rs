@@ -3,11 +3,13 @@
 use crate::buffer::{Dtype, Element};
 use crate::error::Result;
 use crate::event::{delays, indices, rows, rows_of, spikes_as};
+use crate::found;
 use crate::frame::Frame;
 use crate::operand::{expect_rows, float, in_place, operand, result};
 use crate::prepared::Prepared;
 use spikeloop_kernels::Float;
 use spikeloop_kernels::event::{self, Dims, SpikeQueue, Starts};
+use spikeloop_kernels::large_pages;
 
 /// `spikes, cursor, count, sources, values` to `count, sources, values`, in place.
 pub(crate) fn enqueue(frame: Frame) -> Result<()> {
@@ -42,7 +44,15 @@ impl Enqueue {
         let spikes = frame.arg(0);
         let pre = spikes.population();
         let dims = Dims { batch: pre.batch, n_total: pre.n, offset: self.offset, n_post: 0 };
-        Ok(event::enqueue(dims, spikes_as::<T>(&spikes)?, self.n_pre, &mut queue::<T>(frame, 1)?)?)
+        let values = spikes_as::<T>(&spikes)?;
+        let mut queue = queue::<T>(frame, 1)?;
+        found::with_ones(frame, &spikes, |ones| {
+            let queued = match ones {
+                Some(ones) => event::enqueue_found(dims, ones, self.n_pre, &mut queue),
+                None => event::enqueue(dims, values, self.n_pre, &mut queue),
+            };
+            Ok(queued?)
+        })
     }
 }
 
@@ -111,9 +121,15 @@ pub(crate) fn starts(frame: Frame) -> Result<()> {
     let (blocks, n_post) = (frame.count("blocks")?, frame.count("n_post")?);
     expect_rows(&buffer, "starts", rows.n_pre())?;
     match buffer.dtype {
-        Dtype::U16 => Ok(event::starts(&rows, delays, n_post, blocks, result::<u16>(frame)?)?),
-        _ => Ok(event::starts(&rows, delays, n_post, blocks, result::<u32>(frame)?)?),
+        Dtype::U16 => Ok(event::starts(&rows, delays, n_post, blocks, large(result::<u16>(frame)?))?),
+        _ => Ok(event::starts(&rows, delays, n_post, blocks, large(result::<u32>(frame)?))?),
     }
+}
+
+/// On large pages: places are looked up all over the array in each step.
+fn large<T>(array: &mut [T]) -> &mut [T] {
+    large_pages::ask_around(array.as_mut_ptr().cast(), size_of_val(array));
+    array
 }
 
 /// The operands `cursor, count, sources, values` from `first` on, of which the last three are results as well.

@@ -1,12 +1,18 @@
 //! Weights and delays: numbers drawn for each synapse, by inversion of their distribution.
 
 use super::functions::{
-    CENTRE, exp, ln, normal_quantile, normal_quantile_of_centre, normal_quantile_of_tail,
+    CENTRE, NEAR_TAIL, exp, ln, normal_quantile, normal_quantile_of_centre, normal_quantile_of_tail,
 };
 use crate::lane::{Job, Lane, dispatch};
 
 /// Numbers that are drawn together, in as many lanes as the machine has.
 const TOGETHER: usize = 32;
+
+/// Numbers in the tails that are computed together.
+const TAILS: usize = 8;
+
+/// Numbers of which those in the tails are put together, to be as many as fill lanes.
+const BATCH: usize = 256;
 
 /// A family of distributions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +67,7 @@ impl Draw {
     /// A value as a delay in whole steps, at least one; more than fit into 64 bits are as many as do.
     #[inline(always)]
     pub(crate) fn whole(value: f64) -> u64 {
-        (value + 0.5).floor().max(1.0) as u64
+        (value + 0.5).max(1.0) as u64
     }
 
     /// The greatest delay that can be drawn.
@@ -89,12 +95,15 @@ impl Job<f64> for Values<'_> {
             }
             return;
         }
-        for numbers in numbers.chunks_mut(TOGETHER) {
-            let mut part = [0.5; TOGETHER];
-            let mut value = [0.0; TOGETHER];
+        for numbers in numbers.chunks_mut(BATCH) {
+            let mut part = [0.5; BATCH];
+            let mut value = [0.0; BATCH];
             part.iter_mut().zip(&*numbers).for_each(|(p, u)| *p = from + (to - from) * u);
-            value.iter_mut().zip(part).for_each(|(x, p)| *x = normal_quantile_of_centre(p - 0.5));
-            tails(&part, &mut value);
+            let used = numbers.len().next_multiple_of(TOGETHER);
+            for (value, part) in value[..used].chunks_mut(TOGETHER).zip(part.chunks(TOGETHER)) {
+                value.iter_mut().zip(part).for_each(|(x, p)| *x = normal_quantile_of_centre(p - 0.5));
+            }
+            replace_tails(&part, numbers.len(), &mut value);
             for (out, x) in numbers.iter_mut().zip(value) {
                 *out = (draw.a + draw.b * x).max(draw.bounds[0]).min(draw.bounds[1]);
             }
@@ -102,25 +111,22 @@ impl Job<f64> for Values<'_> {
     }
 }
 
-/// Tails that are computed together.
-const TAILS: usize = 8;
-
-/// The quantiles of those parts that lie in the tails, picked out so that lanes are full.
+/// Replaces the values of parts in the tails, of which there are few.
 #[inline(always)]
-fn tails(part: &[f64; TOGETHER], value: &mut [f64; TOGETHER]) {
-    let (mut places, mut count) = ([0; TOGETHER], 0);
-    for (k, p) in part.iter().enumerate() {
-        places[count] = k;
+fn replace_tails(part: &[f64; BATCH], len: usize, value: &mut [f64; BATCH]) {
+    let (mut places, mut count) = ([0; BATCH], 0);
+    for (k, p) in part[..len].iter().enumerate() {
+        // A place is written in any case, as a branch would be mispredicted.
+        places[count] = k as u8;
         count += usize::from((p - 0.5).abs() > CENTRE);
     }
     for places in places[..count].chunks(TAILS) {
-        let (mut tail, mut x, mut r) = ([0.05; TAILS], [0.0; TAILS], [0.0; TAILS]);
-        tail.iter_mut().zip(places).for_each(|(p, &k)| *p = part[k]);
-        for k in 0..TAILS {
-            (x[k], r[k]) = normal_quantile_of_tail(tail[k] - 0.5, tail[k]);
-        }
-        for (&place, (x, r)) in places.iter().zip(x.into_iter().zip(r)) {
-            value[place] = if r <= 5.0 { x } else { normal_quantile(part[place]) };
+        let mut tail = [0.01; TAILS];
+        tail.iter_mut().zip(places).for_each(|(p, &k)| *p = part[usize::from(k)]);
+        let mut found = [(0.0, 0.0); TAILS];
+        found.iter_mut().zip(tail).for_each(|(x, p)| *x = normal_quantile_of_tail(p));
+        for ((&k, (r, x)), p) in places.iter().zip(found).zip(tail) {
+            value[usize::from(k)] = if r <= NEAR_TAIL { x } else { normal_quantile(p) };
         }
     }
 }
@@ -163,7 +169,7 @@ mod tests {
         let mut stream = Stream::new(2, 0, 0);
         for family in [Family::Uniform, Family::Normal, Family::LogNormal, Family::Exponential] {
             let draw = Draw { family, a: 0.3, b: 0.7, part: [0.01, 1.0], bounds: [-1.0, 1.9] };
-            for n in [0, 1, 31, 70] {
+            for n in [0, 1, 31, 70, 257, 3000] {
                 let units: Vec<_> = (0..n).map(|_| stream.unit()).collect();
                 let mut values = units.clone();
                 draw.values(&mut values);

@@ -233,6 +233,31 @@ fn edges_are_ordered_stably() {
     assert!(order(Edges { delay: &[1], ..edges }).is_err());
 }
 
+proptest! {
+    #[test]
+    fn edges_of_blocks_and_any_others_are_ordered(
+        mut edges in prop::collection::vec((0..5u32, 0..700u16, 0..40u32), 0..300), blocks in 0..4usize,
+    ) {
+        // As blocks of targets, each in order, or as they are.
+        for block in 0..blocks {
+            let part = block * edges.len() / blocks..(block + 1) * edges.len() / blocks;
+            edges[part.clone()].iter_mut().for_each(|edge| edge.2 += 40 * block as u32);
+            edges[part].sort_unstable();
+        }
+        let (sources, targets): (Vec<_>, Vec<_>) = edges.iter().map(|&(source, _, target)| (source, target)).unzip();
+        let delay: Vec<_> = edges.iter().map(|edge| edge.1).collect();
+        for delay in [&delay[..], &[]] {
+            let given = Edges { sources: &sources, targets: &targets, delay, n_pre: 5 };
+            let (_, Column::I64(places)) = order(given).expect("fits") else { panic!("places") };
+            // SAFETY: it is filled.
+            let places = unsafe { places.get(0..edges.len()) };
+            let mut wanted: Vec<_> = (0..edges.len() as i64).collect();
+            wanted.sort_by_key(|&k| (sources[k as usize], delay.get(k as usize), targets[k as usize]));
+            prop_assert_eq!(places, &wanted[..]);
+        }
+    }
+}
+
 #[test]
 fn what_does_not_fit_is_refused() {
     let refused = |rule, n_pre, n_post| build(&spec(rule, 1, n_pre, n_post)).expect_err("does not fit");

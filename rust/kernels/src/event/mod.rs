@@ -40,7 +40,7 @@ pub use relay::{Past, relay};
 pub use ring::{Delays, Ring};
 pub use rows::{Bounded, Index, Indices, Indptr, Names, Rows};
 pub use scatter::{scatter, scatter_found};
-pub use spike_queue::{SpikeQueue, Starts, deliver, enqueue, starts};
+pub use spike_queue::{SpikeQueue, Starts, deliver, enqueue, enqueue_found, starts};
 pub use spikes::Spikes;
 pub use windows::{Axis, Conv};
 
@@ -66,6 +66,12 @@ impl Dims {
     fn check<T: Float>(&self, spikes: &Spikes<'_, T>, n_pre: usize) -> Result<()> {
         length("spikes", spikes.len(), self.batch * self.n_total)?;
         self.check_rows(n_pre)
+    }
+
+    /// Of these elements, in order, those that belong to the connectivity's rows.
+    fn own<'a>(&self, spikes: &'a [u32], n_pre: usize) -> &'a [u32] {
+        let before = |end: usize| spikes.partition_point(|&k| (k as usize) < end);
+        &spikes[before(self.offset)..before(self.offset + n_pre)]
     }
 
     fn check_rows(&self, n_pre: usize) -> Result<()> {

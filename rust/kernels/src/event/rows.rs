@@ -256,19 +256,24 @@ impl<'a> Rows<'a> {
     #[inline(always)]
     pub(super) fn prefetch_row<T: Float, P: Place>(&self, row: usize, weight: Weight<'_, T>, place: P) {
         if let Ok(row) = self.row(row) {
-            self.prefetch(row, weight, place);
+            self.prefetch::<LINES, T, P>(row, weight, place);
         }
     }
 
-    /// Fetches these synapses into the cache, in part if they are many.
+    /// Fetches these synapses into the cache, as far as they lie in the first cache lines.
     #[inline(always)]
-    pub(super) fn prefetch<T: Float, P: Place>(&self, row: Range<usize>, weight: Weight<'_, T>, place: P) {
+    pub(super) fn prefetch<const FIRST: usize, T: Float, P: Place>(
+        &self,
+        row: Range<usize>,
+        weight: Weight<'_, T>,
+        place: P,
+    ) {
         match self.indices {
-            Indices::U16(i) => prefetch(&i[row.clone()]),
-            Indices::U32(i) => prefetch(&i[row.clone()]),
+            Indices::U16(i) => prefetch_lines::<FIRST, _>(&i[row.clone()]),
+            Indices::U32(i) => prefetch_lines::<FIRST, _>(&i[row.clone()]),
         }
         if let Weight::Each(w) = weight {
-            prefetch(&w[row.clone()]);
+            prefetch_lines::<FIRST, _>(&w[row.clone()]);
         }
         place.prefetch(row);
     }
@@ -337,9 +342,15 @@ const LINES: usize = 6;
 /// Fetches the first lines of a slice into the cache; the processor does the rest by itself.
 #[inline(always)]
 pub(crate) fn prefetch<I>(slice: &[I]) {
+    prefetch_lines::<LINES, I>(slice);
+}
+
+/// As [`prefetch`], so many lines.
+#[inline(always)]
+fn prefetch_lines<const FIRST: usize, I>(slice: &[I]) {
     let Range { start, end } = slice.as_ptr_range();
     let mut line = start.map_addr(|at| at / LINE * LINE);
-    for _ in 0..LINES {
+    for _ in 0..FIRST {
         if line >= end {
             break;
         }

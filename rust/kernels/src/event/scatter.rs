@@ -19,8 +19,12 @@ const PARALLEL_FAR: usize = 6_144;
 /// Bytes of targets that do not fit into a core's own cache.
 const FAR: usize = 1 << 20;
 
-/// Pieces whose synapses are on their way while one is worked on; they are shorter than rows.
-const PIECES_AHEAD: usize = 12;
+/// Pieces whose synapses are on their way while one is worked on.
+const PIECES_AHEAD: usize = 8;
+
+/// Cache lines of their targets and of their weights that are fetched: nearly all that they have. Pieces lie far from
+/// each other, so what the processor fetches by itself comes late.
+const PIECE_LINES: usize = 16;
 
 /// Spikes that need no memory of the heap, which takes as long as to deliver one of them.
 const FEW: usize = 32;
@@ -67,8 +71,7 @@ pub fn scatter_found<T: Float>(
 ) -> Result<()> {
     length("spikes", dims.batch, 1)?;
     dims.check_rows(rows.n_pre())?;
-    let before = |end: usize| spikes.partition_point(|&k| (k as usize) < end);
-    let own = &spikes[before(dims.offset)..before(dims.offset + rows.n_pre())];
+    let own = dims.own(spikes, rows.n_pre());
     let hit = |&k: &u32| {
         let row = k as usize - dims.offset;
         rows.prefetch_ends(row);
@@ -300,11 +303,11 @@ impl<T: Float> Deliver<'_, T> {
             }
             Source::Pieces(pieces, part) => {
                 for piece in pieces.iter().take(PIECES_AHEAD) {
-                    rows.prefetch(piece.part.clone(), weight, place);
+                    rows.prefetch::<PIECE_LINES, T, P>(piece.part.clone(), weight, place);
                 }
                 for (k, piece) in pieces.iter().enumerate() {
                     if let Some(next) = pieces.get(k + PIECES_AHEAD) {
-                        rows.prefetch(next.part.clone(), weight, place);
+                        rows.prefetch::<PIECE_LINES, T, P>(next.part.clone(), weight, place);
                     }
                     self.piece(all, piece, part, place)?;
                 }

@@ -46,6 +46,16 @@ impl<T: Float> SpikeQueue<'_, T> {
             None => Ok(self.cursor[0] as usize),
         }
     }
+
+    /// Lets `put` write sources and values behind those in the slot of the present step; it tells how many.
+    fn fill(&mut self, n_pre: usize, put: impl FnOnce(&mut [u32], &mut [T]) -> Result<usize>) -> Result<()> {
+        let slot = self.checked(n_pre)?;
+        let filled = self.count[slot] as usize;
+        let room = slot * n_pre + filled..(slot + 1) * n_pre;
+        let found = put(&mut self.sources[room.clone()], &mut self.values[room])?;
+        self.count[slot] = (filled + found) as i32;
+        Ok(())
+    }
 }
 
 /// Puts the spikes into the slot of the present step.
@@ -60,16 +70,32 @@ pub fn enqueue<T: Float>(
 ) -> Result<()> {
     dims.check(&spikes, n_pre)?;
     length("batch", dims.batch, 1)?;
-    let slot = queue.checked(n_pre)?;
-    let filled = queue.count[slot] as usize;
-    let room = slot * n_pre + filled..(slot + 1) * n_pre;
-    let found = dispatch(Enqueue {
-        spikes: spikes.part(dims.offset, n_pre),
-        sources: &mut queue.sources[room.clone()],
-        values: &mut queue.values[room],
-    })?;
-    queue.count[slot] = (filled + found) as i32;
-    Ok(())
+    queue.fill(n_pre, |sources, values| {
+        dispatch(Enqueue { spikes: spikes.part(dims.offset, n_pre), sources, values })
+    })
+}
+
+/// As [`enqueue`], where these elements are the spikes, in order, and are all 1.
+///
+/// # Errors
+/// As [`enqueue`].
+pub fn enqueue_found<T: Float>(
+    dims: Dims,
+    spikes: &[u32],
+    n_pre: usize,
+    queue: &mut SpikeQueue<'_, T>,
+) -> Result<()> {
+    dims.check_rows(n_pre)?;
+    length("batch", dims.batch, 1)?;
+    let own = dims.own(spikes, n_pre);
+    queue.fill(n_pre, |sources, values| {
+        if own.len() > sources.len() {
+            return Err(Error::Full { size: sources.len() });
+        }
+        values[..own.len()].fill(T::ONE);
+        sources.iter_mut().zip(own).for_each(|(to, spike)| *to = spike - dims.offset as u32);
+        Ok(own.len())
+    })
 }
 
 struct Enqueue<'a, T> {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use spikeloop_kernels::Error;
 use spikeloop_kernels::event::{
     Delays, Dims, Indices, Indptr, Past, Ring, Rows, SpikeQueue, Spikes, Starts, collect, deliver, enqueue,
-    gather, outer, relay, scatter,
+    enqueue_found, gather, outer, relay, scatter,
 };
 
 use crate::case::{case, near, timed};
@@ -53,6 +53,29 @@ proptest! {
             prop_assert!(near(&ours, &wanted));
         }
         prop_assert!(count.iter().all(|&n| n == 0));
+    }
+
+    #[test]
+    fn spikes_that_were_found_are_queued_as_those_that_are_searched(
+        fires in prop::collection::vec(any::<bool>(), 0..40), offset in 0..9usize, rest in 0..9usize,
+    ) {
+        let offset = offset.min(fires.len());
+        let n = (fires.len() - offset).saturating_sub(rest);
+        let dims = Dims { batch: 1, n_total: fires.len(), offset, n_post: 0 };
+        let spikes: Vec<f32> = fires.iter().map(|&fires| f32::from(u8::from(fires))).collect();
+        let found: Vec<u32> = (0..).zip(&fires).filter_map(|(k, &fires)| fires.then_some(k)).collect();
+        let queued = |listed: bool| {
+            let (mut count, mut sources, mut values) = (vec![0; 2], vec![77; 2 * n], vec![7.0; 2 * n]);
+            let mut queue =
+                SpikeQueue { cursor: &[1], count: &mut count, sources: &mut sources, values: &mut values };
+            let done = if listed {
+                enqueue_found(dims, &found, n, &mut queue)
+            } else {
+                enqueue(dims, Spikes::Float(&spikes), n, &mut queue)
+            };
+            (done, count, sources, values)
+        };
+        prop_assert_eq!(queued(true), queued(false));
     }
 
     #[test]
