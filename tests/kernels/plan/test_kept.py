@@ -82,9 +82,8 @@ def check(monkeypatch, make, loop=lambda f: sl.transform.for_loop(f, CURRENTS), 
     return found, [form for form in forms if form]
 
 
-@pytest.mark.parametrize("n", [1, 64, N])
-def test_states_are_the_same_bits(monkeypatch, n):
-    found, forms = check(monkeypatch, lambda: build(n=n), kept=n > 1)
+def test_states_are_the_same_bits(monkeypatch):
+    found, forms = check(monkeypatch, lambda: build(n=64))
     assert all(form.lefts for form in forms)
     assert found[-1].sum() > 0
 
@@ -105,9 +104,7 @@ def with_left(left, **kwargs):
     return net
 
 
-@pytest.mark.parametrize(
-    "left", [np.arange(N), np.arange(N) / 2, np.arange(N) - 3.0, np.full(N, 2e3), np.full(N, -0.0)]
-)
+@pytest.mark.parametrize("left", [np.arange(N), np.arange(N) / 2, np.full(N, 2e3), np.full(N, -0.0)])
 def test_refractory_steps_of_any_kind_at_the_start(monkeypatch, left):
     check(monkeypatch, lambda: with_left(left))
 
@@ -126,11 +123,7 @@ def test_graded_spikes_at_the_start(monkeypatch):
     check(monkeypatch, graded)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{"reverse": True}, {"unroll": 4}, {"pbar": 40}, {"pbar": 149}],
-    ids=["reverse", "unroll", "bar", "bar 149"],
-)
+@pytest.mark.parametrize("options", [{"reverse": True, "unroll": 4}, {"pbar": 40}], ids=["reverse", "bar"])
 def test_options_of_loops(monkeypatch, options):
     check(monkeypatch, build, lambda f: sl.transform.for_loop(f, CURRENTS, **options))
 
