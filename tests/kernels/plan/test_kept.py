@@ -20,7 +20,9 @@ class Net(sl.nn.Module):
 
     def __init__(self, tau_ref=1.0, n=N, populations=1):
         super().__init__()
-        self.N = [sl.LIFRef(n, V_th=20.0 * u.mV, tau_ref=tau_ref * u.ms) for _ in range(populations)]
+        start = sl.init.Uniform(0.0 * u.mV, 20.0 * u.mV)
+        options = {"V_th": 20.0 * u.mV, "tau_ref": tau_ref * u.ms, "V_initializer": start}
+        self.N = [sl.LIFRef(n, **options) for _ in range(populations)]
         self.P = [self._projection(post, n, seed) for seed, post in enumerate(self.N)]
         self.count = sl.State(jnp.zeros(n))
 
@@ -39,6 +41,7 @@ class Net(sl.nn.Module):
 
 def build(**kwargs):
     sl.environ.set(dt=0.1 * u.ms)
+    sl.random.seed(1)
     return sl.nn.init_all_states(Net(**kwargs))
 
 
@@ -82,11 +85,12 @@ def check(monkeypatch, make, loop=lambda f: sl.transform.for_loop(f, CURRENTS), 
     return found, [form for form in forms if form]
 
 
-@pytest.mark.parametrize("n", [1, 64, N])
-def test_states_are_the_same_bits(monkeypatch, n):
-    found, forms = check(monkeypatch, lambda: build(n=n), kept=n > 1)
+def test_states_are_the_same_bits(monkeypatch):
+    made = []
+    _, forms = check(monkeypatch, lambda: made.append(build(n=64)) or made[-1])
     assert all(form.lefts for form in forms)
-    assert found[-1].sum() > 0
+    assert made[0].count.value.sum() > 64
+    assert 0 < float(jnp.mean(made[0].N[0].ref_left.value > 0)) < 1
 
 
 def test_several_populations_keep_their_own(monkeypatch):
@@ -105,9 +109,7 @@ def with_left(left, **kwargs):
     return net
 
 
-@pytest.mark.parametrize(
-    "left", [np.arange(N), np.arange(N) / 2, np.arange(N) - 3.0, np.full(N, 2e3), np.full(N, -0.0)]
-)
+@pytest.mark.parametrize("left", [np.arange(N), np.arange(N) / 2, np.full(N, 2e3), np.full(N, -0.0)])
 def test_refractory_steps_of_any_kind_at_the_start(monkeypatch, left):
     check(monkeypatch, lambda: with_left(left))
 
@@ -126,11 +128,7 @@ def test_graded_spikes_at_the_start(monkeypatch):
     check(monkeypatch, graded)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{"reverse": True}, {"unroll": 4}, {"pbar": 40}, {"pbar": 149}],
-    ids=["reverse", "unroll", "bar", "bar 149"],
-)
+@pytest.mark.parametrize("options", [{"reverse": True, "unroll": 4}, {"pbar": 40}], ids=["reverse", "bar"])
 def test_options_of_loops(monkeypatch, options):
     check(monkeypatch, build, lambda f: sl.transform.for_loop(f, CURRENTS, **options))
 
