@@ -92,7 +92,7 @@ pub(crate) struct Factor<'a, T> {
 }
 
 impl<'a, T: Float> Factor<'a, T> {
-    /// A row-major matrix, n_in by n_out.
+    /// A row-major matrix: a row for each input, a column for each output.
     pub(crate) fn new(weight: &'a [T], n_in: usize, n_out: usize) -> Self {
         assert_eq!(weight.len(), n_in * n_out, "the elements of the matrix");
         Self {

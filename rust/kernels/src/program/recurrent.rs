@@ -145,7 +145,7 @@ impl<T: Element> Product<'_, T> {
         self.sums.resize(spikes.len(), T::ZERO);
         self.factor.product(Spikes::Float(spikes), &mut self.sums);
         for (x, &sum) in input.iter_mut().zip(&self.sums) {
-            *x = *x + sum;
+            *x += sum;
         }
     }
 
