@@ -44,7 +44,7 @@ def array(shape: tuple[int, ...], part: Part) -> Any:
 
 
 def elements(value: Any, shape: tuple[int, ...], start: int, stop: int) -> Any:
-    """Those elements of a number or an array that is repeated to `shape`."""
-    if np.ndim(value) == 0:
+    """Those elements of a number or an array that is repeated to `shape`; None stays None."""
+    if value is None or np.ndim(value) == 0:
         return value
     return np.broadcast_to(value, shape).reshape(-1)[start:stop]

@@ -40,11 +40,18 @@ def check_finite(value: Any, where: str) -> None:
     """Refuse NaN, infinite numbers and what is no real number, where it is known."""
     if is_tracer(value):
         return
-    numbers = np.asarray(value)
+    numbers = _of_this_process(value)
     if not (jnp.issubdtype(numbers.dtype, jnp.floating) or jnp.issubdtype(numbers.dtype, jnp.integer)):
         raise TypeError(f"{where} must be real numbers; given {numbers.dtype}.")
     if not np.isfinite(numbers).all():
         raise ValueError(f"{where} holds NaN or an infinite number; it must be finite.")
+
+
+def _of_this_process(value: Any) -> np.ndarray:
+    """The numbers of an array, or those that this process has if several share it."""
+    if isinstance(value, jax.Array) and not value.is_fully_addressable:
+        return np.concatenate([np.asarray(part.data).reshape(-1) for part in value.addressable_shards])
+    return np.asarray(value)
 
 
 def check_positive(value: Any, where: str) -> None:

@@ -97,7 +97,7 @@ def differ():
     with sl.parallel.mesh():
         net = sl.nn.Module("net")
         net.N = sl.nn.init_all_states(sl.LIF(4))
-        net.N.V.value = net.N.V.value + jax.process_index() * u.mV
+        net.N.V.value = jnp.full(4, jax.process_index(), jnp.float32) * u.mV
         try:
             sl.transform.for_loop(net.N, length=2)
         except ValueError as error:

@@ -116,7 +116,8 @@ def _held(step: Module | Callable[..., Any], mesh: Any) -> str:
 
 def _told(x: Exchanged, mesh: Any) -> str:
     if x.steps is None:
-        return f"gathered in a step: {x.dtype}[{','.join(map(str, x.shape))}] of every device"
+        how = "added up" if x.is_sum else "gathered"
+        return f"{how} in a step: {x.dtype}[{','.join(map(str, x.shape))}] of every device"
     neurons = math.prod(x.shape)  # times steps
     length = min(mesh.list_length or list_length(neurons), neurons)
     often = "in every step" if x.steps == 1 else f"once in {x.steps} steps"

@@ -60,9 +60,7 @@ def normal(words: Any, shape: Shape, dtype: Any, loc: Any = None, scale: Any = N
     if _by_numpy(dtype, words, loc, scale):
 
         def moved(x: Any, start: int) -> np.ndarray:
-            at, by = (
-                None if value is None else elements(value, shape, start, start + x.size) for value in (loc, scale)
-            )
+            at, by = (elements(value, shape, start, start + x.size) for value in (loc, scale))
             return _moved(x, at, by, np)
 
         def own(start: int, stop: int) -> np.ndarray:
