@@ -61,7 +61,9 @@ def test_without_delays_there_are_none():
 
 def test_some_rules_have_delays_of_more_than_a_byte():
     sl.environ.set(dt=0.1 * u.ms)
-    some = {(i, 0): FixedOutDegree(3, 1.0, delay=delay, seed=i) for i, delay in enumerate((None, 0.2 * u.ms, 30 * u.ms))}
+    some = {
+        (i, 0): FixedOutDegree(3, 1.0, delay=delay, seed=i) for i, delay in enumerate((None, 0.2 * u.ms, 30 * u.ms))
+    }
     connection = Blocks((2, 3, 1), (4,), some)(6, 4)
     assert np.asarray(connection.delay).tolist() == [0] * 6 + [2] * 9 + [300] * 3
 
