@@ -1,8 +1,6 @@
 //! Weights and delays: numbers drawn for each synapse, by inversion of their distribution.
 
-use super::functions::{
-    CENTRE, exp, ln, normal_quantile, normal_quantile_of_centre, normal_quantile_of_tail,
-};
+use super::functions::{CENTRE, exp, ln, normal_quantile, normal_quantile_of_centre};
 use crate::lane::{Job, Lane, dispatch};
 
 /// Numbers that are drawn together, in as many lanes as the machine has.
@@ -94,33 +92,14 @@ impl Job<f64> for Values<'_> {
             let mut value = [0.0; TOGETHER];
             part.iter_mut().zip(&*numbers).for_each(|(p, u)| *p = from + (to - from) * u);
             value.iter_mut().zip(part).for_each(|(x, p)| *x = normal_quantile_of_centre(p - 0.5));
-            tails(&part, &mut value);
+            for (x, p) in value.iter_mut().zip(part) {
+                if (p - 0.5).abs() > CENTRE {
+                    *x = normal_quantile(p);
+                }
+            }
             for (out, x) in numbers.iter_mut().zip(value) {
                 *out = (draw.a + draw.b * x).max(draw.bounds[0]).min(draw.bounds[1]);
             }
-        }
-    }
-}
-
-/// Tails that are computed together.
-const TAILS: usize = 8;
-
-/// The quantiles of those parts that lie in the tails, picked out so that lanes are full.
-#[inline(always)]
-fn tails(part: &[f64; TOGETHER], value: &mut [f64; TOGETHER]) {
-    let (mut places, mut count) = ([0; TOGETHER], 0);
-    for (k, p) in part.iter().enumerate() {
-        places[count] = k;
-        count += usize::from((p - 0.5).abs() > CENTRE);
-    }
-    for places in places[..count].chunks(TAILS) {
-        let (mut tail, mut x, mut r) = ([0.05; TAILS], [0.0; TAILS], [0.0; TAILS]);
-        tail.iter_mut().zip(places).for_each(|(p, &k)| *p = part[k]);
-        for k in 0..TAILS {
-            (x[k], r[k]) = normal_quantile_of_tail(tail[k] - 0.5, tail[k]);
-        }
-        for (&place, (x, r)) in places.iter().zip(x.into_iter().zip(r)) {
-            value[place] = if r <= 5.0 { x } else { normal_quantile(part[place]) };
         }
     }
 }

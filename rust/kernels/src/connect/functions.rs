@@ -19,7 +19,7 @@ fn polynomial<const N: usize>(x: f64, coefficients: [f64; N]) -> f64 {
 }
 
 /// The natural logarithm of a normal positive number.
-#[inline(always)] // so that it is compiled for the lanes of its caller
+#[inline]
 pub(crate) fn ln(x: f64) -> f64 {
     // x = 2ᵉ (1 + f) with √½ < 1 + f < √2, up to rounding.
     let bits = x.to_bits() + (0x3ff0_0000_0000_0000 - 0x3fe6_a09e_0000_0000);
@@ -108,22 +108,14 @@ pub(crate) fn normal_quantile(p: f64) -> f64 {
     if q.abs() <= CENTRE {
         return normal_quantile_of_centre(q);
     }
-    let (x, r) = normal_quantile_of_tail(q, p);
-    if r <= 5.0 {
-        return x;
-    }
-    let x = polynomial(r - 5.0, FAR[0]) / polynomial(r - 5.0, FAR[1]);
-    if q < 0.0 { -x } else { x }
-}
-
-/// As [`normal_quantile`] of `p`, ½ + `q`, which is more than [`CENTRE`] away; and r = √−ln of the part beyond. From r = 5
-/// on the number is another one.
-#[inline(always)]
-pub(crate) fn normal_quantile_of_tail(q: f64, p: f64) -> (f64, f64) {
     let tail = if q < 0.0 { p } else { 1.0 - p };
     let r = (-ln(tail.max(f64::MIN_POSITIVE))).sqrt();
-    let x = polynomial(r - 1.6, TAIL[0]) / polynomial(r - 1.6, TAIL[1]);
-    (if q < 0.0 { -x } else { x }, r)
+    let x = if r <= 5.0 {
+        polynomial(r - 1.6, TAIL[0]) / polynomial(r - 1.6, TAIL[1])
+    } else {
+        polynomial(r - 5.0, FAR[0]) / polynomial(r - 5.0, FAR[1])
+    };
+    if q < 0.0 { -x } else { x }
 }
 
 /// As [`normal_quantile`] of ½ + `q`, which is at most [`CENTRE`] away.
