@@ -102,11 +102,7 @@ fn moment<T: Float + Element>(numbers: &Buffer) -> Result<Moment<T>> {
 ///
 /// # Safety
 /// None of their buffers is borrowed.
-unsafe fn synapses<T: Element>(
-    frame: Frame<'_>,
-    first: usize,
-    result: usize,
-) -> Result<[&mut [T]; 2]> {
+unsafe fn synapses<T: Element>(frame: Frame<'_>, first: usize, result: usize) -> Result<[&mut [T]; 2]> {
     // SAFETY: promised to this function; each is asked for once.
     unsafe {
         Ok([
@@ -165,7 +161,8 @@ mod tests {
         let call = Call::default().vector(&[0.0_f32, 1.0, 0.0, 0.0]).vector(&[0.5_f32, 9.0, 9.0]);
         let call = call.vector(&[1.0_f32, 0.0, 0.0]).vector(&[9.0_f32, -0.125, 9.0, 0.0]);
         let call = call.vector(&[0.0_f32, 1.0, 0.0, 1.0, 0.0]).vector(moment).vector(&[1.0_f32, 0.0, 0.0]);
-        let call = call.vector(&[0_i32]).vector(&[2.0_f32; 3]).vector(&[1_u32, 3, 0]).vector(&[0_i32, 2, 2, 3]);
+        let call =
+            call.vector(&[0_i32]).vector(&[2.0_f32; 3]).vector(&[1_u32, 3, 0]).vector(&[0_i32, 2, 2, 3]);
         let call = call.vector(&[2_u32, 0, 1]).vector(&[0_i32, 1, 2, 2, 3]).vector(&[2_u16, 0, 0]);
         let call = call.vector(&[f32::INFINITY; 96]).vector(&[1.0_f32, 1.0, 1.0, 0.0, 0.0, 0.0]);
         let call = call.vector(&[0.0_f32; 4]).vector(&[0.5_f32, 0.75, 0.25]).vector(&[1.0_f32, -1.0, 2.0]);

@@ -13,10 +13,10 @@
 
 use std::ops::Range;
 
+use super::Law;
 use super::learn::Side;
 use super::pending::{Listed, Lists, Pending};
 use super::step::{Delivery, Meeting, Now, Synapses, TOGETHER, Walked, step};
-use super::Law;
 use crate::error::Result;
 use crate::event::{Index, length, prefetch_one};
 use crate::lane::{Float, Lane};
