@@ -11,6 +11,7 @@ import pytest
 from spikeloop.parallel import _processes
 from spikeloop.parallel._launch import _free_port
 
+pytestmark = pytest.mark.timeout(900)  # seven processes on as many cores as there are
 SCRIPT = Path(__file__).parents[1] / "helpers" / "in_processes.py"
 
 
