@@ -1,5 +1,7 @@
 //! Steps as parts of sequences.
 
+mod kept;
+
 use crate::register::registrations;
 use crate::sequence::register_sequence;
 use crate::testing::Call;
