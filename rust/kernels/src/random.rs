@@ -12,6 +12,8 @@ pub use tile::PURPOSE;
 pub(crate) use tile::{TILE, tile};
 pub use words::{counts, words};
 
+use crate::lane::{Job, Lane, dispatch};
+
 /// Rounds of a block.
 pub(crate) const ROUNDS: usize = 10;
 /// Multipliers of a round.
@@ -45,22 +47,50 @@ pub fn open_unit(high: u32, low: u32) -> f64 {
     (bits as f64 + 0.5) * (0.5f64).powi(52)
 }
 
-/// The random words of one stream of a seed: counter (draw, purpose, stream), key seed.
+/// The random words of one stream of a seed: counter (draw, purpose, stream), key seed. `BLOCKS` blocks of four are drawn
+/// at a time, which changes no word.
 #[derive(Debug, Clone)]
-pub struct Stream {
+pub struct Blocks<const BLOCKS: usize> {
     key: [u32; 2],
     counter: [u32; 4],
-    words: [u32; 4],
+    words: [[u32; 4]; BLOCKS],
     used: usize,
 }
 
-impl Stream {
+/// A stream of which few words are drawn.
+pub type Stream = Blocks<1>;
+
+/// A stream of which many words are drawn.
+pub(crate) type LongStream = Blocks<8>;
+
+/// Draws the blocks of a counter and of those that follow it, in as many lanes as the machine has.
+struct Following<const BLOCKS: usize>([u32; 4], [u32; 2]);
+
+impl<const BLOCKS: usize> Job<f32> for Following<BLOCKS> {
+    type Out = [[u32; 4]; BLOCKS];
+
+    #[inline(always)]
+    fn run<L: Lane<Elem = f32>>(self) -> Self::Out {
+        let Self([first, purpose, low, high], key) = self;
+        let mut words = [[0; BLOCKS]; 4];
+        for k in 0..BLOCKS {
+            let counter = [first.wrapping_add(k as u32), purpose, low, high];
+            for (words, word) in words.iter_mut().zip(philox(counter, key)) {
+                words[k] = word;
+            }
+        }
+        std::array::from_fn(|k| words.map(|words| words[k]))
+    }
+}
+
+impl<const BLOCKS: usize> Blocks<BLOCKS> {
     /// The stream with this number. `purpose` keeps the draws of different uses apart.
     #[must_use]
     pub fn new(seed: u64, stream: u64, purpose: u32) -> Self {
         let halves = |x: u64| [x as u32, (x >> 32) as u32];
         let [low, high] = halves(stream);
-        Self { key: halves(seed), counter: [0, purpose, low, high], words: [0; 4], used: 4 }
+        let (counter, words) = ([0, purpose, low, high], [[0; 4]; BLOCKS]);
+        Self { key: halves(seed), counter, words, used: 4 * BLOCKS }
     }
 
     /// The first two words of block `k` as a number between 0 and 1, apart from what comes next.
@@ -75,13 +105,21 @@ impl Stream {
     /// The next word.
     #[inline]
     pub fn word(&mut self) -> u32 {
-        if self.used == 4 {
-            self.words = philox(self.counter, self.key);
-            self.counter[0] = self.counter[0].wrapping_add(1);
-            self.used = 0;
+        if self.used == 4 * BLOCKS {
+            self.draw();
         }
         self.used += 1;
-        self.words[self.used - 1]
+        self.words.as_flattened()[self.used - 1]
+    }
+
+    fn draw(&mut self) {
+        self.words = if BLOCKS == 1 {
+            [philox(self.counter, self.key); BLOCKS]
+        } else {
+            dispatch(Following(self.counter, self.key))
+        };
+        self.counter[0] = self.counter[0].wrapping_add(BLOCKS as u32);
+        self.used = 0;
     }
 
     /// A number strictly between 0 and 1.
@@ -133,6 +171,13 @@ mod tests {
         stream.word();
         stream.word();
         assert_eq!(stream.unit(), stream.unit_at(1));
+    }
+
+    #[test]
+    fn many_words_are_those_of_one_by_one() {
+        let (mut few, mut many) = (Stream::new(5, 1 << 40 | 9, 2), LongStream::new(5, 1 << 40 | 9, 2));
+        assert!((0..300).all(|_| few.word() == many.word()));
+        assert!((1..300).all(|bound| few.below(bound) == many.below(bound)));
     }
 
     #[test]

@@ -87,19 +87,23 @@ impl<'a> BlockRows<'a> {
         self.tree.each(i as u32, number as u64, &wanted, &before, &mut visit)
     }
 
-    /// Appends the targets of source `i` in a block that are wanted, in ascending order.
+    /// Appends the targets of source `i` in a block that are wanted, in ascending order if that is asked for.
     fn list_block(
         &self,
         i: usize,
         (block, number): (u32, u64),
         seen: &mut Seen,
         partners: &mut Vec<u32>,
+        ascending: bool,
     ) -> Result<()> {
         let (start, targets) = (partners.len(), self.block(block));
         let stream = u64::from(block) << 32 | i as u64;
         self.choice.list((i, stream), number as usize, targets.clone(), seen, partners)?;
-        partners[start..].sort_unstable();
-        if targets.start < self.targets.start || self.targets.end < targets.end {
+        let cut = targets.start < self.targets.start || self.targets.end < targets.end;
+        if ascending || cut {
+            partners[start..].sort_unstable();
+        }
+        if cut {
             let found = &partners[start..];
             let before = found.partition_point(|&j| j < self.targets.start);
             let after = found.partition_point(|&j| j < self.targets.end);
@@ -131,7 +135,7 @@ impl Partners for BlockRows<'_> {
                 sum += number as usize;
             } else {
                 partners.clear();
-                self.list_block(i, (block, number), seen, partners)?;
+                self.list_block(i, (block, number), seen, partners, true)?;
                 sum += partners.len();
             }
             Ok(())
@@ -140,7 +144,11 @@ impl Partners for BlockRows<'_> {
     }
 
     fn list(&self, i: usize, seen: &mut Seen, partners: &mut Vec<u32>) -> Result<()> {
-        self.each_block(i, |block, number| self.list_block(i, (block, number), seen, partners))
+        self.each_block(i, |block, number| self.list_block(i, (block, number), seen, partners, true))
+    }
+
+    fn list_unsorted(&self, i: usize, seen: &mut Seen, partners: &mut Vec<u32>) -> Result<()> {
+        self.each_block(i, |block, number| self.list_block(i, (block, number), seen, partners, false))
     }
 }
 

@@ -4,7 +4,10 @@ use std::ops::Range;
 
 use super::room::{extend, reserve};
 use crate::error::{Error, Result};
-use crate::random::Stream;
+use crate::random::{Blocks, LongStream, Stream};
+
+/// From so many draws on, blocks of words are drawn together.
+const MANY: usize = 12;
 
 /// Which partner is the neuron itself, where synapses from a neuron to itself are left out.
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +91,28 @@ impl Choice<'_> {
     ) -> Result<()> {
         let own = self.own(i).filter(|own| within.contains(own));
         let size = within.end - within.start - u32::from(own.is_some());
-        let mut stream = Stream::new(self.seed, stream, self.purpose);
+        let start = partners.len();
+        if k < MANY {
+            self.draw(Stream::new(self.seed, stream, self.purpose), k, size, seen, partners)?;
+        } else {
+            self.draw(LongStream::new(self.seed, stream, self.purpose), k, size, seen, partners)?;
+        }
+        // The numbers from the own one on are those of the next partners.
+        let own = own.map_or(u32::MAX, |own| own - within.start);
+        partners[start..].iter_mut().for_each(|x| *x += within.start + u32::from(*x >= own));
+        Ok(())
+    }
+
+    /// Appends `k` numbers below `size`.
+    #[inline]
+    fn draw<const BLOCKS: usize>(
+        &self,
+        mut stream: Blocks<BLOCKS>,
+        k: usize,
+        size: u32,
+        seen: &mut Seen,
+        partners: &mut Vec<u32>,
+    ) -> Result<()> {
         let start = partners.len();
         if self.multapses {
             extend(partners, (0..k).map(|_| stream.below(size)))?;
@@ -103,9 +127,6 @@ impl Choice<'_> {
             }
             seen.clear(&partners[start..]);
         }
-        // The numbers from the own one on are those of the next partners.
-        let own = own.map_or(u32::MAX, |own| own - within.start);
-        partners[start..].iter_mut().for_each(|x| *x += within.start + u32::from(*x >= own));
         Ok(())
     }
 }

@@ -77,19 +77,33 @@ impl<'a> Procedural<'a> {
         mean.max(1)
     }
 
-    /// These rows, one after the other, ordered as stored ones if that is `needed` or weights or delays are drawn.
+    /// Whether a source may reach a target more than once.
+    fn repeats(&self) -> bool {
+        match self.spec.rule {
+            Rule::OneToOne | Rule::AllToAll | Rule::FixedProb { .. } => false,
+            Rule::FixedOutDegree(number) => number.multapses,
+            _ => true,
+        }
+    }
+
+    /// These rows, one after the other, ordered as stored ones if that is `needed` or delays are drawn.
     pub(crate) fn block<T: Float>(&self, rows: &[usize], needed: bool) -> Result<Block<T>> {
         let spec = &self.spec;
-        let ordered = needed || spec.weight.is_some() || spec.delay.is_some();
+        let ordered = needed || spec.delay.is_some();
         let mut block = Block { ordered, ..Block::default() };
         let (mut seen, mut row) = (Seen::default(), Row::default());
         reserve(&mut block.indices, rows.len() * self.mean_length())?;
         push(&mut block.indptr, 0)?;
         for &i in rows {
             row.targets.clear();
-            self.partners.list(i, &mut seen, &mut row.targets)?;
             if ordered {
+                self.partners.list(i, &mut seen, &mut row.targets)?;
                 row.complete(spec, i)?;
+            } else {
+                self.partners.list_unsorted(i, &mut seen, &mut row.targets)?;
+                if let Some(draw) = &spec.weight {
+                    row.draw_weights(spec, draw, i, self.repeats())?;
+                }
             }
             extend(&mut block.indices, row.targets.iter().copied())?;
             extend(&mut block.delay, row.delays.iter().map(|&delay| delay as u16))?;

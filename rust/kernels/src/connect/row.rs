@@ -26,6 +26,7 @@ pub(crate) struct Row {
     /// Without meaning if they are not drawn.
     pub(crate) weights: Vec<f64>,
     occurrences: Vec<u32>,
+    found: Vec<u32>, // synapses to each target so far
     units: Vec<f64>,
     keys: Vec<u64>,
     spare: Vec<u64>,
@@ -44,6 +45,7 @@ impl Row {
         if spec.weight.is_none() && spec.delay.is_none() {
             return Ok(());
         }
+        self.count_repeats()?;
         self.draw_units(spec.seed, i)?;
         if let Some(draw) = &spec.weight {
             draw.values(&mut self.weights);
@@ -54,17 +56,56 @@ impl Row {
         }
     }
 
-    /// A number between 0 and 1 for the weight of each synapse, and one for its delay.
-    fn draw_units(&mut self, seed: u64, i: usize) -> Result<()> {
-        let n = self.targets.len();
+    /// Draws the weights of the synapses of source `i` to the targets in their order, whichever that is; `repeats` tells
+    /// whether a target can be there more than once. Those of one target follow each other as in a stored row.
+    ///
+    /// # Errors
+    /// If memory is short.
+    pub(crate) fn draw_weights(&mut self, spec: &Spec, draw: &Draw, i: usize, repeats: bool) -> Result<()> {
+        self.weights.clear();
         self.occurrences.clear();
-        reserve(&mut self.occurrences, n)?;
+        if repeats {
+            self.count_unsorted_repeats(spec.n_post)?;
+        } else {
+            extend(&mut self.occurrences, std::iter::repeat_n(0, self.targets.len()))?;
+        }
+        self.draw_units(spec.seed, i)?;
+        draw.values(&mut self.weights);
+        Ok(())
+    }
+
+    /// How many synapses to its target stand before each, in any order of the targets.
+    fn count_unsorted_repeats(&mut self, n_post: usize) -> Result<()> {
+        reserve(&mut self.occurrences, self.targets.len())?;
+        if self.found.len() < n_post {
+            let more = n_post - self.found.len();
+            extend(&mut self.found, std::iter::repeat_n(0, more))?;
+        }
+        for &target in &self.targets {
+            let found = &mut self.found[target as usize];
+            self.occurrences.push(*found);
+            *found += 1;
+        }
+        self.targets.iter().for_each(|&target| self.found[target as usize] = 0);
+        Ok(())
+    }
+
+    /// How many synapses to its target stand before each; targets ascend.
+    fn count_repeats(&mut self) -> Result<()> {
+        self.occurrences.clear();
+        reserve(&mut self.occurrences, self.targets.len())?;
         let (mut last, mut occurrence) = (None, 0);
         for &target in &self.targets {
             occurrence = if last == Some(target) { occurrence + 1 } else { 0 };
             last = Some(target);
             self.occurrences.push(occurrence);
         }
+        Ok(())
+    }
+
+    /// A number between 0 and 1 for the weight of each synapse, and one for its delay.
+    fn draw_units(&mut self, seed: u64, i: usize) -> Result<()> {
+        let n = self.targets.len();
         self.units.clear();
         extend(&mut self.weights, std::iter::repeat_n(0.0, n))?;
         extend(&mut self.units, std::iter::repeat_n(0.0, n))?;

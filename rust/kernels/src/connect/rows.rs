@@ -50,6 +50,14 @@ pub(crate) trait Partners: Sync {
     /// # Errors
     /// If memory is short.
     fn list(&self, i: usize, seen: &mut Seen, partners: &mut Vec<u32>) -> Result<()>;
+
+    /// As [`Partners::list`], without any effort for the order, where nobody sorts them.
+    ///
+    /// # Errors
+    /// If memory is short.
+    fn list_unsorted(&self, i: usize, seen: &mut Seen, partners: &mut Vec<u32>) -> Result<()> {
+        self.list(i, seen, partners)
+    }
 }
 
 /// Where each row begins.

@@ -140,9 +140,10 @@ mod tests {
         for rule in
             [Rule::OneToOne, Rule::AllToAll, Rule::FixedProb { prob: 0.1 }, Rule::FixedOutDegree(number)]
         {
-            for delayed in [false, true] {
+            for (weighted, delayed) in [(false, false), (true, false), (true, true)] {
                 let all = spec(rule);
-                let spec = if delayed { all } else { Spec { weight: None, delay: None, ..all } };
+                let weight = all.weight.filter(|_| weighted);
+                let spec = Spec { weight, delay: all.delay.filter(|_| delayed), ..all };
                 let rule = Procedural::new(spec.clone()).expect("fits");
                 let ring = if delayed { Ring { slots: 8, cursor: &[3], ..Ring::NONE } } else { Ring::NONE };
                 let block = rule.block::<f32>(&(0..401).collect::<Vec<_>>(), true).expect("memory");
