@@ -74,7 +74,7 @@ def measure(n: int, rounds: int, share: float) -> dict[str, object]:
         raise SystemExit(f"{n} neurons fire at {rate:.1f} Hz; a wrong network has no time")
     events = per_step * OUT_DEGREE
     found = {"n": n, "steps": steps, "us_per_step": min(taken), "events": events, "rate_hz": rate}
-    return found | floor(n, events)
+    return {**found, **floor(n, events)}
 
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:

@@ -174,11 +174,17 @@ impl Waiting {
         unsafe { self.program.run(frame, &[arrays.bits(memory.bits), waits])? };
         let fired = ones_of_bits(memory.bits);
         match self.period {
-            Period::Number(steps) => fired.iter().for_each(|&k| calendar.wait(k as usize, steps)),
+            Period::Number(steps) => {
+                for &k in &fired {
+                    calendar.wait(k as usize, steps);
+                }
+            }
             Period::Operand(place) => {
                 let periods = operand::<f32>(&frame.arg(place), "period")?;
                 let of = |k: usize| if periods.len() == 1 { periods[0] } else { periods[k] };
-                fired.iter().for_each(|&k| calendar.wait(k as usize, of(k as usize) as u32));
+                for &k in &fired {
+                    calendar.wait(k as usize, of(k as usize) as u32);
+                }
             }
         }
         Ok(fired)

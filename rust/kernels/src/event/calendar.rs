@@ -86,8 +86,12 @@ mod tests {
     /// Steps left, counted for each neuron as the model does.
     fn counted(left: &mut [f32], spikes: &[usize], period: f32) -> Vec<bool> {
         let waits = left.iter().map(|x| (x - 1.0).max(0.0) > 0.0).collect();
-        left.iter_mut().for_each(|x| *x = (*x - 1.0).max(0.0));
-        spikes.iter().for_each(|&k| left[k] = period);
+        for x in left.iter_mut() {
+            *x = (*x - 1.0).max(0.0);
+        }
+        for &k in spikes {
+            left[k] = period;
+        }
         waits
     }
 
@@ -102,12 +106,14 @@ mod tests {
         assert!(calendar.enter(&left));
         for step in 0..60 {
             let period = (step % SLOTS) as f32;
-            let free = |k: &usize| left[*k] <= 1.0 && (k * 7 + step * 13) % 11 == 0;
+            let free = |k: &usize| left[*k] <= 1.0 && (k * 7 + step * 13).is_multiple_of(11);
             let spikes: Vec<usize> = (0..n).filter(free).collect();
             calendar.begin_step();
             let bits = |k: usize| calendar.waits[k / WORD] >> (k % WORD) & 1 == 1;
             let waits: Vec<bool> = (0..n).map(bits).collect();
-            spikes.iter().for_each(|&k| calendar.wait(k, period as u32));
+            for &k in &spikes {
+                calendar.wait(k, period as u32);
+            }
             assert_eq!(waits, counted(&mut left, &spikes, period), "{step}");
             let after: Vec<f32> =
                 (0..n).map(|k| calendar.due[k].saturating_sub(*calendar.now) as f32).collect();

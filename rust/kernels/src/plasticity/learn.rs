@@ -82,11 +82,12 @@ impl<T: Float> Meeting<T, 1> for Learned<'_, T> {
     ) {
         by_dependence!(self.post.law, D => {
             if self.pre.events[source] == T::ZERO {
-                // SAFETY: promised to this function, as below.
+                // SAFETY: promised to this function.
                 unsafe { self.walk::<L, I, D, ABSENT>(pending, targets, row, source) };
             } else {
-                by_dependence!(self.pre.law, P => unsafe {
-                    self.walk::<L, I, D, P>(pending, targets, row, source);
+                by_dependence!(self.pre.law, P => {
+                    // SAFETY: promised to this function.
+                    unsafe { self.walk::<L, I, D, P>(pending, targets, row, source) };
                 });
             }
         });

@@ -115,7 +115,9 @@ pub(super) fn step<T: Float, const N: usize>(
     if walked.all {
         pending.renew();
     } else {
-        hits.iter().for_each(|hit| pending.mark(hit.row, now.marks));
+        for hit in &hits {
+            pending.mark(hit.row, now.marks);
+        }
     }
     Ok(())
 }
