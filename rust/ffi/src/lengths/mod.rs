@@ -129,7 +129,16 @@ fn all_kernels_are_tried() {
         let name = name.strip_prefix("spikeloop.").expect("the prefix of all");
         let mut kernels = event::KERNELS.iter().chain(plastic::KERNELS);
         // Programs, also those of bits, and sequences say themselves what they take; their files have the tests.
-        let others = ["panic", "program", "program_steps", "sequence", "fire"];
+        let others = [
+            "panic",
+            "program",
+            "program_steps",
+            "recurrent_steps",
+            "sequence",
+            "fire",
+            "fire_kept",
+            "spikes_known",
+        ];
         assert!(others.contains(&name) || kernels.any(|kernel| kernel.name == name), "{name}");
     }
 }

@@ -197,3 +197,15 @@ fn memory_of_another_size_is_refused() {
     let message = given.step(&input(5, 0)).unwrap_err();
     assert!(message.ends_with("what is kept has 1058 words, expected 1059"), "{message}");
 }
+
+#[test]
+fn spikes_of_another_population_are_refused() {
+    let known = |n: usize| {
+        let mut call = Call::default().vector(&vec![0.0_f32; n]).vector(&[1_u32, 3, 0, 0]);
+        let found = registrations().iter().find(|(name, _)| *name == "spikeloop.spikes_known");
+        call.run(found.expect("there").1).map_err(|(_, message)| message)
+    };
+    assert_eq!(known(3), Ok(()));
+    assert_eq!(known(5).unwrap_err(), "spikes_known: what is kept is not of 5 neurons");
+    assert_eq!(known(2).unwrap_err(), "spikes_known: what is kept is not of 2 neurons");
+}
