@@ -5,7 +5,7 @@
 
 from spikeloop._jax import mlir, register_target
 from spikeloop.kernels import _kernel, _library
-from spikeloop.kernels.plan import _sequence, _step
+from spikeloop.kernels.plan import _loop, _sequence, _step
 from spikeloop.plasticity import _plasticity
 
 
@@ -20,6 +20,7 @@ def install():
     found = [k for k in _kernel.KERNELS.values() if k.target in handlers]
     for kernel in found:
         mlir.register_lowering(kernel.primitive, kernel._lowering("cuda"), platform="cpu")
+    mlir.register_lowering(_loop.loop_p, _loop.lowering("cuda"), platform="cpu")
     mlir.register_lowering(_step.step_p, _step.lowering("cuda"), platform="cpu")
     mlir.register_lowering(_sequence.sequence_p, _sequence.lowering("cuda"), platform="cpu")
     _plasticity.is_faster = lambda dtype: False  # as where the default backend is a GPU

@@ -41,14 +41,6 @@ def has_step(jaxpr: Any) -> bool:
     return any(equation.primitive is step_p for equation in jaxpr.eqns)
 
 
-def _lower(ctx: Any, *operands: Any, jaxpr: ClosedJaxpr, fixed: Sequence[bool]) -> Any:
-    del fixed
-    return mlir.lower_fun(lambda *args: _run(jaxpr, args), multiple_results=True)(ctx, *operands)
-
-
-mlir.register_lowering(loop_p, _lower, platform=PLATFORM)
-
-
 def _run(closed: ClosedJaxpr, args: Sequence[Any]) -> list[Any]:
     """Evaluate a program, whose loops carry what they keep."""
     known = _known(closed.jaxpr.invars, args)
@@ -154,3 +146,17 @@ def _private(loop: Any, step: Any) -> list[int]:
 
 def _known(variables: Sequence[Any], values: Sequence[Any]) -> dict[Any, Any]:
     return dict(zip(variables, values, strict=True))
+
+
+def lowering(platform: str) -> Callable[..., Any]:
+    """What a platform runs."""
+    run = _run if platform == PLATFORM else run_jaxpr
+
+    def lower(ctx: Any, *operands: Any, jaxpr: ClosedJaxpr, fixed: Sequence[bool]) -> Any:
+        del fixed
+        return mlir.lower_fun(lambda *args: run(jaxpr, args), multiple_results=True)(ctx, *operands)
+
+    return lower
+
+
+mlir.register_lowering(loop_p, lowering(PLATFORM), platform=PLATFORM)
