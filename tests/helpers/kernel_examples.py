@@ -103,6 +103,9 @@ def examples():
         "event_relay": (
             {"spikes": pre, **weighted, "cursor": cursor, "past": draw(SLOTS, N_PRE), "target": target}, timed,
         ),
+        "ring_turn": ({"spikes": pre, "cursor": cursor, "past": draw(SLOTS, N_PRE)}, timed),
+        "ring_unturn": ({"ct": draw(N_PRE), "cursor": cursor, "past": draw(SLOTS, N_PRE)}, timed),
+        "ring_oldest": ({"cursor": cursor, "past": draw(SLOTS, N_PRE)}, timed),
         "event_collect": ({"cursor": cursor, "full": full, "target": target, "ring": ring}, {"slots": 0}),
         "event_starts": (
             {**places, "delay": c.delay}, {"longest": SLOTS - 1, "n_post": N_POST, **rows, "dtype": np.dtype("uint16")},

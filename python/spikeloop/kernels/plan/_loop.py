@@ -139,9 +139,13 @@ def _private(loop: Any, step: Any) -> list[int]:
     """The places in the carry of a loop that nothing of its body reads but the step."""
     body, first = loop.params["jaxpr"].jaxpr, loop.params["num_consts"]
     read = variables([v for equation in body.eqns if equation is not step for v in equation.invars])
-    count = loop.params["num_carry"]
-    alone = lambda k: body.outvars.count(body.outvars[k]) == 1 and body.invars[first + k] not in body.outvars  # noqa: E731
-    return [k for k in range(count) if alone(k) and not read & {body.outvars[k], body.invars[first + k]}]
+    alone = []
+    for k in range(loop.params["num_carry"]):
+        before, after = body.invars[first + k], body.outvars[k]
+        given_on = isinstance(after, Literal) or body.outvars.count(after) > 1 or before in body.outvars
+        if not given_on and not read & {before, after}:
+            alone.append(k)
+    return alone
 
 
 def _known(variables: Sequence[Any], values: Sequence[Any]) -> dict[Any, Any]:
