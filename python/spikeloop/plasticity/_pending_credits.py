@@ -6,52 +6,26 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from .._flushed_state import BackendState, FlushedState
-from .._jax import is_tracer
-from .._module import Module
 from .._trace import store, stored
 from ..kernels._plastic import ADDITIVE, Side
-from ..kernels._plastic_learn import SLOTS, Delivery, Pending, Walked
+from ..kernels._plastic_learn import Delivery, Walked
 from ..kernels._reinforce import Moment, reinforce
-from ._pending_updates import RENEWED_AT
+from ._pending_events import RENEWED_AT, PendingEvents
 
 LEAST = 0.01  # part of an eligibility that is left; rows are then walked, so that no digits are lost
 
 
-class PendingCredits(Module):
-    """Credits of synapses from `shape` sources and targets, whose eligibility becomes `weight`: the form of a CPU.
+class PendingCredits(PendingEvents):
+    """Credits of synapses for spikes of targets; the eligibility that they add to becomes `weight`."""
 
-    Weight and eligibility are up to date when the source spikes, and after a flush.
-    """
+    time = "moment"
+    numbers = 3
 
-    call_level = 3
-
-    def __init__(self, shape: tuple[int, int], dtype: Any, weight: FlushedState):
-        super().__init__()
-        self.shape, self.dtype = shape, dtype
-        self._weight = weight
-
-    def init_state(self, batch_size: int | None = None, **_: Any) -> None:
-        """Begin without pending credits."""
-        (n_pre, n_post), kind = self.shape, self.dtype
-        self.listed = self._held(jnp.zeros((3, n_post, SLOTS), kind).at[0].set(jnp.inf))
-        self.marks = self._held(jnp.zeros((2, n_pre), kind).at[0].set(1))
-        self.slopes = self._held(jnp.zeros(n_pre, kind))
-        self.moment = self._held(self._beginning())
-
-    def _held(self, value: Any) -> BackendState:
-        return BackendState(value, of=self._weight)
+    def _first_marks(self) -> Any:
+        return jnp.zeros((2, self.shape[0]), self.dtype).at[0].set(1)
 
     def _beginning(self) -> Any:
         return jnp.asarray([1, 1, 0], self.dtype)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether it is known that nothing is pending."""
-        if "moment" not in vars(self):
-            return True
-        moment = stored(self.moment)
-        return not is_tracer(moment) and float(moment[0]) == 1
 
     def credit(
         self, synapses: Any, moment: tuple[Any, Any, Any], arrived: Any, sides: tuple[Side, Side], both: Any,
@@ -71,20 +45,14 @@ class PendingCredits(Module):
 
     def credited(self, synapses: Any, law: Any, both: Any) -> tuple[Any, Any]:
         """(weights, eligibilities) after all pending credits."""
-        moment, slopes = stored(self.moment), stored(self.slopes)
+        moment = stored(self.moment)
         store(self.moment, self._beginning())
-        nothing = of_sources, of_targets = self._no_delivery()
-        sides = Side(of_targets, slopes, law, ADDITIVE), Side(of_sources, of_targets, law, ADDITIVE)
-        return self._run(synapses, moment, Walked(of_sources != 0, True), sides, both, nothing)[:2]
-
-    def _no_delivery(self) -> Delivery:
-        return Delivery(*(jnp.zeros(n, self.dtype) for n in self.shape))
+        sides, walked, nothing = self._nothing_new(law, ADDITIVE)
+        return self._run(synapses, moment, walked, sides, both, nothing)[:2]
 
     def _run(
         self, synapses: Any, moment: Any, walked: Walked, sides: tuple[Side, Side], both: Any, delivery: Delivery
     ) -> tuple[Any, Any, Any]:
-        pending = Pending(stored(self.listed), stored(self.marks))
-        pending, target, *both = reinforce(*sides, moment, walked, synapses, pending, delivery, *both)
-        store(self.listed, pending.listed)
-        store(self.marks, pending.marks)
+        pending, target, *both = reinforce(*sides, moment, walked, synapses, self._pending(), delivery, *both)
+        self._store(pending)
         return both[0], both[1], target
