@@ -63,6 +63,7 @@ __all__ = [
     "new_variable",
     "register_target",
     "run_jaxpr",
+    "run_with",
     "slice_struct",
     "source_line",
     "strong",
@@ -261,17 +262,25 @@ def _bind_params(equation: Any, params: dict[str, Any]) -> tuple[Sequence[Any], 
     return found if isinstance(found, tuple) else ((), found)
 
 
+def run_with(apply: Callable[[Any, list[Any]], Sequence[Any]], closed: ClosedJaxpr, args: Sequence[Any]) -> list[Any]:
+    """Evaluate `closed`; `apply(equation, operands)` gives the results of each operation, as `bind_equation` does."""
+    known = dict(zip([*closed.jaxpr.constvars, *closed.jaxpr.invars], [*closed.consts, *args], strict=True))
+    read = lambda atom: atom.val if isinstance(atom, Literal) else known[atom]  # noqa: E731
+    for equation in closed.jaxpr.eqns:
+        outs = apply(equation, [read(atom) for atom in equation.invars])
+        known.update(zip(equation.outvars, outs, strict=True))
+    return [read(atom) for atom in closed.jaxpr.outvars]
+
+
 def flat_program(closed: ClosedJaxpr) -> ClosedJaxpr:
     """`closed` without operations that only run another program, and without those whose results nobody uses."""
 
+    def apply(equation: Any, operands: list[Any]) -> list[Any]:
+        inner = inner_program(equation)
+        return bind_equation(equation, operands) if inner is None else run(inner, operands)
+
     def run(closed: ClosedJaxpr, args: Sequence[Any]) -> list[Any]:
-        known = dict(zip([*closed.jaxpr.constvars, *closed.jaxpr.invars], [*closed.consts, *args], strict=True))
-        read = lambda atom: atom.val if isinstance(atom, Literal) else known[atom]  # noqa: E731
-        for equation in closed.jaxpr.eqns:
-            inner, operands = inner_program(equation), [read(atom) for atom in equation.invars]
-            outs = bind_equation(equation, operands) if inner is None else run(inner, operands)
-            known.update(zip(equation.outvars, outs, strict=True))
-        return [read(atom) for atom in closed.jaxpr.outvars]
+        return run_with(apply, closed, args)
 
     return without_unused(jax.make_jaxpr(lambda *args: run(closed, args))(*closed.in_avals))
 

@@ -152,15 +152,12 @@ def _tell(groups: Sequence[Group], kept: Kept) -> None:
 
 def _tell_before(group: Group, own: int | None, spikes: Any, memory: Any) -> None:
     """Let the calls of a group know what is kept, before the call `own` that changes it."""
-    for k, call in enumerate(group.calls[:own]):
-        if _reads(group.equations[k], call, spikes):
-            equation = group.equations[k].replace(primitive=known_p, invars=[spikes, memory], outvars=[], params={})
-            return group.insert(k, equation, NativeCall(KNOWN, (0, 1), (), (), {}))
-    return None
-
-
-def _reads(equation: Any, call: NativeCall, v: Any) -> bool:
-    return any(equation.invars[k] is v for k in call.operands)
+    before = zip(group.equations[:own], group.calls[:own], strict=True)
+    reads = (any(e.invars[i] is spikes for i in call.operands) for e, call in before)
+    k = next((k for k, reader in enumerate(reads) if reader), None)
+    if k is not None:
+        equation = group.equations[k].replace(primitive=known_p, invars=[spikes, memory], outvars=[], params={})
+        group.insert(k, equation, NativeCall(KNOWN, (0, 1), (), (), {}))
 
 
 def _uses(plan: Plan) -> dict[Any, int]:

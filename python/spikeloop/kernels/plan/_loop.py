@@ -14,7 +14,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..._jax import ClosedJaxpr, Literal, bind_equation, consts_to_arguments, mlir, new_program_primitive, run_jaxpr
+from ..._jax import (
+    ClosedJaxpr,
+    Literal,
+    bind_equation,
+    consts_to_arguments,
+    mlir,
+    new_program_primitive,
+    run_jaxpr,
+    run_with,
+)
 from ._groups import Plan, variables
 from ._kept import Kept, keep, left_after
 from ._step import equations_of, plan_for, step_p
@@ -41,20 +50,11 @@ def has_step(jaxpr: Any) -> bool:
     return any(equation.primitive is step_p for equation in jaxpr.eqns)
 
 
-def _run(closed: ClosedJaxpr, args: Sequence[Any]) -> list[Any]:
-    """Evaluate a program, whose loops carry what they keep."""
-    known = _known(closed.jaxpr.invars, args)
-    for equation in closed.jaxpr.eqns:
-        operands = [_value(atom, known) for atom in equation.invars]
-        form = carried_form(equation) if equation.primitive.name == "scan" else None
-        worth = form is not None and equation.params["length"] >= _FEWEST
-        outs = form.run(operands) if form and worth else bind_equation(equation, operands)
-        known.update(zip(equation.outvars, outs, strict=True))
-    return [_value(atom, known) for atom in closed.jaxpr.outvars]
-
-
-def _value(atom: Any, known: dict[Any, Any]) -> Any:
-    return atom.val if isinstance(atom, Literal) else known[atom]
+def _run_equation(equation: Any, operands: Sequence[Any]) -> list[Any]:
+    """The results of an operation; a loop carries what it keeps."""
+    is_long = equation.primitive.name == "scan" and equation.params["length"] >= _FEWEST
+    form = carried_form(equation) if is_long else None
+    return form.run(operands) if form else bind_equation(equation, operands)
 
 
 @dataclass(frozen=True)
@@ -89,17 +89,16 @@ class Carried:
 
     def _body(self, operands: Sequence[Any], kept: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """The body of the loop, once."""
-        body = self.loop.params["jaxpr"].jaxpr
-        known = _known(body.invars, operands)
-        for equation in body.eqns:
-            own = [_value(atom, known) for atom in equation.invars]
-            if equation is self.step:
-                outs = run_jaxpr(self.program, [*own, *kept])
-                outs, kept = outs[: len(equation.outvars)], outs[len(equation.outvars) :]
-            else:
-                outs = bind_equation(equation, own)
-            known.update(zip(equation.outvars, outs, strict=True))
-        return [_value(atom, known) for atom in body.outvars], list(kept)
+        after: list[Any] = []
+
+        def apply(equation: Any, own: list[Any]) -> list[Any]:
+            if equation is not self.step:
+                return bind_equation(equation, own)
+            outs = run_jaxpr(self.program, [*own, *kept])
+            after.extend(outs[len(equation.outvars) :])
+            return outs[: len(equation.outvars)]
+
+        return run_with(apply, self.loop.params["jaxpr"], operands), after
 
 
 def carried_form(loop: Any) -> Carried | None:
@@ -148,13 +147,9 @@ def _private(loop: Any, step: Any) -> list[int]:
     return alone
 
 
-def _known(variables: Sequence[Any], values: Sequence[Any]) -> dict[Any, Any]:
-    return dict(zip(variables, values, strict=True))
-
-
 def lowering(platform: str) -> Callable[..., Any]:
     """What a platform runs."""
-    run = _run if platform == PLATFORM else run_jaxpr
+    run = partial(run_with, _run_equation) if platform == PLATFORM else run_jaxpr
 
     def lower(ctx: Any, *operands: Any, jaxpr: ClosedJaxpr, fixed: Sequence[bool]) -> Any:
         del fixed
