@@ -18,7 +18,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from . import _mesh, environ, init
-from ._by_part import by_part
 from ._errors import ShapeError
 from ._jax import is_tracer
 from ._keywords import bind, check_choice
@@ -130,7 +129,7 @@ class Form(Dynamics):
         """Make the states, with a first axis of `batch_size` samples if given; devices make those of their neurons."""
         for name in self.state_vars:
             where = f"{self.path}.{name}"
-            with by_part(_mesh.maker(self.varshape)):
+            with _mesh.makes_parts(self.varshape):
                 state = init_variable(self._start(name), self.state_unit(name), self.varshape, batch_size, where)
             setattr(self, name, state)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Hashable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
 
-from ._by_part import Place
+from ._by_part import Place, by_part
 from ._jax import ClosedJaxpr
 from ._state import State
 
@@ -130,6 +131,11 @@ def maker(size: tuple[int, ...]) -> Place | None:
     """What makes arrays of a population of this size, each device its part; None for one device."""
     mesh = current()
     return None if mesh is None else mesh.maker(size)
+
+
+def makes_parts(size: tuple[int, ...]) -> AbstractContextManager[None]:
+    """Of arrays of a population of this size that are made inside the block, each device makes its part."""
+    return by_part(maker(size))
 
 
 def processes() -> int:

@@ -183,11 +183,8 @@ def _jvp(kernel: Kernel, o: ByName, slopes: ByName, structure: Structure) -> Any
     varied = [name for name in smooth.operands if not is_zero(getattr(slopes, name))]
     if structure["saved"] or not varied:  # of a run that saves states, as second derivatives have it
         return _rules.by_reference(kernel, o, slopes, structure)
-    config, like, carried = (
-        structure["config"],
-        getattr(o, kernel.first_state(structure)),
-        carried_by(structure["config"]),
-    )
+    config, like = structure["config"], getattr(o, kernel.first_state(structure))
+    carried = carried_by(config)
     active = tuple(x for x in smooth.operands if x in varied or x in carried)
     saved = needed(config, like.dtype.name, active)
     if recomputes(len(saved) * structure["steps"] * like.nbytes, structure):

@@ -34,6 +34,7 @@ from ._neuron_steps import (
     steps_p,
     steps_vjp_p,
     tangent_structure,
+    timed_by,
     with_tangents,
 )
 from ._rules import Structure, is_zero
@@ -85,7 +86,7 @@ def _places(structure: Structure) -> dict[str, int]:
     """The places, among the results of `steps_vjp_p`, of the cotangents of the spikes and of the input."""
     config, timed, active = structure["config"], structure["timed"], structure["active"]
     carried, added = carried_by(config), added_by(config, timed, active, structure["summed"])
-    rows = [name for name in active if name in timed and name not in carried]
+    rows = timed_by(config, timed, active)
     return {"spike": carried.index(SPIKE), "current": len(carried) + len(added) + rows.index(CURRENT)}
 
 

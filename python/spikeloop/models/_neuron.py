@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -11,7 +10,6 @@ import brainunit as u
 import jax.numpy as jnp
 
 from .. import _mesh, surrogate
-from .._by_part import by_part
 from .._form import Form, declare_constructor
 from .._hard_reset import hard_reset
 from .._shapes import repeat_to
@@ -163,13 +161,13 @@ class Neuron(RunsSteps, Form):
         """Make the states, with a first axis of `batch_size` samples if given."""
         super().init_state(batch_size)
         if self.state_vars:
-            with by_part(_mesh.maker(self.varshape)):
+            with _mesh.makes_parts(self.varshape):
                 self.make_buffers(with_unit(self.state_numbers()[0], self.state_unit("V")))
 
     def make_buffers(self, V: Any) -> None:
         """Make the States that every model has: spikes, remaining refractory steps, and pending jumps of V."""
         numbers = u.get_mantissa(V)
-        zeros = partial(repeat_to, numbers.shape, 0, numbers.dtype)
+        zeros = lambda: repeat_to(numbers.shape, 0, numbers.dtype)  # noqa: E731
         self.spike = ShortTermState(zeros())
         if self._counts_steps:
             self.ref_left = ShortTermState(zeros())

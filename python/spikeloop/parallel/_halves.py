@@ -23,12 +23,12 @@ Half = Callable[["Partition", Any, list[Value]], list[Value]]
 
 def first_half(equation: Any) -> Half:
     """What takes out of the ring, and puts nothing in."""
-    return {kernel.primitive: half for kernel, (half, _) in _HALVES.items()}[equation.primitive]
+    return _HALVES[equation.primitive][0]
 
 
 def second_half(equation: Any) -> Half:
     """What puts into the ring."""
-    return {kernel.primitive: half for kernel, (_, half) in _HALVES.items()}[equation.primitive]
+    return _HALVES[equation.primitive][1]
 
 
 def _named(partition: Partition, kernel: Any, equation: Any, values: Sequence[Value]) -> tuple[Any, Any, Any, Rows]:
@@ -82,4 +82,8 @@ def _add_back(partition: Partition, equation: Any, values: list[Value]) -> list[
     return [Value(add(past, after(cursor, past), ct)), Value(ct)]
 
 
-_HALVES = {relay_p: (_deliver_past, _keep_past), turn_p: (_take, _put), unturn_p: (_take_back, _add_back)}
+_HALVES = {
+    relay_p.primitive: (_deliver_past, _keep_past),
+    turn_p.primitive: (_take, _put),
+    unturn_p.primitive: (_take_back, _add_back),
+}

@@ -29,9 +29,6 @@ def open_array(place: Path, form: dict[str, Any], *, writes: bool = False) -> An
     return array.with_config({"write_empty_chunks": True})  # a file that is not there is one that is lost
 
 
-_GONE = "it is not there"
-
-
 class Entries:
     """Entries `first` to `last` of the array in the folder `place`."""
 
@@ -78,4 +75,5 @@ class Entries:
         for k, part in itertools.product(range(start // long, -(-stop // long)), range(parts)):
             key = self._array.metadata.encode_chunk_key((k, *(0 for _ in self.shape[1:-1]), part))
             if not (self._place / key).exists():
-                raise damaged(self._place / key, f"part {part + 1} of {parts} is not there" if parts > 1 else _GONE)
+                which = f"part {part + 1} of {parts}" if parts > 1 else "it"
+                raise damaged(self._place / key, f"{which} is not there")
