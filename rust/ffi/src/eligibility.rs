@@ -114,8 +114,7 @@ unsafe fn synapses<T: Element>(frame: Frame<'_>, first: usize, result: usize) ->
 
 #[cfg(test)]
 mod tests {
-    use crate::register::registrations;
-    use crate::testing::Call;
+    use crate::testing::{Call, handler};
 
     fn call(left: &[f32], bounds: &[f32]) -> Call {
         let call = Call::default().vector(&[1.0_f32, 0.0, 1.0]).vector(left).vector(&[0.25_f32; 3]);
@@ -125,8 +124,7 @@ mod tests {
     }
 
     fn run(name: &str, call: &mut Call) -> Result<(), String> {
-        let (_, handler) = registrations().iter().find(|(given, _)| *given == name).expect("registered");
-        call.run(*handler).map_err(|(_, message)| message)
+        call.run(handler(name)).map_err(|(_, message)| message)
     }
 
     fn flush(call: &mut Call) -> Result<(), String> {

@@ -135,13 +135,7 @@ fn shift(frame: Frame) -> Result<u32> {
 
 #[cfg(test)]
 mod tests {
-    use crate::abi::Handler;
-    use crate::register::registrations;
-    use crate::testing::Call;
-
-    fn handler(name: &str) -> Handler {
-        registrations().iter().find(|(given, _)| *given == name).expect("registered").1
-    }
+    use crate::testing::{Call, handler};
 
     /// Bounds 0 and 1; the change falls with the distance to `origin`, seen from below or above.
     fn law(call: Call, origin: f32) -> Call {

@@ -118,13 +118,7 @@ fn draw(words: &[i32]) -> Result<Option<Draw>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::abi::Handler;
-    use crate::register::registrations;
-    use crate::testing::Call;
-
-    fn handler(name: &str) -> Handler {
-        registrations().iter().find(|(given, _)| *given == name).expect("registered").1
-    }
+    use crate::testing::{Call, handler};
 
     fn rule(call: Call, code: i64, n_pre: i64) -> Call {
         let call = call.int("rule", code).int("n_pre", n_pre).int("num", 2).ints("prob", &[0, 0]);

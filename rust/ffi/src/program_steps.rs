@@ -117,9 +117,7 @@ fn of_steps(
 
 #[cfg(test)]
 mod tests {
-    use crate::register::registrations;
-    use crate::testing::Call;
-    use spikeloop_kernels::program::{parse, table};
+    use crate::testing::{Call, handler, program};
 
     /// The state, which is what goes through the matrix, becomes half of it and the input; both are kept.
     const FORWARD: &str = "\
@@ -145,14 +143,8 @@ out 5
 ";
     const WEIGHT: [f64; 4] = [0.0, 1.0, 10.0, 0.0];
 
-    fn hash(text: &str) -> i64 {
-        table::insert(&parse(text).expect("valid")).expect("the first").hash() as i64
-    }
-
     fn run(mut call: Call) -> Result<Call, String> {
-        let handler =
-            registrations().iter().find(|(name, _)| *name == "spikeloop.recurrent_steps").expect("there").1;
-        call.run(handler).map_err(|(_, message)| message)?;
+        call.run(handler("spikeloop.recurrent_steps")).map_err(|(_, message)| message)?;
         Ok(call)
     }
 
@@ -164,7 +156,7 @@ out 5
         let call = call.ret(&[f64::NAN; 4], &[2, 2]).ret(&[f64::NAN; 12], &[3, 2, 2]);
         let call = if after { call } else { call.ret(&[f64::NAN; 12], &[3, 2, 2]) };
         let call =
-            call.int("program", hash(text)).int("steps", 3).flag("reverse", after).ints("timed", &[0, 1]);
+            call.int("program", program(text)).int("steps", 3).flag("reverse", after).ints("timed", &[0, 1]);
         call.flag("after", after).int("state", places[0]).int("timed_place", places[1])
     }
 

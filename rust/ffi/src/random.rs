@@ -70,14 +70,12 @@ fn parts_of(buffer: &Buffer) -> Result<Vec<Part>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::register::registrations;
-    use crate::testing::Call;
+    use crate::testing::{Call, handler};
     use spikeloop_kernels::random::philox;
 
     #[test]
     fn words_of_a_key() {
-        let handler =
-            registrations().iter().find(|(name, _)| *name == "spikeloop.random_words").expect("there").1;
+        let handler = handler("spikeloop.random_words");
         let of_key = || Call::default().vector(&[1_u32, 2]).int("purpose", 5);
         let mut call = of_key().vector(&[31_u32]).ret(&[0_u32; 2], &[2]);
         assert_eq!(call.run(handler), Ok(()));

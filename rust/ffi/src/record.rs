@@ -71,14 +71,8 @@ pub(crate) fn append(frame: Frame) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use crate::abi::Handler;
     use crate::buffer::Byte;
-    use crate::register::registrations;
-    use crate::testing::Call;
-
-    fn handler(name: &str) -> Handler {
-        registrations().iter().find(|(given, _)| *given == name).expect("registered").1
-    }
+    use crate::testing::{Call, handler};
 
     #[test]
     fn packs_counts_and_appends_spikes_of_each_type() {

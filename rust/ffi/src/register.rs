@@ -9,6 +9,7 @@ use crate::event;
 use crate::fire;
 use crate::handler::{Body, handlers};
 use crate::plastic;
+use crate::prepared;
 use crate::procedural;
 use crate::program;
 use crate::program_steps;
@@ -33,7 +34,7 @@ pub(crate) fn bodies() -> &'static [(&'static str, Body)] {
 
 handlers! {
     TARGETS, BODIES, "spikeloop.", 0;
-    scatter, "event_scatter": event::scatter;
+    scatter, "event_scatter": prepared::call::<event::Scatter>;
     gather, "event_gather": event::gather;
     outer, "event_outer": event::outer;
     dense_product, "dense_product": dense::product;
@@ -42,8 +43,8 @@ handlers! {
     conv_outer, "conv_outer": conv::outer;
     relay, "event_relay": event::relay;
     collect, "event_collect": event::collect;
-    enqueue, "event_enqueue": spike_queue::enqueue;
-    deliver, "event_deliver": spike_queue::deliver;
+    enqueue, "event_enqueue": prepared::call::<spike_queue::Enqueue>;
+    deliver, "event_deliver": prepared::call::<spike_queue::Deliver>;
     starts, "event_starts": spike_queue::starts;
     split, "random_split": random::split;
     words, "random_words": random::words;

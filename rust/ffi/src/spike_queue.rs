@@ -6,38 +6,28 @@ use crate::event::{delays, indices, rows, rows_of, spikes_as};
 use crate::found;
 use crate::frame::Frame;
 use crate::operand::{expect_rows, float, in_place, operand, result};
-use crate::prepared::Prepared;
+use crate::prepared::OfFloats;
 use spikeloop_kernels::Float;
 use spikeloop_kernels::event::{self, Dims, SpikeQueue, Starts};
 use spikeloop_kernels::large_pages;
 
 /// `spikes, cursor, count, sources, values` to `count, sources, values`, in place.
-pub(crate) fn enqueue(frame: Frame) -> Result<()> {
-    Enqueue::new(frame)?.call(frame)
-}
-
-/// The same, with the attributes of a frame.
-pub(crate) fn prepare_enqueue(frame: Frame) -> Result<Box<dyn Prepared>> {
-    Ok(Box::new(Enqueue::new(frame)?))
-}
-
-/// Spikes that go into a queue, with the attributes read.
 #[derive(Debug)]
-struct Enqueue {
+pub(crate) struct Enqueue {
     double: bool,
     offset: usize,
     n_pre: usize,
 }
 
-impl Enqueue {
+impl OfFloats for Enqueue {
     fn new(frame: Frame) -> Result<Self> {
         frame.expect_counts(5, 3)?;
         let double = float(&frame.arg(4), "values")? == Dtype::F64;
         Ok(Self { double, offset: frame.count("offset")?, n_pre: frame.count("n_pre")? })
     }
 
-    fn call(&self, frame: Frame) -> Result<()> {
-        if self.double { self.call_as::<f64>(frame) } else { self.call_as::<f32>(frame) }
+    fn is_double(&self) -> bool {
+        self.double
     }
 
     fn call_as<T: Float + Element>(&self, frame: Frame) -> Result<()> {
@@ -56,33 +46,17 @@ impl Enqueue {
     }
 }
 
-impl Prepared for Enqueue {
-    unsafe fn run(&self, frame: Frame) -> Result<()> {
-        self.call(frame)
-    }
-}
-
 /// `weight, indices, indptr, starts, cursor, count, sources, values, target` to `count, sources, values, target`,
 /// in place.
-pub(crate) fn deliver(frame: Frame) -> Result<()> {
-    Deliver::new(frame)?.call(frame)
-}
-
-/// The same, with the attributes of a frame.
-pub(crate) fn prepare_deliver(frame: Frame) -> Result<Box<dyn Prepared>> {
-    Ok(Box::new(Deliver::new(frame)?))
-}
-
-/// A delivery from a queue, with the attributes read.
 #[derive(Debug)]
-struct Deliver {
+pub(crate) struct Deliver {
     double: bool,
     n_pre: usize,
     sorted: bool,
     blocks: usize,
 }
 
-impl Deliver {
+impl OfFloats for Deliver {
     fn new(frame: Frame) -> Result<Self> {
         frame.expect_counts(9, 4)?;
         let double = float(&frame.arg(8), "target")? == Dtype::F64;
@@ -90,8 +64,8 @@ impl Deliver {
         Ok(Self { double, n_pre, sorted, blocks: frame.count("blocks")? })
     }
 
-    fn call(&self, frame: Frame) -> Result<()> {
-        if self.double { self.call_as::<f64>(frame) } else { self.call_as::<f32>(frame) }
+    fn is_double(&self) -> bool {
+        self.double
     }
 
     fn call_as<T: Float + Element>(&self, frame: Frame) -> Result<()> {
@@ -105,12 +79,6 @@ impl Deliver {
         // SAFETY: the other operands borrow other buffers, and the target's own is not borrowed.
         let target = unsafe { in_place::<T>(&target, "target", &frame.ret(3))? };
         Ok(event::deliver(dims, weight, &rows, starts, &mut queue, target)?)
-    }
-}
-
-impl Prepared for Deliver {
-    unsafe fn run(&self, frame: Frame) -> Result<()> {
-        self.call(frame)
     }
 }
 
@@ -149,13 +117,7 @@ fn queue<T: Float + Element>(frame: Frame<'_>, first: usize) -> Result<SpikeQueu
 
 #[cfg(test)]
 mod tests {
-    use crate::abi::Handler;
-    use crate::register::registrations;
-    use crate::testing::Call;
-
-    fn handler(name: &str) -> Handler {
-        registrations().iter().find(|(given, _)| *given == name).expect("registered").1
-    }
+    use crate::testing::{Call, handler};
 
     /// Two sources and three slots, with one spike of source 1 in slot 0.
     fn queue(call: Call, cursor: i32, first: usize) -> Call {

@@ -6,8 +6,20 @@ use crate::abi::{
 };
 use crate::attributes::{Attribute, Attributes};
 use crate::buffer::Element;
+use crate::register::registrations;
+use spikeloop_kernels::program::{parse, table};
 use std::ffi::{CStr, CString, c_int};
 use std::ptr;
+
+/// The handler with this name.
+pub(crate) fn handler(name: &str) -> Handler {
+    registrations().iter().find(|(given, _)| *given == name).expect("registered").1
+}
+
+/// The number of the program with this text, which is registered.
+pub(crate) fn program(text: &str) -> i64 {
+    table::insert(&parse(text).expect("valid")).expect("no other has its hash").hash() as i64
+}
 
 /// A buffer that owns its memory, aligned as XLA's.
 struct Memory {

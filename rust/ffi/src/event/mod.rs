@@ -6,7 +6,7 @@
 
 mod scatter;
 
-pub(crate) use scatter::{prepare as prepare_scatter, scatter};
+pub(crate) use scatter::Scatter;
 
 use crate::buffer::{Buffer, Dtype, Element};
 use crate::error::{Error, Result};
@@ -207,13 +207,7 @@ pub(crate) fn events_as<'a, T: Element>(spikes: &Buffer<'a>, name: &str) -> Resu
 
 #[cfg(test)]
 mod tests {
-    use crate::abi::Handler;
-    use crate::register::registrations;
-    use crate::testing::Call;
-
-    fn handler(name: &str) -> Handler {
-        registrations().iter().find(|(given, _)| *given == name).expect("registered").1
-    }
+    use crate::testing::{Call, handler};
 
     /// Three sources, four targets: 0 → 1, 3; 1 → nothing; 2 → 0.
     fn connectivity(call: Call, offset: i64) -> Call {

@@ -6,23 +6,13 @@ use crate::error::Result;
 use crate::found;
 use crate::frame::Frame;
 use crate::operand::{float, in_place, operand};
-use crate::prepared::Prepared;
+use crate::prepared::OfFloats;
 use spikeloop_kernels::Float;
 use spikeloop_kernels::event;
 
 /// `spikes, weight, indices, indptr, [delay, cursor,] target` to `target`, in place.
-pub(crate) fn scatter(frame: Frame) -> Result<()> {
-    Scatter::new(frame)?.call(frame)
-}
-
-/// The same, with the attributes of a frame.
-pub(crate) fn prepare(frame: Frame) -> Result<Box<dyn Prepared>> {
-    Ok(Box::new(Scatter::new(frame)?))
-}
-
-/// A propagation whose attributes are read.
 #[derive(Debug)]
-struct Scatter {
+pub(crate) struct Scatter {
     /// The operand that is the target, and whether it holds float64.
     target: usize,
     double: bool,
@@ -32,7 +22,7 @@ struct Scatter {
     turn: Option<Turn>,
 }
 
-impl Scatter {
+impl OfFloats for Scatter {
     fn new(frame: Frame) -> Result<Self> {
         let target = expect_either(frame, 5)? - 1;
         let double = float(&frame.arg(target), "target")? == Dtype::F64;
@@ -40,8 +30,8 @@ impl Scatter {
         Ok(Self { target, double, n_pre, sorted, offset: frame.count("offset")?, turn: turn(frame, 5)? })
     }
 
-    fn call(&self, frame: Frame) -> Result<()> {
-        if self.double { self.call_as::<f64>(frame) } else { self.call_as::<f32>(frame) }
+    fn is_double(&self) -> bool {
+        self.double
     }
 
     fn call_as<T: Float + Element>(&self, frame: Frame) -> Result<()> {
@@ -60,11 +50,5 @@ impl Scatter {
             };
             Ok(delivered?)
         })
-    }
-}
-
-impl Prepared for Scatter {
-    unsafe fn run(&self, frame: Frame) -> Result<()> {
-        self.call(frame)
     }
 }

@@ -1,9 +1,8 @@
 //! Every operand of every kernel with a length that does not fit: an error that names an operand, and nothing else.
 
-use crate::abi::Handler;
 use crate::cuda::cuda_registrations;
 use crate::register::registrations;
-use crate::testing::Call;
+use crate::testing::{Call, handler};
 
 mod event;
 mod plastic;
@@ -14,10 +13,6 @@ struct Kernel {
     call: fn() -> Call,
     operands: &'static [&'static str],
     free: &'static [(&'static str, usize, &'static [usize])],
-}
-
-fn handler(name: &str) -> Handler {
-    registrations().iter().find(|(given, _)| *given == name).expect("registered").1
 }
 
 /// Three sources, four targets: 0 → 1, 3; 1 → nothing; 2 → 0.

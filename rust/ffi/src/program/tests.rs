@@ -1,7 +1,5 @@
-use crate::register::registrations;
 use crate::sequence::register_sequence;
-use crate::testing::Call;
-use spikeloop_kernels::program::{parse, table};
+use crate::testing::{Call, handler, program};
 use spikeloop_kernels::random::{PURPOSE, philox};
 
 const TEXT: &str = "\
@@ -29,21 +27,16 @@ fn plus_drawn(values: [f32; 6]) -> [f32; 6] {
 }
 
 fn run(call: Call) -> Result<Call, String> {
-    let handler = registrations().iter().find(|(name, _)| *name == "spikeloop.program").expect("there").1;
     let mut call = call;
-    call.run(handler).map_err(|(_, message)| message)?;
+    call.run(handler("spikeloop.program")).map_err(|(_, message)| message)?;
     Ok(call)
-}
-
-fn hash(text: &str) -> i64 {
-    table::insert(&parse(text).expect("valid")).expect("the first").hash() as i64
 }
 
 fn call(scale: &[f32], per_neuron: &[f32], sums: &[f32]) -> Call {
     let state = [1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0];
     let call = Call::default().arg(scale, &[scale.len() as i64, 1]).arg(&state, &[2, 3]);
     let call = call.vector(per_neuron).arg(&[WORD], &[]).alias(1);
-    call.ret(sums, &[sums.len() as i64]).int("program", hash(TEXT))
+    call.ret(sums, &[sums.len() as i64]).int("program", program(TEXT))
 }
 
 #[test]
@@ -74,7 +67,7 @@ fn errors_name_the_operand() {
     let call = Call::default().int("program", 5);
     assert_eq!(message(call), "program: no program with the hash 5 is registered in this process");
     let text = "program f64 inputs 2\n0 = in 0\n1 = in 1\n2 = add 0 1\nout 2\n";
-    let two = || Call::default().int("program", hash(text)).vector(&[1.0]);
+    let two = || Call::default().int("program", program(text)).vector(&[1.0]);
     assert_eq!(
         message(two().vector(&[1.0_f32]).ret(&[0.0], &[1])),
         "program: operand 1 is float32, expected float64"
@@ -89,7 +82,7 @@ fn errors_name_the_operand() {
 #[test]
 fn a_program_of_sums_alone_has_the_shape_of_its_largest_operand() {
     let text = "program f64 inputs 2\n0 = in 0\n1 = in 1\n2 = mul 0 1\nsum 2\n";
-    let call = Call::default().int("program", hash(text)).vector(&[2.0]).vector(&[1.0, 2.0, 3.0]);
+    let call = Call::default().int("program", program(text)).vector(&[2.0]).vector(&[1.0, 2.0, 3.0]);
     assert_eq!(run(call.ret(&[0.0], &[])).expect("runs").result::<f64>(0), [12.0]);
 }
 
@@ -98,11 +91,10 @@ fn two_steps(state: &[f64], drive: &[f64], dims: &[i64], count: i64) -> Result<C
     let text = "program f64 inputs 2\n0 = in 0\n1 = in 1\n2 = add 0 1\nout 2 alias 0\nout 2\nsum 1\n";
     let call =
         Call::default().vector(state).arg(drive, dims).ret(&vec![0.0; state.len()], &[state.len() as i64]);
-    let call = call.ret(&[0.0; 6], &[2, 3]).ret(&[0.0], &[]).int("program", hash(text)).int("steps", count);
+    let call =
+        call.ret(&[0.0; 6], &[2, 3]).ret(&[0.0], &[]).int("program", program(text)).int("steps", count);
     let mut call = call.flag("reverse", true).ints("timed", &[0, 1]);
-    let handler =
-        registrations().iter().find(|(name, _)| *name == "spikeloop.program_steps").expect("there").1;
-    call.run(handler).map_err(|(_, message)| message)?;
+    call.run(handler("spikeloop.program_steps")).map_err(|(_, message)| message)?;
     Ok(call)
 }
 
@@ -132,17 +124,17 @@ fn a_prepared_program_looks_at_what_shares_memory() {
     let text = format!(
         "sequence operands 2 results 1\n{}call program operands 0,1 results 2 program=int:{}\n",
         "buffer 11 dims 3\n".repeat(3),
-        hash(text)
+        program(text)
     );
     let sequence = register_sequence(&text).expect("a sequence") as i64;
-    let handler = registrations().iter().find(|(name, _)| *name == "spikeloop.sequence").expect("there").1;
     let operands = || Call::default().vector(&[5.0_f32, 6.0, 7.0]).vector(&[1.0_f32, 2.0, 3.0]);
     for call in [operands().alias(0), operands().ret(&[f32::NAN; 3], &[3])] {
         let mut call = call.int("sequence", sequence);
-        assert_eq!(call.run(handler), Ok(()));
+        assert_eq!(call.run(handler("spikeloop.sequence")), Ok(()));
         assert_eq!(call.result::<f32>(0), [4.0, 4.0, 4.0]);
     }
-    let error = operands().alias(1).int("sequence", sequence).run(handler).unwrap_err().1;
+    let error =
+        operands().alias(1).int("sequence", sequence).run(handler("spikeloop.sequence")).unwrap_err().1;
     let expected = "program: result 0 shares memory with operand 1, but the program does not say 'alias 1'";
     assert_eq!(error, expected);
 }

@@ -1,11 +1,5 @@
 use super::register_sequence;
-use crate::abi::Handler;
-use crate::register::registrations;
-use crate::testing::Call;
-
-fn handler() -> Handler {
-    registrations().iter().find(|(name, _)| *name == "spikeloop.sequence").expect("registered").1
-}
+use crate::testing::{Call, handler};
 
 /// Two projections of three neurons to themselves, one after the other: weights 10, then 0.5.
 const TEXT: &str = "\
@@ -29,18 +23,18 @@ fn call(text: &str, indices: &[u16]) -> Call {
 #[test]
 fn runs_its_calls_in_order_with_constants_and_attributes() {
     let mut done = call(TEXT, &[1, 2, 0]);
-    assert_eq!(done.run(handler()), Ok(()));
+    assert_eq!(done.run(handler("spikeloop.sequence")), Ok(()));
     assert_eq!(done.result::<f32>(0), [22.0, 11.5, 1.0]);
 }
 
 #[test]
 fn the_error_of_a_call_is_that_of_the_sequence() {
-    let error = call(TEXT, &[1, 3, 7]).run(handler()).unwrap_err().1;
+    let error = call(TEXT, &[1, 3, 7]).run(handler("spikeloop.sequence")).unwrap_err().1;
     assert_eq!(error, "event_scatter: 'indices' holds 7 at place 2, which is out of range for 3 targets");
-    let error = Call::default().int("sequence", 5).run(handler()).unwrap_err().1;
+    let error = Call::default().int("sequence", 5).run(handler("spikeloop.sequence")).unwrap_err().1;
     assert_eq!(error, "sequence: no sequence with the hash 5 is registered in this process");
     let hash = register_sequence(TEXT).expect("a sequence") as i64;
-    let error = Call::default().int("sequence", hash).run(handler()).unwrap_err().1;
+    let error = Call::default().int("sequence", hash).run(handler("spikeloop.sequence")).unwrap_err().1;
     assert_eq!(error, "sequence: got 0 operands and 0 results, expected 3 and 1");
 }
 
@@ -51,7 +45,7 @@ fn other_buffers_than_those_described_are_refused() {
     let (spikes, weight) = (Call::default().vector(&[1.0_f32, 0.0, 2.0]), [10.0_f32]);
     let run = |call: Call, targets: usize| {
         let mut call = call.ret(&vec![1.0_f32; targets], &[targets as i64]).int("sequence", hash);
-        call.run(handler()).map_err(|(_, message)| message)
+        call.run(handler("spikeloop.sequence")).map_err(|(_, message)| message)
     };
     let error = run(spikes.vector(&weight).vector(&[1_u16, 2, 0]), 2).unwrap_err();
     assert_eq!(error, "sequence: buffer 3 is float32 [2], expected float32 [3]");
@@ -69,7 +63,7 @@ fn calls_are_prepared_if_they_can_be() {
     assert_eq!(prepared(TEXT), [true, true]);
     assert_eq!(prepared(&TEXT.replacen("n_pre=int:3", "n_pre=flag:1", 1)), [false, true]);
     let mut other = call(&TEXT.replacen("n_pre=int:3", "n_pre=flag:1", 1), &[1, 2, 0]);
-    let error = other.run(handler()).unwrap_err().1;
+    let error = other.run(handler("spikeloop.sequence")).unwrap_err().1;
     assert_eq!(error, "event_scatter: attribute 'n_pre' is bool, expected an integer");
 }
 

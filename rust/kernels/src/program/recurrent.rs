@@ -6,7 +6,7 @@
 
 use std::ffi::c_void;
 use std::ops::Range;
-use std::slice;
+use std::{ptr, slice};
 
 use super::Program;
 use super::element::Element;
@@ -138,9 +138,9 @@ impl<T: Element> Product<'_, T> {
     /// As for [`Recurrent::run`], of a call of one step.
     unsafe fn before(&mut self, link: Link, call: &Call<'_>) {
         let Link::Before { state, timed } = link else { return };
-        // SAFETY: promised to this function.
+        // SAFETY: promised to this function: they are two arrays, and nobody else has these samples.
         let (spikes, input) = unsafe {
-            (self.of(call, call.inputs[state].ptr), self.of_mut(call, call.inputs[timed].ptr.cast_mut()))
+            (&*self.part(call, call.inputs[state].ptr), &mut *self.part(call, call.inputs[timed].ptr))
         };
         self.sums.resize(spikes.len(), T::ZERO);
         self.factor.product(Spikes::Float(spikes), &mut self.sums);
@@ -153,30 +153,20 @@ impl<T: Element> Product<'_, T> {
     /// As for [`Recurrent::run`], of a call of one step.
     unsafe fn after(&mut self, link: Link, call: &Call<'_>) {
         let Link::After { timed, state } = link else { return };
-        // SAFETY: promised to this function.
+        // SAFETY: promised to this function: they are two arrays, and nobody else has these samples.
         let (input, spikes) =
-            unsafe { (self.of(call, call.outs[timed]), self.of_mut(call, call.outs[state])) };
+            unsafe { (&*self.part(call, call.outs[timed]), &mut *self.part(call, call.outs[state])) };
         self.factor.product(Spikes::Float(input), spikes);
     }
 
-    /// What an array of the population holds for the samples.
+    /// The elements that an array of the population has for the samples.
     ///
     /// # Safety
-    /// It can be read, and nobody writes it meanwhile.
-    unsafe fn of<'b>(&self, call: &Call<'_>, array: *const c_void) -> &'b [T] {
+    /// It has all elements of the population.
+    unsafe fn part(&self, call: &Call<'_>, array: *const c_void) -> *mut [T] {
         let (start, n) = (self.samples.start, call.shape.n);
         // SAFETY: promised to this function.
-        unsafe { slice::from_raw_parts(array.cast::<T>().add(start * n), self.samples.len() * n) }
-    }
-
-    /// As [`Self::of`], to be written.
-    ///
-    /// # Safety
-    /// It can be read and written, and nobody else does so meanwhile.
-    #[allow(clippy::mut_from_ref)] // it is not memory of this
-    unsafe fn of_mut<'b>(&self, call: &Call<'_>, array: *mut c_void) -> &'b mut [T] {
-        let (start, n) = (self.samples.start, call.shape.n);
-        // SAFETY: promised to this function.
-        unsafe { slice::from_raw_parts_mut(array.cast::<T>().add(start * n), self.samples.len() * n) }
+        let first = unsafe { array.cast_mut().cast::<T>().add(start * n) };
+        ptr::slice_from_raw_parts_mut(first, self.samples.len() * n)
     }
 }

@@ -1,9 +1,7 @@
 //! Steps of a loop that carries what they keep.
 
-use super::hash;
-use crate::register::registrations;
 use crate::sequence::register_sequence;
-use crate::testing::Call;
+use crate::testing::{Call, handler, program};
 
 /// A potential that grows by its input, loses 2 by a spike, and holds while the neuron waits; the spikes; the steps left.
 const PLAIN: &str = "\
@@ -32,33 +30,7 @@ out 14 alias 0
 out 18 alias 1
 out 19 alias 2
 ";
-/// The same with spikes as bits.
-const BITS: &str = "\
-program f32 inputs 4
-0 = in 0
-1 = bin 1
-2 = in 2
-3 = in 3
-4 = const 00000000
-5 = const 3f800000
-6 = const 40000000
-7 = const 40400000
-8 = sub 2 5
-9 = max 4 8
-10 = gt 9 4
-11 = sel 1 6 4
-12 = sub 0 11
-13 = add 12 3
-14 = sel 10 12 13
-15 = ge 14 6
-16 = bnot 10
-17 = band 15 16
-18 = sel 17 7 9
-out 14 alias 0
-out 17 alias 1
-out 18 alias 2
-";
-/// The same with a bit of each neuron that waits.
+/// The same with spikes as bits, and a bit of each neuron that waits.
 const WAITING: &str = "\
 program f32 inputs 4
 0 = in 0
@@ -77,6 +49,12 @@ program f32 inputs 4
 out 9 alias 0
 out 12 alias 1
 ";
+
+/// The same with spikes as bits.
+fn with_bits() -> String {
+    PLAIN.replace("1 = in 1", "1 = bin 1").replace("mul 1 6", "sel 1 6 4").replace("out 18", "out 17")
+}
+
 const PERIOD: f32 = 3.0;
 const HEADER: usize = 16;
 
@@ -110,16 +88,14 @@ impl Population {
         let attributes = format!(
             "program=int:{} bits=int:{} inputs=ints:0,1,2,3 outs=ints:0,1,2 spikes=ints:1,1 counts=ints:- \
              waiting=int:{} waiting_inputs=ints:0,1,2,3 waiting_outs=ints:0,1 calendar=ints:2,2,-1,3",
-            hash(PLAIN),
-            hash(BITS),
-            hash(WAITING)
+            program(PLAIN),
+            program(&with_bits()),
+            program(WAITING)
         );
         let step = "call fire_kept operands 0,1,2,3,4 results 5,6,7,8";
         let text = format!("sequence operands 5 results 4\n{buffers}{step} {attributes}\n");
         let mut call = call.int("sequence", register_sequence(&text).expect("a sequence") as i64);
-        let handler =
-            registrations().iter().find(|(name, _)| *name == "spikeloop.sequence").expect("there").1;
-        call.run(handler).map_err(|(_, message)| message)?;
+        call.run(handler("spikeloop.sequence")).map_err(|(_, message)| message)?;
         let [potential, spikes, left] = [0, 1, 2].map(|k| call.result(k));
         Ok(Self { potential, spikes, left, kept: call.result(3) })
     }
@@ -202,8 +178,7 @@ fn memory_of_another_size_is_refused() {
 fn spikes_of_another_population_are_refused() {
     let known = |n: usize| {
         let mut call = Call::default().vector(&vec![0.0_f32; n]).vector(&[1_u32, 3, 0, 0]);
-        let found = registrations().iter().find(|(name, _)| *name == "spikeloop.spikes_known");
-        call.run(found.expect("there").1).map_err(|(_, message)| message)
+        call.run(handler("spikeloop.spikes_known")).map_err(|(_, message)| message)
     };
     assert_eq!(known(3), Ok(()));
     assert_eq!(known(5).unwrap_err(), "spikes_known: what is kept is not of 5 neurons");

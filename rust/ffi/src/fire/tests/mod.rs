@@ -2,10 +2,8 @@
 
 mod kept;
 
-use crate::register::registrations;
 use crate::sequence::register_sequence;
-use crate::testing::Call;
-use spikeloop_kernels::program::{parse, table};
+use crate::testing::{Call, handler, program};
 
 /// A state less the last spike; a spike where it is 2 or more; the count of spikes.
 const PLAIN: &str = "\
@@ -38,16 +36,12 @@ out 5 alias 0
 out 7 alias 1
 ";
 
-fn hash(text: &str) -> i64 {
-    table::insert(&parse(text).expect("valid")).expect("no other has its hash").hash() as i64
-}
-
 /// Two steps as one sequence, in which the second one reads what the first one made.
 fn run(call: Call) -> Result<[Vec<f32>; 3], String> {
     let step = format!(
         "program=int:{} bits=int:{} inputs=ints:0,1 outs=ints:0,1 spikes=ints:1,1 counts=ints:2,2",
-        hash(PLAIN),
-        hash(BITS)
+        program(PLAIN),
+        program(BITS)
     );
     let buffer = |k: usize| format!("buffer 11 dims {}\n", call.dims(k % 3)[0]);
     let buffers: String = (0..6).map(buffer).collect();
@@ -58,8 +52,7 @@ fn run(call: Call) -> Result<[Vec<f32>; 3], String> {
     );
     let sequence = register_sequence(&text).expect("a sequence") as i64;
     let mut call = call.int("sequence", sequence);
-    let handler = registrations().iter().find(|(name, _)| *name == "spikeloop.sequence").expect("there").1;
-    call.run(handler).map_err(|(_, message)| message)?;
+    call.run(handler("spikeloop.sequence")).map_err(|(_, message)| message)?;
     Ok([0, 1, 2].map(|k| call.result(k)))
 }
 
