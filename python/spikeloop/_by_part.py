@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 Part = Callable[[int, int], Any]  # (start, stop) -> those elements of the flat array
-Place = Callable[[tuple[int, ...], Part], Any]  # (shape, part) -> the array; None if it is none that devices share
+Place = Callable[[tuple[int, ...], Part], Any]  # (shape, part) -> the array, or None if devices do not share it
 
 
 class _Here(threading.local):

@@ -1,10 +1,11 @@
 """What native calls keep from step to step of a loop, which carries it beside the States.
 
 The step of a population whose spikes are bits inside of its call keeps them, with the list of the neurons that spike,
-so that the next step needs no search. It may keep a calendar too: in which step which refractory neurons wait no
-longer. Then the program reads one bit of each neuron instead of the steps that are left, and the State is made of the
-calendar after the loop. What is kept begins empty: the first step finds what it needs. If the first spikes are graded,
-it takes the ordinary program, and if the steps that are left fit in no calendar, they are counted.
+so that the next step needs no search. It may also keep a calendar: for each step the neurons whose refractory period
+ends in it. Then the program reads one bit of each neuron instead of the steps that are left, and the State is computed
+from the calendar after the loop. What is kept is empty before the loop, and the first step fills it. If the first
+spikes are graded, the first step runs the ordinary program. If the calendar has no room for the steps that are left,
+they are counted.
 """
 
 from __future__ import annotations
@@ -178,7 +179,7 @@ def _words_of_bits(n: int) -> int:
 
 
 def _due_at(n: int) -> int:
-    """Where the calendar has for each neuron the step in which it waits no longer."""
+    """Where the calendar has, for each neuron, the step in which its refractory period ends."""
     return _HEADER + 2 * _words_of_bits(n)
 
 

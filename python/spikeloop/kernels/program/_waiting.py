@@ -1,8 +1,8 @@
 """Programs of populations whose refractory neurons are bits.
 
-Where a program asks of the steps that are left only whether one waits still, and sets them only for neurons that spike,
-native code keeps a calendar: in which step which neurons wait no longer. The program then reads one bit of each neuron,
-and neither reads nor makes the steps that are left.
+Some programs use the steps that are left only to know whether a neuron is refractory, and set them only for neurons
+that spike. For these native code keeps a calendar: for each step the neurons whose refractory period ends in it. The
+program then reads one bit of each neuron, and neither reads nor writes the steps that are left.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-//! A calendar of refractory neurons: in which step which of them wait no longer.
+//! A calendar of refractory neurons: for each step the neurons whose refractory period ends in it.
 //!
-//! A neuron that spikes is entered once, and taken out once when its time has come; in between nothing touches it but
-//! the program of its population, which reads one bit. Neurons that are due in the same step form a chain: `first` of
-//! the step, then `next` of each neuron, both one more than the neuron, 0 at the end.
+//! A spike enters its neuron, and the step in which the period ends takes it out. In the steps between, the program of
+//! the population only reads one bit of the neuron. Neurons that are due in the same step form a chain: `first` of the
+//! step is the first one, `next` of each neuron the one after it; both hold the number of the neuron plus 1, and 0 ends
+//! the chain.
 
 const WORD: usize = u64::BITS as usize;
 
@@ -13,7 +14,7 @@ pub struct Calendar<'a> {
     pub now: &'a mut u32,
     /// The bits of the neurons that wait.
     pub waits: &'a mut [u64],
-    /// For each neuron the step in which it waits no longer.
+    /// For each neuron the step in which its refractory period ends.
     pub due: &'a mut [u32],
     /// For each neuron the next one that is due in the same step.
     pub next: &'a mut [u32],
@@ -45,7 +46,7 @@ impl Calendar<'_> {
         steps.chunks(WORD).all(|steps| are_zeros(steps) || steps.iter().all(fits))
     }
 
-    /// Begins the next step: who is due in it waits no longer.
+    /// Begins the next step: the refractory period of the neurons that are due in it ends.
     pub fn begin_step(&mut self) {
         *self.now += 1;
         let slot = *self.now as usize % self.first.len();
