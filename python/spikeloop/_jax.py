@@ -41,6 +41,7 @@ __all__ = [
     "bind_equation",
     "bind_inputs",
     "consts_to_arguments",
+    "counts_of_scan",
     "current_trace",
     "default_device",
     "differ_between_lanes",
@@ -248,6 +249,14 @@ def inner_program(equation: Any) -> ClosedJaxpr | None:
         return None
     inner = equation.params[name]
     return inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, [])
+
+
+def counts_of_scan(params: Mapping[str, Any]) -> tuple[int, int]:
+    """(number of constants, number of values carried) of a `scan`: JAX 0.12 tells them as groups of its operands."""
+    if "ft_in" in params:
+        consts, carry, _ = (len(group) for group in params["ft_in"].unpack())
+        return consts, carry
+    return params["num_consts"], params["num_carry"]
 
 
 def bind_equation(equation: Any, operands: Sequence[Any], **changed: Any) -> list[Any]:

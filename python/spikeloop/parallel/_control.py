@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 
-from .._jax import ClosedJaxpr, bind_equation, flat_program, inner_program, run_jaxpr, without_unused
+from .._jax import ClosedJaxpr, bind_equation, counts_of_scan, flat_program, inner_program, run_jaxpr, without_unused
 from ..kernels.plan import as_step, step_p
 from . import _interval
 from ._value import Layout, Value
@@ -54,7 +54,7 @@ class Local:
 def _scan(partition: Partition, equation: Any, values: list[Value]) -> list[Value]:
     p = equation.params
     body, joins = flat_program(p["jaxpr"]), _runs_step(p["jaxpr"].jaxpr)
-    consts, init, xs = _split(values, p["num_consts"], p["num_carry"])
+    consts, init, xs = _split(values, *counts_of_scan(p))
     if partition.of_batch and (outs := _map(partition, equation, consts, init, xs)) is not None:
         return outs
     xs = [Value(partition.whole(x)) if x.layout is not None and x.layout.axis == 0 else x for x in xs]

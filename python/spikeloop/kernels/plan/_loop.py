@@ -19,6 +19,7 @@ from ..._jax import (
     Literal,
     bind_equation,
     consts_to_arguments,
+    counts_of_scan,
     mlir,
     new_program_primitive,
     run_jaxpr,
@@ -72,8 +73,8 @@ class Carried:
     def run(self, operands: Sequence[Any]) -> list[Any]:
         """The results of the loop."""
         params = self.loop.params
-        first, last = params["num_consts"], params["num_consts"] + params["num_carry"]
-        consts, init, xs = operands[:first], operands[first:last], operands[last:]
+        first, carried = counts_of_scan(params)
+        consts, init, xs = operands[:first], operands[first : first + carried], operands[first + carried :]
         start = [jnp.zeros(kept.before.aval.shape, kept.before.aval.dtype) for kept in self.kept]
 
         def step(carry: Any, x: Any) -> Any:
@@ -122,12 +123,16 @@ def carried_form(loop: Any) -> Carried | None:
     return Carried(loop, step, plan, fixed, ClosedJaxpr(program, []), tuple(kept), lefts)
 
 
+def _carry(loop: Any) -> list[tuple[Any, Any]]:
+    """What a loop carries: for each place the variables of its body before and after a step."""
+    body, (first, carried) = loop.params["jaxpr"].jaxpr, counts_of_scan(loop.params)
+    return [*zip(body.invars[first : first + carried], body.outvars, strict=False)]
+
+
 def _carried(loop: Any, step: Any, jaxpr: Any) -> dict[int, tuple[Any, Any]]:
     """For places in the carry of a loop the variables of its step `jaxpr` before and after the step."""
-    body, first = loop.params["jaxpr"].jaxpr, loop.params["num_consts"]
     found = {}
-    for k in range(loop.params["num_carry"]):
-        before, after = body.invars[first + k], body.outvars[k]
+    for k, (before, after) in enumerate(_carry(loop)):
         if step.invars.count(before) == 1 and after in step.outvars:
             pair = jaxpr.invars[step.invars.index(before)], jaxpr.outvars[step.outvars.index(after)]
             found |= {k: pair} if jaxpr.outvars.count(pair[1]) == 1 and pair[1] not in jaxpr.invars else {}
@@ -136,11 +141,10 @@ def _carried(loop: Any, step: Any, jaxpr: Any) -> dict[int, tuple[Any, Any]]:
 
 def _private(loop: Any, step: Any) -> list[int]:
     """The places in the carry of a loop that nothing of its body reads but the step."""
-    body, first = loop.params["jaxpr"].jaxpr, loop.params["num_consts"]
+    body = loop.params["jaxpr"].jaxpr
     read = variables([v for equation in body.eqns if equation is not step for v in equation.invars])
     alone = []
-    for k in range(loop.params["num_carry"]):
-        before, after = body.invars[first + k], body.outvars[k]
+    for k, (before, after) in enumerate(_carry(loop)):
         given_on = isinstance(after, Literal) or body.outvars.count(after) > 1 or before in body.outvars
         if not given_on and not read & {before, after}:
             alone.append(k)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..._jax import ClosedJaxpr, Literal, source_line
+from ..._jax import ClosedJaxpr, Literal, counts_of_scan, source_line
 from ._forms import TARGET as BITS
 from ._groups import Group, Plan, kernel_of, native_call, variables
 from ._kept import KNOWN, Kept
@@ -27,7 +27,8 @@ def _steps(jaxpr: Any) -> Iterator[tuple[Plan, list[Any], Sequence[Kept]]]:
         if equation.primitive is step_p:
             yield _planned(equation.params["jaxpr"].jaxpr, equation.params["fixed"])
         elif equation.primitive.name == "scan" and not has_step(inner := equation.params["jaxpr"].jaxpr):
-            yield _planned(inner, [k < equation.params["num_consts"] for k in range(len(inner.invars))])
+            consts, _ = counts_of_scan(equation.params)
+            yield _planned(inner, [k < consts for k in range(len(inner.invars))])
         elif equation.primitive.name == "scan" and (form := carried_form(equation)):
             yield form.plan, form.fixed, form.kept
         else:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import jax
 import numpy as np
 
-from ..._jax import Literal, is_tracer, source_line
+from ..._jax import Literal, counts_of_scan, is_tracer, source_line
 from ._builder import Builder, maximum, minimum, select
 from ._expand import EXPANSIONS, function
 from ._ir import IllTyped, Operand, Value, apply, number_of
@@ -195,11 +195,11 @@ def _inlined(params: dict[str, Any], args: list[Known], builder: Builder) -> lis
 
 
 def _unrolled(
-    args: list[Known], builder: Builder, *, jaxpr: Any, length: int, reverse: bool, num_consts: int, num_carry: int,
-    **_: Any,
-) -> list[Known]:  # fmt: skip
+    args: list[Known], builder: Builder, *, jaxpr: Any, length: int, reverse: bool, **params: Any
+) -> list[Known]:
     if length > LONGEST_LOOP:
         raise _Unfit(f"a loop of {length} turns, more than {LONGEST_LOOP}")
+    num_consts, num_carry = counts_of_scan(params)
     consts, carry, xs = args[:num_consts], args[num_consts:][:num_carry], args[num_consts + num_carry :]
     stacked: list[list[Value]] = [[] for _ in jaxpr.jaxpr.outvars[num_carry:]]
     turns = range(length)[::-1] if reverse else range(length)
