@@ -8,7 +8,8 @@ set -euo pipefail
 python=$1
 export SPIKELOOP_CUDA_INCLUDE=$2
 # What XLA compiles is small and runs once: its optimiser is off.
-export XLA_FLAGS="--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+XLA_FLAGS=$("$python" tests/helpers/quick_xla.py)
+export XLA_FLAGS
 frames=$(echo tests/cuda/test_{connect,event,exact_sums,history,joined,plastic,procedural,products,program,queue,random,record}.py)
 through_jax=$(echo tests/kernels/test_{eligibility,event,plastic,random,record,ring,spike_queue}.py)
 run() { "$python" -m pytest -q -p no:cacheprovider --timeout 600 "$@"; }

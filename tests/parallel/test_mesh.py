@@ -9,14 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import quick_xla
 import spikeloop as sl
 from spikeloop.parallel import _describe
 from spikeloop.parallel._partition import Exchanged
 from spikeloop.parallel._value import Layout, Value
 
 SCRIPT = Path(__file__).parents[1] / "helpers" / "on_devices.py"
-FLAGS = "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0"
-FLAGS += " --xla_cpu_use_fusion_emitters=false --xla_dump_hlo_as_text --xla_dump_hlo_module_re=_run --xla_dump_to="
+FLAGS = f"--xla_force_host_platform_device_count=4 {quick_xla.FLAGS}"
+FLAGS += " --xla_dump_hlo_as_text --xla_dump_hlo_module_re=_run --xla_dump_to="
 
 
 @pytest.fixture(scope="module")

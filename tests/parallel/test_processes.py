@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import quick_xla
 from spikeloop.parallel import _processes
 from spikeloop.parallel._launch import _free_port
 
@@ -19,7 +20,7 @@ SCRIPT = Path(__file__).parents[1] / "helpers" / "in_processes.py"
 def run(native, tmp_path_factory):
     """Two processes, one of which is killed at the end, and their copies."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    env["XLA_FLAGS"] = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+    env["XLA_FLAGS"] = quick_xla.FLAGS
     env |= {"RUN": str(tmp_path_factory.mktemp("records")), "NOBODY": f"127.0.0.1:{_free_port()}"}
     env["FOUR"] = f"127.0.0.1:{_free_port()}"
     command = [sys.executable, "-m", "spikeloop", "launch", "-n", "2", str(SCRIPT)]
