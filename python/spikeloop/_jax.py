@@ -346,6 +346,10 @@ def new_program_primitive(name: str) -> Primitive:
     ad.primitive_jvps[primitive] = _program_jvp
     _batching.fancy_primitive_batchers[primitive] = _program_batch(primitive)
     _partial_eval.dce_rules[primitive] = _program_without_unused
+    # From JAX 0.12 on a program may have operations that JAX itself writes out, like `searchsorted`.
+    primitive.to_lojax = lambda *args, jaxpr, fixed: primitive.bind(
+        *args, jaxpr=_partial_eval.lower_jaxpr2(jaxpr), fixed=fixed
+    )
     return primitive
 
 

@@ -30,7 +30,7 @@ class _Pool(Module):
         self.stride = self.kernel_size if stride is None else windows(stride, self.axes, what)
         self.padding = pads(padding, self.axes, what)
         sums = partial(self._reduced, start=0.0, operation=jax.lax.add)
-        self.out_size = jax.eval_shape(sums, jax.ShapeDtypeStruct(size, float)).shape
+        self.out_size = jax.eval_shape(sums, jax.ShapeDtypeStruct(size, jnp.float32)).shape
         check_window(self.out_size, f"{what}: a window of {self.kernel_size} is larger than the input {size}")
 
     def update(self, x: Any) -> Any:

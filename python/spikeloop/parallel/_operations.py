@@ -18,9 +18,10 @@ _ELEMENTWISE = frozenset({
     "atan", "atan2", "atanh", "cbrt", "ceil", "clamp", "convert_element_type", "copy",
     "copy_p", "cos", "cosh", "digamma", "div", "eq", "eq_to", "erf",
     "erf_inv", "erfc", "exp", "exp2", "expm1", "floor", "ge", "gt",
-    "imag", "integer_pow", "is_finite", "le", "le_to", "lgamma", "log", "log1p",
+    "imag", "integer_pow", "is_finite", "le", "le_to", "lgamma", "log", "log1p", "log2",
     "logistic", "lt", "lt_to", "max", "min", "mul", "ne", "neg",
-    "nextafter", "not", "or", "poisson_inverse", "population_count", "pow", "real", "reduce_precision", "rem",
+    "nextafter", "not", "one_minus_square", "or", "poisson_inverse", "polynomial", "population_count", "pow",
+    "real", "reduce_precision", "rem",
     "round", "rsqrt", "select_n", "shift_left", "shift_right_arithmetic", "shift_right_logical", "sign", "sin",
     "sinh", "sqrt", "square", "stop_gradient", "sub", "tan", "tanh", "xor",
 })  # fmt: skip

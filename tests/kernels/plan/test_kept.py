@@ -93,6 +93,15 @@ def test_states_are_the_same_bits(monkeypatch):
     assert 0 < float(jnp.mean(made[0].N[0].ref_left.value > 0)) < 1
 
 
+def test_the_step_may_have_operations_that_jax_writes_out_itself(monkeypatch):
+    table = jnp.linspace(0.0, 60.0, 7)
+
+    def loop(step):
+        return sl.transform.for_loop(lambda x: step(x + jnp.searchsorted(table, x)), CURRENTS)
+
+    check(monkeypatch, build, loop)
+
+
 def test_several_populations_keep_their_own(monkeypatch):
     _, forms = check(monkeypatch, lambda: build(populations=3))
     assert len(forms[0].kept) == len(forms[0].lefts) == 3

@@ -38,6 +38,10 @@ FUNCTIONS = {
     "powers": lambda x, y: x**3 + x**-2.0 + y**0.3 + y**x + jnp.sqrt(y) + x**0 + jax.lax.rsqrt(y) + jnp.square(x),
     "rounding": lambda x, y: jnp.round(x * 3) + jnp.floor(x / y) + jnp.ceil(x),
     "functions": lambda x, y: jnp.exp(x) + jnp.tanh(x) * jnp.log(y) + jnp.expm1(x) - jnp.log1p(y) + exprel(x),
+    "slopes": lambda x, y: jax.jvp(jnp.tanh, (x,), (y,))[1] + jnp.log2(y),
+    "polynomials": lambda x, y: (
+        jax.lax.polynomial(x, (1.0, y, -0.5)) if hasattr(jax.lax, "polynomial") else jnp.polyval(jnp.array([2, 1]), x)
+    ),
     "circular": lambda x, y: jnp.sin(x) + jnp.cos(y) * jnp.tan(x),
     "sigmoids": lambda x, y: jax.nn.sigmoid(x) + jax.nn.softplus(y) + jax.nn.relu(x) + jnp.sign(x),
     "limits": lambda x, y: jnp.clip(x, -1, 1) + jnp.minimum(x, y) - jnp.maximum(y, x) + jax.lax.clamp(-1.0, x, 1.0),

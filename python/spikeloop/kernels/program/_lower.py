@@ -6,8 +6,9 @@ not elementwise raises `NoProgram`, which names the primitive and the line of th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, reduce
 from typing import Any, TypeAlias
 
 import jax
@@ -110,7 +111,10 @@ RULES: dict[str, Callable[..., Value]] = {
     "ceil": lambda x: -apply("floor", -x),
     "round": _round,
     "rsqrt": lambda x, **_: 1.0 / apply("sqrt", x),
+    "log2": lambda x: function("log", x) / math.log(2),
     "square": lambda x: x * x,
+    "one_minus_square": lambda x: (1.0 + x) * (1.0 - x),
+    "polynomial": lambda x, *coefficients: reduce(lambda y, c: y * x + c, coefficients[::-1]),
     "integer_pow": lambda x, *, y: _power(x, y),
     "pow": _power,
     "is_finite": lambda x: abs(x) < np.inf,
