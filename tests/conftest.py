@@ -30,6 +30,14 @@ def clean_slate():
     sl.environ.reset()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def little_to_collect():
+    """What a file of tests leaves, mostly compiled programs, is not looked through again for garbage."""
+    yield
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def compiles():
     """A function that returns how many programs XLA compiled since the last call of it."""
