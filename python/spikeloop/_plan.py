@@ -36,9 +36,4 @@ def plan(step: Module | Callable[..., Any], *args: Any) -> None:
     if not args and isinstance(step, Module) and inspect.signature(update).parameters:
         args = (0.0 * u.ms,)
     once = jax.tree.map(lambda x: jnp.asarray(x)[None], args)
-    print(describe(make_jaxpr(lambda *xs: for_loop(lambda *x: _nothing(update(*x)), *xs, length=1))(*once)[0]))
-
-
-def _nothing(result: Any) -> None:
-    """What a step returns is not recorded."""
-    del result
+    print(describe(make_jaxpr(lambda *xs: for_loop(update, *xs, length=1))(*once)[0]))
