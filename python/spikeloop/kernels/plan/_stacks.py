@@ -16,7 +16,7 @@ from ..._jax import Aval, Literal, Primitive, ffi_lowering, mlir, new_variable
 from .. import _library
 from .._native_call import NativeCall
 from ._groups import Group, Plan, Rows, variables
-from ._kept import Kept, uses_in
+from ._kept import KNOWN, Kept, uses_in
 from ._sums import PLATFORM
 
 PACK, PACK_PART, COUNT = "record_pack", "record_pack_part", "record_count"
@@ -98,7 +98,7 @@ def _read_lists(plan: Plan, kept: Sequence[Kept], returned: set[Any], needed: se
     for item in plan:
         if isinstance(item, Group):
             _move_records(item, parts, plan, kept)
-            rest += [item] if item.calls else []
+            rest += [item] if any(call.target != KNOWN for call in item.calls) else []
             continue
         own = spikes.get(item.invars[0]) if item.invars and not isinstance(item.invars[0], Literal) else None
         if own is not None and _keeps_numbers(item):
