@@ -216,9 +216,7 @@ mod tests {
     #[test]
     fn packs_a_part_of_a_population() {
         let spikes: Vec<f32> = (0..20).map(|k| [1.0, 0.0, 0.0][k % 3]).collect();
-        let call = |part: &[i32]| {
-            Call::default().vector(&spikes).ret(&[Byte(9); 2], &[2]).ints("part", part)
-        };
+        let call = |part: &[i32]| Call::default().vector(&spikes).ret(&[Byte(9); 2], &[2]).ints("part", part);
         let mut done = call(&[2, 12]);
         assert_eq!(done.run(handler("spikeloop.record_pack_part")), Ok(()));
         assert_eq!(done.result::<Byte>(0), [Byte(0b1001_0010), Byte(0)]);
