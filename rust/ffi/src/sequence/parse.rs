@@ -52,34 +52,7 @@ pub(super) fn parse(text: &str) -> Result<Sequence, String> {
         steps: vec![],
     };
     for line in lines {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match &words[..] {
-            ["buffer", dtype, "dims", dims] if sequence.constants.is_empty() && sequence.steps.is_empty() => {
-                sequence.kinds.push(number(dtype)?, &list(dims)?);
-            }
-            ["rows", length, "reverse", reverse, "counter", counter, "word", word]
-                if sequence.constants.is_empty() && sequence.steps.is_empty() =>
-            {
-                let reverse = number::<u8>(reverse)? != 0;
-                sequence.rows = Some(Rows::new(place(counter)?, number(word)?, number(length)?, reverse));
-            }
-            ["row", dtype, "dims", dims, "of", of]
-                if sequence.constants.is_empty() && sequence.steps.is_empty() =>
-            {
-                let rows = sequence.rows.as_mut().ok_or("a row stands before 'rows'")?;
-                rows.push(number(dtype)?, list(dims)?, place(of)?)?;
-            }
-            ["constant", dtype, "dims", dims, "bits", bits] if sequence.steps.is_empty() => {
-                let bits = u64::from_str_radix(bits, 16).map_err(|_| format!("'{bits}' are no bits"))?;
-                sequence.constants.push(Constant::new(number(dtype)?, list(dims)?, bits)?);
-            }
-            ["call", name, "operands", args, "results", rets, attributes @ ..] => {
-                let step = step(name, list(args)?, list(rets)?, attributes)?;
-                check(&sequence, &step).map_err(|why| format!("'{line}': {why}"))?;
-                sequence.steps.push(step);
-            }
-            _ => return Err(format!("'{line}' is no buffer or constant before the calls, and no call")),
-        }
+        read(&mut sequence, line)?;
     }
     let (given, expected) = (sequence.kinds.len(), operands + results);
     if given != expected {
@@ -90,6 +63,36 @@ pub(super) fn parse(text: &str) -> Result<Sequence, String> {
     }
     prepare(&mut sequence);
     Ok(sequence)
+}
+
+/// Reads one line after the first.
+fn read(sequence: &mut Sequence, line: &str) -> Result<(), String> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let describes = sequence.constants.is_empty() && sequence.steps.is_empty();
+    match &words[..] {
+        ["buffer", dtype, "dims", dims] if describes => {
+            sequence.kinds.push(number(dtype)?, &list(dims)?);
+        }
+        ["rows", length, "reverse", reverse, "counter", counter, "word", word] if describes => {
+            let reverse = number::<u8>(reverse)? != 0;
+            sequence.rows = Some(Rows::new(place(counter)?, number(word)?, number(length)?, reverse));
+        }
+        ["row", dtype, "dims", dims, "of", of] if describes => {
+            let rows = sequence.rows.as_mut().ok_or("a row stands before 'rows'")?;
+            rows.push(number(dtype)?, list(dims)?, place(of)?)?;
+        }
+        ["constant", dtype, "dims", dims, "bits", bits] if sequence.steps.is_empty() => {
+            let bits = u64::from_str_radix(bits, 16).map_err(|_| format!("'{bits}' are no bits"))?;
+            sequence.constants.push(Constant::new(number(dtype)?, list(dims)?, bits)?);
+        }
+        ["call", name, "operands", args, "results", rets, attributes @ ..] => {
+            let step = step(name, list(args)?, list(rets)?, attributes)?;
+            check(sequence, &step).map_err(|why| format!("'{line}': {why}"))?;
+            sequence.steps.push(step);
+        }
+        _ => return Err(format!("'{line}' is no buffer or constant before the calls, and no call")),
+    }
+    Ok(())
 }
 
 /// Prepares the calls that can be.
