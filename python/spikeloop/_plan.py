@@ -19,8 +19,8 @@ def plan(step: Module | Callable[..., Any], *args: Any) -> None:
     """Print how a loop over `step(*args)` runs on the CPU; of a network, over its `update`, at time 0 if it takes one.
 
     Native calls that follow each other run as one call, since XLA takes as long to set a call up as a thousand neurons
-    take to step. A call that needs what XLA makes of earlier results starts a new one. States and dt must be there, as
-    for a step.
+    take to step. A call that needs what XLA makes of earlier results starts a new one. The loop returns what a function
+    returns, but not what the `update` of a network does. States and dt must be there, as for a step.
 
     >>> sl.environ.set(dt=0.1 * u.ms)
     >>> net = sl.nn.init_all_states(sl.networks.COBANetwork(400))
@@ -36,9 +36,9 @@ def plan(step: Module | Callable[..., Any], *args: Any) -> None:
     if not args and isinstance(step, Module) and inspect.signature(update).parameters:
         args = (0.0 * u.ms,)
     once = jax.tree.map(lambda x: jnp.asarray(x)[None], args)
-    print(describe(make_jaxpr(lambda *xs: for_loop(lambda *x: _nothing(update(*x)), *xs, length=1))(*once)[0]))
+    body = (lambda *x: _nothing(update(*x))) if isinstance(step, Module) else step
+    print(describe(make_jaxpr(lambda *xs: for_loop(body, *xs, length=1))(*once)[0]))
 
 
 def _nothing(result: Any) -> None:
-    """What a step returns is not recorded."""
     del result

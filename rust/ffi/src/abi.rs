@@ -132,6 +132,7 @@ pub struct Api {
 }
 
 /// `XLA_FFI_Buffer`.
+#[derive(Clone, Copy)]
 #[repr(C)]
 pub struct RawBuffer {
     pub(crate) struct_size: usize,
@@ -140,6 +141,18 @@ pub struct RawBuffer {
     pub(crate) data: *mut c_void,
     pub(crate) rank: i64,
     pub(crate) dims: *mut i64,
+}
+
+impl RawBuffer {
+    /// A buffer of nothing.
+    pub(crate) const NONE: Self = Self {
+        struct_size: size_of::<Self>(),
+        extension_start: std::ptr::null_mut(),
+        dtype: 0,
+        data: std::ptr::null_mut(),
+        rank: 0,
+        dims: std::ptr::null_mut(),
+    };
 }
 
 /// `XLA_FFI_ByteSpan`.

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::event::Scatter;
 use crate::frame::Frame;
 use crate::spike_queue::{Deliver, Enqueue};
-use crate::{fire, program};
+use crate::{fire, program, record};
 use spikeloop_kernels::Float;
 use std::fmt::Debug;
 
@@ -63,6 +63,7 @@ pub(crate) fn prepare_of(name: &str) -> Option<Prepare> {
         "event_scatter" => Some(prepare::<Scatter>),
         "event_enqueue" => Some(prepare::<Enqueue>),
         "event_deliver" => Some(prepare::<Deliver>),
+        "record_count" => Some(record::prepare_count),
         _ => None,
     }
 }

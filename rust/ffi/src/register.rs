@@ -60,8 +60,13 @@ handlers! {
     recurrent_steps, "recurrent_steps": program_steps::recurrent;
     sequence, "sequence": sequence::call;
     pack, "record_pack": record::pack;
+    pack_part, "record_pack_part": record::pack_part;
     count, "record_count": record::count;
     append, "record_append": record::append;
+    raster, "record_raster": record::raster;
+    sum, "record_sum": record::sum;
+    row, "record_row": record::row;
+    rows, "record_rows": record::rows;
     plastic_rows, "plastic_rows": plastic::rows;
     plastic_columns, "plastic_columns": plastic::columns;
     plastic_learn, "plastic_learn": plastic::learn;

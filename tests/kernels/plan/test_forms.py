@@ -73,7 +73,7 @@ def test_results_are_the_same_bits(monkeypatch, forms, name):
     expected = separately(monkeypatch, POPULATIONS[name])
     assert forms == []
     found = run(POPULATIONS[name])
-    assert forms == ["spikes_known", "event_scatter", "event_scatter", "fire_kept"]
+    assert forms == ["spikes_known", "event_scatter", "event_scatter", "fire_kept", "record_row"]
     assert 0.01 < expected[0].mean() < 0.5
     for a, b in zip(expected, found, strict=True):
         assert np.array_equal(a, b)

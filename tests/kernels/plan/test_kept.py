@@ -7,45 +7,10 @@ import numpy as np
 import pytest
 import spikeloop as sl
 from hlo import copies, loop_body
+from kept_case import CURRENTS, N, build, with_form
 from spikeloop.kernels.plan import _kept, _loop
 
 pytestmark = pytest.mark.usefixtures("native")
-
-N = 131
-STEPS = 150
-
-
-class Net(sl.nn.Module):
-    """A population that excites and inhibits itself, or two that do so to each other."""
-
-    def __init__(self, tau_ref=1.0, n=N, populations=1):
-        super().__init__()
-        start = sl.init.Uniform(0.0 * u.mV, 20.0 * u.mV)
-        options = {"V_th": 20.0 * u.mV, "tau_ref": tau_ref * u.ms, "V_initializer": start}
-        self.N = [sl.LIFRef(n, **options) for _ in range(populations)]
-        self.P = [self._projection(post, n, seed) for seed, post in enumerate(self.N)]
-        self.count = sl.State(jnp.zeros(n))
-
-    def _projection(self, post, n, seed):
-        comm = sl.connect.FixedOutDegree(min(10, n), 0.5 * u.mV, seed=seed)
-        return sl.DeltaProj(comm=comm, pre=n, post=post)
-
-    def update(self, current):
-        spikes = [population.get_spike() for population in self.N]
-        for projection, arriving in zip(self.P, reversed(spikes), strict=True):
-            projection(arriving)
-        for population in self.N:
-            new = population(current * u.mA)
-            self.count.value += new
-
-
-def build(**kwargs):
-    sl.environ.set(dt=0.1 * u.ms)
-    sl.random.seed(1)
-    return sl.nn.init_all_states(Net(**kwargs))
-
-
-CURRENTS = jnp.linspace(20.0, 60.0, STEPS)
 
 
 def outcome(net, loop):
@@ -57,16 +22,6 @@ def outcome(net, loop):
 def nothing(equation):
     """The form of a loop that keeps nothing."""
     del equation
-
-
-def with_form(monkeypatch, form, function):
-    """What a function returns where loops have this form; programs that were compiled before are forgotten."""
-    sl.transform.clear_caches()
-    with monkeypatch.context() as patch:
-        patch.setattr(_loop, "carried_form", form)
-        result = function()
-    sl.transform.clear_caches()
-    return result
 
 
 def check(monkeypatch, make, loop=lambda f: sl.transform.for_loop(f, CURRENTS), kept=True):

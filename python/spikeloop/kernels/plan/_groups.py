@@ -21,6 +21,16 @@ _MOST = 48  # operands or results of one of several calls, as native code has ro
 
 
 @dataclass
+class Rows:
+    """Results of calls that are rows of arrays which a loop carries, in which each of its steps writes one row."""
+
+    length: int
+    reverse: bool
+    counter: tuple[Any, Any]  # variables before and after a step, in a word of which the steps are counted
+    arrays: dict[Any, tuple[Any, Any]] = field(default_factory=dict)  # for each row the array before and after the step
+
+
+@dataclass
 class Group:
     """Equations that run as native calls, one after the other."""
 
@@ -30,6 +40,7 @@ class Group:
     bases: list[Any] = field(default_factory=list)  # the equations without the sums that became part of them
     sums: list[list[Any]] = field(default_factory=list)
     programs: list[Program | None] = field(default_factory=list)  # of elementwise kernels
+    rows: Rows | None = None
 
     def add(self, equation: Any, call: NativeCall) -> None:
         """One more call."""
@@ -47,6 +58,11 @@ class Group:
         self.bases.insert(k, equation)
         self.sums.insert(k, [])
         self.programs.insert(k, None)
+
+    def remove(self, k: int) -> None:
+        """Leave a call out."""
+        for part in (self.equations, self.calls, self.bases, self.sums, self.programs):
+            del part[k]
 
     def add_sum(self, equation: Any) -> bool:
         """Make a sum a result of the last call that it needs; False if it does not fit there."""

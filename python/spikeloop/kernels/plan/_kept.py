@@ -29,7 +29,8 @@ from ._forms import TARGET as FIRE
 from ._groups import Group, Plan, kernel_of, variables
 
 TARGET, KNOWN = "fire_kept", "spikes_known"
-_HEADER, _CALENDAR, _NOW = 16, 2, 3  # words, and places of two of them: 1 if there is a calendar, the last step
+# Words, and places of three of them: 1 if there is a calendar, the last step, and the steps that have written rows.
+_HEADER, _CALENDAR, _NOW, STEPS = 16, 2, 3, 4
 _WORD = 64
 
 known_p = Primitive("spikeloop_spikes_known")  # stands in groups only
@@ -55,7 +56,7 @@ def keep(
     `fixed` are the same in all steps.
     """
     groups = [item for item in plan if isinstance(item, Group)]
-    uses = _uses(plan)
+    uses = uses_in(plan)
     alone = {v: w for v, w in private if uses.get(v) == 1 and not uses.get(w)}
     constant, found = _constant(plan, fixed), list[Kept]()
     for group in groups:
@@ -161,7 +162,7 @@ def _tell_before(group: Group, own: int | None, spikes: Any, memory: Any) -> Non
         group.insert(k, equation, NativeCall(KNOWN, (0, 1), (), (), {}))
 
 
-def _uses(plan: Plan) -> dict[Any, int]:
+def uses_in(plan: Plan) -> dict[Any, int]:
     """How many equations read each variable."""
     uses: dict[Any, int] = {}
     for item in plan:

@@ -1,7 +1,8 @@
 """Loops over time as one operation, which is planned when XLA's program is made of it.
 
 As for steps, derivatives see the operations, which is a plain loop, and lanes become a loop of their own. The planned
-loop carries more than the States do: what its native calls keep from step to step (`_kept.py`).
+loop carries more than the States do: what its native calls keep from step to step (`_kept.py`), and the arrays in which
+they stack what the loop returns (`_stacks.py`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ..._jax import (
 )
 from ._groups import Plan, variables
 from ._kept import Kept, keep, left_after
+from ._stacks import Stack, rows_of, stack
 from ._step import equations_of, plan_for, step_p
 from ._sums import PLATFORM
 
@@ -60,44 +62,52 @@ def _run_equation(equation: Any, operands: Sequence[Any]) -> list[Any]:
 
 @dataclass(frozen=True)
 class Carried:
-    """A loop that carries more than its States: what its native calls keep."""
+    """A loop that carries more than its States: what its native calls keep, and what they stack."""
 
     loop: Any  # the equation
     step: Any  # that of its body
     plan: Plan
     fixed: list[Any]  # variables of the plan that are the same in every step
-    program: ClosedJaxpr  # (operands of the step, kept) -> (its results, kept)
+    program: ClosedJaxpr  # (operands of the step, kept, stacks) -> (its results but those of `rows`, kept, stacks)
     kept: tuple[Kept, ...]
     lefts: dict[int, int]  # places in the carry of what is made of which of `kept` after the loop
+    stacks: dict[int, Stack]  # by places among the results of the loop that are stacked
+    rows: frozenset[int]  # places among the results of the step that are rows of stacks alone
+    spikes: int  # place in the carry of the spikes that are kept
 
     def run(self, operands: Sequence[Any]) -> list[Any]:
         """The results of the loop."""
         params = self.loop.params
         first, carried = counts_of_scan(params)
         consts, init, xs = operands[:first], operands[first : first + carried], operands[first + carried :]
-        start = [jnp.zeros(kept.before.aval.shape, kept.before.aval.dtype) for kept in self.kept]
+        kept = [jnp.zeros(kept.before.aval.shape, kept.before.aval.dtype) for kept in self.kept]
+        start = [stack.memory(init[self.spikes], k) for k, stack in enumerate(self.stacks.values())]
 
         def step(carry: Any, x: Any) -> Any:
-            own, kept = carry
-            outs, kept = self._body([*consts, *own, *x], kept)
-            return (outs[: len(own)], kept), outs[len(own) :]
+            own, more = carry
+            outs, more = self._body([*consts, *own, *x], more)
+            ys = [None if k in self.stacks else y for k, y in enumerate(outs[len(own) :])]
+            return (outs[: len(own)], more), ys
 
         options = {name: params[name] for name in ("length", "reverse", "unroll")}
-        (carry, kept), ys = jax.lax.scan(step, ([*init], start), [*xs], **options)
+        (carry, more), ys = jax.lax.scan(step, ([*init], [*kept, *start]), [*xs], **options)
         for k, which in self.lefts.items():
-            carry[k] = left_after(carry[k], kept[which])
+            carry[k] = left_after(carry[k], more[which])
+        for k, stacked in zip(self.stacks, more[len(kept) :], strict=True):
+            ys[k] = stacked
         return [*carry, *ys]
 
-    def _body(self, operands: Sequence[Any], kept: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-        """The body of the loop, once."""
+    def _body(self, operands: Sequence[Any], more: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """The body of the loop, once; `more` is what is kept and stacked."""
         after: list[Any] = []
 
         def apply(equation: Any, own: list[Any]) -> list[Any]:
             if equation is not self.step:
                 return bind_equation(equation, own)
-            outs = run_jaxpr(self.program, [*own, *kept])
-            after.extend(outs[len(equation.outvars) :])
-            return outs[: len(equation.outvars)]
+            outs = iter(run_jaxpr(self.program, [*own, *more]))
+            results = [None if k in self.rows else next(outs) for k in range(len(equation.outvars))]
+            after.extend(outs)
+            return results
 
         return run_with(apply, self.loop.params["jaxpr"], operands), after
 
@@ -116,11 +126,16 @@ def carried_form(loop: Any) -> Carried | None:
     kept = keep(plan, dict(carried.values()), {carried[k] for k in _private(loop, step) if k in carried}, fixed)
     if not kept:
         return None
-    before, after = ([getattr(x, name) for x in kept] for name in ("before", "after"))
-    results = [*jaxpr.outvars, *after]
+    length, reverse = (loop.params[name] for name in ("length", "reverse"))
+    stacks = stack(plan, kept, jaxpr.outvars, _returned(loop, step, jaxpr), length, reverse)
+    before, after = ([getattr(x, name) for x in [*kept, *stacks.values()]] for name in ("before", "after"))
+    of_stacks = rows_of(plan)
+    rows = frozenset(k for k, v in enumerate(jaxpr.outvars) if not isinstance(v, Literal) and v in of_stacks)
+    results = [*(v for k, v in enumerate(jaxpr.outvars) if k not in rows), *after]
     program = jaxpr.replace(invars=[*jaxpr.invars, *before], outvars=results, eqns=equations_of(plan, results))
     lefts = {places[x.left[0]]: which for which, x in enumerate(kept) if x.left}
-    return Carried(loop, step, plan, fixed, ClosedJaxpr(program, []), tuple(kept), lefts)
+    spikes = places[kept[0].spikes[0]]
+    return Carried(loop, step, plan, fixed, ClosedJaxpr(program, []), tuple(kept), lefts, stacks, rows, spikes)
 
 
 def _carry(loop: Any) -> list[tuple[Any, Any]]:
@@ -136,6 +151,19 @@ def _carried(loop: Any, step: Any, jaxpr: Any) -> dict[int, tuple[Any, Any]]:
         if step.invars.count(before) == 1 and after in step.outvars:
             pair = jaxpr.invars[step.invars.index(before)], jaxpr.outvars[step.outvars.index(after)]
             found |= {k: pair} if jaxpr.outvars.count(pair[1]) == 1 and pair[1] not in jaxpr.invars else {}
+    return found
+
+
+def _returned(loop: Any, step: Any, jaxpr: Any) -> dict[int, tuple[Any, bool]]:
+    """For places of what a loop stacks the variables of its step `jaxpr`, with whether it only stacks them."""
+    body, (_, first) = loop.params["jaxpr"].jaxpr, counts_of_scan(loop.params)
+    read = variables([v for equation in body.eqns if equation is not step for v in equation.invars])
+    found = {}
+    for k, out in enumerate(body.outvars[first:]):
+        v = jaxpr.outvars[step.outvars.index(out)] if out in step.outvars else None
+        if v is not None and not isinstance(v, Literal):
+            alone = body.outvars.count(out) == 1 and out not in read and jaxpr.outvars.count(v) == 1
+            found[k] = v, alone
     return found
 
 

@@ -2,7 +2,8 @@
 
 XLA takes as long to set a call up as a thousand neurons take to step, and longer for each operand. One call for all has
 each operand once; numbers that stand in the program are no operands at all. A result that a later call replaces, and
-nobody else reads, shares memory with what replaces it. The others are results of the one call.
+nobody else reads, shares memory with what replaces it. A result that is a row of an array stands in that array. The
+others are results of the one call.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from ..._jax import Aval, Literal, Primitive, ffi_lowering, mlir, new_variable
 from .. import _library
 from ._groups import Group, variables
+from ._kept import STEPS
 
 TARGET = "sequence"
 # Codes of types in XLA's FFI.
@@ -59,6 +61,7 @@ class _Layout:
 
     def __init__(self, group: Group, needed: Collection[Any]):
         self.group, self.needed, self.made = group, needed, group.made()
+        self.arrays = group.rows.arrays if group.rows else {}
         self.outs = [self._outs(k) for k in range(len(group.calls))]
         self.args = [[e.invars[i] for i in c.operands] for e, c in zip(group.equations, group.calls, strict=True)]
         self._last_use = {atom: k for k, args in enumerate(self.args) for atom in variables(args)}
@@ -87,8 +90,11 @@ class _Layout:
 
     def equation(self) -> Any:
         operands = [*dict.fromkeys(v for args in self.args for v in args if self._is_operand(v))]
-        results = [*dict.fromkeys(self._memory(v) for outs in self.outs for v in outs)]
-        aliases = [(operands.index(v), results.index(out)) for v, out in self._replaced_by.items() if v in operands]
+        operands += [before for before, _ in self.arrays.values()]
+        own = (v for outs in self.outs for v in outs if v not in self.arrays)
+        results = [*dict.fromkeys(map(self._memory, own)), *(after for _, after in self.arrays.values())]
+        aliases = [(operands.index(before), results.index(after)) for before, after in self.arrays.values()]
+        aliases += [(operands.index(v), results.index(out)) for v, out in self._replaced_by.items() if v in operands]
         params = {
             "text": self._text(operands, results),
             "outs": tuple(v.aval.update(weak_type=False) for v in results),
@@ -108,7 +114,7 @@ class _Layout:
 
     def _text(self, operands: Sequence[Any], results: Sequence[Any]) -> str:
         """The sequence as native code reads it."""
-        places = {v: k for k, v in enumerate([*operands, *results])}
+        places = {v: k for k, v in enumerate([*operands, *results, *self.arrays])}
         constants: dict[str, int] = {}
 
         def place(atom: Any) -> int:
@@ -123,12 +129,24 @@ class _Layout:
             for call, args, outs in zip(self.group.calls, self.args, self.outs, strict=True)
         ]
         head = f"sequence operands {len(operands)} results {len(results)}"
-        return "\n".join([head, *map(_buffer, [*operands, *results]), *constants, *calls, ""])
+        return "\n".join([head, *map(_buffer, [*operands, *results]), *self._rows(place), *constants, *calls, ""])
+
+    def _rows(self, place: Callable[[Any], int]) -> list[str]:
+        """The rows that calls write, with the arrays in which they stand."""
+        if (rows := self.group.rows) is None:
+            return []
+        counter = _list(map(place, rows.counter))
+        head = f"rows {rows.length} reverse {int(rows.reverse)} counter {counter} word {STEPS}"
+        return [head, *(f"row {_kind(row)} of {_list(map(place, both))}" for row, both in rows.arrays.items())]
 
 
 def _buffer(v: Any) -> str:
     """An operand or a result, by which calls are prepared before the first step."""
-    return f"buffer {_DTYPES[v.aval.dtype.name]} dims {_list(v.aval.shape)}"
+    return f"buffer {_kind(v)}"
+
+
+def _kind(v: Any) -> str:
+    return f"{_DTYPES[v.aval.dtype.name]} dims {_list(v.aval.shape)}"
 
 
 def _constant(atom: Any) -> str:

@@ -11,6 +11,7 @@ from ._groups import Group, Plan, kernel_of, native_call, variables
 from ._kept import KNOWN, Kept
 from ._kept import TARGET as KEPT
 from ._loop import carried_form, has_step
+from ._stacks import row_p, shown
 from ._step import plan_for, step_p
 
 FREE = ("slice", "reshape", "squeeze", "broadcast_in_dim", "stop_gradient")  # XLA reads another view of the same memory
@@ -86,7 +87,7 @@ def _form(group: Group, k: int, kept: Sequence[Kept]) -> str:
     if group.calls[k].target == BITS:
         return ", spikes as bits"
     if group.calls[k].target != KEPT:
-        return ""
+        return shown(group, k)
     own = next(x for x in kept if x.after in group.equations[k].outvars)
     return ", spikes as bits that stay" + (", refractory neurons in a calendar" if own.left else "")
 
@@ -96,6 +97,8 @@ def _equation(equation: Any) -> str:
     aval = equation.outvars[0].aval
     shape = f"{aval.dtype}[{', '.join(map(str, aval.shape))}]"
     kernel = kernel_of(equation.primitive)
+    if equation.primitive is row_p:
+        return f"copy {shape}"
     if kernel is None:
         line = source_line(equation).rpartition("/")[2]
         return f"{equation.params.get('name', equation.primitive.name)} {shape} at {line}"

@@ -6,7 +6,8 @@ use crate::error::{Error, Result};
 use spikeloop_kernels::event::Calendar;
 
 /// Words of the header: whether the spikes are known, and how many there are; what holds the refractory steps, and the
-/// step of the calendar. The others are not used: behind them lie words of 64 bits, on a line of the cache.
+/// step of the calendar; the steps that the sequence counts, if it writes rows. The others are not used: behind them lie
+/// words of 64 bits, on a line of the cache.
 const HEADER: usize = 16;
 /// Steps that the calendar has a chain for.
 const SLOTS: usize = 1024;

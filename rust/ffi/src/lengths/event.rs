@@ -233,6 +233,12 @@ pub(super) const KERNELS: &[Kernel] = &[
         free: &[("spikes", 1, &[10])], // as many bytes
     },
     Kernel {
+        name: "record_pack_part",
+        call: || Call::default().vector(&[1.0_f32; 12]).ret(&[Byte(0)], &[1]).ints("part", &[2, 9]),
+        operands: &["spikes", "bits"],
+        free: &[("spikes", 0, &[11, 13])],
+    },
+    Kernel {
         name: "record_count",
         call: || {
             let call = Call::default().arg(&[1_u8; 6], &[2, 3]).ret(&[0_i32; 4], &[2, 2]);
@@ -240,6 +246,30 @@ pub(super) const KERNELS: &[Kernel] = &[
         },
         operands: &["spikes", "counts"],
         free: &[("spikes", 1, &[4])],
+    },
+    Kernel {
+        name: "record_raster",
+        call: || Call::default().vector(&[1.0_f32; 3]).ret(&[0_u8; 3], &[3]),
+        operands: &["spikes", "row"],
+        free: &[],
+    },
+    Kernel {
+        name: "record_sum",
+        call: || Call::default().vector(&[1.0_f32; 3]).ret(&[0.0_f32; 1], &[1]),
+        operands: &["spikes", "sum"],
+        free: &[("spikes", 0, &[0, 1, 2, 4])],
+    },
+    Kernel {
+        name: "record_row",
+        call: || Call::default().vector(&[1.0_f64; 3]).ret(&[0.0_f64; 3], &[3]),
+        operands: &["value", "row"],
+        free: &[],
+    },
+    Kernel {
+        name: "record_rows",
+        call: || Call::default().vector(&[1.0_f64; 3]).ret(&[0.0_f64; 6], &[2, 3]),
+        operands: &["value", "rows"],
+        free: &[("value", 0, &[0, 1, 2, 4]), ("rows", 0, &[0, 1, 3]), ("rows", 1, &[0, 1, 2, 4])],
     },
     Kernel {
         name: "record_append",

@@ -21,7 +21,7 @@ fn rows(call: Call) -> Call {
 }
 
 /// Attributes that say which lengths fit.
-const ATTRIBUTES: &[&str] = &["starts", "stops", "neurons"];
+const ATTRIBUTES: &[&str] = &["starts", "stops", "neurons", "part"];
 
 /// Runs a call with operand or result `k` resized along one axis; says what is wrong with the answer.
 fn judge(

@@ -6,6 +6,7 @@
 //! leaves to a later one is a result of the sequence. On GPUs a sequence has calls that do not need each other's results.
 
 mod parse;
+mod rows;
 
 use crate::abi::{CallFrame, Operands, RawBuffer};
 use crate::attributes::Attributes;
@@ -16,6 +17,7 @@ use crate::frame::Frame;
 use crate::handler::Body;
 use crate::list::List;
 use crate::prepared::Prepared;
+use rows::Rows;
 use spikeloop_kernels::{Table, hash_of};
 use std::ffi::c_int;
 use std::ptr;
@@ -36,6 +38,7 @@ struct Sequence {
     results: usize,
     /// The types and dimensions of the operands and results.
     kinds: Kinds,
+    rows: Option<Rows>,
     constants: Vec<Constant>,
     steps: Vec<Step>,
 }
@@ -82,14 +85,7 @@ impl Constant {
         }
         let data = (&raw mut Box::leak(Box::new(Aligned(bits))).0).cast();
         let (rank, dims) = (dims.len() as i64, dims.leak().as_mut_ptr());
-        let buffer = RawBuffer {
-            struct_size: size_of::<RawBuffer>(),
-            extension_start: ptr::null_mut(),
-            dtype,
-            data,
-            rank,
-            dims,
-        };
+        let buffer = RawBuffer { dtype, data, rank, dims, ..RawBuffer::NONE };
         Ok(Self(Box::into_raw(Box::new(buffer))))
     }
 }
@@ -128,20 +124,41 @@ pub(crate) fn call(frame: Frame) -> Result<()> {
     sequence.list(frame.raw(), &mut buffers)?;
     // SAFETY: there is a kind for each operand and result; all live for the time of the call.
     unsafe { sequence.kinds.expect(&buffers)? };
-    let found = Found::new();
-    sequence.steps.iter().try_for_each(|step| step.run(frame.raw(), &buffers, &found))
+    let Some(rows) = &sequence.rows else { return sequence.run(frame, &buffers) };
+    let mut own = List::new(RawBuffer::NONE);
+    // SAFETY: the buffers are of these kinds, and no call runs.
+    let done = unsafe { rows.begin(&buffers, &mut own)? };
+    let first = sequence.operands + sequence.results;
+    buffers[first..].iter_mut().zip(own.iter_mut()).for_each(|(place, row)| *place = row);
+    sequence.run(frame, &buffers)?;
+    // SAFETY: as above.
+    unsafe { rows.end(&buffers, done) };
+    Ok(())
 }
 
 impl Sequence {
-    /// Lists the buffers: operands, results, constants.
+    /// Runs the calls.
+    fn run(&self, frame: Frame, buffers: &[*mut RawBuffer]) -> Result<()> {
+        let found = Found::new();
+        self.steps.iter().try_for_each(|step| step.run(frame.raw(), buffers, &found))
+    }
+
+    /// The number of the first constant among the buffers.
+    fn first_constant(&self) -> usize {
+        self.operands + self.results + self.rows.as_ref().map_or(0, Rows::len)
+    }
+
+    /// Lists the buffers: operands, results, rows, which are none yet, and constants.
     fn list(&self, frame: &CallFrame, buffers: &mut List<*mut RawBuffer, BUFFERS>) -> Result<()> {
-        let (results, constants) = (self.operands, self.operands + self.results);
+        let [results, rows] = [self.operands, self.operands + self.results];
+        let constants = self.first_constant();
         buffers.fill(constants + self.constants.len(), |k, buffer| {
             // SAFETY: the runtime's arrays have as many entries as the frame was checked to have.
             *buffer = unsafe {
                 match k {
                     k if k < results => *frame.args.buffers.add(k),
-                    k if k < constants => *frame.rets.buffers.add(k - results),
+                    k if k < rows => *frame.rets.buffers.add(k - results),
+                    k if k < constants => ptr::null_mut(),
                     k => self.constants[k - constants].0,
                 }
             };

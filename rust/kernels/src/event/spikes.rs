@@ -63,7 +63,11 @@ impl<T> Spikes<'_, T> {
     }
 
     /// `n` of them from `start` on.
-    pub(crate) fn part(&self, start: usize, n: usize) -> Self {
+    ///
+    /// # Panics
+    /// If there are fewer.
+    #[must_use]
+    pub fn part(&self, start: usize, n: usize) -> Self {
         match self {
             Self::Float(s) => Self::Float(&s[start..start + n]),
             Self::Rounded(s) => Self::Rounded(&s[start..start + n]),

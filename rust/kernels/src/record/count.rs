@@ -1,8 +1,8 @@
 //! Spikes of groups of neurons, counted.
 
-use super::{number, part};
-use crate::error::{Error, Result};
-use crate::event::{Bounded, Spikes, not_zero};
+use super::{found_in, number, part};
+use crate::error::Result;
+use crate::event::{Bounded, Spikes, length, not_zero};
 use crate::lane::{Float, Job, Lane, dispatch};
 
 /// Where groups begin.
@@ -24,14 +24,47 @@ pub fn count<T: Float>(
     counts: &mut [i32],
 ) -> Result<()> {
     let n = part("spikes", spikes.len(), rows)?;
-    for (name, given, expected) in
-        [("stops", stops.len(), starts.len()), ("counts", counts.len(), rows * starts.len())]
-    {
-        if given != expected {
-            return Err(Error::Length { name, given, expected });
+    let ranges = checked(n, starts, stops)?;
+    length("counts", counts.len(), rows * starts.len())?;
+    let mut counts = counts.iter_mut();
+    for row in 0..rows {
+        for ((start, stop), count) in ranges.clone().zip(&mut counts) {
+            let found = match spikes.part(row * n + start, stop - start) {
+                Spikes::Float(spikes) | Spikes::Rounded(spikes) => dispatch(Count(spikes)),
+                Spikes::Bool(spikes) => spikes.iter().map(|&spike| u64::from(spike != 0)).sum(),
+            };
+            *count = i32::try_from(found).unwrap_or(i32::MAX);
         }
     }
-    let ranges = || starts.iter().zip(stops).map(|(&start, &stop)| (start as usize, stop as usize));
+    Ok(())
+}
+
+/// As [`count`] of one row of `n` neurons, of which these spike once, in ascending order.
+///
+/// # Errors
+/// As [`count`].
+pub fn count_found(
+    n: usize,
+    spikes: &[u32],
+    starts: &[i32],
+    stops: &[i32],
+    counts: &mut [i32],
+) -> Result<()> {
+    let ranges = checked(n, starts, stops)?;
+    length("counts", counts.len(), starts.len())?;
+    for ((start, stop), count) in ranges.zip(counts) {
+        *count = found_in(&(start..stop), spikes).len() as i32;
+    }
+    Ok(())
+}
+
+/// The ranges of so many neurons.
+fn checked<'a>(
+    n: usize,
+    starts: &'a [i32],
+    stops: &'a [i32],
+) -> Result<impl Iterator<Item = (usize, usize)> + Clone + use<'a>> {
+    length("stops", stops.len(), starts.len())?;
     for (group, (&start, &stop)) in starts.iter().zip(stops).enumerate() {
         let within = |x: i32, end: usize| usize::try_from(x).is_ok_and(|x| x <= end);
         if !within(stop, n) {
@@ -41,17 +74,7 @@ pub fn count<T: Float>(
             return Err(STARTS.error(group, start.into(), stop as usize + 1));
         }
     }
-    let mut counts = counts.iter_mut();
-    for row in 0..rows {
-        for ((start, stop), count) in ranges().zip(&mut counts) {
-            let found = match spikes.part(row * n + start, stop - start) {
-                Spikes::Float(spikes) | Spikes::Rounded(spikes) => dispatch(Count(spikes)),
-                Spikes::Bool(spikes) => spikes.iter().map(|&spike| u64::from(spike != 0)).sum(),
-            };
-            *count = i32::try_from(found).unwrap_or(i32::MAX);
-        }
-    }
-    Ok(())
+    Ok(starts.iter().zip(stops).map(|(&start, &stop)| (start as usize, stop as usize)))
 }
 
 /// Without a branch, as `Pack`.
@@ -82,6 +105,7 @@ impl<T: Float> Job<T> for Count<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
     use crate::lane::dispatch_all;
 
     #[test]
@@ -113,6 +137,10 @@ mod tests {
             }
             let mut counts = [0];
             count::<f64>(1, Spikes::Bool(&bytes), &[start as i32], &[stop as i32], &mut counts).unwrap();
+            assert_eq!(counts, [expected as i32]);
+            let found: Vec<u32> = (0..100).filter(|&k| bytes[k as usize] != 0).collect();
+            counts = [9];
+            count_found(100, &found, &[start as i32], &[stop as i32], &mut counts).unwrap();
             assert_eq!(counts, [expected as i32]);
         }
     }

@@ -3,14 +3,17 @@
 use crate::error::{Error, Result};
 use crate::event::{Spikes, each_spike};
 use crate::lane::{Float, Job, Lane, dispatch};
+use std::ops::Range;
 
 mod append;
 mod count;
 mod pack;
+mod raster;
 
 pub use append::{append, append_found};
-pub use count::count;
+pub use count::{count, count_found};
 pub use pack::{pack, pack_found};
+pub use raster::{raster, raster_found};
 
 /// Spikes of one neuron in a step, at most: sums of them stay whole numbers of 32 bits.
 const MOST: f64 = 1_048_576.0;
@@ -19,6 +22,12 @@ const MOST: f64 = 1_048_576.0;
 fn number<T: Float>(spike: T) -> u32 {
     let value = spike.to_f64();
     if value >= 2.0 { value.min(MOST) as u32 } else { u32::from(value != 0.0) }
+}
+
+/// Those of some neurons, in ascending order, that lie in a range.
+fn found_in<'a>(part: &Range<usize>, spikes: &'a [u32]) -> &'a [u32] {
+    let before = |end: usize| spikes.partition_point(|&k| (k as usize) < end);
+    &spikes[before(part.start)..before(part.end)]
 }
 
 /// Calls `body` with the position and value of every spike, in order.

@@ -1,9 +1,10 @@
 //! Spikes as bits.
 
-use super::part;
+use super::{found_in, part};
 use crate::error::{Error, Result};
 use crate::event::{Spikes, length, not_zero};
 use crate::lane::{Float, Job, Lane, dispatch};
+use std::ops::Range;
 
 /// Bit k % 8 of byte k / 8 of `bits` becomes 1 where neuron k spikes, else 0; both are (rows, …).
 ///
@@ -25,15 +26,16 @@ pub fn pack<T: Float>(rows: usize, spikes: Spikes<'_, T>, bits: &mut [u8]) -> Re
     Ok(())
 }
 
-/// As [`pack`] of one row of `n` neurons, of which these spike.
+/// As [`pack`] of one row of the neurons `part`, where these spike, in ascending order.
 ///
 /// # Errors
 /// If a length does not fit.
-pub fn pack_found(n: usize, spikes: &[u32], bits: &mut [u8]) -> Result<()> {
-    length("bits", bits.len(), n.div_ceil(8))?;
+pub fn pack_found(part: Range<usize>, spikes: &[u32], bits: &mut [u8]) -> Result<()> {
+    length("bits", bits.len(), part.len().div_ceil(8))?;
     bits.fill(0);
-    for &k in spikes {
-        bits[k as usize / 8] |= 1 << (k % 8);
+    for &k in found_in(&part, spikes) {
+        let k = k as usize - part.start;
+        bits[k / 8] |= 1 << (k % 8);
     }
     Ok(())
 }
@@ -91,6 +93,15 @@ mod tests {
             for (k, &spike) in spikes.iter().enumerate() {
                 let (row, k) = (k / n, k % n);
                 prop_assert_eq!(bits[row * n.div_ceil(8) + k / 8] >> (k % 8) & 1, spike);
+            }
+            if rows == 1 {
+                let found: Vec<u32> = (0..n as u32).filter(|&k| spikes[k as usize] != 0).collect();
+                let part = n / 3..n - n / 5;
+                let mut some = vec![0xff; part.len().div_ceil(8)];
+                pack_found(part.clone(), &found, &mut some).unwrap();
+                let mut expected = vec![0; some.len()];
+                pack::<f32>(1, Spikes::Bool(&spikes[part]), &mut expected).unwrap();
+                prop_assert_eq!(some, expected);
             }
             let ones: u32 = bits.iter().map(|b| b.count_ones()).sum();
             prop_assert_eq!(ones, spikes.iter().map(|&s| u32::from(s)).sum::<u32>());
