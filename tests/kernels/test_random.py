@@ -109,8 +109,9 @@ def test_all_bits_decide_where_the_upper_half_is_that_of_a_bound(first, native):
     key = jax.random.key_data(jax.random.key(8))
     numbers = np.array([number(first + e, key.tolist()) for e in range(600)])
     bounds = np.sort(np.concatenate([numbers[::40], numbers[::40] + 1])).astype(np.uint32)
-    given = {"keys": key, "first": jnp.uint32(first), "bounds": bounds, "weight": jnp.ones(()), "target": jnp.zeros(600)}
-    given["parts"] = np.array([[first + 600, bounds.size, 2]], np.int32)
+    parts = np.array([[first + 600, bounds.size, 2]], np.int32)
+    given = {"keys": key, "first": jnp.uint32(first), "bounds": bounds, "parts": parts}
+    given |= {"weight": jnp.ones(()), "target": jnp.zeros(600)}
     for run in (add_p, add_p.reference):
         (found,) = run(**given, neurons=first + 600)
         np.testing.assert_array_equal(found, 2 + (numbers[:, None] >= bounds).sum(-1))
