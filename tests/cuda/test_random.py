@@ -36,9 +36,10 @@ def test_counts(n, bounds):
 @pytest.mark.parametrize("first", [None, 45])  # of all neurons, or of a part of them
 def test_numbers_of_parts_times_weights(n, dtype, first):
     rng = np.random.default_rng(n)
-    bounds = np.concatenate([np.sort(rng.integers(0, 2**32, k, dtype=np.uint32)) for k in (3, 5)])
+    # With 300 bounds, some elements have the upper half of one, and all 32 bits decide.
+    bounds = np.concatenate([np.sort(rng.integers(0, 2**32, k, dtype=np.uint32)) for k in (3, 300)])
     neurons = n if first is None else n + 60
-    parts = np.array([[neurons // 3, 3, 7], [neurons, 8, 0]], np.int32)
+    parts = np.array([[neurons // 3, 3, 7], [neurons, 303, 0]], np.int32)
     for weight in (rng.normal(size=1), rng.normal(size=n), rng.normal(size=(3, n))):
         target = rng.normal(size=(3, n)).astype(dtype)
         given = {"keys": KEYS, "first": np.array(first or 0, np.uint32), "bounds": bounds, "parts": parts}

@@ -89,11 +89,32 @@ def test_counts_are_of_bounds_at_or_below_the_words(n, native, pass_tools):
 PARTS = [(5, 3, [1 << 30, 1 << 31]), (0, 9, []), (9, 0, [0, 1 << 30, 3 << 30])]
 
 
+def number(element, key):
+    """The 32 bits of an element: its half of a word of draw 0, and below it that of draw 1."""
+    block, at, shift = element // 2 // 128 * 32 + element // 2 % 32, element // 2 % 128 // 32, element % 2 * 16
+    upper, lower = (philox([block, PURPOSE, draw, 0], key)[at] >> shift & 0xFFFF for draw in range(2))
+    return upper << 16 | lower
+
+
 def wanted_numbers(key, n):
-    """The numbers of samples of 14 neurons that their words stand for."""
-    word = np.asarray(words(key, (n * 14,))).reshape(n, 14).astype(np.int64) >> 30
+    """The numbers of samples of 14 neurons that their 32 bits stand for."""
+    data = jax.random.key_data(key).tolist()
+    bits = np.array([number(e, data) for e in range(n * 14)]).reshape(n, 14) >> 30
     first = np.arange(14) < 5
-    return np.where(first, 3 + np.minimum(word, 2), 1 + np.minimum(word, 1) + word // 3)
+    return np.where(first, 3 + np.minimum(bits, 2), 1 + np.minimum(bits, 1) + bits // 3)
+
+
+@pytest.mark.parametrize("first", [0, 37])
+def test_all_bits_decide_where_the_upper_half_is_that_of_a_bound(first, native):
+    key = jax.random.key_data(jax.random.key(8))
+    numbers = np.array([number(first + e, key.tolist()) for e in range(600)])
+    bounds = np.sort(np.concatenate([numbers[::40], numbers[::40] + 1])).astype(np.uint32)
+    parts = np.array([[first + 600, bounds.size, 2]], np.int32)
+    given = {"keys": key, "first": jnp.uint32(first), "bounds": bounds, "parts": parts}
+    given |= {"weight": jnp.ones(()), "target": jnp.zeros(600)}
+    for run in (add_p, add_p.reference):
+        (found,) = run(**given, neurons=first + 600)
+        np.testing.assert_array_equal(found, 2 + (numbers[:, None] >= bounds).sum(-1))
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])

@@ -36,11 +36,18 @@ def philox(block: Any, key: Sequence[Any], draw: int = 0) -> list[Any]:
     return [a, b, c, d]
 
 
-def elements(first: Any, n: int, key: Sequence[Any]) -> Any:
+def halves(first: Any, n: int, key: Sequence[Any], draw: int = 0) -> Any:
+    """Halves of words: those of elements 2e and 2e + 1 are the lower and the upper half of `word_of` e."""
+    word = elements(first // 2, n // 2 + 1, key, draw)
+    both = jnp.stack([word & 0xFFFF, word >> 16], axis=-1).reshape(*word.shape[:-1], 2 * word.shape[-1])
+    return jnp.take_along_axis(both, (first % 2)[..., None] + jnp.arange(n, dtype=jnp.uint32), -1)
+
+
+def elements(first: Any, n: int, key: Sequence[Any], draw: int = 0) -> Any:
     """`word_of` the elements `first` to `first` + n − 1 of an array, from a quarter of the blocks."""
     tile, tiles = 4 * BLOCKS, -(-n // (4 * BLOCKS)) + 1  # `first` may stand anywhere in a tile
     block = (first // tile * BLOCKS)[..., None] + jnp.arange(tiles * BLOCKS, dtype=jnp.uint32)
-    words = [x.reshape(*x.shape[:-1], tiles, 1, BLOCKS) for x in philox(block, [k[..., None] for k in key])]
+    words = [x.reshape(*x.shape[:-1], tiles, 1, BLOCKS) for x in philox(block, [k[..., None] for k in key], draw)]
     row = jnp.concatenate(words, axis=-2).reshape(*block.shape[:-1], tiles * tile)
     return jnp.take_along_axis(row, (first % tile)[..., None] + jnp.arange(n, dtype=jnp.uint32), -1)
 

@@ -6,7 +6,9 @@ The word of an element depends on its number and the key alone: an array can be 
 element on, and devices that share one draw their own words only.
 
 `counts` says for each word how many of some bounds lie at or below it: the inverse of a distribution of whole numbers.
-`add` adds such numbers, times a weight, to an array of neurons, whose parts have distributions of their own.
+`add` adds such numbers, times a weight, to an array of neurons, whose parts have distributions of their own. A word
+serves two of them: the number of an element has 32 bits, of which half a word is the upper half, and half a word of
+draw 1 the lower one, which is drawn only where the upper half does not decide.
 `split` makes two keys of a key as JAX does, but natively: XLA's loop for it takes longer than most native calls.
 
 Salmon JK et al. (2011) Parallel random numbers: as easy as 1, 2, 3. SC '11.
@@ -24,7 +26,7 @@ import numpy as np
 
 from ._kernel import FLOATS, Kernel, inputs, params, state
 from ._mesh_axes import ByNeuron
-from ._philox import PURPOSE, elements
+from ._philox import PURPOSE, elements, halves
 from ._rules import constant, lane_axis, lane_count, leading_axes
 
 
@@ -51,10 +53,10 @@ def counts(key: Any, bounds: Any, shape: tuple[int, ...]) -> Any:
 
 
 def add(key: Any, distributions: Sequence[tuple[int, int, Any]], weight: Any, target: Any) -> Any:
-    """`target` plus the weight times a random number for each element, which stands for the element's word.
+    """`target` plus the weight times a random whole number for each element.
 
-    The last axis of `target` is cut into parts, each with its (neurons, least number, bounds in ascending order): a
-    word stands for the least number plus how many of the bounds lie at or below it.
+    The last axis of `target` is cut into parts, each with its (neurons, least number, bounds in ascending order): an
+    element gets the least number plus how many of the bounds lie at or below 32 bits that are its own.
     """
     sizes, least, bounds = zip(*distributions, strict=True)
     ends = np.cumsum([sizes, [len(b) for b in bounds]], axis=1)
@@ -92,6 +94,12 @@ def _reference(keys: Any, first: Any, *, shape: tuple[int, ...]) -> list[Any]:
     return [elements(first, n, [keys[..., i] for i in range(2)]).reshape(*lanes, *shape)]
 
 
+def _joined(keys: Any, first: Any, n: int) -> Any:
+    """The 32 bits of the elements `first` to `first` + n − 1: their halves of draw 0, above those of draw 1."""
+    upper, lower = (halves(first, n, [keys[..., i] for i in range(2)], draw) for draw in range(2))
+    return upper << 16 | lower
+
+
 def _fitting(weight: Any, shape: tuple[int, ...]) -> Any:
     """The weight as one number, or with the last axes of the target."""
     fits = weight.size == 1 or weight.shape == shape[len(shape) - weight.ndim :]
@@ -115,7 +123,7 @@ def _add_reference(
     lanes, (*batch, own) = keys.ndim - 1, target.shape
     starts = first + np.uint32(neurons) * jnp.arange(math.prod(batch[lanes:]), dtype=jnp.uint32)
     of_samples = jnp.broadcast_to(keys[..., None, :], (*keys.shape[:-1], starts.size, 2))
-    found = _reference(of_samples, starts, shape=(own,))[0].reshape(target.shape)
+    found = _joined(of_samples, jnp.broadcast_to(starts, of_samples.shape[:-1]), own).reshape(target.shape)
     ends, ends_of_bounds, least = (parts[..., i] for i in range(3))
     neuron = jnp.minimum(
         first + jnp.arange(own, dtype=jnp.uint32), max(neurons, 1) - 1

@@ -71,6 +71,34 @@ pub unsafe trait Lane: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Outp
         }
         sums
     }
+    /// For each half of a word how many of the bounds lie at or below it, and bits that say which ones equal a bound.
+    #[inline(always)]
+    fn at_or_above(halves: [u16; 32], bounds: &[u16]) -> ([u16; 32], u32) {
+        // Most machines compare only numbers with a sign.
+        let signed = |x: u16| (x ^ 0x8000).cast_signed();
+        let (mut numbers, mut above, mut equal) = ([0; 32], [0i16; 32], [0i16; 32]);
+        for (number, half) in numbers.iter_mut().zip(halves) {
+            *number = signed(half);
+        }
+        for &bound in bounds {
+            let bound = signed(bound);
+            for k in 0..32 {
+                above[k] += i16::from(numbers[k] > bound);
+                equal[k] += i16::from(numbers[k] == bound);
+            }
+        }
+        let (mut counts, mut any, mut ties) = ([0; 32], 0, 0);
+        for k in 0..32 {
+            counts[k] = (above[k] + equal[k]).cast_unsigned();
+            any |= equal[k];
+        }
+        if any != 0 {
+            for (k, &equal) in equal.iter().enumerate() {
+                ties |= u32::from(equal != 0) << k;
+            }
+        }
+        (counts, ties)
+    }
     /// Bitwise or with the bits of `other`.
     #[must_use]
     fn or(self, other: Self) -> Self;
@@ -323,6 +351,30 @@ mod tests {
             };
             found.truncate(count);
             (L::WIDTH, found)
+        }
+    }
+
+    #[derive(Clone, Copy)]
+    struct AtOrAbove;
+
+    impl Job<f32> for AtOrAbove {
+        type Out = ([u16; 32], u32);
+
+        #[inline(always)]
+        fn run<L: Lane<Elem = f32>>(self) -> Self::Out {
+            L::at_or_above(
+                from_fn(|k| (k as u16).wrapping_mul(2114)),
+                &[0, 0, 2114, 30_000, 31 * 2114, u16::MAX],
+            )
+        }
+    }
+
+    #[test]
+    fn bounds_at_or_below_halves_are_counted() {
+        let wanted =
+            from_fn(|k| [2, 3, 4, 5][usize::from(k > 0) + usize::from(k > 14) + usize::from(k > 30)]);
+        for found in dispatch_all(AtOrAbove) {
+            assert_eq!(found, (wanted, 1 << 31 | 0b11));
         }
     }
 

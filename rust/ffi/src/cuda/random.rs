@@ -20,9 +20,9 @@ struct Runs {
 }
 
 impl Runs {
-    /// Runs of `n` words, for which there are as many blocks as tiles that they may touch have.
-    fn new(number: usize, n: usize) -> Self {
-        let blocks = if n == 0 { 0 } else { BLOCKS * (n.div_ceil(4 * BLOCKS) + 1) };
+    /// Runs of `n` elements, of which a word gives so many: there are as many blocks as tiles that they may touch have.
+    fn new(number: usize, n: usize, of_word: usize) -> Self {
+        let blocks = if n == 0 { 0 } else { BLOCKS * (n.div_ceil(of_word * 4 * BLOCKS) + 1) };
         Self { number: number as u64, n: n as u64, blocks: blocks as u64 }
     }
 
@@ -92,7 +92,7 @@ fn run(frame: Frame, name: &'static CStr, bounds: Option<Buffer>, out: Dtype) ->
     if first.len() != 1 {
         expect_len(&first, "first", rows)?;
     }
-    let runs = Runs::new(rows, n);
+    let runs = Runs::new(rows, n, 1);
     let call = RandomCall {
         runs,
         keys: address(&keys),
@@ -143,7 +143,7 @@ pub(super) fn add(frame: Frame) -> Result<()> {
         let numbers = parts.len();
         return Err(Error::invalid(format!("'parts' has {numbers} numbers, expected 3 for each")));
     }
-    let runs = Runs::new(rows * runs_of_key, n / runs_of_key.max(1));
+    let runs = Runs::new(rows * runs_of_key, n / runs_of_key.max(1), 2);
     let call = AddCall {
         runs,
         runs_of_key: runs_of_key as u64,

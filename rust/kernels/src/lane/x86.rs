@@ -12,7 +12,7 @@ macro_rules! lane {
      [$splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident],
      [$bits:ident $float_bits:ident $or:ident],
      ge $ge:expr, gt $gt:expr, ne $ne:expr, none $none:expr, bits $to_bits:expr, sum $sum:expr, select $select:expr,
-     fma $fma:expr, $fma_one:expr $(, sums $sums:expr)? $(, places $places:expr)?) => {
+     fma $fma:expr, $fma_one:expr $(, sums $sums:expr)? $(, places $places:expr)? $(, at_or_above $at_or_above:expr)?) => {
         #[doc = $doc]
         #[derive(Clone, Copy)]
         pub struct $name($vector);
@@ -89,6 +89,11 @@ macro_rules! lane {
             unsafe fn places(mask: $mask, first: u32, to: *mut u32) -> usize {
                 // SAFETY: see the impl; the caller vouches for the elements.
                 unsafe { $places(mask, first, to) }
+            })?
+            $(#[inline(always)]
+            fn at_or_above(halves: [u16; 32], bounds: &[u16]) -> ([u16; 32], u32) {
+                // SAFETY: see the impl.
+                unsafe { $at_or_above(halves, bounds) }
             })?
             #[inline(always)]
             fn or(self, other: Self) -> Self {
@@ -192,6 +197,27 @@ unsafe fn places_of_16(mask: __mmask16, first: u32, to: *mut u32) -> usize {
     mask.count_ones() as usize
 }
 
+/// As [`Lane::at_or_above`], with masks in place of numbers that are 0 or 1.
+///
+/// # Safety
+/// AVX-512.
+#[inline(always)]
+unsafe fn at_or_above_of_32(halves: [u16; 32], bounds: &[u16]) -> ([u16; 32], u32) {
+    let (mut counts, mut ties) = ([0; 32], 0);
+    // SAFETY: promised to this function; both arrays hold one vector.
+    unsafe {
+        let numbers = _mm512_loadu_si512(halves.as_ptr().cast());
+        let (one, mut count) = (_mm512_set1_epi16(1), _mm512_setzero_si512());
+        for &bound in bounds {
+            let bound = _mm512_set1_epi16(bound.cast_signed());
+            count = _mm512_mask_add_epi16(count, _mm512_cmpge_epu16_mask(numbers, bound), count, one);
+            ties |= _mm512_cmpeq_epu16_mask(numbers, bound);
+        }
+        _mm512_storeu_si512(counts.as_mut_ptr().cast(), count);
+    }
+    (counts, ties)
+}
+
 lane!(F32x4, "4 `f32`, SSE2.", f32 x 4, __m128, mask __m128, eight Self,
     [_mm_set1_ps _mm_loadu_ps _mm_storeu_ps _mm_add_ps _mm_sub_ps _mm_mul_ps],
     [_mm_castps_si128 _mm_castsi128_ps _mm_or_si128],
@@ -230,7 +256,7 @@ lane!(F32x16, "16 `f32`, AVX-512.", f32 x 16, __m512, mask __mmask16, eight F32x
     ge _mm512_cmp_ps_mask::<_CMP_GE_OQ>, gt _mm512_cmp_ps_mask::<_CMP_GT_OQ>, ne _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>,
     none |m| _kortestz_mask16_u8(m, m) == 1, bits |m| _cvtmask16_u32(m),
     sum |v| F32x8(_mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v))).sum(), select |m, yes, no| _mm512_mask_blend_ps(m, no, yes),
-    fma _mm512_fmadd_ps, f32::mul_add, places places_of_16);
+    fma _mm512_fmadd_ps, f32::mul_add, places places_of_16, at_or_above at_or_above_of_32);
 
 lane!(F64x8, "8 `f64`, AVX-512.", f64 x 8, __m512d, mask __mmask8, eight Self,
     [_mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd],

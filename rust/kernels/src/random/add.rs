@@ -1,9 +1,13 @@
 //! Random whole numbers, times a weight, added to an array: the input of Poisson sources.
+//!
+//! A number of 32 bits says which one an element gets. Its upper half mostly decides, so one word serves two elements;
+//! the lower half is drawn for the few whose upper half is that of a bound.
 
-use super::words::{Row, TOGETHER, Use, count, fill};
+use super::tile::word;
+use super::words::{Place, Row, TOGETHER, Use, fill};
 use crate::error::{Error, Result};
 use crate::event::length;
-use crate::lane::Float;
+use crate::lane::{Float, Lane};
 
 /// Neurons that draw from one distribution of whole numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +31,12 @@ pub struct Neurons {
     pub all: usize,
 }
 
-/// Adds `weight · (least + bounds at or below the word of the element)` to each element of `target`.
+/// Adds `weight · (least + bounds at or below the number of the element)` to each element of `target`.
 ///
-/// The rows of `target` belong to the keys, two words each, and hold samples of those neurons. The parts cut all
-/// neurons, and so do the words. There is one weight, or one for each element of one or more samples.
+/// The upper half of the number is that half of word ⌊e / 2⌋ that belongs to element e (the lower one if e is even), and
+/// its lower half the same of draw 1. The rows of `target` belong to the keys, two words each, and hold samples of those
+/// neurons. The parts cut all neurons, and so do the numbers. There is one weight, or one for each element of one or
+/// more samples.
 ///
 /// # Errors
 /// If the lengths do not fit, or the parts do not follow each other.
@@ -64,14 +70,27 @@ pub fn add<T: Float>(
         let (k, sample) = (r / apart, r % apart);
         Row { key: [keys[2 * k], keys[2 * k + 1]], first: (sample * all + first) as u64 }
     };
-    fill(rows * apart, row, purpose, target, &Add { parts, neurons, bounds, weight })
+    let uppers: Vec<u16> = bounds.iter().map(|bound| (bound >> 16) as u16).collect();
+    fill(rows * apart, row, purpose, target, &Add { parts, neurons, bounds, uppers: &uppers, weight })
 }
 
 struct Add<'a, T> {
     parts: &'a [Part],
     neurons: Neurons,
     bounds: &'a [u32],
+    /// The upper halves of the bounds.
+    uppers: &'a [u16],
     weight: &'a [T],
+}
+
+/// Neighbours that draw from one distribution.
+struct Group<'a, T> {
+    least: i32,
+    bounds: &'a [u32],
+    uppers: &'a [u16],
+    /// The weight of all, if they have none of their own.
+    weight: T,
+    weights: Option<&'a [T]>,
 }
 
 impl<T: Float> Add<'_, T> {
@@ -100,44 +119,103 @@ fn wrapped(place: usize, n: usize) -> usize {
     if place < n { place } else { place % n }
 }
 
-/// Adds the weight times `least + counts`.
-#[inline(always)]
-fn add_numbers<T: Float>(weight: T, weights: Option<&[T]>, least: i32, counts: &[i32], out: &mut [T]) {
-    let number = |count: i32| T::from_f64(f64::from(least + count));
-    match weights {
-        None => {
-            for (x, &count) in out.iter_mut().zip(counts) {
-                *x += weight * number(count);
-            }
+impl<T: Float> Group<'_, T> {
+    /// Adds their numbers to `TOGETHER` neighbours or fewer, from number `first` of the group on.
+    #[inline(always)]
+    fn add<L: Lane<Elem = f32>>(&self, first: usize, place: Place, halves: [u16; TOGETHER], out: &mut [T]) {
+        let (mut counts, mut ties) = L::at_or_above(halves, self.uppers);
+        while ties != 0 {
+            let k = ties.trailing_zeros() as usize;
+            counts[k] = self.count((first + k) as u64 + place.element, place);
+            ties &= ties - 1;
         }
-        Some(weights) => {
-            for ((x, &weight), &count) in out.iter_mut().zip(weights).zip(counts) {
-                *x += weight * number(count);
+        match self.weights {
+            None => {
+                // On their own: otherwise the compiler adds one by one.
+                let mut numbers = [0; TOGETHER];
+                for (number, count) in numbers.iter_mut().zip(counts) {
+                    *number = self.least + i32::from(count);
+                }
+                add_same(self.weight, &numbers, out);
             }
+            Some(weights) => add_each(&weights[first..], self.least, &counts, out),
+        }
+    }
+
+    /// Counts the bounds at or below all 32 bits of an element, whose upper half is that of a bound.
+    // Counts that a function could change would be loaded one by one.
+    #[cold]
+    #[inline(never)]
+    fn count(&self, element: u64, place: Place) -> u16 {
+        let number = number_of(element, place.purpose, place.key);
+        self.bounds.iter().filter(|&&bound| number >= bound).count() as u16
+    }
+}
+
+/// Adds the weight times the numbers.
+#[inline(always)]
+fn add_same<T: Float>(weight: T, numbers: &[i32; TOGETHER], out: &mut [T]) {
+    let of = |number: i32| weight * T::from_f64(f64::from(number));
+    if let Ok(out) = <&mut [T; TOGETHER]>::try_from(&mut *out) {
+        // As many at a time as the compiler knows of.
+        for (x, &number) in out.iter_mut().zip(numbers) {
+            *x += of(number);
+        }
+    } else {
+        for (x, &number) in out.iter_mut().zip(numbers) {
+            *x += of(number);
         }
     }
 }
 
+/// Adds the weights times `least + counts`.
+#[inline(always)]
+fn add_each<T: Float>(weights: &[T], least: i32, counts: &[u16; TOGETHER], out: &mut [T]) {
+    let of = |weight: T, count: u16| weight * T::from_f64(f64::from(least + i32::from(count)));
+    if let Ok(out) = <&mut [T; TOGETHER]>::try_from(&mut *out) {
+        for ((x, &weight), &count) in out.iter_mut().zip(&weights[..TOGETHER]).zip(counts) {
+            *x += of(weight, count);
+        }
+    } else {
+        for ((x, &weight), &count) in out.iter_mut().zip(weights).zip(counts) {
+            *x += of(weight, count);
+        }
+    }
+}
+
+/// The 32 bits of an element.
+fn number_of(element: u64, purpose: u32, key: [u32; 2]) -> u32 {
+    let half = |draw| word(element / 2, purpose, draw, key) >> (16 * (element % 2)) & 0xFFFF;
+    half(0) << 16 | half(1)
+}
+
 impl<T: Float> Use for Add<'_, T> {
+    type Number = u16;
     type Out = T;
 
     #[inline(always)]
-    fn put(&self, at: usize, words: [u32; TOGETHER], out: &mut [T]) {
-        let mut done = 0;
-        while done < out.len() {
-            let (part, first, left) = self.part(at + done);
-            let counts = count(&self.bounds[first..part.bounds], words);
-            let n = left.min(out.len() - done);
-            let weights = self.weights(at + done, n);
-            if n == TOGETHER {
-                // As many at a time as the compiler knows of.
-                let (counts, out) = (&counts[..TOGETHER], &mut out[..TOGETHER]);
-                add_numbers(self.weight[0], weights.map(|w| &w[..TOGETHER]), part.least, counts, out);
-            } else {
-                let out = &mut out[done..done + n];
-                add_numbers(self.weight[0], weights, part.least, &counts[done..done + n], out);
+    fn put<L: Lane<Elem = f32>>(&self, place: Place, mut halves: &[u16], mut out: &mut [T]) {
+        let mut place = place;
+        while !out.is_empty() {
+            let (part, first, left) = self.part(place.at);
+            let n = left.min(out.len());
+            let (now, later) = std::mem::take(&mut out).split_at_mut(n);
+            let bounds = first..part.bounds;
+            let (uppers, bounds) = (&self.uppers[bounds.clone()], &self.bounds[bounds]);
+            let weights = self.weights(place.at, n);
+            let group = Group { least: part.least, bounds, uppers, weight: self.weight[0], weights };
+            let (whole, last) = halves[..n].as_chunks::<TOGETHER>();
+            let (whole_out, last_out) = now.as_chunks_mut::<TOGETHER>();
+            for (k, (halves, out)) in whole.iter().zip(whole_out).enumerate() {
+                group.add::<L>(k * TOGETHER, place, *halves, out); // as many as the compiler knows of
             }
-            done += n;
+            if !last.is_empty() {
+                let mut padded = [0; TOGETHER];
+                padded[..last.len()].copy_from_slice(last);
+                group.add::<L>(n - last.len(), place, padded, last_out);
+            }
+            (halves, out) = (&halves[n..], later);
+            (place.element, place.at) = (place.element + n as u64, place.at + n);
         }
     }
 }
@@ -156,12 +234,27 @@ mod tests {
 
     const ALL: Neurons = Neurons { first: 0, own: 70, all: 70 };
 
+    /// The numbers of elements under two keys, one after the other.
+    fn numbers(n: usize) -> Vec<u32> {
+        let of_key = |key| (0..n).map(move |e| number_of(e as u64, 1, key));
+        of_key([7, 8]).chain(of_key([9, 10])).collect()
+    }
+
     #[test]
-    fn adds_what_the_words_of_each_part_stand_for() {
+    fn elements_share_words() {
+        let mut drawn = [0; 300];
+        words(&[7, 8], &[0], 1, &mut drawn).expect("it fits");
+        for (e, number) in numbers(600).into_iter().take(600).enumerate() {
+            let [low, high] = [drawn[e / 2] & 0xFFFF, drawn[e / 2] >> 16];
+            assert_eq!(number >> 16, if e % 2 == 0 { low } else { high });
+        }
+    }
+
+    #[test]
+    fn adds_what_the_numbers_of_each_part_stand_for() {
         for samples in [0, 1, 3, 600] {
             let (keys, n) = ([7, 8, 9, 10], 70 * samples);
-            let mut drawn = vec![0; 2 * n];
-            words(&keys, &[0], 1, &mut drawn).expect("it fits");
+            let drawn = numbers(n);
             let wanted = |k: usize| match k % 70 {
                 0..5 => 3 + (drawn[k] >> 30).min(2),
                 _ => 1 + (drawn[k] >> 30).min(1) + (drawn[k] >> 30) / 3,
@@ -175,6 +268,20 @@ mod tests {
                     assert_eq!(x, 1.0 + weight * wanted(k) as f32);
                 }
             }
+        }
+    }
+
+    /// Bounds that are numbers of elements, or the next ones: the lower half has to decide.
+    #[test]
+    fn all_32_bits_decide() {
+        let drawn = numbers(700);
+        let mut bounds: Vec<u32> = drawn.iter().step_by(50).flat_map(|&x| [x, x + 1]).chain([0]).collect();
+        bounds.sort_unstable();
+        let part = Part { end: 700, bounds: bounds.len(), least: -2 };
+        let (neurons, mut target) = (Neurons { first: 0, own: 700, all: 700 }, [0.0f64; 1400]);
+        add(&[7, 8, 9, 10], 1, (&[part], neurons), &bounds, &[1.0], &mut target).expect("it fits");
+        for (x, number) in target.into_iter().zip(drawn) {
+            assert_eq!(x, bounds.iter().filter(|&&bound| number >= bound).count() as f64 - 2.0);
         }
     }
 

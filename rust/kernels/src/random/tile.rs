@@ -26,3 +26,10 @@ pub(crate) fn tile(number: u32, purpose: u32, draw: u32, key: [u32; 2]) -> [u32;
     }
     words
 }
+
+/// The word of an element under a key, apart from the others of its tile.
+pub(super) fn word(element: u64, purpose: u32, draw: u32, key: [u32; 2]) -> u32 {
+    let (number, in_tile) = (element / TILE as u64, (element % TILE as u64) as u32);
+    let block = BLOCKS.wrapping_mul(number as u32).wrapping_add(in_tile % BLOCKS);
+    philox([block, purpose, draw, 0], key)[(in_tile / BLOCKS) as usize]
+}

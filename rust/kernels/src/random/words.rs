@@ -49,39 +49,94 @@ fn of_keys<U: Use>(keys: &[u32], first: &[u32], purpose: u32, out: &mut [U::Out]
     fill(rows, row, purpose, out, made)
 }
 
-/// What becomes of words.
+/// The numbers that a tile of words holds: the words, or their halves.
+pub(super) trait Number: Copy {
+    /// How many there are.
+    const OF_TILE: usize;
+    /// All, in the order of their elements.
+    fn all(tile: &mut [u32; TILE]) -> &[Self];
+}
+
+impl Number for u32 {
+    const OF_TILE: usize = TILE;
+
+    #[inline(always)]
+    fn all(tile: &mut [u32; TILE]) -> &[u32] {
+        tile
+    }
+}
+
+/// Elements 2e and 2e + 1 have the lower and the upper half of word e.
+impl Number for u16 {
+    const OF_TILE: usize = 2 * TILE;
+
+    #[inline(always)]
+    fn all(tile: &mut [u32; TILE]) -> &[u16] {
+        // Nothing happens here where the lower half comes first in memory.
+        for word in tile.iter_mut() {
+            *word = word.to_le();
+        }
+        // SAFETY: there are two halves for each word, and any bits are a half.
+        let halves = unsafe { std::slice::from_raw_parts_mut(tile.as_mut_ptr().cast::<u16>(), 2 * TILE) };
+        for half in halves.iter_mut() {
+            *half = u16::from_le(*half);
+        }
+        halves
+    }
+}
+
+/// Which numbers they are: those of the elements from `element` on under a key, for place `at` of all rows and on.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub key: [u32; 2],
+    pub purpose: u32,
+    pub element: u64,
+    pub at: usize,
+}
+
+/// What becomes of random numbers.
 // Closures would be compiled without the lanes of their caller.
 pub(super) trait Use: Sync {
+    type Number: Number;
     type Out: Copy + Send;
-    /// Writes what becomes of the words from place `at` of all rows on; there may be more words than room in `out`.
-    fn put(&self, at: usize, words: [u32; TOGETHER], out: &mut [Self::Out]);
+    /// Writes what becomes of as many numbers.
+    fn put<L: Lane<Elem = f32>>(&self, place: Place, numbers: &[Self::Number], out: &mut [Self::Out]);
 }
 
 struct Itself;
 
 impl Use for Itself {
+    type Number = u32;
     type Out = u32;
 
     #[inline(always)]
-    fn put(&self, _: usize, words: [u32; TOGETHER], out: &mut [u32]) {
-        out.copy_from_slice(&words[..out.len()]);
+    fn put<L: Lane<Elem = f32>>(&self, _: Place, words: &[u32], out: &mut [u32]) {
+        out.copy_from_slice(words);
     }
 }
 
 struct Count<'a>(&'a [u32]);
 
 impl Use for Count<'_> {
+    type Number = u32;
     type Out = i32;
 
     #[inline(always)]
-    fn put(&self, _: usize, words: [u32; TOGETHER], out: &mut [i32]) {
-        out.copy_from_slice(&count(self.0, words)[..out.len()]);
+    fn put<L: Lane<Elem = f32>>(&self, _: Place, words: &[u32], out: &mut [i32]) {
+        let (words, last_words) = words.as_chunks::<TOGETHER>();
+        let (out, last_out) = out.as_chunks_mut::<TOGETHER>();
+        for (words, out) in words.iter().zip(out) {
+            *out = count(self.0, *words);
+        }
+        let mut last = [0; TOGETHER];
+        last[..last_words.len()].copy_from_slice(last_words);
+        last_out.copy_from_slice(&count(self.0, last)[..last_words.len()]);
     }
 }
 
 /// How many of the bounds lie at or below each word.
 #[inline(always)]
-pub(super) fn count(bounds: &[u32], words: [u32; TOGETHER]) -> [i32; TOGETHER] {
+fn count(bounds: &[u32], words: [u32; TOGETHER]) -> [i32; TOGETHER] {
     let mut counts = [0; TOGETHER];
     for &bound in bounds {
         for (count, word) in counts.iter_mut().zip(words) {
@@ -91,7 +146,7 @@ pub(super) fn count(bounds: &[u32], words: [u32; TOGETHER]) -> [i32; TOGETHER] {
     counts
 }
 
-/// Makes of the words of so many rows what `out` holds.
+/// Makes of the numbers of so many rows what `out` holds.
 pub(super) fn fill<U: Use>(
     rows: usize,
     row: impl Fn(usize) -> Row,
@@ -103,11 +158,12 @@ pub(super) fn fill<U: Use>(
     length("result", out.len(), rows * n)?;
     for (r, out) in out.chunks_exact_mut(n.max(1)).enumerate() {
         let row = row(r);
-        let (first_tile, skipped) = (row.first / TILE as u64, (row.first % TILE as u64) as usize);
+        let tile = U::Number::OF_TILE;
+        let (first_tile, skipped) = (row.first / tile as u64, (row.first % tile as u64) as usize);
         let out = &Shared::new(out);
-        threads::ranges((skipped + n).div_ceil(TILE), n >= PARALLEL, |range| {
-            let start = (range.start * TILE).saturating_sub(skipped);
-            let end = (range.end * TILE).saturating_sub(skipped).min(n);
+        threads::ranges((skipped + n).div_ceil(tile), n >= PARALLEL, |range| {
+            let start = (range.start * tile).saturating_sub(skipped);
+            let end = (range.end * tile).saturating_sub(skipped).min(n);
             // SAFETY: threads have disjoint ranges of tiles.
             let out = unsafe { out.part(start, end.max(start) - start) };
             let tile = first_tile + range.start as u64;
@@ -134,32 +190,21 @@ impl<U: Use> Job<f32> for Fill<'_, U> {
 
     #[inline(always)]
     fn run<L: Lane<Elem = f32>>(mut self) {
-        let (out, mut done) = (std::mem::take(&mut self.out), 0);
+        let (mut out, mut at, of_tile) = (std::mem::take(&mut self.out), self.at, U::Number::OF_TILE);
         for number in self.tile.. {
-            if done == out.len() {
+            if out.is_empty() {
                 break;
             }
             let skipped = std::mem::take(&mut self.skipped);
-            let words = tile(number as u32, self.purpose, 0, self.key);
-            for (k, &words) in words.as_chunks::<TOGETHER>().0.iter().enumerate() {
-                let skipped = skipped.saturating_sub(k * TOGETHER).min(TOGETHER);
-                let n = (TOGETHER - skipped).min(out.len() - done);
-                self.made.put(self.at + done, shifted(words, skipped), &mut out[done..done + n]);
-                done += n;
-            }
+            let mut words = tile(number as u32, self.purpose, 0, self.key);
+            let (numbers, n) = (U::Number::all(&mut words), (of_tile - skipped).min(out.len()));
+            let (now, later) = std::mem::take(&mut out).split_at_mut(n);
+            let element = number * of_tile as u64 + skipped as u64;
+            let place = Place { key: self.key, purpose: self.purpose, element, at };
+            self.made.put::<L>(place, &numbers[skipped..skipped + n], now);
+            (out, at) = (later, at + n);
         }
     }
-}
-
-/// The words without the first ones.
-#[inline(always)]
-fn shifted(words: [u32; TOGETHER], skipped: usize) -> [u32; TOGETHER] {
-    if skipped == 0 {
-        return words;
-    }
-    let mut rest = [0; TOGETHER];
-    rest[..TOGETHER - skipped].copy_from_slice(&words[skipped..]);
-    rest
 }
 
 #[cfg(test)]
