@@ -6,7 +6,7 @@
 use super::dense::{PARALLEL, SAMPLES};
 use super::search::each_spike;
 use super::spikes::{Spikes, count};
-use super::tile::{Panels, Row, add_part};
+use super::tile::{Panels, Row, add_product};
 use super::windows::{Conv, NOWHERE, Windows};
 use crate::error::Result;
 use crate::lane::{Float, Job, Lane, dispatch};
@@ -59,14 +59,13 @@ impl<T: Float> Job<T> for Product<'_, T> {
     fn run<L: Lane<Elem = T>>(mut self) -> Result<()> {
         let out = std::mem::take(&mut self.out);
         let (n, sample) = (self.conv.inputs() * self.conv.n_in, self.conv.outputs() * self.conv.n_out);
-        let (mut by_rows, mut panels, mut events) = (None, None, Events::default());
-        let (mut numbers, mut rows) = (vec![], vec![]);
+        let (mut by_rows, mut tiles, mut events) = (None, None, Events::default());
         for (k, out) in out.chunks_exact_mut(sample).enumerate() {
             let spikes = self.spikes.part((self.first + k) * n, n);
             if count::<L>(&spikes) * SPARSE > n {
-                let panels = panels.get_or_insert_with(|| Panels::of::<L>(self.weight, self.conv.n_out));
-                place(&spikes, self.windows, self.conv.n_in, &mut numbers);
-                self.by_tiles::<L>(&numbers, panels, &mut rows, out);
+                let tiles = tiles.get_or_insert_with(|| Tiles::of::<L>(self.weight, self.conv, self.windows));
+                place(&spikes, self.windows, self.conv.n_in, &mut tiles.numbers);
+                self.by_tiles::<L>(tiles, out);
             } else {
                 let kernel = by_rows.get_or_insert_with(|| WholeLanes::of::<L>(self.weight, self.conv.n_out));
                 events.find::<L>(&spikes, self.windows, self.conv.n_in)?;
@@ -130,28 +129,41 @@ impl<T: Float> Product<'_, T> {
         out.len().min(N * L::WIDTH)
     }
 
-    /// Multiplies all that is under the windows with the kernel, run by run.
+    /// Multiplies all that is under the windows with the kernel.
     #[inline(always)]
-    fn by_tiles<L: Lane<Elem = T>>(
-        &self,
-        numbers: &[T],
-        panels: &Panels<T>,
-        rows: &mut Vec<Row<T>>,
-        out: &mut [T],
-    ) {
+    fn by_tiles<L: Lane<Elem = T>>(&self, tiles: &mut Tiles<T>, out: &mut [T]) {
         let Conv { n_in, n_out, .. } = *self.conv;
+        let Tiles { panels, under, numbers, rows } = tiles;
         out.fill(T::ZERO);
         for (origins, out) in self.windows.origins.chunks(SAMPLES).zip(out.chunks_mut(SAMPLES * n_out)) {
-            for run in &self.windows.runs {
-                let left = &numbers[self.windows.taps[run.tap] * n_in..];
-                rows.clear();
-                for (&origin, out) in origins.iter().zip(out.chunks_exact_mut(n_out)) {
-                    let left = &left[origin * n_in..][..run.len * n_in];
-                    rows.push(Row { left: left.as_ptr(), out: out.as_mut_ptr() });
-                }
-                // SAFETY: the numbers of a run, and rows of the result that do not overlap.
-                unsafe { add_part::<L>(rows, 1, panels, run.tap * n_in..(run.tap + run.len) * n_in) };
+            rows.clear();
+            for (&origin, out) in origins.iter().zip(out.chunks_exact_mut(n_out)) {
+                rows.push(Row { left: numbers[origin * n_in..].as_ptr(), out: out.as_mut_ptr() });
             }
+            // SAFETY: numbers lie under all of a window, and rows of the result do not overlap.
+            unsafe { add_product::<L>(rows, &under[..], panels) };
+        }
+    }
+}
+
+/// What dense samples are computed with.
+struct Tiles<T> {
+    panels: Panels<T>,
+    /// Where each row of the kernel has its number, counted from the origin of the window.
+    under: Vec<usize>,
+    numbers: Vec<T>,
+    rows: Vec<Row<T>>,
+}
+
+impl<T: Float> Tiles<T> {
+    #[inline(always)]
+    fn of<L: Lane<Elem = T>>(weight: &[T], conv: &Conv, windows: &Windows) -> Self {
+        let channels = |&tap: &usize| tap * conv.n_in..(tap + 1) * conv.n_in;
+        Self {
+            panels: Panels::of::<L>(weight, conv.n_out),
+            under: windows.taps.iter().flat_map(channels).collect(),
+            numbers: vec![],
+            rows: vec![],
         }
     }
 }

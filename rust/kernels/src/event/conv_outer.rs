@@ -58,7 +58,7 @@ impl<T: Float> Job<T> for Outer<'_, T> {
         }
         let n = self.conv.inputs() * self.conv.n_in;
         let (mut found, mut by_channel) = (vec![], ByChannel::default());
-        let (mut numbers, mut patches) = (vec![], vec![]);
+        let mut numbers = vec![];
         for b in 0..self.conv.batch {
             let spikes = self.spikes.part(b * n, n);
             let dense = count::<L>(&spikes) * SPARSE > n;
@@ -75,7 +75,7 @@ impl<T: Float> Job<T> for Outer<'_, T> {
             }
             if dense {
                 place(&spikes, self.windows, self.conv.n_in, &mut numbers);
-                self.by_tiles::<L>(b, &numbers, &mut patches, out);
+                self.by_tiles::<L>(b, &numbers, out);
             }
         }
         Ok(())
@@ -161,24 +161,17 @@ impl<T: Float> Outer<'_, T> {
 
     /// Adds a sample, all inputs alike.
     #[inline(always)]
-    fn by_tiles<L: Lane<Elem = T>>(&self, b: usize, numbers: &[T], patches: &mut Vec<T>, out: &mut [T]) {
+    fn by_tiles<L: Lane<Elem = T>>(&self, b: usize, numbers: &[T], out: &mut [T]) {
         let Conv { n_in, n_out, .. } = *self.conv;
-        let (depth, outputs) = (self.conv.rows(), self.conv.outputs());
+        let outputs = self.conv.outputs();
         let ct = &self.ct[b * outputs * n_out..][..outputs * n_out];
+        let left = |row: usize| numbers[self.windows.taps[row / n_in] * n_in + row % n_in..].as_ptr();
+        let to = out.chunks_exact_mut(n_out).map(<[T]>::as_mut_ptr);
+        let rows: Vec<_> = self.rows.clone().zip(to).map(|(row, out)| Row { left: left(row), out }).collect();
         for (origins, ct) in self.windows.origins.chunks(SAMPLES).zip(ct.chunks(SAMPLES * n_out)) {
-            patches.resize(origins.len() * depth, T::ZERO);
-            for (&origin, patch) in origins.iter().zip(patches.chunks_exact_mut(depth)) {
-                for run in &self.windows.runs {
-                    let under = &numbers[(origin + self.windows.taps[run.tap]) * n_in..][..run.len * n_in];
-                    patch[run.tap * n_in..][..under.len()].copy_from_slice(under);
-                }
-            }
-            let (left, to) = (patches.as_ptr(), out.as_mut_ptr());
-            // SAFETY: each row of the kernel has a column of the patches, and one of these a row of the result.
-            let row = |k| unsafe { Row { left: left.add(self.rows.start + k), out: to.add(k * n_out) } };
-            let rows: Vec<_> = (0..self.rows.len()).map(row).collect();
-            // SAFETY: a column has an element for each window, `depth` apart.
-            unsafe { add_product::<L>(&rows, depth, &Panels::of::<L>(ct, n_out)) };
+            let under: Vec<_> = origins.iter().map(|origin| origin * n_in).collect();
+            // SAFETY: each element of the kernel has a number under each window, and rows do not overlap.
+            unsafe { add_product::<L>(&rows, &under[..], &Panels::of::<L>(ct, n_out)) };
         }
     }
 }
