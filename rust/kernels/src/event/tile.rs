@@ -88,7 +88,11 @@ impl Along for &[usize] {
 /// `along` has as many elements as the panels are deep; those can be read from each `left`, and as many as the matrix
 /// is wide can be read and written at each `out`; no two of these overlap.
 #[inline(always)]
-pub(super) unsafe fn add_product<L: Lane>(rows: &[Row<L::Elem>], along: impl Along, panels: &Panels<L::Elem>) {
+pub(super) unsafe fn add_product<L: Lane>(
+    rows: &[Row<L::Elem>],
+    along: impl Along,
+    panels: &Panels<L::Elem>,
+) {
     for start in (0..panels.depth).step_by(DEPTH) {
         let end = panels.depth.min(start + DEPTH);
         for first in (0..panels.n).step_by(2 * L::WIDTH) {
