@@ -63,7 +63,19 @@ impl<T: Float> Job<T> for Outer<'_, T> {
     type Out = ();
 
     #[inline(always)]
-    fn run<L: Lane<Elem = T>>(mut self) {
+    fn run<L: Lane<Elem = T>>(self) {
+        // Of wider lanes half would be zeros, and of narrow ones two are computed at once.
+        if self.conv.n_out <= L::Eight::WIDTH && L::Eight::WIDTH < L::WIDTH {
+            self.run_in::<L::Eight>();
+        } else {
+            self.run_in::<L>();
+        }
+    }
+}
+
+impl<T: Float> Outer<'_, T> {
+    #[inline(always)]
+    fn run_in<L: Lane<Elem = T>>(mut self) {
         let out = std::mem::take(&mut self.out);
         out.fill(T::ZERO);
         if out.is_empty() || self.ct.is_empty() {
@@ -92,9 +104,7 @@ impl<T: Float> Job<T> for Outer<'_, T> {
             }
         }
     }
-}
 
-impl<T: Float> Outer<'_, T> {
     /// Adds what windows hold to the rows of the spikes under them.
     #[inline(always)]
     fn by_events<L: Lane<Elem = T>>(&self, events: &ByChannel<T>, out: &mut [T]) {
@@ -111,6 +121,9 @@ impl<T: Float> Outer<'_, T> {
                     let lanes = (n_out - first) / L::WIDTH;
                     let part = Part { outer: self, events, missing: &missing, channel, first };
                     first += match lanes {
+                        0 if n_out - first >= L::Eight::WIDTH => {
+                            part.add_lanes::<L::Eight, 1>(few.clone(), out)
+                        }
                         2.. => part.add_lanes::<L, 2>(few.clone(), out),
                         1 => part.add_lanes::<L, 1>(few.clone(), out),
                         0 => part.add_rest::<L>(few.clone(), out),
