@@ -304,7 +304,8 @@ mod tests {
 
     #[test]
     fn few_and_many_spikes_give_the_same_bits() {
-        // Of 28 channels a lane of 16, one of 8 and some single ones are made. An input that is all but 0 turns the choice, and changes no sum: the kernel is 0 where it stands.
+        // 28 channels are a lane of 16, one of 8 and single ones. An input that is all but 0 turns the choice, and
+        // changes no sum: the kernel is 0 where it stands.
         let conv = Conv { batch: 1, axes: vec![axis(30, 3, [1; 3], [1, 1])], n_in: 4, n_out: 28 };
         let number = |k: usize| ((k * 7919 + 13) % 1009) as f32 / 97.0 - 5.2;
         let weight: Vec<f32> =
