@@ -15,9 +15,10 @@ use crate::shared::Shared;
 use crate::threads;
 
 /// Whether so many spikes of a sample are too many to take its product by events. A spike takes somewhat longer than an
-/// input of a tile, and at each input that has some the sums of windows are read and written. With AVX-512, 14 × 14 × 16
-/// inputs and 25 taps to 32 channels take half the time of tiles where 18 % spike, and as much at 57 %; 28 × 28 × 1
-/// inputs to 16 channels two thirds where 10 % spike, and as much at 20 %. With AVX2 both take as much at lower shares.
+/// input of a tile, and at each input that has some the sums of windows are read and written. With AVX-512, 25 taps over
+/// 14 × 14 × 16 inputs to 32 channels take half the time of tiles where 18 % spike, and as much at 57 %; over
+/// 28 × 28 × 1 inputs to 16 channels two thirds where 10 % spike, and as much at 20 %. With AVX2 both take as much at
+/// lower shares: at 40 % and at 20 %.
 fn is_dense(count: usize, conv: &Conv) -> bool {
     2 * count + 3 * count.min(conv.inputs()) > conv.inputs() * conv.n_in
 }

@@ -126,8 +126,8 @@ impl Windows {
         }
     }
 
-    /// The window that begins at each place, or [`NOWHERE`]; before these so many times that as the last element of the
-    /// kernel lies behind the first, so that one may go back by any element.
+    /// The window that begins at each place, or [`NOWHERE`]. In front stands `NOWHERE` as often as the last element of
+    /// the kernel lies behind the first, so that one may go back from any place by any element.
     pub(super) fn by_origin(&self) -> Vec<u32> {
         let before = self.last_tap();
         let mut windows = vec![NOWHERE; before + self.places];
@@ -137,8 +137,7 @@ impl Windows {
         windows
     }
 
-    /// Where those windows are in [`Self::by_origin`] that have an element of the kernel over a place, counted from that
-    /// place.
+    /// Where the window is in [`Self::by_origin`] that has an element of the kernel over a place, counted from the place.
     pub(super) fn back(&self, tap: usize) -> usize {
         self.last_tap() - self.taps[tap]
     }
