@@ -163,8 +163,7 @@ impl<T: Float> Part<'_, T> {
     ) {
         let Kernel { channels, width, .. } = *self.kernel;
         let data = &self.kernel.data[self.kernel.start..];
-        let outputs = self.windows.origins.len();
-        assert!(out.len() == outputs * width && self.first + LANES * L::WIDTH <= width, "whole lanes");
+        assert_eq!(out.len(), self.windows.origins.len() * width, "whole lanes");
         let (mut rows, mut back) = ([data.as_ptr(); N], [0; N]);
         for (k, (row, back)) in rows.iter_mut().zip(&mut back).enumerate() {
             *row = data[(tap + k) * channels * width + self.first..].as_ptr();
@@ -178,30 +177,41 @@ impl<T: Float> Part<'_, T> {
             for ((sums, to), back) in sums.iter_mut().zip(&mut to).zip(back) {
                 // SAFETY: windows are known back to the last element from any place.
                 let window = unsafe { *self.by_origin.get_unchecked(place + back) };
-                *to = select_unpredictable(
-                    window == NOWHERE,
-                    nowhere,
-                    out.wrapping_add(window as usize * width),
-                );
+                let there = out.wrapping_add(window as usize * width);
+                *to = select_unpredictable(window == NOWHERE, nowhere, there);
                 for (k, sum) in sums.iter_mut().enumerate() {
                     // SAFETY: a window, or what stands for one, has these lanes.
                     *sum = unsafe { L::load(to.add(k * L::WIDTH)) };
                 }
             }
-            for &(channel, spike) in events {
-                let spike = L::splat(spike);
-                for (sums, row) in sums.iter_mut().zip(rows) {
-                    for (k, sum) in sums.iter_mut().enumerate() {
-                        // SAFETY: an element of the kernel has a row for each channel, and the row these lanes.
-                        *sum = spike.mul_add(unsafe { L::load(row.add(channel + k * L::WIDTH)) }, *sum);
-                    }
-                }
-            }
+            // SAFETY: an element of the kernel has a row for each channel, with these lanes.
+            unsafe { add_events(events, rows, &mut sums) };
             for (sums, to) in sums.into_iter().zip(to) {
                 for (k, sum) in sums.into_iter().enumerate() {
                     // SAFETY: as above.
                     unsafe { sum.store(to.add(k * L::WIDTH)) };
                 }
+            }
+        }
+    }
+}
+
+/// Adds the rows of some spikes of a place, counted from those in `rows`.
+///
+/// # Safety
+/// So many lanes can be read there.
+#[inline(always)]
+unsafe fn add_events<L: Lane, const N: usize, const LANES: usize>(
+    events: &[(usize, L::Elem)],
+    rows: [*const L::Elem; N],
+    sums: &mut [[L; LANES]; N],
+) {
+    for &(channel, spike) in events {
+        let spike = L::splat(spike);
+        for (sums, row) in sums.iter_mut().zip(rows) {
+            for (k, sum) in sums.iter_mut().enumerate() {
+                // SAFETY: promised to this function.
+                *sum = spike.mul_add(unsafe { L::load(row.add(channel + k * L::WIDTH)) }, *sum);
             }
         }
     }
