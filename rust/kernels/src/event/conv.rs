@@ -3,26 +3,25 @@
 //! Where few inputs of a sample spike, only their rows of the kernel are touched; else each window is a row of a dense
 //! product. Both add in the order of the kernel's rows, to the same bits.
 
+use super::conv_events::{Events, Kernel};
 use super::dense::{PARALLEL, SAMPLES};
-use super::search::each_spike;
-use super::spikes::{Spikes, count};
-use super::tile::{Panels, Row, add_part};
+use super::places::find_places;
+use super::spikes::Spikes;
+use super::tile::{Panels, Row, add_product};
 use super::windows::{Conv, NOWHERE, Windows};
 use crate::error::Result;
 use crate::lane::{Float, Job, Lane, dispatch};
 use crate::shared::Shared;
 use crate::threads;
 
-/// Lanes of sums that are kept in registers.
-pub(super) const LANES: usize = 4;
-
-/// Samples are dense where more than one input of so many spikes. Sums of windows stay in registers, so that events pay
-/// up to more of them than in [`super::dense`]: with AVX2, 14 × 14 × 16 inputs and 25 taps to 32 channels take 0.45 of
-/// the time of tiles where 6 % spike, 0.7 at 18 % and as much at 32 %; the cotangent of the kernel 0.4, 0.7 and as much.
-pub(super) const SPARSE: usize = 3;
-
-/// Elements of the widest such group, of lanes of 16.
-const WIDEST: usize = 16 * LANES;
+/// Whether so many spikes of a sample are too many to take its product by events. A spike takes somewhat longer than an
+/// input of a tile, and at each input that has some the sums of windows are read and written. With AVX-512, 25 taps over
+/// 14 × 14 × 16 inputs to 32 channels take half the time of tiles where 18 % spike, and as much at 57 %; over
+/// 28 × 28 × 1 inputs to 16 channels two thirds where 10 % spike, and as much at 20 %. With AVX2 both take as much at
+/// lower shares: at 40 % and at 20 %.
+fn is_dense(count: usize, conv: &Conv) -> bool {
+    2 * count + 3 * count.min(conv.inputs()) > conv.inputs() * conv.n_in
+}
 
 /// `out[b, p, k]` = sum over taps q and channels c of `spikes[b, input(p, q), c] * weight[q, c, k]`, in this order.
 ///
@@ -36,11 +35,12 @@ pub fn conv_product<T: Float>(conv: &Conv, spikes: Spikes<'_, T>, weight: &[T], 
     let (windows, parallel) = (Windows::of(conv), out.len() >= PARALLEL);
     let sample = out.len() / conv.batch;
     let shared = Shared::new(out);
-    threads::try_ranges(conv.batch, parallel, |range| {
+    threads::ranges(conv.batch, parallel, |range| {
         // SAFETY: every sample is in one range only.
         let out = unsafe { shared.part(range.start * sample, range.len() * sample) };
-        dispatch(Product { conv, windows: &windows, first: range.start, spikes, weight, out })
-    })
+        dispatch(Product { conv, windows: &windows, first: range.start, spikes, weight, out });
+    });
+    Ok(())
 }
 
 struct Product<'a, T> {
@@ -53,162 +53,116 @@ struct Product<'a, T> {
 }
 
 impl<T: Float> Job<T> for Product<'_, T> {
-    type Out = Result<()>;
+    type Out = ();
 
     #[inline(always)]
-    fn run<L: Lane<Elem = T>>(mut self) -> Result<()> {
-        let out = std::mem::take(&mut self.out);
-        let (n, sample) = (self.conv.inputs() * self.conv.n_in, self.conv.outputs() * self.conv.n_out);
-        let (mut by_rows, mut panels, mut events) = (None, None, Events::default());
-        let (mut numbers, mut rows) = (vec![], vec![]);
-        for (k, out) in out.chunks_exact_mut(sample).enumerate() {
-            let spikes = self.spikes.part((self.first + k) * n, n);
-            if count::<L>(&spikes) * SPARSE > n {
-                let panels = panels.get_or_insert_with(|| Panels::of::<L>(self.weight, self.conv.n_out));
-                place(&spikes, self.windows, self.conv.n_in, &mut numbers);
-                self.by_tiles::<L>(&numbers, panels, &mut rows, out);
-            } else {
-                let kernel = by_rows.get_or_insert_with(|| WholeLanes::of::<L>(self.weight, self.conv.n_out));
-                events.find::<L>(&spikes, self.windows, self.conv.n_in)?;
-                self.by_events::<L>(&events, kernel, out);
-            }
+    fn run<L: Lane<Elem = T>>(self) {
+        // Of wider lanes half would be zeros, and of narrow ones two are computed at once.
+        if self.conv.n_out <= L::Eight::WIDTH && L::Eight::WIDTH < L::WIDTH {
+            self.run_in::<L::Eight>();
+        } else {
+            self.run_in::<L>();
         }
-        Ok(())
     }
 }
 
 impl<T: Float> Product<'_, T> {
-    /// Adds the rows of the inputs that spike under each window.
     #[inline(always)]
-    fn by_events<L: Lane<Elem = T>>(&self, events: &Events<T>, kernel: &WholeLanes<T>, out: &mut [T]) {
-        for (&origin, out) in self.windows.origins.iter().zip(out.chunks_exact_mut(self.conv.n_out)) {
-            let mut first = 0;
-            while first < out.len() {
-                first += match (out.len() - first).div_ceil(L::WIDTH) {
-                    LANES.. => self.sum::<L, LANES>(events, kernel, origin, &mut out[first..], first),
-                    2.. => self.sum::<L, 2>(events, kernel, origin, &mut out[first..], first),
-                    _ => self.sum::<L, 1>(events, kernel, origin, &mut out[first..], first),
-                };
+    fn run_in<L: Lane<Elem = T>>(mut self) {
+        let out = std::mem::take(&mut self.out);
+        let (n, sample) = (self.conv.inputs() * self.conv.n_in, self.conv.outputs() * self.conv.n_out);
+        let (mut sparse, mut tiles, mut places) = (None, None, vec![]);
+        for (k, out) in out.chunks_exact_mut(sample).enumerate() {
+            let spikes = self.spikes.part((self.first + k) * n, n);
+            places.clear();
+            if is_dense(find_places::<L>(&spikes, &mut places), self.conv) {
+                let tiles = tiles.get_or_insert_with(|| Tiles::of::<L>(self.weight, self.conv, self.windows));
+                place(&spikes, self.windows, self.conv.n_in, &mut tiles.numbers);
+                self.by_tiles::<L>(tiles, out);
+            } else {
+                let sparse =
+                    sparse.get_or_insert_with(|| Sparse::of::<L>(self.weight, self.conv, self.windows));
+                let Sparse { kernel, events, .. } = sparse;
+                events.take(&spikes, &places, self.windows, self.conv.n_in, kernel.width);
+                self.by_events::<L>(sparse, out);
             }
         }
     }
 
-    /// Writes the sums under one window for some lanes of channels, from `first` on; gives how many channels that are.
+    /// Adds the rows of the inputs that spike to the windows over them.
     #[inline(always)]
-    fn sum<L: Lane<Elem = T>, const N: usize>(
-        &self,
-        events: &Events<T>,
-        kernel: &WholeLanes<T>,
-        origin: usize,
-        out: &mut [T],
-        first: usize,
-    ) -> usize {
-        let mut sums = [L::splat(T::ZERO); N];
-        for run in &self.windows.runs {
-            let start = origin + self.windows.taps[run.tap];
-            // Kernel and places have the same channels, and a run is as long in both.
-            let row = |at: usize| at + run.tap * self.conv.n_in - start * self.conv.n_in;
-            for &(at, spike) in &events.found[events.starts[start]..events.starts[start + run.len]] {
-                let row = &kernel.data[row(at) * kernel.width + first..][..N * L::WIDTH];
-                let spike = L::splat(spike);
-                for (k, sum) in sums.iter_mut().enumerate() {
-                    // SAFETY: the row has `N` lanes.
-                    *sum = spike.mul_add(unsafe { L::load(row.as_ptr().add(k * L::WIDTH)) }, *sum);
-                }
-            }
+    fn by_events<L: Lane<Elem = T>>(&self, sparse: &mut Sparse<T>, out: &mut [T]) {
+        let Sparse { kernel, by_origin, events, sums } = sparse;
+        let n_out = self.conv.n_out;
+        if kernel.width == n_out {
+            out.fill(T::ZERO);
+            return kernel.add::<L>(events, self.windows, by_origin, out);
         }
-        let mut edge = [T::ZERO; WIDEST];
-        let is_edge = out.len() < N * L::WIDTH;
-        let to = if is_edge { edge.as_mut_ptr() } else { out.as_mut_ptr() };
-        for (k, sum) in sums.into_iter().enumerate() {
-            // SAFETY: there is room for `N` lanes.
-            unsafe { sum.store(to.add(k * L::WIDTH)) };
+        sums.clear();
+        sums.resize(out.len() / n_out * kernel.width, T::ZERO);
+        kernel.add::<L>(events, self.windows, by_origin, sums);
+        for (out, sums) in out.chunks_exact_mut(n_out).zip(sums.chunks_exact(kernel.width)) {
+            out.copy_from_slice(&sums[..n_out]);
         }
-        if is_edge {
-            out.copy_from_slice(&edge[..out.len()]);
-        }
-        out.len().min(N * L::WIDTH)
     }
 
-    /// Multiplies all that is under the windows with the kernel, run by run.
+    /// Multiplies all that is under the windows with the kernel.
     #[inline(always)]
-    fn by_tiles<L: Lane<Elem = T>>(
-        &self,
-        numbers: &[T],
-        panels: &Panels<T>,
-        rows: &mut Vec<Row<T>>,
-        out: &mut [T],
-    ) {
+    fn by_tiles<L: Lane<Elem = T>>(&self, tiles: &mut Tiles<T>, out: &mut [T]) {
         let Conv { n_in, n_out, .. } = *self.conv;
+        let Tiles { panels, under, numbers, rows } = tiles;
         out.fill(T::ZERO);
         for (origins, out) in self.windows.origins.chunks(SAMPLES).zip(out.chunks_mut(SAMPLES * n_out)) {
-            for run in &self.windows.runs {
-                let left = &numbers[self.windows.taps[run.tap] * n_in..];
-                rows.clear();
-                for (&origin, out) in origins.iter().zip(out.chunks_exact_mut(n_out)) {
-                    let left = &left[origin * n_in..][..run.len * n_in];
-                    rows.push(Row { left: left.as_ptr(), out: out.as_mut_ptr() });
-                }
-                // SAFETY: the numbers of a run, and rows of the result that do not overlap.
-                unsafe { add_part::<L>(rows, 1, panels, run.tap * n_in..(run.tap + run.len) * n_in) };
+            rows.clear();
+            for (&origin, out) in origins.iter().zip(out.chunks_exact_mut(n_out)) {
+                rows.push(Row { left: numbers[origin * n_in..].as_ptr(), out: out.as_mut_ptr() });
             }
+            // SAFETY: numbers lie under all of a window, and rows of the result do not overlap.
+            unsafe { add_product::<L>(rows, &under[..], panels) };
         }
     }
 }
 
-/// The spikes of a sample, and where those of each place begin.
-#[derive(Debug, Default)]
-struct Events<T> {
-    found: Vec<(usize, T)>,
-    starts: Vec<usize>,
+/// What dense samples are computed with.
+struct Tiles<T> {
+    panels: Panels<T>,
+    /// Where each row of the kernel has its number, counted from the origin of the window.
+    under: Vec<usize>,
+    numbers: Vec<T>,
+    rows: Vec<Row<T>>,
 }
 
-impl<T: Float> Events<T> {
+impl<T: Float> Tiles<T> {
     #[inline(always)]
-    fn find<L: Lane<Elem = T>>(
-        &mut self,
-        spikes: &Spikes<'_, T>,
-        windows: &Windows,
-        channels: usize,
-    ) -> Result<()> {
-        let Self { found, starts } = self;
-        found.clear();
-        starts.clear();
-        let mut input = 0;
-        let note = |at: usize, spike| {
-            while at >= (input + 1) * channels {
-                input += 1;
-            }
-            let place = windows.inputs[input];
-            if place != NOWHERE {
-                let place = place as usize;
-                starts.resize(starts.len().max(place + 1), found.len());
-                found.push((place * channels + at - input * channels, spike));
-            }
-            Ok(())
-        };
-        each_spike::<L>(spikes, |_| (), note)?;
-        starts.resize(windows.places + 1, found.len());
-        Ok(())
+    fn of<L: Lane<Elem = T>>(weight: &[T], conv: &Conv, windows: &Windows) -> Self {
+        let channels = |&tap: &usize| tap * conv.n_in..(tap + 1) * conv.n_in;
+        Self {
+            panels: Panels::of::<L>(weight, conv.n_out),
+            under: windows.taps.iter().flat_map(channels).collect(),
+            numbers: vec![],
+            rows: vec![],
+        }
     }
 }
 
-/// The rows of a kernel, filled up to whole lanes.
-#[derive(Debug)]
-struct WholeLanes<T> {
-    data: Vec<T>,
-    width: usize,
+/// What samples with few spikes are computed with.
+struct Sparse<T> {
+    kernel: Kernel<T>,
+    by_origin: Vec<u32>,
+    events: Events<T>,
+    /// The result in whole lanes, if it is not that itself.
+    sums: Vec<T>,
 }
 
-impl<T: Float> WholeLanes<T> {
+impl<T: Float> Sparse<T> {
     #[inline(always)]
-    fn of<L: Lane<Elem = T>>(kernel: &[T], n: usize) -> Self {
-        let width = n.next_multiple_of(L::WIDTH);
-        let mut data = vec![T::ZERO; kernel.len() / n * width];
-        for (to, from) in data.chunks_exact_mut(width).zip(kernel.chunks_exact(n)) {
-            to[..n].copy_from_slice(from);
+    fn of<L: Lane<Elem = T>>(weight: &[T], conv: &Conv, windows: &Windows) -> Self {
+        Self {
+            kernel: Kernel::of::<L>(weight, conv.n_in, conv.n_out),
+            by_origin: windows.by_origin(),
+            events: Events::default(),
+            sums: vec![],
         }
-        Self { data, width }
     }
 }
 
@@ -351,12 +305,13 @@ mod tests {
 
     #[test]
     fn few_and_many_spikes_give_the_same_bits() {
-        // An input that is all but 0 turns the choice, and changes no sum: the kernel is 0 where it stands.
-        let conv = Conv { batch: 1, axes: vec![axis(30, 3, [1; 3], [1, 1])], n_in: 4, n_out: 21 };
+        // 28 channels are a lane of 16, one of 8 and single ones. An input that is all but 0 turns the choice, and
+        // changes no sum: the kernel is 0 where it stands.
+        let conv = Conv { batch: 1, axes: vec![axis(30, 3, [1; 3], [1, 1])], n_in: 4, n_out: 28 };
         let number = |k: usize| ((k * 7919 + 13) % 1009) as f32 / 97.0 - 5.2;
         let weight: Vec<f32> =
-            (0..conv.rows() * 21).map(|k| if k / 21 % 4 == 3 { 0.0 } else { number(k) }).collect();
-        let ct: Vec<f32> = (0..30 * 21).map(|k| number(k + 7)).collect();
+            (0..conv.rows() * 28).map(|k| if k / 28 % 4 == 3 { 0.0 } else { number(k) }).collect();
+        let ct: Vec<f32> = (0..30 * 28).map(|k| number(k + 7)).collect();
         let few: Vec<f32> =
             (0..120).map(|k| if k % 7 == 0 && k % 4 != 3 { number(k) } else { 0.0 }).collect();
         let many: Vec<f32> = (0..120).map(|k| if k % 4 == 3 { 1.0 } else { few[k] }).collect();
@@ -365,11 +320,36 @@ mod tests {
             let (mut y, mut dw) = (vec![0.0; ct.len()], vec![0.0; weight.len()]);
             conv_product(&conv, Spikes::Float(&s), &weight, &mut y).expect("fits");
             conv_outer(&conv, Spikes::Float(&s), &ct, &mut dw).expect("fits");
-            for row in dw.chunks_exact_mut(21).skip(3).step_by(4) {
+            for row in dw.chunks_exact_mut(28).skip(3).step_by(4) {
                 row.fill(0.0);
             }
             found.push((y, dw));
         }
         assert_eq!(found[0], found[1]);
+    }
+    #[test]
+    fn a_part_of_the_rows_has_the_same_bits() {
+        let same = axis(14, 5, [1; 3], [2, 2]);
+        let conv = Conv { batch: 6, axes: vec![same, same], n_in: 5, n_out: 18 };
+        let s: Vec<f32> = (0..6 * 196 * 5).map(|k| if k % 11 == 0 { 1.0 } else { 0.0 }).collect();
+        let ct: Vec<f32> = (0..6 * 196 * 18).map(|k| ((k * 7919 + 13) % 1009) as f32 / 97.0).collect();
+        assert!(ct.len() >= PARALLEL, "several threads");
+        let mut found = vec![];
+        for count in [1, 3] {
+            threads::set(count).expect("few threads");
+            let mut dw = vec![f32::NAN; conv.rows() * 18];
+            conv_outer(&conv, Spikes::Float(&s), &ct, &mut dw).expect("fits");
+            found.push(dw);
+        }
+        assert_eq!(found[0], found[1]);
+    }
+
+    #[test]
+    fn a_kernel_that_is_nowhere_has_no_cotangent() {
+        let none = Axis { n_in: 2, n_out: 0, window: 3, stride: 1, before: 0, spacing: 1, dilation: 1 };
+        let conv = Conv { batch: 1, axes: vec![none], n_in: 2, n_out: 3 };
+        let mut dw = vec![f32::NAN; conv.rows() * 3];
+        conv_outer(&conv, Spikes::Float(&[1.0; 4]), &[], &mut dw).expect("fits");
+        assert!(dw.iter().all(|&x| x == 0.0));
     }
 }

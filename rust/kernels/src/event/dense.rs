@@ -7,7 +7,7 @@ use super::length;
 use super::places::find_places;
 use super::rows::prefetch;
 use super::spikes::Spikes;
-use super::tile::{Panels, Row, add_product};
+use super::tile::{Panels, Row, Step, add_product};
 use crate::error::Result;
 use crate::lane::{Float, Job, Lane, dispatch};
 use crate::shared::Shared;
@@ -160,7 +160,7 @@ impl<'a, T: Float> Factor<'a, T> {
         }
         let panels = self.panels.get_or_insert_with(|| Panels::of::<L>(weight, n_out));
         // SAFETY: a sample has n_in inputs, and a row of the result of its own.
-        unsafe { add_product::<L>(&self.rows, 1, panels) };
+        unsafe { add_product::<L>(&self.rows, Step(1), panels) };
     }
 }
 

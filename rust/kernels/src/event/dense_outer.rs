@@ -7,7 +7,7 @@ use super::dense::{AT_ONCE, Dense, FEWEST, PARALLEL, SAMPLES, SPARSE, add_rows};
 use super::length;
 use super::places::find_places;
 use super::spikes::Spikes;
-use super::tile::{Panels, Row, add_product};
+use super::tile::{Panels, Row, Step, add_product};
 use crate::error::Result;
 use crate::lane::{Float, Job, Lane, dispatch};
 use crate::shared::Shared;
@@ -98,7 +98,7 @@ impl<T: Float> Outer<'_, T> {
         let rows: Vec<_> = (0..self.count).map(row).collect();
         let panels = Panels::of::<L>(&self.ct[samples.start * n_out..samples.end * n_out], n_out);
         // SAFETY: a column has an element for each sample, `count` apart.
-        unsafe { add_product::<L>(&rows, self.count, &panels) };
+        unsafe { add_product::<L>(&rows, Step(self.count), &panels) };
     }
 
     /// Adds the samples of a block, whose spikes are sorted by input, so that a row of the result is read and written

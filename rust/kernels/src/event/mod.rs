@@ -6,6 +6,7 @@ use crate::lane::Float;
 mod calendar;
 mod collect;
 mod conv;
+mod conv_events;
 mod conv_outer;
 mod dense;
 mod dense_outer;

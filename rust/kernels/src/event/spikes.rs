@@ -79,25 +79,6 @@ impl<T> Spikes<'_, T> {
 /// Spikes of a step for which there is room at once.
 pub(super) const MANY: usize = 64;
 
-/// The number of spikes.
-#[inline(always)]
-pub(super) fn count<L: Lane>(spikes: &Spikes<'_, L::Elem>) -> usize {
-    match spikes {
-        Spikes::Float(s) | Spikes::Rounded(s) => {
-            let (lanes, rest) = s.split_at(s.len() - s.len() % L::WIDTH);
-            let of_lane = |lane: &[L::Elem]| {
-                // SAFETY: a whole lane.
-                not_zero(unsafe { L::load(lane.as_ptr()) }).count_ones() as usize
-            };
-            let found: usize = lanes.chunks_exact(L::WIDTH).map(of_lane).sum();
-            found + rest.iter().filter(|&&x| x != L::Elem::ZERO).count()
-        }
-        Spikes::Bool(s) => {
-            s.chunks(255).map(|few| usize::from(few.iter().map(|&x| u8::from(x != 0)).sum::<u8>())).sum()
-        }
-    }
-}
-
 /// The elements that are not 0, as bits; NaN counts as a spike.
 #[inline(always)]
 pub(crate) fn not_zero<L: Lane>(lane: L) -> u32 {

@@ -82,14 +82,6 @@ impl Conv {
 /// Nothing of the kind asked for.
 pub(super) const NOWHERE: u32 = u32::MAX;
 
-/// Neighbouring elements of the kernel that lie over neighbouring places.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Run {
-    /// The first element.
-    pub(super) tap: usize,
-    pub(super) len: usize,
-}
-
 /// What lies where. Places are counted along all axes, with the zeros around and between inputs.
 #[derive(Debug)]
 pub(super) struct Windows {
@@ -100,8 +92,6 @@ pub(super) struct Windows {
     pub(super) origins: Vec<usize>,
     /// The place under each element of the kernel, counted from that origin.
     pub(super) taps: Vec<usize>,
-    /// The elements of the kernel, neighbours together.
-    pub(super) runs: Vec<Run>,
 }
 
 impl Windows {
@@ -132,28 +122,28 @@ impl Windows {
             places: conv.product(Axis::places),
             inputs: inputs.into_iter().map(|place| place.map_or(NOWHERE, |x| x as u32)).collect(),
             origins: origins.into_iter().flatten().collect(),
-            runs: runs(&taps),
             taps,
         }
     }
 
-    /// The window that begins at each place, or [`NOWHERE`].
+    /// The window that begins at each place, or [`NOWHERE`]. In front stands `NOWHERE` as often as the last element of
+    /// the kernel lies behind the first, so that one may go back from any place by any element.
     pub(super) fn by_origin(&self) -> Vec<u32> {
-        let mut windows = vec![NOWHERE; self.places];
+        let before = self.last_tap();
+        let mut windows = vec![NOWHERE; before + self.places];
         for (window, &origin) in self.origins.iter().enumerate() {
-            windows[origin] = window as u32;
+            windows[before + origin] = window as u32;
         }
         windows
     }
-}
 
-fn runs(taps: &[usize]) -> Vec<Run> {
-    let mut runs: Vec<Run> = vec![];
-    for (tap, &place) in taps.iter().enumerate() {
-        match runs.last_mut() {
-            Some(last) if taps[last.tap] + last.len == place => last.len += 1,
-            _ => runs.push(Run { tap, len: 1 }),
-        }
+    /// Where the window is in [`Self::by_origin`] that has an element of the kernel over a place, counted from the place.
+    pub(super) fn back(&self, tap: usize) -> usize {
+        self.last_tap() - self.taps[tap]
     }
-    runs
+
+    /// Where the last element of the kernel lies, counted from the first.
+    fn last_tap(&self) -> usize {
+        self.taps.last().copied().unwrap_or(0)
+    }
 }
