@@ -20,7 +20,8 @@ def plan(step: Module | Callable[..., Any], *args: Any) -> None:
 
     Native calls that follow each other run as one call, since XLA takes as long to set a call up as a thousand neurons
     take to step. A call that needs what XLA makes of earlier results starts a new one. The loop returns what a function
-    returns, but not what the `update` of a network does. States and dt must be there, as for a step.
+    returns, but not what the `update` of a network does; it is shown as one of 16 steps or more. States and dt must be
+    there, as for a step.
 
     >>> sl.environ.set(dt=0.1 * u.ms)
     >>> net = sl.nn.init_all_states(sl.networks.COBANetwork(400))

@@ -56,7 +56,7 @@ def add(key: Any, distributions: Sequence[tuple[int, int, Any]], weight: Any, ta
     """`target` plus the weight times a random whole number for each element.
 
     The last axis of `target` is cut into parts, each with its (neurons, least number, bounds in ascending order): an
-    element gets the least number plus how many of the bounds lie at or below 32 bits that are its own.
+    element gets the least number plus how many of the bounds lie at or below its random number of 32 bits.
     """
     sizes, least, bounds = zip(*distributions, strict=True)
     ends = np.cumsum([sizes, [len(b) for b in bounds]], axis=1)

@@ -150,7 +150,8 @@ pub(crate) fn row(frame: Frame) -> Result<()> {
     })
 }
 
-/// The memory of an array whose rows the steps of a loop write, each once. The operand only says in which loop.
+/// The memory of an array whose rows the steps of a loop write, each once. The operand is not read: it makes the calls of
+/// two loops differ, so that XLA does not take one memory for both.
 pub(crate) fn rows(frame: Frame) -> Result<()> {
     frame.expect_counts(1, 1)?;
     let rows = frame.ret(0);

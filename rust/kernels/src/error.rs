@@ -58,6 +58,8 @@ pub enum Error {
     Order,
     /// Parts of a population that do not follow each other.
     Parts,
+    /// A distribution of whole numbers with more bounds than can be counted.
+    TooManyBounds,
     /// More targets asked for than there are.
     Targets {
         /// Distinct targets asked for.
@@ -106,6 +108,7 @@ impl fmt::Display for Error {
             }
             Self::Order => write!(f, "the rows are said to be sorted by delay and target, but are not"),
             Self::Parts => write!(f, "the parts of the population do not follow each other"),
+            Self::TooManyBounds => write!(f, "a part of the population has more than {} bounds", i16::MAX),
             Self::Targets { given, available } => {
                 write!(f, "{given} distinct targets asked for, but there are only {available}")
             }

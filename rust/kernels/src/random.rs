@@ -6,7 +6,7 @@ mod threefry;
 mod tile;
 mod words;
 
-pub use add::{Neurons, Part, add};
+pub use add::{MOST_BOUNDS, Neurons, Part, add};
 pub use threefry::split;
 pub use tile::PURPOSE;
 pub(crate) use tile::{TILE, tile};

@@ -11,6 +11,8 @@ import spikeloop as sl
 from hlo import body_of, calls, copies
 from kept_case import CURRENTS, STEPS, N, build, with_form
 from spikeloop.kernels.plan import _loop
+from spikeloop.kernels.plan._kept import TARGET
+from spikeloop.kernels.plan._stacks import RASTER
 
 pytestmark = pytest.mark.usefixtures("native")
 
@@ -83,6 +85,47 @@ def test_several_at_once_of_several_populations(monkeypatch):
         return lambda: ([reader() for reader in readers], other(), net.N[1].spike.value > 0, spikes_of(net) > 0)
 
     check(monkeypatch, read, len(READERS) + 3, lambda: build(populations=2))
+
+
+class Second(sl.nn.Module):
+    """A network beside another population, whose input XLA makes of the first one's potentials."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = build()
+        self.N = self.first.N
+        self.other = sl.nn.init_all_states(sl.LIFRef(N, V_th=20.0 * u.mV, tau_ref=1.0 * u.ms))
+
+    def update(self, current):
+        self.first.update(current)
+        self.other(jnp.roll(self.N[0].V.value.mantissa, 1) * 2.0 * u.mA)
+
+
+@pytest.mark.parametrize("name", ["part", "bits", "raster"])
+def test_what_is_recorded_after_a_later_call_is_made_with_the_earlier_one(monkeypatch, name):
+    check(monkeypatch, READERS[name], 1, Second)
+
+
+def test_each_population_is_read_before_another_one_has_its_list(monkeypatch):
+    plans, plain = [], _loop.stack
+
+    def noted(plan, *args):
+        found = plain(plan, *args)
+        plans.append([call.target for group in plan if hasattr(group, "calls") for call in group.calls])
+        return found
+
+    monkeypatch.setattr(_loop, "stack", noted)
+    net = build(populations=2)
+    sl.plan(lambda: (net.update(30.0), [population.spike.value > 0 for population in net.N])[1])
+    (targets,) = plans
+    fired, rasters = ([k for k, target in enumerate(targets) if target == name] for name in (TARGET, RASTER))
+    assert fired[0] < rasters[0] < fired[1] < rasters[1]
+
+
+def test_a_step_may_hold_an_operation_without_results(capsys):
+    net = build()
+    sl.plan(lambda: (net.update(30.0), jax.jit(lambda v: None)(spikes_of(net)), spikes_of(net) > 0)[2])
+    assert "a row of what the loop returns" in capsys.readouterr().out
 
 
 def test_what_others_read_too_is_the_same(monkeypatch):

@@ -52,7 +52,7 @@ class Group:
         self.programs.append(kernel and _program(kernel, equation))
 
     def insert(self, k: int, equation: Any, call: NativeCall) -> None:
-        """A call of no kernel, before the call `k`."""
+        """A call without sums, before the call `k`."""
         self.equations.insert(k, equation)
         self.calls.insert(k, call)
         self.bases.insert(k, equation)

@@ -94,8 +94,8 @@ def _form(group: Group, k: int, kept: Sequence[Kept]) -> str:
 
 def _equation(equation: Any) -> str:
     """What an equation computes, and the size of its first result."""
-    aval = equation.outvars[0].aval
-    shape = f"{aval.dtype}[{', '.join(map(str, aval.shape))}]"
+    avals = [v.aval for v in equation.outvars[:1]]
+    shape = "".join(f"{aval.dtype}[{', '.join(map(str, aval.shape))}]" for aval in avals) or "without a result"
     kernel = kernel_of(equation.primitive)
     if equation.primitive is row_p:
         return f"copy {shape}"

@@ -1,7 +1,8 @@
 """What loops return stacked over their steps, as arrays that they carry.
 
 XLA writes what a step returns, fills an array for all steps with zeros, and copies. Here a call of the step writes its
-row of the array itself, which needs no zeros. Of spikes it has a list: a raster, bits or a count take no search.
+row of the array itself, which needs no zeros. Rasters, bits and counts of spikes are made from the list of the neurons
+that spiked, so that no call looks at all neurons for them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ._sums import PLATFORM
 PACK, PACK_PART, COUNT = "record_pack", "record_pack_part", "record_count"
 RASTER, SUM = "record_raster", "record_sum"
 ROW, _ROWS = "record_row", "record_rows"
-_RECORDS = (PACK, PACK_PART, COUNT, RASTER, SUM)  # they write their result wherever it stands
+_RECORDS = (PACK, PACK_PART, COUNT, RASTER, SUM)  # their result may be a row of an array
 _DTYPES = ("bool", "uint8", "uint16", "int32", "uint32", "int64", "float32", "float64")
 _MOST = 1 << 24  # spikes of which every sum is a number of float32
 
@@ -100,7 +101,8 @@ def _read_lists(plan: Plan, kept: Sequence[Kept], returned: set[Any], needed: se
             _move_records(item, parts, plan, kept)
             rest += [item] if any(call.target != KNOWN for call in item.calls) else []
             continue
-        own = spikes.get(item.invars[0]) if item.invars and not isinstance(item.invars[0], Literal) else None
+        reads = item.invars and item.outvars and not isinstance(item.invars[0], Literal)
+        own = spikes.get(item.invars[0]) if reads else None
         if own is not None and _keeps_numbers(item):
             spikes[item.outvars[0]] = own
         if own is not None and item.primitive.name == "slice":
@@ -114,10 +116,15 @@ def _read_lists(plan: Plan, kept: Sequence[Kept], returned: set[Any], needed: se
 
 
 def _append(plan: Plan, kept: Sequence[Kept], equation: Any, call: NativeCall) -> None:
-    """Let a call that reads new spikes follow the one that makes them."""
+    """Let a call that reads new spikes follow the one that makes them, before another population has its list."""
     own = next(x for x in kept if x.spikes[1] is equation.invars[0])
     group = next(g for g in plan if isinstance(g, Group) and own.after in g.made())
-    group.insert(len(group.calls), equation, call)
+    group.insert(_maker_in(group, own.after) + 1, equation, call)
+
+
+def _maker_in(group: Group, v: Any) -> int:
+    """The number of the call of a group that makes a variable."""
+    return next(k for k, equation in enumerate(group.equations) if v in equation.outvars)
 
 
 def _keeps_numbers(equation: Any) -> bool:
@@ -147,7 +154,7 @@ def _without_unused(plan: Plan, needed: set[Any], spikes: Mapping[Any, Any]) -> 
     used = {*needed}
     for item in reversed(plan):
         equations = item.equations if isinstance(item, Group) else [item]
-        if isinstance(item, Group) or item.outvars[0] not in spikes or used.intersection(item.outvars):
+        if isinstance(item, Group) or not spikes.keys() & {*item.outvars} or used.intersection(item.outvars):
             used |= variables([v for equation in equations for v in equation.invars])
             rest.append(item)
     return rest[::-1]
@@ -155,7 +162,8 @@ def _without_unused(plan: Plan, needed: set[Any], spikes: Mapping[Any, Any]) -> 
 
 def _move_records(group: Group, parts: Mapping[Any, Any], plan: Plan, kept: Sequence[Kept]) -> None:
     """Let bits of new spikes, or of a part of them, and counts be made where their list is."""
-    for k in reversed(range(len(group.calls))):
+    before = len(group.calls)
+    for k in reversed(range(before)):
         equation, call = group.equations[k], group.calls[k]
         if call.target == PACK and (part := parts.get(equation.invars[0])) and _is_dense(part):
             ends = part.params["start_indices"][0], part.params["limit_indices"][0]
@@ -164,6 +172,16 @@ def _move_records(group: Group, parts: Mapping[Any, Any], plan: Plan, kept: Sequ
         is_record = call.target in (PACK, PACK_PART, COUNT)
         if is_record and any(x.spikes[1] is equation.invars[0] and x.after not in group.made() for x in kept):
             _append(plan, kept, equation, call)
+            group.remove(k)
+    if len(group.calls) < before:
+        _leave_out_unread_lists(group)
+
+
+def _leave_out_unread_lists(group: Group) -> None:
+    """Leave out calls that tell which neurons spiked, if no later one reads their spikes any more."""
+    for k in reversed(range(len(group.calls))):
+        told = group.equations[k].invars[0] if group.calls[k].target == KNOWN else None
+        if told is not None and not any(told in variables(e.invars) for e in group.equations[k + 1 :]):
             group.remove(k)
 
 
@@ -184,9 +202,9 @@ def _maker(plan: Plan, v: Any) -> tuple[Group, NativeCall] | tuple[None, None]:
 def _copied(group: Group, v: Any) -> Any:
     """A row to which a call of the group copies a variable."""
     row = new_variable(Aval(v.aval.shape, v.aval.dtype))
-    maker = next(equation for equation in group.equations if v in equation.outvars)
-    equation = maker.replace(primitive=row_p, invars=[v], outvars=[row], params={})
-    group.insert(len(group.calls), equation, NativeCall(ROW, (0,), (0,), (row.aval,), {}))
+    k = _maker_in(group, v)
+    equation = group.equations[k].replace(primitive=row_p, invars=[v], outvars=[row], params={})
+    group.insert(k + 1, equation, NativeCall(ROW, (0,), (0,), (row.aval,), {}))
     return row
 
 

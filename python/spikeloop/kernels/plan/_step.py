@@ -58,7 +58,7 @@ def equations_of(plan: Plan, results: Sequence[Any]) -> list[Any]:
     for item in plan:
         if not isinstance(item, Group):
             equations.append(item)
-        elif len(item.calls) == 1 and not item.sums[0]:
+        elif len(item.calls) == 1 and item.equations[0] is item.bases[0]:
             equations += item.equations
         else:
             others = [e for group in plan if isinstance(group, Group) and group is not item for e in group.equations]

@@ -169,7 +169,7 @@ impl<T: Float> Part<'_, T> {
             *row = data[(tap + k) * channels * width + self.first..].as_ptr();
             *back = self.windows.back(tap + k);
         }
-        // What is added to a window that is not there.
+        // Sums of elements that have no window at this place; nobody reads them.
         let mut nowhere = [L::splat(T::ZERO); LANES];
         let (nowhere, out) = (nowhere.as_mut_ptr().cast::<T>(), out[self.first..].as_mut_ptr());
         for (place, events) in events.by_place() {

@@ -115,12 +115,14 @@ impl<T: Float> Outer<'_, T> {
             // The elements of the kernel whose row of this channel is one of this part.
             let before = |row: usize| (row + n_in - 1 - channel) / n_in;
             let taps = before(self.rows.start)..before(self.rows.end);
+            let finite = events.iter().all(|event| event.spike * T::ZERO == T::ZERO);
             for few in parts(taps).filter(|_| !events.is_empty()) {
                 let mut first = 0;
                 while first < n_out {
                     let lanes = (n_out - first) / L::WIDTH;
                     let part = Part { outer: self, events, missing: &missing, channel, first };
                     first += match lanes {
+                        _ if !finite => part.add_rest::<L>(few.clone(), out),
                         0 if n_out - first >= L::Eight::WIDTH => {
                             part.add_lanes::<L::Eight, 1>(few.clone(), out)
                         }
@@ -154,7 +156,7 @@ impl<T: Float> Outer<'_, T> {
 struct Part<'a, T> {
     outer: &'a Outer<'a, T>,
     events: &'a [Event<T>],
-    /// What a window holds that is not there: zeros, of which a spike that is not finite makes NaN.
+    /// Zeros that stand for the cotangent of a window that does not exist; times a spike, which is finite, they are 0.
     missing: &'a [T],
     channel: usize,
     first: usize,
@@ -217,7 +219,7 @@ impl<T: Float> Part<'_, T> {
         }
     }
 
-    /// As [`Self::add_lanes`], for the columns that fill no lane.
+    /// As [`Self::add_lanes`], for the columns that fill no lane, and for spikes that are not finite.
     #[inline(always)]
     fn add_rest<L: Lane<Elem = T>>(&self, taps: Range<usize>, out: &mut [T]) -> usize {
         let Outer { conv, windows, by_origin, ct, .. } = self.outer;

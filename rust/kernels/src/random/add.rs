@@ -9,6 +9,9 @@ use crate::error::{Error, Result};
 use crate::event::length;
 use crate::lane::{Float, Lane};
 
+/// Bounds of one part, which are counted in 15 bits.
+pub const MOST_BOUNDS: usize = i16::MAX as usize;
+
 /// Neurons that draw from one distribution of whole numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
@@ -39,7 +42,7 @@ pub struct Neurons {
 /// more samples.
 ///
 /// # Errors
-/// If the lengths do not fit, or the parts do not follow each other.
+/// If the lengths do not fit, the parts do not follow each other, or one has more than [`MOST_BOUNDS`].
 pub fn add<T: Float>(
     keys: &[u32],
     purpose: u32,
@@ -54,6 +57,10 @@ pub fn add<T: Float>(
     length("neurons", all, end)?;
     if (n > 0 && parts.is_empty()) || !parts.is_sorted_by(|a, b| a.end <= b.end && a.bounds <= b.bounds) {
         return Err(Error::Parts);
+    }
+    let begins = [0].into_iter().chain(parts.iter().map(|part| part.bounds));
+    if parts.iter().zip(begins).any(|(part, begin)| part.bounds - begin > MOST_BOUNDS) {
+        return Err(Error::TooManyBounds);
     }
     length("target", target.len(), target.len() / n.max(1) * n)?;
     let whole = if weight.len() == 1 { 1 } else { n };
@@ -314,5 +321,7 @@ mod tests {
         assert_eq!(refused(&PARTS, &BOUNDS[1..], 1, 70).to_string(), "'bounds' has 4 elements, expected 5");
         assert_eq!(refused(&PARTS, &BOUNDS, 2, 70).to_string(), "'weight' has 2 elements, expected 70");
         assert_eq!(refused(&[PARTS[2], PARTS[0]], &BOUNDS[..2], 1, 5), Error::Parts);
+        let many = Part { end: 5, bounds: MOST_BOUNDS + 1, least: 0 };
+        assert_eq!(refused(&[many], &vec![0; MOST_BOUNDS + 1], 1, 5), Error::TooManyBounds);
     }
 }
