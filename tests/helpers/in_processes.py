@@ -61,6 +61,7 @@ def recorded(net, duration, path, **options):
 
 def network():
     """Records are those of one process, which can go on with the run."""
+    FOUND["cores"], FOUND["policy"] = len(os.sched_getaffinity(0)), os.sched_getscheduler(0)
     _rule.build = functools.partial(counted, _rule.build)
     _store.Disk.write = functools.partialmethod(noted, _store.Disk.write)
     path = RUN / "two"

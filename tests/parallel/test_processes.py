@@ -46,6 +46,11 @@ def test_processes_find_what_one_finds(found, number):
     assert found[f"wrong of {number}"] == []
 
 
+def test_each_process_has_its_share_of_the_cores_and_takes_turns(found):
+    assert found["cores"] == max(len(os.sched_getaffinity(0)) // 2, 1)
+    assert found["policy"] == os.SCHED_BATCH
+
+
 def test_records_are_those_of_one_process(found):
     assert found["spikes"] > 0
     assert found["same"] == [True] * 4

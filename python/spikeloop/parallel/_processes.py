@@ -33,7 +33,8 @@ def initialize(
     """Join the processes that run this script, before the first use of JAX; nothing to do where there is one process.
 
     Without arguments the launcher is asked: `spikeloop launch`, Slurm and Open MPI tell how many processes there are.
-    Processes on CPUs talk through Gloo. `sl.random` gets the seed of process 0, so that all draw the same numbers.
+    Processes on CPUs talk through Gloo; their threads get the policy `SCHED_BATCH`. `sl.random` gets the seed of
+    process 0, so that all draw the same numbers.
 
     | name | meaning | default |
     |---|---|---|
@@ -48,6 +49,7 @@ def initialize(
     given = _given(coordinator_address, num_processes, process_id)
     if given is None or jax.distributed.is_initialized():
         return
+    _let_threads_finish_their_turn()
     missing = _missing(given.get("num_processes"), timeout)
     # JAX ends a process that has waited in vain without an exception.
     last_words = threading.Timer(max(timeout - 0.5, 0.5), lambda: print(missing, file=sys.stderr, flush=True))
@@ -61,6 +63,16 @@ def initialize(
         last_words.cancel()
     sys.excepthook = _Leave(sys.excepthook)
     random.DEFAULT.seed(agreed(np.asarray(random.DEFAULT.value)))
+
+
+def _let_threads_finish_their_turn() -> None:
+    """Ask the system that a thread which wakes up waits for its turn; threads that JAX starts later do so too.
+
+    Gloo sends a message while it holds a lock. Its other thread wakes up when the answer comes, and tries the lock
+    again and again; if it has taken the core of the one that sends, it does so for the rest of its turn: milliseconds.
+    """
+    if os.sched_getscheduler(0) == os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 class _Leave:
