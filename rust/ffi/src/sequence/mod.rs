@@ -148,7 +148,7 @@ impl Sequence {
         self.operands + self.results + self.rows.as_ref().map_or(0, Rows::len)
     }
 
-    /// Lists the buffers: operands, results, rows, which are none yet, and constants.
+    /// Lists the buffers: operands, results, null in the places of rows, and constants.
     fn list(&self, frame: &CallFrame, buffers: &mut List<*mut RawBuffer, BUFFERS>) -> Result<()> {
         let [results, rows] = [self.operands, self.operands + self.results];
         let constants = self.first_constant();

@@ -15,8 +15,8 @@ use crate::shared::Shared;
 use crate::threads;
 
 /// Whether so many spikes of a sample are too many to take its product by events. A spike takes somewhat longer than an
-/// input of a tile, and for each input with spikes the sums of its windows are loaded and stored. With AVX-512, 25 taps over
-/// 14 × 14 × 16 inputs to 32 channels take half the time of tiles where 18 % spike, and as much at 57 %; over
+/// input of a tile, and for each input with spikes the sums of its windows are loaded and stored. With AVX-512, 25 taps
+/// over 14 × 14 × 16 inputs to 32 channels take half the time of tiles where 18 % spike, and as much at 57 %; over
 /// 28 × 28 × 1 inputs to 16 channels two thirds where 10 % spike, and as much at 20 %. With AVX2 both take as much at
 /// lower shares: at 40 % and at 20 %.
 fn is_dense(count: usize, conv: &Conv) -> bool {
@@ -39,9 +39,30 @@ pub fn conv_product<T: Float>(conv: &Conv, spikes: Spikes<'_, T>, weight: &[T], 
     threads::ranges(conv.batch, parallel, |range| {
         // SAFETY: every sample is in one range only.
         let out = unsafe { shared.part(range.start * sample, range.len() * sample) };
-        dispatch(Product { conv, windows: &windows, first: range.start, spikes, weight, out });
+        let job = Product { conv, windows: &windows, first: range.start, spikes, weight, out };
+        dispatch(ForChannels { channels: conv.n_out, job });
     });
     Ok(())
+}
+
+/// A job on the channels of the output, in lanes that they fill.
+pub(super) struct ForChannels<J> {
+    pub(super) channels: usize,
+    pub(super) job: J,
+}
+
+impl<T: Float, J: Job<T>> Job<T> for ForChannels<J> {
+    type Out = J::Out;
+
+    #[inline(always)]
+    fn run<L: Lane<Elem = T>>(self) -> J::Out {
+        // Of wider lanes half would be zeros, and of narrow ones two are computed at once.
+        if self.channels <= L::Eight::WIDTH && L::Eight::WIDTH < L::WIDTH {
+            self.job.run::<L::Eight>()
+        } else {
+            self.job.run::<L>()
+        }
+    }
 }
 
 struct Product<'a, T> {
@@ -57,19 +78,7 @@ impl<T: Float> Job<T> for Product<'_, T> {
     type Out = ();
 
     #[inline(always)]
-    fn run<L: Lane<Elem = T>>(self) {
-        // Of wider lanes half would be zeros, and of narrow ones two are computed at once.
-        if self.conv.n_out <= L::Eight::WIDTH && L::Eight::WIDTH < L::WIDTH {
-            self.run_in::<L::Eight>();
-        } else {
-            self.run_in::<L>();
-        }
-    }
-}
-
-impl<T: Float> Product<'_, T> {
-    #[inline(always)]
-    fn run_in<L: Lane<Elem = T>>(mut self) {
+    fn run<L: Lane<Elem = T>>(mut self) {
         let out = std::mem::take(&mut self.out);
         let (n, sample) = (self.conv.inputs() * self.conv.n_in, self.conv.outputs() * self.conv.n_out);
         let (mut sparse, mut tiles, mut places) = (None, None, vec![]);
@@ -89,7 +98,9 @@ impl<T: Float> Product<'_, T> {
             }
         }
     }
+}
 
+impl<T: Float> Product<'_, T> {
     /// Adds the rows of the inputs that spike to the windows over them.
     #[inline(always)]
     fn by_events<L: Lane<Elem = T>>(&self, sparse: &mut Sparse<T>, out: &mut [T]) {

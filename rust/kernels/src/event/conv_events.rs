@@ -169,7 +169,7 @@ impl<T: Float> Part<'_, T> {
             *row = data[(tap + k) * channels * width + self.first..].as_ptr();
             *back = self.windows.back(tap + k);
         }
-        // Sums of elements that have no window at this place; nobody reads them.
+        // Elements without a window at this place add to these sums, which are never read.
         let mut nowhere = [L::splat(T::ZERO); LANES];
         let (nowhere, out) = (nowhere.as_mut_ptr().cast::<T>(), out[self.first..].as_mut_ptr());
         for (place, events) in events.by_place() {

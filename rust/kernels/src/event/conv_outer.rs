@@ -4,7 +4,7 @@
 use std::hint::select_unpredictable;
 use std::ops::Range;
 
-use super::conv::place;
+use super::conv::{ForChannels, place};
 use super::conv_events::{AT_ONCE, parts, under_windows};
 use super::dense::{PARALLEL, SAMPLES};
 use super::places::find_places;
@@ -35,7 +35,8 @@ pub fn conv_outer<T: Float>(conv: &Conv, spikes: Spikes<'_, T>, ct: &[T], out: &
     threads::ranges(conv.rows(), ct.len() >= PARALLEL, |rows| {
         // SAFETY: every row is in one range only.
         let out = unsafe { shared.part(rows.start * conv.n_out, rows.len() * conv.n_out) };
-        dispatch(Outer { conv, windows: &windows, by_origin: &by_origin, rows, spikes, ct, out });
+        let job = Outer { conv, windows: &windows, by_origin: &by_origin, rows, spikes, ct, out };
+        dispatch(ForChannels { channels: conv.n_out, job });
     });
     Ok(())
 }
@@ -63,19 +64,7 @@ impl<T: Float> Job<T> for Outer<'_, T> {
     type Out = ();
 
     #[inline(always)]
-    fn run<L: Lane<Elem = T>>(self) {
-        // Of wider lanes half would be zeros, and of narrow ones two are computed at once.
-        if self.conv.n_out <= L::Eight::WIDTH && L::Eight::WIDTH < L::WIDTH {
-            self.run_in::<L::Eight>();
-        } else {
-            self.run_in::<L>();
-        }
-    }
-}
-
-impl<T: Float> Outer<'_, T> {
-    #[inline(always)]
-    fn run_in<L: Lane<Elem = T>>(mut self) {
+    fn run<L: Lane<Elem = T>>(mut self) {
         let out = std::mem::take(&mut self.out);
         out.fill(T::ZERO);
         if out.is_empty() || self.ct.is_empty() {
@@ -104,7 +93,9 @@ impl<T: Float> Outer<'_, T> {
             }
         }
     }
+}
 
+impl<T: Float> Outer<'_, T> {
     /// Adds what windows hold to the rows of the spikes under them.
     #[inline(always)]
     fn by_events<L: Lane<Elem = T>>(&self, events: &ByChannel<T>, out: &mut [T]) {
