@@ -2,6 +2,7 @@
 
 import brainunit as u
 import jax.numpy as jnp
+import numpy as np
 import spikeloop as sl
 from spikeloop.kernels.plan import _loop
 
@@ -42,11 +43,29 @@ def build(**kwargs):
 CURRENTS = jnp.linspace(20.0, 60.0, STEPS)
 
 
-def with_form(monkeypatch, form, function):
-    """What a function returns where loops have this form; programs that were compiled before are forgotten."""
+def with_part(monkeypatch, name, part, function):
+    """What a function returns with this `part` of how loops are planned; programs compiled before are forgotten."""
     sl.transform.clear_caches()
     with monkeypatch.context() as patch:
-        patch.setattr(_loop, "carried_form", form)
+        patch.setattr(_loop, name, part)
         result = function()
     sl.transform.clear_caches()
     return result
+
+
+def with_and_without(monkeypatch, name, nothing, function):
+    """What a function returns as it is, which must be the same bits with `nothing` in place of a part of planning.
+
+    Also what the part itself returned.
+    """
+    made, plain = [], getattr(_loop, name)
+
+    def noted(*args):
+        made.append(plain(*args))
+        return made[-1]
+
+    found, expected = (with_part(monkeypatch, name, part, function) for part in (noted, nothing))
+    for a, b in zip(expected, found, strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a, b)
+    return found, made

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import spikeloop as sl
 from hlo import copies, loop_body
-from kept_case import CURRENTS, N, build, with_form
+from kept_case import CURRENTS, N, build, with_and_without, with_part
 from spikeloop.kernels.plan import _kept, _loop
 
 pytestmark = pytest.mark.usefixtures("native")
@@ -26,17 +26,8 @@ def nothing(equation):
 
 def check(monkeypatch, make, loop=lambda f: sl.transform.for_loop(f, CURRENTS), kept=True):
     """The outcome is the same with and without what is kept, which is `kept` or not."""
-    forms, plain = [], _loop.carried_form
-
-    def noted(equation):
-        forms.append(plain(equation))
-        return forms[-1]
-
-    found, expected = (with_form(monkeypatch, form, lambda: outcome(make(), loop)) for form in (noted, nothing))
+    found, forms = with_and_without(monkeypatch, "carried_form", nothing, lambda: outcome(make(), loop))
     assert any(forms) == kept
-    for a, b in zip(expected, found, strict=True):
-        assert a.dtype == b.dtype
-        np.testing.assert_array_equal(a, b)
     return found, [form for form in forms if form]
 
 
@@ -151,6 +142,7 @@ def test_derivatives_and_lanes_are_those_of_a_plain_loop(monkeypatch):
             jnp.stack([start, start + 1.0])
         )
 
-    found, expected = (with_form(monkeypatch, form, results) for form in (_loop.carried_form, nothing))
+    forms = _loop.carried_form, nothing
+    found, expected = (with_part(monkeypatch, "carried_form", form, results) for form in forms)
     for a, b in zip(expected, found, strict=True):
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))

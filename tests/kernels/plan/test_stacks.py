@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import spikeloop as sl
 from hlo import body_of, calls, copies
-from kept_case import CURRENTS, STEPS, N, build, with_form
+from kept_case import CURRENTS, STEPS, N, build, with_and_without, with_part
 from spikeloop.kernels.plan import _loop
 from spikeloop.kernels.plan._kept import TARGET
 from spikeloop.kernels.plan._stacks import RASTER
@@ -32,24 +32,9 @@ def returned(make, read, loop):
 
 def check(monkeypatch, read, count, make=build, loop=lambda f: sl.transform.for_loop(f, CURRENTS)):
     """The same is returned with and without rows, of which there are so many."""
-    found, plain = [], _loop.stack
-
-    def noted(*args):
-        found.append(plain(*args))
-        return found[-1]
-
-    results = []
-    for stack in (noted, nothing):
-        sl.transform.clear_caches()
-        with monkeypatch.context() as patch:
-            patch.setattr(_loop, "stack", stack)
-            results.append(returned(make, read, loop))
-    sl.transform.clear_caches()
-    assert max(map(len, found)) == count
-    for a, b in zip(*results, strict=True):
-        assert a.dtype == b.dtype
-        np.testing.assert_array_equal(a, b)
-    return results[0]
+    found, stacks = with_and_without(monkeypatch, "stack", nothing, lambda: returned(make, read, loop))
+    assert max(map(len, stacks)) == count
+    return found
 
 
 def spikes_of(net):
@@ -208,7 +193,8 @@ def test_derivatives_and_lanes_are_those_of_a_plain_loop(monkeypatch):
         states = list(net.states().values())
         return slope, sl.transform.vmap(rows, out_states={0: states})(jnp.stack([start, start + 1.0]))
 
-    found, expected = (with_form(monkeypatch, form, results) for form in (_loop.carried_form, lambda _: None))
+    forms = _loop.carried_form, lambda _: None
+    found, expected = (with_part(monkeypatch, "carried_form", form, results) for form in forms)
     for a, b in zip(expected, found, strict=True):
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
 

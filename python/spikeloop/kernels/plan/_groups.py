@@ -90,8 +90,22 @@ class Group:
         """The variables that the calls make."""
         return {v for equation in self.equations for v in equation.outvars}
 
+    def maker(self, v: Any) -> int | None:
+        """The number of the call that makes a variable."""
+        return next((k for k, equation in enumerate(self.equations) if v in equation.outvars), None)
+
 
 Plan: TypeAlias = "list[Group | Any]"  # groups and equations of XLA, in order
+
+
+def groups_in(plan: Plan) -> list[Group]:
+    """The groups of a plan."""
+    return [item for item in plan if isinstance(item, Group)]
+
+
+def equations_in(item: Group | Any) -> list[Any]:
+    """The equations of one entry of a plan."""
+    return item.equations if isinstance(item, Group) else [item]
 
 
 def variables(atoms: Sequence[Any]) -> set[Any]:
@@ -141,9 +155,8 @@ def plan_of(jaxpr: Any, fixed: Collection[Any]) -> Plan:
         else:
             found.append(equation)
     plan = [*found, group, *late] if group.calls else [*found, *late]
-    for item in plan:
-        if isinstance(item, Group):
-            item.choose_forms()
+    for item in groups_in(plan):
+        item.choose_forms()
     return plan
 
 

@@ -26,7 +26,7 @@ from ..program._bits import bit_form
 from ..program._ir import Program
 from ..program._waiting import MOST, WaitingForm, waiting_form
 from ._forms import TARGET as FIRE
-from ._groups import Group, Plan, kernel_of, variables
+from ._groups import Group, Plan, equations_in, groups_in, kernel_of, variables
 
 TARGET, KNOWN = "fire_kept", "spikes_known"
 # Words, and places of three of them: 1 if there is a calendar, the last step, and the steps that have written rows.
@@ -55,17 +55,20 @@ def keep(
     Those pairs that are `private` have no other readers in the loop than the equations of the plan; variables that are
     `fixed` are the same in all steps.
     """
-    groups = [item for item in plan if isinstance(item, Group)]
     uses = uses_in(plan)
     alone = {v: w for v, w in private if uses.get(v) == 1 and not uses.get(w)}
     constant, found = _constant(plan, fixed), list[Kept]()
-    for group in groups:
+    for group in groups_in(plan):
         for k, call in enumerate(group.calls):
             if call.target == FIRE and (kept := _keep(group, k, carried, alone, constant)):
                 found.append(kept)
-    for kept in found:
-        _tell(groups, kept)
     return found
+
+
+def tell(plan: Plan, kept: Sequence[Kept]) -> None:
+    """Let the calls of a plan know which neurons spiked, if they read their spikes."""
+    for each in kept:
+        _tell(groups_in(plan), each)
 
 
 def _keep(
@@ -146,7 +149,7 @@ def _tell(groups: Sequence[Group], kept: Kept) -> None:
     """Let the calls before and after the step of a population know which neurons spiked, if they read it."""
     memory, (spikes, new) = kept.before, kept.spikes
     for group in groups:
-        own = next((k for k, e in enumerate(group.equations) if kept.after in e.outvars), None)
+        own = group.maker(kept.after)
         _tell_before(group, own, spikes, memory)
         if own is not None:
             memory, spikes = kept.after, new
@@ -166,7 +169,7 @@ def uses_in(plan: Plan) -> dict[Any, int]:
     """How many equations read each variable."""
     uses: dict[Any, int] = {}
     for item in plan:
-        for equation in item.equations if isinstance(item, Group) else [item]:
+        for equation in equations_in(item):
             for v in variables(equation.invars):
                 uses[v] = uses.get(v, 0) + equation.invars.count(v)
     return uses

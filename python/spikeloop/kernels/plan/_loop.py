@@ -27,7 +27,7 @@ from ..._jax import (
     run_with,
 )
 from ._groups import Plan, variables
-from ._kept import Kept, keep, left_after
+from ._kept import Kept, keep, left_after, tell
 from ._stacks import Stack, rows_of, stack
 from ._step import equations_of, plan_for, step_p
 from ._sums import PLATFORM
@@ -128,6 +128,7 @@ def carried_form(loop: Any) -> Carried | None:
         return None
     length, reverse = (loop.params[name] for name in ("length", "reverse"))
     stacks = stack(plan, kept, jaxpr.outvars, _returned(loop, step, jaxpr), length, reverse)
+    tell(plan, kept)
     before, after = ([getattr(x, name) for x in [*kept, *stacks.values()]] for name in ("before", "after"))
     of_stacks = rows_of(plan)
     rows = frozenset(k for k, v in enumerate(jaxpr.outvars) if not isinstance(v, Literal) and v in of_stacks)
@@ -154,11 +155,16 @@ def _carried(loop: Any, step: Any, jaxpr: Any) -> dict[int, tuple[Any, Any]]:
     return found
 
 
+def _read_beside(loop: Any, step: Any) -> set[Any]:
+    """The variables of the body of a loop that other operations read than the step."""
+    equations = (equation for equation in loop.params["jaxpr"].jaxpr.eqns if equation is not step)
+    return variables([v for equation in equations for v in equation.invars])
+
+
 def _returned(loop: Any, step: Any, jaxpr: Any) -> dict[int, tuple[Any, bool]]:
     """For places of what a loop stacks the variables of its step `jaxpr`, with whether it only stacks them."""
     body, (_, first) = loop.params["jaxpr"].jaxpr, counts_of_scan(loop.params)
-    read = variables([v for equation in body.eqns if equation is not step for v in equation.invars])
-    found = {}
+    read, found = _read_beside(loop, step), {}
     for k, out in enumerate(body.outvars[first:]):
         v = jaxpr.outvars[step.outvars.index(out)] if out in step.outvars else None
         if v is not None and not isinstance(v, Literal):
@@ -170,8 +176,7 @@ def _returned(loop: Any, step: Any, jaxpr: Any) -> dict[int, tuple[Any, bool]]:
 def _private(loop: Any, step: Any) -> list[int]:
     """The places in the carry of a loop that nothing of its body reads but the step."""
     body = loop.params["jaxpr"].jaxpr
-    read = variables([v for equation in body.eqns if equation is not step for v in equation.invars])
-    alone = []
+    read, alone = _read_beside(loop, step), []
     for k, (before, after) in enumerate(_carry(loop)):
         given_on = isinstance(after, Literal) or body.outvars.count(after) > 1 or before in body.outvars
         if not given_on and not read & {before, after}:

@@ -1,9 +1,9 @@
 """Native calls that follow each other as one call of XLA, which hands them their operands and results.
 
 XLA takes as long to set a call up as a thousand neurons take to step, and longer for each operand. One call for all has
-each operand once; numbers that stand in the program are no operands at all. A result that a later call replaces, and
-nobody else reads, shares memory with what replaces it. A result that is a row of an array stands in that array. The
-others are results of the one call.
+each operand once; numbers that stand in the program are no operands at all. A result that one later call replaces, and
+no other one reads, uses the memory of its replacement. A row of an array uses the memory of the array. All others are
+results of the one call.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..._jax import ClosedJaxpr, Literal, counts_of_scan, source_line
 from ._forms import TARGET as BITS
-from ._groups import Group, Plan, kernel_of, native_call, variables
+from ._groups import Group, Plan, groups_in, kernel_of, native_call, variables
 from ._kept import KNOWN, Kept
 from ._kept import TARGET as KEPT
 from ._loop import carried_form, has_step
@@ -45,7 +45,7 @@ def _planned(jaxpr: Any, same: Sequence[bool]) -> tuple[Plan, list[Any], Sequenc
 
 def _describe(plan: Plan, fixed: list[Any], kept: Sequence[Kept]) -> str:
     plan = [item for item in plan if isinstance(item, Group) or not _is_free(item, fixed)]
-    groups = [item for item in plan if isinstance(item, Group)]
+    groups = groups_in(plan)
     calls, others = sum(len(_calls(group)) for group in groups), len(plan) - len(groups)
     lines = [f"A step: {_number(calls, 'native call')} in {len(groups)}, {_number(others, 'operation')} of XLA"]
     made, numbers, count = set[Any](), 0, 0

@@ -16,8 +16,8 @@ import numpy as np
 from ..._jax import Aval, Literal, Primitive, ffi_lowering, mlir, new_variable
 from .. import _library
 from .._native_call import NativeCall
-from ._groups import Group, Plan, Rows, variables
-from ._kept import KNOWN, Kept, uses_in
+from ._groups import Group, Plan, Rows, equations_in, groups_in, variables
+from ._kept import Kept, uses_in
 from ._sums import PLATFORM
 
 PACK, PACK_PART, COUNT = "record_pack", "record_pack_part", "record_count"
@@ -73,22 +73,26 @@ def stack(
     _read_lists(plan, kept, {v for v, _ in ys.values()}, variables(results))
     uses, found = uses_in(plan), dict[int, Stack]()
     for place, (v, alone) in ys.items():
-        group, call = _maker(plan, v)
-        counter = next((x for x in kept if group and x.after in group.made()), None)
-        if group is None or call is None or counter is None or v.aval.dtype.name not in _DTYPES:
+        maker = _maker(plan, v)
+        if maker is None or v.aval.dtype.name not in _DTYPES:
+            continue
+        group, k = maker
+        call = group.calls[k]
+        counter = next((x for x in kept if x.after in group.made()), None)
+        passes_by = group.equations[k].outvars.index(v) not in call.results  # an operand that the call returns
+        if counter is None or passes_by:
             continue
         aval = Aval((length, *v.aval.shape), v.aval.dtype)
         found[place] = Stack(new_variable(aval), new_variable(aval))
         group.rows = group.rows or Rows(length, reverse, (counter.before, counter.after))
-        row = v if alone and not uses.get(v) and call.target in _RECORDS else _copied(group, v)
+        row = v if alone and not uses.get(v) and call.target in _RECORDS else _copied(group, k, v)
         group.rows.arrays[row] = found[place].before, found[place].after
     return found
 
 
 def rows_of(plan: Plan) -> set[Any]:
     """The variables that are rows of arrays and nothing else."""
-    groups = (item for item in plan if isinstance(item, Group))
-    return {v for group in groups if group.rows for v in group.rows.arrays}
+    return {v for group in groups_in(plan) if group.rows for v in group.rows.arrays}
 
 
 def _read_lists(plan: Plan, kept: Sequence[Kept], returned: set[Any], needed: set[Any]) -> None:
@@ -99,7 +103,7 @@ def _read_lists(plan: Plan, kept: Sequence[Kept], returned: set[Any], needed: se
     for item in plan:
         if isinstance(item, Group):
             _move_records(item, parts, plan, kept)
-            rest += [item] if any(call.target != KNOWN for call in item.calls) else []
+            rest += [item] if item.calls else []
             continue
         reads = item.invars and item.outvars and not isinstance(item.invars[0], Literal)
         own = spikes.get(item.invars[0]) if reads else None
@@ -118,13 +122,15 @@ def _read_lists(plan: Plan, kept: Sequence[Kept], returned: set[Any], needed: se
 def _append(plan: Plan, kept: Sequence[Kept], equation: Any, call: NativeCall) -> None:
     """Let a call that reads new spikes follow the one that makes them, before another population has its list."""
     own = next(x for x in kept if x.spikes[1] is equation.invars[0])
-    group = next(g for g in plan if isinstance(g, Group) and own.after in g.made())
-    group.insert(_maker_in(group, own.after) + 1, equation, call)
+    maker = _maker(plan, own.after)
+    assert maker is not None
+    group, k = maker
+    group.insert(k + 1, equation, call)
 
 
-def _maker_in(group: Group, v: Any) -> int:
-    """The number of the call of a group that makes a variable."""
-    return next(k for k, equation in enumerate(group.equations) if v in equation.outvars)
+def _maker(plan: Plan, v: Any) -> tuple[Group, int] | None:
+    """The group of the call that makes a variable, and the number of the call; None if an operation of XLA makes it."""
+    return next(((group, k) for group in groups_in(plan) if (k := group.maker(v)) is not None), None)
 
 
 def _keeps_numbers(equation: Any) -> bool:
@@ -149,21 +155,19 @@ def _reader(equation: Any, spikes: Any, returned: set[Any]) -> NativeCall | None
 
 
 def _without_unused(plan: Plan, needed: set[Any], spikes: Mapping[Any, Any]) -> Plan:
-    """The plan without operations of XLA that made other types of spikes, which nobody reads any more."""
+    """The plan without the conversions of spikes whose results no operation reads."""
     rest: Plan = []
     used = {*needed}
     for item in reversed(plan):
-        equations = item.equations if isinstance(item, Group) else [item]
         if isinstance(item, Group) or not spikes.keys() & {*item.outvars} or used.intersection(item.outvars):
-            used |= variables([v for equation in equations for v in equation.invars])
+            used |= variables([v for equation in equations_in(item) for v in equation.invars])
             rest.append(item)
     return rest[::-1]
 
 
 def _move_records(group: Group, parts: Mapping[Any, Any], plan: Plan, kept: Sequence[Kept]) -> None:
     """Let bits of new spikes, or of a part of them, and counts be made where their list is."""
-    before = len(group.calls)
-    for k in reversed(range(before)):
+    for k in reversed(range(len(group.calls))):
         equation, call = group.equations[k], group.calls[k]
         if call.target == PACK and (part := parts.get(equation.invars[0])) and _is_dense(part):
             ends = part.params["start_indices"][0], part.params["limit_indices"][0]
@@ -173,16 +177,6 @@ def _move_records(group: Group, parts: Mapping[Any, Any], plan: Plan, kept: Sequ
         if is_record and any(x.spikes[1] is equation.invars[0] and x.after not in group.made() for x in kept):
             _append(plan, kept, equation, call)
             group.remove(k)
-    if len(group.calls) < before:
-        _leave_out_unread_lists(group)
-
-
-def _leave_out_unread_lists(group: Group) -> None:
-    """Leave out calls that tell which neurons spiked, if no later one reads their spikes any more."""
-    for k in reversed(range(len(group.calls))):
-        told = group.equations[k].invars[0] if group.calls[k].target == KNOWN else None
-        if told is not None and not any(told in variables(e.invars) for e in group.equations[k + 1 :]):
-            group.remove(k)
 
 
 def _is_dense(part: Any) -> bool:
@@ -190,19 +184,9 @@ def _is_dense(part: Any) -> bool:
     return part.params["strides"] in (None, (1,))
 
 
-def _maker(plan: Plan, v: Any) -> tuple[Group, NativeCall] | tuple[None, None]:
-    """The call whose result a variable is, with its group; none if it is an operand that passes by."""
-    for group in plan:
-        for equation, call in zip(group.equations, group.calls, strict=True) if isinstance(group, Group) else ():
-            if v in equation.outvars and equation.outvars.index(v) in call.results:
-                return group, call
-    return None, None
-
-
-def _copied(group: Group, v: Any) -> Any:
-    """A row to which a call of the group copies a variable."""
+def _copied(group: Group, k: int, v: Any) -> Any:
+    """A row to which a call copies a variable, after the call `k` of the group that makes it."""
     row = new_variable(Aval(v.aval.shape, v.aval.dtype))
-    k = _maker_in(group, v)
     equation = group.equations[k].replace(primitive=row_p, invars=[v], outvars=[row], params={})
     group.insert(k + 1, equation, NativeCall(ROW, (0,), (0,), (row.aval,), {}))
     return row

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..._jax import ClosedJaxpr, Literal, mlir, new_program_primitive, new_variable, run_jaxpr
 from .. import _library
-from ._groups import Group, Plan, direct, native_call, plan_of, variables
+from ._groups import Group, Plan, direct, groups_in, native_call, plan_of, variables
 from ._launches import launches_of
 from ._sequence import TARGET, equation_of
 from ._sums import PLATFORM
@@ -61,7 +61,7 @@ def equations_of(plan: Plan, results: Sequence[Any]) -> list[Any]:
         elif len(item.calls) == 1 and item.equations[0] is item.bases[0]:
             equations += item.equations
         else:
-            others = [e for group in plan if isinstance(group, Group) and group is not item for e in group.equations]
+            others = [e for group in groups_in(plan) if group is not item for e in group.equations]
             needed = variables(results).union(*(variables(e.invars) for e in [*readers, *others]))
             equations.append(equation_of(item, needed))
     return equations
